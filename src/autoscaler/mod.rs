@@ -1,0 +1,1 @@
+//! The autoscalers: pure functions from a snapshot, a spec and remembered state to a decision with reasons.

@@ -1,0 +1,44 @@
+//! The command line: one file per subcommand; errors leave through [`main`] as exit codes.
+
+mod decide;
+pub mod exit_code;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit_code::Failure;
+
+/// A wind tunnel for Kubernetes autoscaling.
+#[derive(Parser)]
+#[command(name = "windtunnel", version, about, after_help = exit_code::HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Decide(decide::Arguments),
+}
+
+/// Runs the program on the process's arguments and maps its outcome to an exit code.
+pub fn main() -> ExitCode {
+    exit_code::install_panic_hook();
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Decide(arguments) => decide::run(&arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) if failure.is_broken_pipe() => exit_code::FINE.into(),
+        Err(failure) => {
+            failure.report(&mut io::stderr());
+            failure.exit_code()
+        }
+    }
+}
+
+/// What a subcommand gives: the exit code it wants, or why it failed.
+type Outcome = Result<ExitCode, Failure>;

@@ -1,0 +1,5 @@
+//! Windtunnel: a wind tunnel for Kubernetes autoscaling.
+
+pub mod autoscaler;
+pub mod cli;
+pub mod units;
