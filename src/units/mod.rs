@@ -1,11 +1,15 @@
-//! Typed quantities, instants and money, parsed at the edge and exact inside.
+//! Typed quantities, instants, money and chance: parsed at the edge, exact or reproducible inside.
 //!
 //! Nothing here knows Kubernetes objects; every other room builds on these types.
 
+pub mod distribution;
 mod money;
 mod quantity;
+pub mod random;
+mod serde;
 mod time;
 
+pub use distribution::{Distribution, DistributionError};
 pub use money::{Usd, UsdPerHour};
 pub use quantity::{Bytes, GpuMilli, Millicores, Quantity, QuantityError};
 pub use time::{DurationError, SimDuration, SimTime};
