@@ -2,4 +2,6 @@
 
 pub mod autoscaler;
 pub mod cli;
+pub mod cluster;
+pub mod scheduler;
 pub mod units;

@@ -1,0 +1,169 @@
+//! "What if": a view of a cluster that can be changed and rolled back, and leaves the cluster as it is.
+//!
+//! The Cluster Autoscaler's estimator and drain simulation and Karpenter's scheduling simulation work on one. A node is
+//! copied when it is first written to, so a fork of a thousand nodes costs a few kilobytes.
+
+use std::sync::Arc;
+
+use super::{ClusterState, ClusterView, NodeId, NodeShapeId, NodeState, PodId, PodInfo, PodSpecId, Specs};
+
+/// A change of one node that can be undone.
+#[derive(Debug)]
+struct Undo {
+    node: NodeId,
+    before: Overlay,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Overlay {
+    /// As in the base (for nodes added to the fork: absent).
+    #[default]
+    Base,
+    Removed,
+    Changed(Box<NodeState>),
+}
+
+/// A point to roll back to; forks nest as upstream's `ClusterSnapshot` does.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Checkpoint {
+    undo_len: usize,
+    slots: usize,
+}
+
+/// An overlay over a [`ClusterState`].
+pub struct Fork<'a> {
+    base: &'a ClusterState,
+    nodes: Vec<Overlay>,
+    undo: Vec<Undo>,
+}
+
+impl<'a> Fork<'a> {
+    pub fn new(base: &'a ClusterState) -> Fork<'a> {
+        Fork { base, nodes: vec![Overlay::Base; base.node_slots()], undo: Vec::new() }
+    }
+
+    pub fn base(&self) -> &'a ClusterState {
+        self.base
+    }
+
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { undo_len: self.undo.len(), slots: self.nodes.len() }
+    }
+
+    /// Undoes every change since `checkpoint`.
+    pub fn revert(&mut self, checkpoint: Checkpoint) {
+        while self.undo.len() > checkpoint.undo_len {
+            let Undo { node, before } = self.undo.pop().expect("longer than the checkpoint");
+            self.nodes[node.index()] = before;
+        }
+        self.nodes.truncate(checkpoint.slots);
+    }
+
+    /// Adds an empty node, such as a group's template.
+    pub fn add_node(&mut self, name: Arc<str>, shape: NodeShapeId) -> NodeId {
+        let node = NodeState::new(name, shape, self.base.specs.shape(shape));
+        self.add_node_state(node)
+    }
+
+    /// Adds a node with whatever pods and taints its state says.
+    pub fn add_node_state(&mut self, node: NodeState) -> NodeId {
+        let id = NodeId::new(self.nodes.len());
+        self.nodes.push(Overlay::Changed(Box::new(node)));
+        id
+    }
+
+    pub fn remove_node(&mut self, id: NodeId) {
+        self.replace(id, Overlay::Removed);
+    }
+
+    /// A copy of the node to write to; `None` where it is absent.
+    pub fn node_mut(&mut self, id: NodeId) -> Option<&mut NodeState> {
+        let copy = self.node(id)?.clone();
+        self.replace(id, Overlay::Changed(Box::new(copy)));
+        match &mut self.nodes[id.index()] {
+            Overlay::Changed(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// Books a pod on a node, whether or not it fits.
+    pub fn place(&mut self, pod: PodId, spec: PodSpecId, node: NodeId) {
+        let specs: &'a Specs = &self.base.specs;
+        let pod_spec = specs.pod(spec);
+        let whole_gpus = specs.whole_gpus(pod_spec);
+        if let Some(state) = self.node_mut(node) {
+            state.add_pod(pod, spec, pod_spec, whole_gpus);
+        }
+    }
+
+    /// Takes a pod off a node; nothing happens where it isn't there.
+    pub fn evict(&mut self, pod: PodId, spec: PodSpecId, node: NodeId) {
+        let pod_spec = self.base.specs.pod(spec);
+        if let Some(state) = self.node_mut(node) {
+            state.remove_pod(pod, pod_spec);
+        }
+    }
+
+    fn replace(&mut self, id: NodeId, with: Overlay) {
+        let before = std::mem::replace(&mut self.nodes[id.index()], with);
+        self.undo.push(Undo { node: id, before });
+    }
+}
+
+impl ClusterView for Fork<'_> {
+    fn specs(&self) -> &Specs {
+        &self.base.specs
+    }
+
+    fn node_slots(&self) -> usize {
+        self.nodes.len()
+    }
+
+    fn node(&self, id: NodeId) -> Option<&NodeState> {
+        match self.nodes.get(id.index())? {
+            Overlay::Base => self.base.node(id),
+            Overlay::Removed => None,
+            Overlay::Changed(node) => Some(node),
+        }
+    }
+
+    fn pod_info(&self, id: PodId) -> &PodInfo {
+        self.base.pod(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Container, NodeShape, PodSpec, Resources};
+    use super::*;
+    use crate::units::{Bytes, Millicores, SimTime};
+
+    #[test]
+    fn a_reverted_fork_shows_the_cluster_as_it_was() {
+        let mut cluster = ClusterState::default();
+        let shape = cluster.specs.intern_shape(NodeShape { max_pods: 110, ..NodeShape::default() });
+        let node = cluster.add_node("a".into(), shape);
+        let spec = cluster.specs.intern_pod(PodSpec {
+            containers: vec![Container { requests: Resources::new(Millicores(100), Bytes(1)), ..Container::default() }],
+            ..PodSpec::default()
+        });
+        let pod = cluster.add_pod(PodInfo::new("p".into(), spec, SimTime::ZERO));
+        let mut fork = Fork::new(&cluster);
+        let start = fork.checkpoint();
+        let added = fork.add_node("b".into(), shape);
+        fork.place(pod, spec, added);
+        fork.place(pod, spec, node);
+        let middle = fork.checkpoint();
+        fork.evict(pod, spec, node);
+        fork.remove_node(added);
+        assert!(fork.node(added).is_none());
+        fork.revert(middle);
+        assert_eq!(fork.node(added).unwrap().requested.cpu, Millicores(100));
+        assert_eq!(fork.node(node).unwrap().pods.len(), 1);
+        fork.revert(start);
+        assert!(fork.node(added).is_none());
+        assert_eq!(fork.node(node).unwrap().pods.len(), 0);
+        assert_eq!(fork.node_views().count(), 1);
+    }
+}

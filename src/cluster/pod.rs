@@ -1,0 +1,341 @@
+//! A pod's spec as schedulers, kubelets and autoscalers read it: parsed, defaulted and immutable.
+
+use std::collections::BTreeMap;
+
+use super::{LabelSelector, Labels, NodeSelectorTerm, ResourceId, Resources, Toleration};
+use crate::units::{Bytes, Millicores, SimDuration};
+
+/// Requests that the scheduler's scores assume for a container without any (`pkg/scheduler/util`, 1.31).
+pub const DEFAULT_MILLI_CPU_REQUEST: Millicores = Millicores(100);
+pub const DEFAULT_MEMORY_REQUEST: Bytes = Bytes(200 * 1024 * 1024);
+
+/// Everything about a pod that its template fixes. Pods with equal specs share one in [`Specs`](super::Specs).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PodSpec {
+    pub namespace: String,
+    pub labels: Labels,
+    pub annotations: BTreeMap<String, String>,
+    pub containers: Vec<Container>,
+    pub init_containers: Vec<InitContainer>,
+    pub overhead: Resources,
+    /// Pod-level requests (`spec.resources`), where set: they stand in for the containers' sum.
+    pub pod_requests: Option<PodLevelRequests>,
+    pub node_name: Option<String>,
+    pub node_selector: Labels,
+    pub affinity: Affinity,
+    pub tolerations: Vec<Toleration>,
+    pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
+    pub scheduling_gates: Vec<String>,
+    pub priority: i32,
+    /// False where `preemptionPolicy: Never`.
+    pub preempts: bool,
+    pub restart_policy: RestartPolicy,
+    pub termination_grace_period: SimDuration,
+    pub volumes: Vec<Volume>,
+    /// The owner with `controller: true`.
+    pub controller: Option<Controller>,
+    /// Thousandths of devices as GPU-sharing clusters ask for them.
+    pub gpu_share: Option<GpuShare>,
+    /// What the scheduler reserves; derived by [`PodSpec::effective_requests`] when the spec is interned.
+    pub requests: Resources,
+    /// As `requests`, with the scheduler's defaults for containers that state nothing (used by scores only).
+    pub nonzero_requests: (Millicores, Bytes),
+}
+
+/// Pod-level requests, only for the resources that were stated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PodLevelRequests {
+    pub cpu: Option<Millicores>,
+    pub memory: Option<Bytes>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Container {
+    pub name: String,
+    pub image: String,
+    pub requests: Resources,
+    /// Whether a CPU and a memory request was stated (zero and absent differ for the HPA and for QoS).
+    pub has_request: (bool, bool),
+    /// `None`: no limit.
+    pub cpu_limit: Option<Millicores>,
+    pub memory_limit: Option<Bytes>,
+    pub host_ports: Vec<HostPort>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct InitContainer {
+    pub container: Container,
+    /// A sidecar (`restartPolicy: Always`): it keeps running beside the ordinary containers.
+    pub restart_always: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// `0.0.0.0` where not stated: conflicts with every address.
+    pub ip: String,
+    pub protocol: String,
+    pub port: i32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RestartPolicy {
+    #[default]
+    Always,
+    OnFailure,
+    Never,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Controller {
+    pub kind: String,
+    pub name: String,
+    pub uid: String,
+}
+
+/// `count` devices with `milli` thousandths of each; below 1000 only with a count of 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GpuShare {
+    pub count: u16,
+    pub milli: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Volume {
+    pub name: String,
+    pub source: VolumeSource,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VolumeSource {
+    HostPath,
+    EmptyDirDisk,
+    EmptyDirMemory,
+    Other,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Affinity {
+    pub node: NodeAffinity,
+    pub pod: PodAffinity,
+    pub pod_anti: PodAffinity,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct NodeAffinity {
+    /// Alternatives, one of which must hold; `None`: no requirement, an empty list matches no node.
+    pub required: Option<Vec<NodeSelectorTerm>>,
+    pub preferred: Vec<Weighted<NodeSelectorTerm>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PodAffinity {
+    pub required: Vec<PodAffinityTerm>,
+    pub preferred: Vec<Weighted<PodAffinityTerm>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Weighted<T> {
+    pub weight: i32,
+    pub term: T,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PodAffinityTerm {
+    /// `None` selects nothing, an empty selector everything. `matchLabelKeys` are already merged into it.
+    pub selector: Option<LabelSelector>,
+    /// Empty together with no namespace selector: the pod's own namespace.
+    pub namespaces: Vec<String>,
+    /// `Some` of an empty selector: every namespace. (Namespace labels are not modelled.)
+    pub namespace_selector: Option<LabelSelector>,
+    pub topology_key: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TopologySpreadConstraint {
+    pub max_skew: i32,
+    pub topology_key: String,
+    pub when_unsatisfiable: WhenUnsatisfiable,
+    /// `matchLabelKeys` are already merged into it.
+    pub selector: Option<LabelSelector>,
+    pub min_domains: Option<i32>,
+    /// Default `Honor`.
+    pub node_affinity_policy: SpreadPolicy,
+    /// Default `Ignore`.
+    pub node_taints_policy: SpreadPolicy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WhenUnsatisfiable {
+    DoNotSchedule,
+    ScheduleAnyway,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SpreadPolicy {
+    Honor,
+    Ignore,
+}
+
+/// In the order in which a node under memory pressure gives pods up, last to first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QosClass {
+    Guaranteed,
+    Burstable,
+    BestEffort,
+}
+
+impl PodSpec {
+    /// Fills the derived fields; [`Specs::intern_pod`](super::Specs::intern_pod) calls it.
+    pub(super) fn derive(&mut self) {
+        self.requests = self.effective_requests();
+        self.nonzero_requests = self.effective_nonzero_requests();
+    }
+
+    /// What Kubernetes reserves: the larger of (containers + sidecars) and the peak over init containers, with the
+    /// sidecars started before each; then pod-level requests, then overhead (`component-helpers/resource`, 1.33).
+    pub fn effective_requests(&self) -> Resources {
+        let mut running = Resources::default();
+        for container in &self.containers {
+            running += &container.requests;
+        }
+        let mut sidecars = Resources::default();
+        let mut peak = Resources::default();
+        for init in &self.init_containers {
+            let mut during = sidecars.clone();
+            during += &init.container.requests;
+            if init.restart_always {
+                sidecars = during.clone();
+            }
+            peak = peak.max(&during);
+        }
+        running += &sidecars;
+        let mut requests = running.max(&peak);
+        if let Some(pod) = &self.pod_requests {
+            requests.cpu = pod.cpu.unwrap_or(requests.cpu);
+            requests.memory = pod.memory.unwrap_or(requests.memory);
+        }
+        requests += &self.overhead;
+        requests
+    }
+
+    fn effective_nonzero_requests(&self) -> (Millicores, Bytes) {
+        let nonzero = |container: &Container| {
+            let cpu = if container.has_request.0 { container.requests.cpu } else { DEFAULT_MILLI_CPU_REQUEST };
+            let memory = if container.has_request.1 { container.requests.memory } else { DEFAULT_MEMORY_REQUEST };
+            (cpu, memory)
+        };
+        let plus = |a: (Millicores, Bytes), b: (Millicores, Bytes)| (a.0 + b.0, a.1 + b.1);
+        let max = |a: (Millicores, Bytes), b: (Millicores, Bytes)| (a.0.max(b.0), a.1.max(b.1));
+        let running = self.containers.iter().map(nonzero).fold(Default::default(), plus);
+        let (mut sidecars, mut peak) = ((Millicores::ZERO, Bytes::ZERO), (Millicores::ZERO, Bytes::ZERO));
+        for init in &self.init_containers {
+            let during = plus(sidecars, nonzero(&init.container));
+            if init.restart_always {
+                sidecars = during;
+            }
+            peak = max(peak, during);
+        }
+        let mut requests = max(plus(running, sidecars), peak);
+        if let Some(pod) = &self.pod_requests {
+            requests = (pod.cpu.unwrap_or(requests.0), pod.memory.unwrap_or(requests.1));
+        }
+        plus(requests, (self.overhead.cpu, self.overhead.memory))
+    }
+
+    /// Kubernetes' class: Guaranteed where every container's CPU and memory limits are set and equal its requests,
+    /// BestEffort where nothing is stated, else Burstable.
+    pub fn qos_class(&self) -> QosClass {
+        let all = || self.containers.iter().chain(self.init_containers.iter().map(|init| &init.container));
+        let states_something = |c: &Container| {
+            c.requests.cpu > Millicores::ZERO
+                || c.requests.memory > Bytes::ZERO
+                || c.cpu_limit.is_some_and(|l| l > Millicores::ZERO)
+                || c.memory_limit.is_some_and(|l| l > Bytes::ZERO)
+        };
+        if self.pod_requests.is_none() && !all().any(states_something) {
+            return QosClass::BestEffort;
+        }
+        let is_guaranteed = |c: &Container| {
+            c.cpu_limit.is_some_and(|l| l > Millicores::ZERO && l == c.requests.cpu)
+                && c.memory_limit.is_some_and(|l| l > Bytes::ZERO && l == c.requests.memory)
+        };
+        if self.pod_requests.is_none() && all().all(is_guaranteed) {
+            return QosClass::Guaranteed;
+        }
+        QosClass::Burstable
+    }
+
+    /// Sum of the containers' CPU limits; `None` where one has none.
+    pub fn cpu_limit(&self) -> Option<Millicores> {
+        self.containers.iter().map(|c| c.cpu_limit).sum()
+    }
+
+    /// Sum of the containers' memory limits; `None` where one has none.
+    pub fn memory_limit(&self) -> Option<Bytes> {
+        self.containers.iter().map(|c| c.memory_limit).sum()
+    }
+
+    pub fn host_ports(&self) -> impl Iterator<Item = &HostPort> {
+        let sidecars = self.init_containers.iter().filter(|init| init.restart_always).map(|init| &init.container);
+        self.containers.iter().chain(sidecars).flat_map(|container| &container.host_ports)
+    }
+
+    pub fn is_daemon_set_pod(&self) -> bool {
+        self.controller.as_ref().is_some_and(|controller| controller.kind == "DaemonSet")
+    }
+
+    /// A static pod that the kubelet runs by itself.
+    pub fn is_mirror_pod(&self) -> bool {
+        self.annotations.contains_key("kubernetes.io/config.mirror")
+    }
+
+    /// Thousandths of GPUs that the pod holds, whole (`gpu` is that resource's id) or shared.
+    pub fn gpu_milli(&self, gpu: Option<ResourceId>) -> i64 {
+        let whole = gpu.map_or(0, |id| self.requests.extended(id) * 1000);
+        whole + self.gpu_share.map_or(0, |share| i64::from(share.count) * i64::from(share.milli))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container(cpu: i64, memory: i64) -> Container {
+        Container {
+            requests: Resources::new(Millicores(cpu), Bytes(memory)),
+            has_request: (true, true),
+            ..Container::default()
+        }
+    }
+
+    fn init(cpu: i64, memory: i64, restart_always: bool) -> InitContainer {
+        InitContainer { container: container(cpu, memory), restart_always }
+    }
+
+    #[test]
+    fn a_big_init_container_sets_the_effective_request() {
+        let spec = PodSpec {
+            containers: vec![container(100, 10)],
+            init_containers: vec![init(50, 5, true), init(500, 1, false)],
+            overhead: Resources::new(Millicores(7), Bytes(0)),
+            ..PodSpec::default()
+        };
+        assert_eq!(spec.effective_requests(), Resources::new(Millicores(557), Bytes(15)));
+    }
+
+    #[test]
+    fn a_pod_without_requests_is_best_effort_and_scored_with_defaults() {
+        let spec = PodSpec { containers: vec![Container::default()], ..PodSpec::default() };
+        assert_eq!(spec.qos_class(), QosClass::BestEffort);
+        assert_eq!(spec.effective_nonzero_requests(), (DEFAULT_MILLI_CPU_REQUEST, DEFAULT_MEMORY_REQUEST));
+    }
+
+    #[test]
+    fn equal_requests_and_limits_make_a_pod_guaranteed() {
+        let mut spec = PodSpec { containers: vec![container(100, 10)], ..PodSpec::default() };
+        assert_eq!(spec.qos_class(), QosClass::Burstable);
+        spec.containers[0].cpu_limit = Some(Millicores(100));
+        spec.containers[0].memory_limit = Some(Bytes(10));
+        assert_eq!(spec.qos_class(), QosClass::Guaranteed);
+    }
+}

@@ -1,0 +1,123 @@
+//! Filters: may this pod run on this node? Upstream's plugins in upstream's order, first refusal wins.
+
+mod gpu_share;
+mod node_affinity;
+mod node_name;
+mod node_resources_fit;
+mod node_unschedulable;
+mod taint_toleration;
+
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use super::Cycle;
+use crate::cluster::{NodeView, Shortfall, Specs, Taint};
+
+pub use node_affinity::matches_node_selector_and_affinity;
+
+/// One filter plugin.
+pub trait Filter: Sync {
+    /// Upstream's plugin name.
+    fn name(&self) -> &'static str;
+
+    /// What the answer depends on, so that answers can be reused.
+    fn scope(&self) -> Scope;
+
+    fn filter(&self, cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Reason>;
+}
+
+/// What a filter's answer depends on beside the pod's spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Only the node's shape, unless the pod names a node or a hostname.
+    Shape,
+    /// The node's own taints, cordon and booked resources.
+    Node,
+    /// Other pods of this and other nodes.
+    Cluster,
+}
+
+/// All filters, in the order in which upstream's default profile runs them.
+pub static FILTERS: &[&dyn Filter] = &[
+    &node_unschedulable::NodeUnschedulable,
+    &node_name::NodeName,
+    &taint_toleration::TaintToleration,
+    &node_affinity::NodeAffinity,
+    &node_resources_fit::NodeResourcesFit,
+    &gpu_share::GpuShare,
+];
+
+/// Runs all filters; the first refusal wins.
+pub fn fits(cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Rejection> {
+    for filter in FILTERS {
+        filter.filter(cycle, node).map_err(|reason| Rejection { plugin: filter.name(), reason })?;
+    }
+    Ok(())
+}
+
+/// A refusal: which plugin, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    pub plugin: &'static str,
+    pub reason: Reason,
+}
+
+/// Why a node can't take a pod. Shown with [`Reason::display`], which needs the names of resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Unschedulable,
+    NodeName,
+    UntoleratedTaint(Taint),
+    NodeAffinity,
+    TooManyPods,
+    Insufficient(SmallVec<[Shortfall; 2]>),
+    NoGpuDevice,
+}
+
+impl Reason {
+    /// True where evicting pods can't help (upstream's `UnschedulableAndUnresolvable`).
+    pub fn is_unresolvable(&self) -> bool {
+        matches!(self, Reason::Unschedulable | Reason::NodeName | Reason::UntoleratedTaint(_) | Reason::NodeAffinity)
+    }
+
+    pub fn display<'a>(&'a self, specs: &'a Specs) -> impl fmt::Display + 'a {
+        DisplayReason { reason: self, specs }
+    }
+}
+
+struct DisplayReason<'a> {
+    reason: &'a Reason,
+    specs: &'a Specs,
+}
+
+impl fmt::Display for DisplayReason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason {
+            Reason::Unschedulable => f.write_str("the node is cordoned"),
+            Reason::NodeName => f.write_str("the pod names another node"),
+            Reason::UntoleratedTaint(taint) => write!(f, "untolerated taint {{{}: {}}}", taint.key, taint.value),
+            Reason::NodeAffinity => f.write_str("the node's labels don't match the pod's selector or affinity"),
+            Reason::TooManyPods => f.write_str("too many pods"),
+            Reason::NoGpuDevice => f.write_str("no GPU device has enough left"),
+            Reason::Insufficient(shortfalls) => {
+                for (index, shortfall) in shortfalls.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(", ")?;
+                    }
+                    match shortfall {
+                        Shortfall::Cpu(short) => write!(f, "insufficient cpu (short by {short})")?,
+                        Shortfall::Memory(short) => write!(f, "insufficient memory (short by {short})")?,
+                        Shortfall::EphemeralStorage(short) => {
+                            write!(f, "insufficient ephemeral-storage (short by {short})")?;
+                        }
+                        Shortfall::Extended(id, short) => {
+                            write!(f, "insufficient {} (short by {short})", self.specs.resources.name(*id))?;
+                        }
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! NodeResourcesFit: requests against what is left of allocatable, and the count of pods.
+
+use super::{Cycle, Filter, NodeView, Reason, Scope};
+
+pub struct NodeResourcesFit;
+
+impl Filter for NodeResourcesFit {
+    fn name(&self) -> &'static str {
+        "NodeResourcesFit"
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Node
+    }
+
+    fn filter(&self, cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Reason> {
+        if node.state.pods.len() as i64 + 1 > node.shape.max_pods {
+            return Err(Reason::TooManyPods);
+        }
+        let request = &cycle.pod.requests;
+        let (allocatable, requested) = (&node.shape.allocatable, &node.state.requested);
+        // The common case, without making a vector of what is free.
+        let fits_basics = request.cpu <= (allocatable.cpu - requested.cpu)
+            && request.memory <= (allocatable.memory - requested.memory)
+            && request.ephemeral_storage <= (allocatable.ephemeral_storage - requested.ephemeral_storage);
+        if fits_basics && request.iter_extended().next().is_none() {
+            return Ok(());
+        }
+        let free = allocatable.minus(requested);
+        let shortfalls: smallvec::SmallVec<_> = free.shortfalls(request).collect();
+        if shortfalls.is_empty() { Ok(()) } else { Err(Reason::Insufficient(shortfalls)) }
+    }
+}
