@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cluster::{LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
-use crate::units::{Bytes, Distribution, Millicores, SimDuration, SimTime, UsdPerHour};
+use crate::units::{Bytes, Distribution, SimDuration, SimTime, UsdPerHour};
 
 /// Everything that a run needs beside its seed. Cheap to share between the runs of a sweep.
 #[derive(Clone, Debug)]
@@ -74,7 +74,6 @@ pub struct NodeGroup {
     pub startup: Distribution,
     /// From the delete call to the end of billing.
     pub deprovisioning: Distribution,
-    /// Expander `priority` and for ties of others.
     pub limits: CloudLimits,
     /// Interruptions of one spot node an hour (exponential); zero elsewhere.
     pub interruptions_per_hour: f64,
@@ -189,7 +188,7 @@ pub enum IntOrPercent {
     Percent(i32),
 }
 
-/// Demand for a service, shared by its ready pods.
+/// Demand for a service, shared by its ready pods. (The load room's compiled signals come here.)
 #[derive(Clone, Debug)]
 pub struct ServiceLoad {
     pub target: WorkloadId,
@@ -214,9 +213,6 @@ pub struct UsageModel {
 /// Duty cycle of the requested GPUs, 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GpuUsage(pub f64);
-
-#[derive(Clone, Debug)]
-pub struct RequestMetrics;
 
 /// Kubelet and container runtime.
 #[derive(Clone, Debug)]
@@ -244,5 +240,3 @@ pub struct Outage {
     pub zone: Option<Arc<str>>,
     pub node: Option<Arc<str>>,
 }
-#[allow(unused)]
-type Unused = Millicores;
