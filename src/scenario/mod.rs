@@ -3,7 +3,9 @@
 //! `spec` is what a user writes, `lower` is the only bridge from it to [`Scenario`], and the simulation sees nothing
 //! but the latter. Option structs stand in the rooms that obey them; `spec` gathers them.
 
+pub mod diagnostic;
 mod lowered;
+mod yaml;
 
 pub use lowered::{
     CapacityType, CloudLimits, DaemonSet, DisruptionBudget, FixedNode, GpuUsage, IntOrPercent, KubeletOptions,
