@@ -3,5 +3,6 @@
 pub mod autoscaler;
 pub mod cli;
 pub mod cluster;
+pub mod scenario;
 pub mod scheduler;
 pub mod units;
