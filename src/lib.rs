@@ -5,4 +5,5 @@ pub mod cli;
 pub mod cluster;
 pub mod scenario;
 pub mod scheduler;
+pub mod sim;
 pub mod units;
