@@ -1,10 +1,12 @@
 //! A scenario: what was written in YAML (`spec`), checked and turned into ids and integers ([`Scenario`]).
 //!
 //! `spec` is what a user writes, `lower` is the only bridge from it to [`Scenario`], and the simulation sees nothing
-//! but the latter. Option structs stand in the rooms that obey them; `spec` gathers them.
+//! but the latter. Option structs stand in the rooms that obey them; `spec` gathers them. [`manifest`] reads Kubernetes
+//! objects, for scenarios and for `decide`.
 
 pub mod diagnostic;
 mod lowered;
+pub mod manifest;
 mod yaml;
 
 pub use lowered::{
