@@ -3,5 +3,6 @@
 pub mod autoscaler;
 pub mod cli;
 pub mod cluster;
+pub mod load;
 pub mod scheduler;
 pub mod units;
