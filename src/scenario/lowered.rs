@@ -1,0 +1,242 @@
+//! The validated form of a scenario: ids, integers and compiled signals, nothing left to parse or to refuse.
+
+use std::sync::Arc;
+
+use crate::cluster::{LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
+use crate::units::{Bytes, Distribution, SimDuration, SimTime, UsdPerHour};
+
+/// Everything that a run needs beside its seed. Cheap to share between the runs of a sweep.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub name: String,
+    /// Default seed; `--seed` overrides it.
+    pub seed: u64,
+    /// Wall-clock time of the scenario's zero, seconds since the Unix epoch.
+    pub start_epoch_seconds: i64,
+    /// The run ends here.
+    pub duration: SimDuration,
+    /// Interval of the rows of `timeseries.csv`.
+    pub sample_interval: SimDuration,
+    /// Pod specs and node shapes, interned; the run's cluster starts from a copy.
+    pub specs: Specs,
+    pub nodes: Vec<FixedNode>,
+    pub node_groups: Vec<NodeGroup>,
+    /// Every workload by [`WorkloadId`]; pods belong to one.
+    pub workloads: Vec<Workload>,
+    pub daemon_sets: Vec<DaemonSet>,
+    /// Pods that arrive on their own, ascending by arrival (trace replays).
+    pub trace_pods: Vec<TracePod>,
+    /// Training jobs, ascending by arrival.
+    pub training_jobs: Vec<TrainingJob>,
+    pub disruption_budgets: Vec<DisruptionBudget>,
+    pub loads: Vec<ServiceLoad>,
+    pub replica_changes: Vec<ReplicaChange>,
+    pub kubelet: KubeletOptions,
+    pub metrics: MetricsOptions,
+    /// Outages of nodes or zones at given instants.
+    pub outages: Vec<Outage>,
+}
+
+/// A node that is there from the start and stays.
+#[derive(Clone, Debug)]
+pub struct FixedNode {
+    pub name: Arc<str>,
+    pub shape: NodeShapeId,
+    pub instance_type: Option<Arc<str>>,
+    pub price: UsdPerHour,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CapacityType {
+    #[default]
+    OnDemand,
+    Spot,
+    /// Paid for whether used or not: billed for `maxSize` nodes of the group over the whole run at the reserved price.
+    Reserved,
+}
+
+/// Nodes of one kind that the Cluster Autoscaler adds and removes.
+#[derive(Clone, Debug)]
+pub struct NodeGroup {
+    pub id: NodeGroupId,
+    pub name: Arc<str>,
+    pub instance_type: Option<Arc<str>>,
+    /// One shape a zone, in the order in which zones are used in turn. Never empty.
+    pub shapes: Vec<NodeShapeId>,
+    pub min_size: u32,
+    pub max_size: u32,
+    pub initial_size: u32,
+    pub price: UsdPerHour,
+    pub capacity_type: CapacityType,
+    /// From the cloud's acceptance of a request to the node's registration.
+    pub provisioning: Distribution,
+    /// From registration to Ready (device drivers, CNI).
+    pub startup: Distribution,
+    /// From the delete call to the end of billing.
+    pub deprovisioning: Distribution,
+    pub limits: CloudLimits,
+    /// Interruptions of one spot node an hour (exponential); zero elsewhere.
+    pub interruptions_per_hour: f64,
+    pub interruption_notice: SimDuration,
+    /// Spontaneous failures of one node an hour.
+    pub failures_per_hour: f64,
+}
+
+/// What the cloud refuses.
+#[derive(Clone, Debug, Default)]
+pub struct CloudLimits {
+    /// Instances of this group that the cloud will run at once, below `max_size`; `None`: no quota.
+    pub quota: Option<u32>,
+    /// Spans in which every request fails for lack of capacity, ascending and disjoint.
+    pub stock_outs: Vec<(SimTime, SimTime)>,
+    /// Chance that a single instance fails to come up.
+    pub failure_probability: f64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Workload {
+    pub id: WorkloadId,
+    pub name: Arc<str>,
+    pub namespace: Arc<str>,
+    pub kind: WorkloadKind,
+    /// How its pods use what they request, where no load or training model says so.
+    pub usage: UsageModel,
+}
+
+#[derive(Clone, Debug)]
+pub enum WorkloadKind {
+    /// Deployment, ReplicaSet or StatefulSet: keeps `replicas` pods alive.
+    Replicated {
+        owner: Owner,
+        replicas: u32,
+        spec: PodSpecId,
+        selector: LabelSelector,
+        /// Pods start one after the other (StatefulSet with `OrderedReady`).
+        ordered: bool,
+        /// From container start to Ready: the readiness probe's initial delay and what the application needs.
+        readiness_delay: Distribution,
+    },
+    /// A batch/v1 Job.
+    Job(TraceJob),
+    /// Pods of a trace, or of a training job: made by [`TracePod`] and [`TrainingJob`], never replaced when they end.
+    Replayed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    Deployment,
+    ReplicaSet,
+    StatefulSet,
+}
+
+/// A batch/v1 Job: `completions` pods, at most `parallelism` at once.
+#[derive(Clone, Debug)]
+pub struct TraceJob {
+    pub spec: PodSpecId,
+    pub arrival: SimTime,
+    pub parallelism: u32,
+    pub completions: u32,
+    pub backoff_limit: u32,
+    /// How long one pod's work takes.
+    pub duration: Distribution,
+}
+
+#[derive(Clone, Debug)]
+pub struct DaemonSet {
+    pub workload: WorkloadId,
+    pub spec: PodSpecId,
+}
+
+#[derive(Clone, Debug)]
+pub struct TracePod {
+    pub name: Arc<str>,
+    pub spec: PodSpecId,
+    pub workload: WorkloadId,
+    pub arrival: SimTime,
+    /// Work from container start to success; `None`: runs to the end.
+    pub duration: Option<SimDuration>,
+}
+
+/// A gang of equal workers whose progress is counted in steps.
+#[derive(Clone, Debug)]
+pub struct TrainingJob {
+    pub name: Arc<str>,
+    pub workload: WorkloadId,
+    pub arrival: SimTime,
+    pub spec: PodSpecId,
+    pub workers: u32,
+    pub gpus_per_worker: u32,
+    pub model: Arc<str>,
+    pub batch_size: Option<u32>,
+    pub total_steps: u64,
+}
+
+/// A PodDisruptionBudget.
+#[derive(Clone, Debug)]
+pub struct DisruptionBudget {
+    pub name: Arc<str>,
+    pub namespace: Arc<str>,
+    pub selector: LabelSelector,
+    /// Exactly one is set; an integer or a percentage of the expected pods.
+    pub min_available: Option<IntOrPercent>,
+    pub max_unavailable: Option<IntOrPercent>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IntOrPercent {
+    Int(i32),
+    Percent(i32),
+}
+
+/// Demand for a service, shared by its ready pods. (The load room's compiled signals come here.)
+#[derive(Clone, Debug)]
+pub struct ServiceLoad {
+    pub target: WorkloadId,
+}
+
+/// Somebody's hand (or a cron job) on the replica count.
+#[derive(Clone, Debug)]
+pub struct ReplicaChange {
+    pub at: SimTime,
+    pub target: WorkloadId,
+    pub replicas: u32,
+}
+
+/// Use as a fraction of the request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UsageModel {
+    pub cpu: f64,
+    pub memory: f64,
+    pub gpu: GpuUsage,
+}
+
+/// Duty cycle of the requested GPUs, 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GpuUsage(pub f64);
+
+/// Kubelet and container runtime.
+#[derive(Clone, Debug)]
+pub struct KubeletOptions {
+    /// From binding to the start of the first container, image present.
+    pub container_start: Distribution,
+    /// Bytes a second that a node pulls and unpacks.
+    pub image_pull_rate: Bytes,
+    /// Size of an image by its name; an image not listed is already on every node.
+    pub image_sizes: Vec<(Arc<str>, Bytes)>,
+}
+
+/// metrics-server.
+#[derive(Clone, Debug)]
+pub struct MetricsOptions {
+    /// `--metric-resolution`.
+    pub resolution: SimDuration,
+}
+
+/// Nodes that go away without warning.
+#[derive(Clone, Debug)]
+pub struct Outage {
+    pub at: SimTime,
+    /// Zone whose nodes fail, or one node's name.
+    pub zone: Option<Arc<str>>,
+    pub node: Option<Arc<str>>,
+}

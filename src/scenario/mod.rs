@@ -1,0 +1,12 @@
+//! A scenario: what was written in YAML (`spec`), checked and turned into ids and integers ([`Scenario`]).
+//!
+//! `spec` is what a user writes, `lower` is the only bridge from it to [`Scenario`], and the simulation sees nothing
+//! but the latter. Option structs stand in the rooms that obey them; `spec` gathers them.
+
+mod lowered;
+
+pub use lowered::{
+    CapacityType, CloudLimits, DaemonSet, DisruptionBudget, FixedNode, GpuUsage, IntOrPercent, KubeletOptions,
+    MetricsOptions, NodeGroup, Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, TrainingJob,
+    UsageModel, Workload, WorkloadKind,
+};

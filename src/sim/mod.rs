@@ -1,0 +1,11 @@
+//! The simulation: clock, event queue and world; the kubelet, the metrics pipeline and the cloud; and the loop that
+//! calls schedulers and autoscalers at their intervals and applies what they decide.
+//!
+//! It knows no file: whoever wants to see a run implements [`Observer`].
+
+mod observer;
+
+pub use observer::{
+    Controller, DecisionRecord, EngineFigures, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample,
+    Sample, ServiceSample, TrainingRow, Usage, WorkloadCost,
+};

@@ -1,0 +1,264 @@
+//! What a run tells: decisions as they fall, samples at their interval, and the outcome at the end.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::cluster::PodPhase;
+use crate::scenario::CapacityType;
+use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
+
+/// Watches a run. Every method does nothing by default.
+pub trait Observer {
+    /// A controller changed something, or (with verbose decisions) said why it did not.
+    fn decision(&mut self, _decision: &DecisionRecord<'_>) {}
+
+    /// Called at time zero, at every sample interval and at the end.
+    fn sample(&mut self, _sample: &Sample<'_>) {}
+
+    /// Called once.
+    fn finished(&mut self, _outcome: &Outcome) {}
+
+    /// True where refusals ("why not") are wanted too; they cost time.
+    fn wants_verbose_decisions(&self) -> bool {
+        false
+    }
+}
+
+/// A run that nobody watches.
+impl Observer for () {}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Controller {
+    HorizontalPodAutoscaler,
+    ClusterAutoscaler,
+    Karpenter,
+    Scheduler,
+    Kubelet,
+    Cloud,
+    Cron,
+    Keda,
+    Manual,
+    Job,
+}
+
+impl Controller {
+    /// The name in `decisions.csv`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Controller::HorizontalPodAutoscaler => "horizontal-pod-autoscaler",
+            Controller::ClusterAutoscaler => "cluster-autoscaler",
+            Controller::Karpenter => "karpenter",
+            Controller::Scheduler => "kube-scheduler",
+            Controller::Kubelet => "kubelet",
+            Controller::Cloud => "cloud",
+            Controller::Cron => "cron",
+            Controller::Keda => "keda",
+            Controller::Manual => "manual",
+            Controller::Job => "job-controller",
+        }
+    }
+}
+
+/// One row of `decisions.csv`.
+#[derive(Clone, Debug)]
+pub struct DecisionRecord<'a> {
+    pub at: SimTime,
+    pub controller: Controller,
+    /// What was decided about: `hpa/NAME`, `nodegroup/NAME`, `node/NAME`, `pod/NAME`, `deployment/NAME`.
+    pub object: Cow<'a, str>,
+    pub from: Cow<'a, str>,
+    pub to: Cow<'a, str>,
+    pub reason: Cow<'a, str>,
+}
+
+/// CPU, memory and GPU at once, of the whole cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub cpu: Millicores,
+    pub memory: Bytes,
+    pub gpu: GpuMilli,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PodCounts {
+    /// Not bound, or bound and not yet running.
+    pub pending: u32,
+    /// Of the pending ones, those not bound to a node.
+    pub unbound: u32,
+    pub running: u32,
+    pub ready: u32,
+    /// Ended, since the start of the run.
+    pub succeeded: u32,
+    pub failed: u32,
+}
+
+/// The cluster at one instant, after all events of that instant.
+#[derive(Clone, Debug)]
+pub struct Sample<'a> {
+    pub at: SimTime,
+    /// Registered nodes, and of these the ready ones.
+    pub nodes: u32,
+    pub nodes_ready: u32,
+    /// Asked of the cloud and not yet registered.
+    pub nodes_upcoming: u32,
+    /// Registered nodes by node group (index of [`crate::scenario::Scenario::node_groups`]).
+    pub nodes_by_group: &'a [u32],
+    pub pods: PodCounts,
+    /// Of ready nodes.
+    pub allocatable: Usage,
+    pub requested: Usage,
+    pub used: Usage,
+    /// One entry a replicated workload, in the order of the scenario.
+    pub replicas: &'a [ReplicaSample],
+    /// One entry a load, in the order of the scenario.
+    pub services: &'a [ServiceSample],
+    pub cost_rate: UsdPerHour,
+    pub cost: Usd,
+    /// Since the start; `timeseries.csv` and `summary.json` both come from these.
+    pub integrals: Integrals,
+}
+
+/// Exact time integrals since the start of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Integrals {
+    /// Node × nanoseconds, registered nodes.
+    pub nodes: i128,
+    /// Millicores, bytes or GPU-milli × nanoseconds: `[cpu, memory, gpu]`.
+    pub allocatable: [i128; 3],
+    pub requested: [i128; 3],
+    pub used: [i128; 3],
+}
+
+#[derive(Clone, Debug)]
+pub struct ReplicaSample {
+    pub workload: Arc<str>,
+    pub desired: u32,
+    pub current: u32,
+    pub ready: u32,
+}
+
+/// What a service was asked for and what it did in the last interval.
+#[derive(Clone, Debug)]
+pub struct ServiceSample {
+    pub workload: Arc<str>,
+    /// Of the demand's own unit (millicores or milli-requests a second), the mean over the interval.
+    pub demand_milli: i64,
+    pub served_milli: i64,
+    /// Waiting work at this instant (milli-units × seconds).
+    pub backlog_milli: i64,
+    /// Mean and 95th percentile of the modelled latency; `None` where the load is plain CPU work.
+    pub latency: Option<(SimDuration, SimDuration)>,
+}
+
+/// The end of a run: what `summary.json`, `pods.csv` and `nodes.csv` are made of.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    pub scenario: String,
+    pub seed: u64,
+    pub simulated: SimDuration,
+    pub pods: Vec<PodRow>,
+    pub nodes: Vec<NodeRow>,
+    pub training: Vec<TrainingRow>,
+    pub integrals: Integrals,
+    pub cost: Usd,
+    pub idle_cost: Usd,
+    pub cost_by_node_group: Vec<(Arc<str>, Usd)>,
+    /// Ascending by name; includes the `__idle__` row.
+    pub cost_by_workload: Vec<WorkloadCost>,
+    pub nodes_min: u32,
+    pub nodes_peak: u32,
+    pub scale_ups: u32,
+    pub scale_downs: u32,
+    pub nodes_added: u32,
+    pub nodes_removed: u32,
+    pub hpa_changes: u32,
+    pub evicted: u32,
+    pub preempted: u32,
+    pub oom_kills: u32,
+    pub restarts: u32,
+    pub interruptions: u32,
+    pub figures: EngineFigures,
+}
+
+/// Deterministic counts of the engine; wall time is the command line's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EngineFigures {
+    pub events: u64,
+    pub scheduling_attempts: u64,
+    pub autoscaler_loops: u64,
+    pub autoscaler_loops_skipped: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct WorkloadCost {
+    pub workload: Arc<str>,
+    pub cost: Usd,
+    pub cpu_core_hours: f64,
+    pub ram_byte_hours: f64,
+    pub gpu_hours: f64,
+}
+
+/// One row of `pods.csv`. Instants are `None` where they never came.
+#[derive(Clone, Debug)]
+pub struct PodRow {
+    pub name: Arc<str>,
+    pub namespace: Arc<str>,
+    pub workload: Arc<str>,
+    /// Index into [`Outcome::nodes`] of the node it was bound to.
+    pub node: Option<u32>,
+    pub phase: PodPhase,
+    /// `Completed`, `OOMKilled`, `Evicted`, `Preempted`, `NodeLost`, `ScaledDown`, …; empty while it lives.
+    pub reason: &'static str,
+    pub qos: &'static str,
+    pub priority: i32,
+    pub created: SimTime,
+    pub scheduled: Option<SimTime>,
+    pub started: Option<SimTime>,
+    pub ready: Option<SimTime>,
+    pub finished: Option<SimTime>,
+    pub restarts: u32,
+    pub cpu: Millicores,
+    pub memory: Bytes,
+    pub gpu: GpuMilli,
+    pub cost: Usd,
+}
+
+/// One row of `nodes.csv`.
+#[derive(Clone, Debug)]
+pub struct NodeRow {
+    pub name: Arc<str>,
+    /// Empty for fixed nodes.
+    pub group: Arc<str>,
+    pub instance_type: Arc<str>,
+    pub zone: Arc<str>,
+    pub capacity_type: CapacityType,
+    pub price: UsdPerHour,
+    /// When the cloud was asked for it; billing starts here.
+    pub requested: SimTime,
+    pub registered: Option<SimTime>,
+    pub ready: Option<SimTime>,
+    /// When billing ended.
+    pub removed: Option<SimTime>,
+    /// `ScaleDown`, `Consolidated`, `Interrupted`, `Failed`, …; empty while it lives.
+    pub reason: &'static str,
+    pub allocatable: Usage,
+    pub pods_run: u32,
+    pub cost: Usd,
+    pub idle_cost: Usd,
+}
+
+/// One training job.
+#[derive(Clone, Debug)]
+pub struct TrainingRow {
+    pub name: Arc<str>,
+    pub model: Arc<str>,
+    pub gpus: u32,
+    pub arrival: SimTime,
+    pub started: Option<SimTime>,
+    pub finished: Option<SimTime>,
+    pub total_steps: u64,
+    pub steps_done: f64,
+    pub steps_lost: f64,
+    pub interruptions: u32,
+    pub gpu_hours: f64,
+}
