@@ -6,7 +6,9 @@
 //! this room itself reads no file.
 
 pub mod pattern;
+pub mod queueing;
 
+pub mod service;
 mod signal;
 pub mod training;
 mod wall_clock;
