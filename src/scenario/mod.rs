@@ -5,12 +5,17 @@
 //! objects, for scenarios and for `decide`.
 
 pub mod diagnostic;
+mod documents;
+mod lower;
 mod lowered;
 pub mod manifest;
+mod objects;
+pub mod spec;
 mod yaml;
 
+pub use documents::{Loaded, Override, ScenarioFiles, load};
+
 pub use lowered::{
-    CapacityType, CloudLimits, DaemonSet, DisruptionBudget, FixedNode, GpuUsage, IntOrPercent, KubeletOptions,
-    MetricsOptions, NodeGroup, Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, TrainingJob,
-    UsageModel, Workload, WorkloadKind,
+    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, KubeletOptions, MetricsOptions, NodeGroup, Outage, Owner,
+    ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
 };

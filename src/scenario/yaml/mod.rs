@@ -11,7 +11,7 @@ mod scalar;
 use super::diagnostic::Place;
 
 pub use de::read;
-pub use parse::parse;
+pub use parse::{parse, parse_value};
 pub use path::PathError;
 
 /// One YAML value.

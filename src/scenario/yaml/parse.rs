@@ -1,6 +1,7 @@
 //! From text to trees: the one place that touches the YAML parser.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span};
@@ -17,14 +18,25 @@ const MOST_NODES: usize = 500_000;
 /// # Errors
 /// The first thing that is not YAML, and every key that a mapping holds twice.
 pub fn parse(source: &Arc<Source>) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    parse_part(source, 0..source.text.len())
+}
+
+/// The one value that a part of a text holds; null where it is empty.
+pub fn parse_value(source: &Arc<Source>, part: Range<usize>) -> Result<Node, Vec<Diagnostic>> {
+    let place = Place::new(source, part.clone());
+    let null = Node { place, value: Value::Scalar(String::new(), Scalar::Null) };
+    Ok(parse_part(source, part)?.into_iter().next().unwrap_or(null))
+}
+
+fn parse_part(source: &Arc<Source>, part: Range<usize>) -> Result<Vec<Node>, Vec<Diagnostic>> {
     let mut options = Options::default();
     options.emit_comments = false;
-    let mut builder = Builder::new(source);
-    for event in Parser::new_from_str_with_options(&source.text, options) {
+    let mut builder = Builder::new(source, part.start);
+    for event in Parser::new_from_str_with_options(&source.text[part.clone()], options) {
         match event {
             Ok((event, span)) => builder.take(event, span),
             Err(error) => {
-                builder.problems.push(syntax_error(source, &error));
+                builder.problems.push(syntax_error(source, &part, &error));
                 break;
             }
         }
@@ -37,8 +49,8 @@ pub fn parse(source: &Arc<Source>) -> Result<Vec<Node>, Vec<Diagnostic>> {
     if builder.problems.is_empty() { Ok(builder.documents) } else { Err(builder.problems) }
 }
 
-fn syntax_error(source: &Arc<Source>, error: &ScanError) -> Diagnostic {
-    let at = error.marker().byte_offset().unwrap_or(source.text.len());
+fn syntax_error(source: &Arc<Source>, part: &Range<usize>, error: &ScanError) -> Diagnostic {
+    let at = error.marker().byte_offset().map_or(part.end, |offset| part.start + offset);
     let place = Place::new(source, at..at + 1);
     let hint = match error.kind() {
         ErrorKind::UnknownAnchor => "define the anchor (`&name`) before its alias (`*name`)",
@@ -50,6 +62,8 @@ fn syntax_error(source: &Arc<Source>, error: &ScanError) -> Diagnostic {
 
 struct Builder<'a> {
     source: &'a Arc<Source>,
+    /// Where in the source the parsed part begins.
+    offset: usize,
     documents: Vec<Node>,
     /// Collections that are open, outermost first.
     open: Vec<Open>,
@@ -71,9 +85,10 @@ enum Items {
 }
 
 impl Builder<'_> {
-    fn new(source: &Arc<Source>) -> Builder<'_> {
+    fn new(source: &Arc<Source>, offset: usize) -> Builder<'_> {
         Builder {
             source,
+            offset,
             documents: Vec::new(),
             open: Vec::new(),
             anchors: HashMap::new(),
@@ -83,7 +98,8 @@ impl Builder<'_> {
     }
 
     fn place(&self, span: Span) -> Place {
-        Place::new(self.source, span.byte_range().unwrap_or(0..0))
+        let range = span.byte_range().unwrap_or(0..0);
+        Place::new(self.source, range.start + self.offset..range.end + self.offset)
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) {
@@ -110,7 +126,8 @@ impl Builder<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Open { mut place, anchor, items } = self.open.pop().expect("the parser balances its events");
-                place.span.end = span.byte_range().map_or(place.span.end, |range| range.start.max(place.span.end));
+                let end = self.place(span).span.start;
+                place.span.end = end.max(place.span.end);
                 let value = match items {
                     Items::Sequence(items) => Value::Sequence(items),
                     Items::Mapping(entries, _) => {

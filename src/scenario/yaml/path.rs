@@ -57,7 +57,8 @@ impl Node {
         let at = match (found?, &mut self.value) {
             (Some(at), _) => at,
             (None, Value::Mapping(entries)) => {
-                let key = path[..path.len() - after.len()].trim_end_matches('.').to_owned();
+                let key = path[..path.len() - after.len()].trim_end_matches('.');
+                let key = key.strip_prefix('[').and_then(|key| key.strip_suffix(']')).unwrap_or(key).to_owned();
                 let node = Node { place: value.place.clone(), value: Value::Scalar(String::new(), Scalar::Null) };
                 entries.push(Entry { key, key_place: value.place.clone(), value: node });
                 entries.len() - 1
@@ -84,8 +85,12 @@ fn child(node: &Node, at: usize) -> &Node {
 fn step<'p>(node: &Node, path: &'p str) -> (Result<Option<usize>, PathError>, &'p str) {
     match &node.value {
         Value::Mapping(entries) => {
-            let longest = longest(path, entries.iter().map(|entry| Some(entry.key.as_str())));
-            match longest {
+            // `annotations[example.com/key]` is another way to write a key.
+            if let Some((key, after)) = path.strip_prefix('[').and_then(|path| path.split_once(']')) {
+                let at = entries.iter().position(|entry| entry.key == key);
+                return (Ok(at), after.strip_prefix('.').unwrap_or(after));
+            }
+            match longest(path, entries.iter().map(|entry| Some(entry.key.as_str()))) {
                 Some((at, after)) => (Ok(Some(at)), after),
                 None => (Ok(None), split_plain(path).1),
             }

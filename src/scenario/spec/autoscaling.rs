@@ -1,0 +1,9 @@
+//! The autoscalers' options, each as its room defines them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Options of the autoscalers; a controller that is left out runs with upstream's defaults where it has work.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct AutoscalingSpec {}
