@@ -3,6 +3,7 @@
 pub mod autoscaler;
 pub mod cli;
 pub mod cluster;
+pub mod record;
 pub mod scenario;
 pub mod scheduler;
 pub mod sim;
