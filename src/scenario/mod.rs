@@ -6,6 +6,7 @@
 
 pub mod diagnostic;
 mod documents;
+pub mod import;
 mod lower;
 mod lowered;
 pub mod manifest;
@@ -14,7 +15,6 @@ pub mod spec;
 mod yaml;
 
 pub use documents::{Loaded, Override, ScenarioFiles, load};
-
 pub use lowered::{
     CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, KubeletOptions, MetricsOptions, NodeGroup, Outage, Owner,
     ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
