@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use super::diagnostic::{Diagnostic, Place, Source, nearest};
 use super::lower::{self, Lowered};
+use super::tables::Tables;
 use super::yaml::{Node, parse, parse_value};
 use super::{Scenario, spec};
 
@@ -70,24 +71,6 @@ pub struct ScenarioFiles {
     tables: Tables,
 }
 
-/// Texts of tables (traces, demand series) by path as written.
-#[derive(Debug, Default)]
-pub struct Tables {
-    folder: PathBuf,
-    texts: Mutex<HashMap<String, Result<Arc<Source>, String>>>,
-}
-
-impl Tables {
-    /// The text of a file relative to the scenario.
-    ///
-    /// # Errors
-    /// Why it can't be read.
-    pub fn text(&self, path: &str) -> Result<Arc<Source>, String> {
-        let mut texts = self.texts.lock().expect("no reader panics while it holds the lock");
-        texts.entry(path.to_owned()).or_insert_with(|| read_source(&self.folder.join(path)).map(Arc::new)).clone()
-    }
-}
-
 fn read_source(path: &Path) -> Result<Source, String> {
     let name = path.display().to_string();
     match std::fs::read(path) {
@@ -120,7 +103,7 @@ impl ScenarioFiles {
             return Err(vec![no_scenario(&source, &objects)]);
         };
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        let tables = Tables { folder: folder.clone(), ..Tables::default() };
+        let tables = Tables::new(folder.clone());
         Ok(ScenarioFiles { path: path.to_owned(), folder, scenario, objects, manifests: Mutex::default(), tables })
     }
 
@@ -145,12 +128,14 @@ impl ScenarioFiles {
             }
         }
         let mut objects = self.objects.clone();
+        let before = diagnostics.len();
         objects.extend(self.read_manifests(&scenario, &mut diagnostics));
+        let is_complete = diagnostics.len() == before;
         let mut objects = super::objects::flatten_lists(objects);
         for change in of_objects {
             set_in_object(&mut objects, change, &mut diagnostics);
         }
-        let Lowered { scenario, diagnostics: found } = lower::lower(&scenario, objects, &self.tables);
+        let Lowered { scenario, diagnostics: found } = lower::lower(&scenario, objects, is_complete, &self.tables);
         diagnostics.extend(found);
         finish(scenario, diagnostics)
     }
@@ -206,9 +191,9 @@ fn no_scenario(source: &Arc<Source>, documents: &[Node]) -> Diagnostic {
     let kind = documents.iter().find_map(|document| document.get("kind"));
     let near = kind.filter(|kind| kind.as_str().is_some_and(|kind| nearest(kind, [spec::KIND]).is_some()));
     let place = near.map_or_else(|| Place::start_of(source), |kind| kind.place.clone());
-    Diagnostic::error(&place, "no document of kind Scenario").expected("a document with `kind: Scenario`").hint(
-        format!("a scenario starts with `apiVersion: {}` and `kind: {}`", spec::API_VERSION, spec::KIND),
-    )
+    Diagnostic::error(&place, "no document of kind Scenario")
+        .expected("a document with `kind: Scenario`")
+        .hint(format!("a scenario starts with `apiVersion: {}` and `kind: {}`", spec::API_VERSION, spec::KIND))
 }
 
 /// `manifests.KIND/NAME.path`: the object and the path within it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::spec::ExpectationSpec;
+use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
 use crate::cluster::{DisruptionBudget, LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType};
 use crate::load::service::{QueueSpec, RequestCost};
@@ -37,6 +38,8 @@ pub struct Scenario {
     pub training: Option<Training>,
     pub disruption_budgets: Vec<DisruptionBudget>,
     pub loads: Vec<ServiceLoad>,
+    pub horizontal_pod_autoscalers: Vec<HorizontalPodAutoscaler>,
+    pub hpa_flags: HpaFlags,
     pub replica_changes: Vec<ReplicaChange>,
     pub kubelet: KubeletOptions,
     pub metrics: MetricsOptions,
@@ -189,6 +192,16 @@ pub struct TrainingJob {
 pub struct Training {
     pub options: Arc<TrainingOptions>,
     pub throughputs: Arc<ThroughputTable>,
+}
+
+/// One HPA and what it scales.
+#[derive(Clone, Debug)]
+pub struct HorizontalPodAutoscaler {
+    pub name: Arc<str>,
+    pub namespace: Arc<str>,
+    /// A [`WorkloadKind::Replicated`]; no other HPA has it.
+    pub target: WorkloadId,
+    pub spec: HpaSpec,
 }
 
 /// Demand for a service, shared by its ready pods.

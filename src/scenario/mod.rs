@@ -12,10 +12,13 @@ mod lowered;
 pub mod manifest;
 mod objects;
 pub mod spec;
+mod tables;
 mod yaml;
 
+pub use crate::cost::CapacityType;
 pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use lowered::{
-    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, KubeletOptions, MetricsOptions, NodeGroup, Outage, Owner,
-    ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
+    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, HorizontalPodAutoscaler, KubeletOptions, MetricsOptions,
+    NodeGroup, Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob,
+    UsageModel, Workload, WorkloadKind,
 };

@@ -2,15 +2,19 @@
 
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec};
 
-use super::Lowering;
+use super::{Lowering, shared};
+use crate::autoscaler::hpa::HpaFlags;
 use crate::cluster::WorkloadId;
 use crate::scenario::WorkloadKind;
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::manifest::autoscaler_spec;
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::ScenarioSpec;
+use crate::units::SimDuration;
 
 impl Lowering<'_> {
-    pub(super) fn autoscalers(&mut self, _spec: &ScenarioSpec, objects: &Objects) {
+    pub(super) fn autoscalers(&mut self, spec: &ScenarioSpec, objects: &Objects) {
+        self.check_flags(&spec.autoscaling.horizontal_pod_autoscaler);
         let mut taken: Vec<(WorkloadId, String)> = Vec::new();
         for object in &objects.autoscalers {
             let Some(spec) = &object.value.spec else {
@@ -18,8 +22,15 @@ impl Lowering<'_> {
                 self.push(Diagnostic::error(object.at("spec"), message));
                 continue;
             };
-            self.check_bounds(object, spec);
-            let Some(target) = self.autoscaled(object, spec) else { continue };
+            let target = self.autoscaled(object, spec);
+            let read = match autoscaler_spec(spec) {
+                Ok(read) => read,
+                Err(error) => {
+                    self.push(object.refuse(error));
+                    continue;
+                }
+            };
+            let Some(target) = target else { continue };
             if let Some((_, other)) = taken.iter().find(|(id, _)| *id == target) {
                 let message = format!("{other} scales {} already", spec.scale_target_ref.name);
                 self.push(Diagnostic::error(object.at("spec.scaleTargetRef"), message));
@@ -27,22 +38,20 @@ impl Lowering<'_> {
             }
             taken.push((target, object.name.clone()));
             self.check_cpu_requests(object, spec, target);
+            let (name, namespace) = (shared(&object.name), shared(&object.namespace));
+            let autoscaler = crate::scenario::HorizontalPodAutoscaler { name, namespace, target, spec: read };
+            self.scenario.horizontal_pod_autoscalers.push(autoscaler);
         }
     }
 
-    fn check_bounds(&mut self, object: &Object<HorizontalPodAutoscaler>, spec: &HorizontalPodAutoscalerSpec) {
-        let (min, max) = (spec.min_replicas.unwrap_or(1), spec.max_replicas);
-        if max < 1 {
-            let message = format!("maxReplicas {max} must be 1 or more");
-            self.push(Diagnostic::error(object.at("spec.maxReplicas"), message));
-        } else if min > max {
-            let message = format!("minReplicas {min} is above maxReplicas {max}");
-            let diagnostic = Diagnostic::error(object.at("spec.minReplicas"), message);
-            self.push(diagnostic.hint("lower minReplicas or raise maxReplicas"));
+    fn check_flags(&mut self, flags: &HpaFlags) {
+        let path = "autoscaling.horizontalPodAutoscaler";
+        if flags.sync_period <= SimDuration::ZERO {
+            self.error(&format!("{path}.syncPeriod"), "the sync period must be above 0s");
         }
-        if min < 0 {
-            let message = format!("minReplicas {min} is negative");
-            self.push(Diagnostic::error(object.at("spec.minReplicas"), message));
+        if !(0.0..1e6).contains(&flags.tolerance) {
+            let message = format!("{} is not a fraction of zero or more", flags.tolerance);
+            self.error(&format!("{path}.tolerance"), message);
         }
     }
 
@@ -66,7 +75,8 @@ impl Lowering<'_> {
             return None;
         }
         let name = format!("{} {}/{}", target.kind, object.namespace, target.name);
-        if !self.broken.contains(&(target.kind.clone(), object.namespace.clone(), target.name.clone())) {
+        let key = (target.kind.clone(), object.namespace.clone(), target.name.clone());
+        if self.objects_are_complete && !self.broken.contains(&key) {
             let hint = self.nearest_workload(&name);
             let message = format!("the target of HorizontalPodAutoscaler {}, {name}, does not exist", object.name);
             let diagnostic = Diagnostic::error(object.at("spec.scaleTargetRef.name"), message);

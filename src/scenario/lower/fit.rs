@@ -3,37 +3,38 @@
 use super::Lowering;
 use crate::cluster::{ClusterState, ClusterView, NodeId, NodeShapeId, PodInfo, PodSpecId};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scheduler::filter::{FILTERS, Scope};
 use crate::scheduler::Cycle;
+use crate::scheduler::filter::{FILTERS, Scope};
 use crate::units::SimTime;
 
 impl Lowering<'_> {
     /// Judges every pod spec on an empty node of every shape, with the scheduler's own filters.
     pub(super) fn check_fit(&mut self) {
-        if self.nodes_are_incomplete {
-            return;
-        }
         let mut shapes: Vec<(NodeShapeId, String)> = Vec::new();
         let fixed = self.scenario.nodes.iter().map(|node| (node.shape, format!("node {}", node.name)));
         let groups = self.scenario.node_groups.iter().filter(|group| group.max_size > 0);
-        let grouped = groups.flat_map(|group| {
-            group.shapes.iter().map(move |shape| (*shape, format!("node group {}", group.name)))
-        });
+        let grouped = groups
+            .flat_map(|group| group.shapes.iter().map(move |shape| (*shape, format!("node group {}", group.name))));
         for (shape, name) in fixed.chain(grouped) {
             if !shapes.iter().any(|(known, _)| *known == shape) {
                 shapes.push((shape, name));
             }
         }
-        let mut cluster = ClusterState { specs: self.scenario.specs.clone(), ..ClusterState::default() };
+        let mut cluster = ClusterState::default();
+        cluster.specs = self.scenario.specs.clone();
         let nodes: Vec<(NodeId, String)> =
             shapes.into_iter().map(|(shape, name)| (cluster.add_node(name.as_str().into(), shape), name)).collect();
         self.bind_daemons(&mut cluster, &nodes);
-        let warnings: Vec<Diagnostic> = self.origins.iter().filter_map(|origin| {
-            let refusal = refusal(&cluster, &nodes, origin.spec)?;
-            let message = format!("no node could ever hold a pod of {}: {refusal}", origin.what);
-            let hint = "it stays pending; lower its requests, or add a node group that can hold it";
-            Some(Diagnostic::warning(&origin.place, message).hint(hint))
-        }).collect();
+        let warnings: Vec<Diagnostic> = self
+            .origins
+            .iter()
+            .filter_map(|origin| {
+                let refusal = refusal(&cluster, &nodes, origin.spec)?;
+                let message = format!("no node could ever hold a pod of {}: {refusal}", origin.what);
+                let hint = "it stays pending; lower its requests, or add a node group that can hold it";
+                Some(Diagnostic::warning(&origin.place, message).hint(hint))
+            })
+            .collect();
         self.diagnostics.extend(warnings);
     }
 

@@ -7,6 +7,8 @@ use crate::scenario::spec::{LoadSpec, ScenarioSpec};
 use crate::scenario::{Demand, ServiceLoad, WorkloadKind};
 use crate::units::random::entity_of_name;
 
+const DEFAULT_TIME_COLUMN: &str = "time_s";
+
 impl Lowering<'_> {
     pub(super) fn loads(&mut self, spec: &ScenarioSpec) {
         for (index, load) in spec.load.iter().enumerate() {
@@ -54,17 +56,12 @@ impl Lowering<'_> {
     fn signal(&mut self, mut signal: SignalSpec, path: &str, target: &str) -> Option<SignalSpec> {
         if let Some(replay) = signal.missing_series() {
             let column = replay.column.clone().unwrap_or_default();
-            let time = replay.time_column.clone().unwrap_or_else(|| "time_s".to_owned());
+            let time = replay.time_column.clone().unwrap_or_else(|| DEFAULT_TIME_COLUMN.to_owned());
             let file = replay.file.clone().unwrap_or_default();
-            let read = self.tables.text(&file).and_then(|source| {
-                crate::scenario::import::read_series(source.text.as_bytes(), &source.name, &time, &column)
-                    .map_err(|error| error.to_string())
-            });
-            match read {
-                Ok(points) => replay.set_series(points),
-                Err(problem) => {
-                    self.error(&format!("{path}.replay.file"), problem).hint =
-                        Some("paths are relative to the scenario file".to_owned());
+            match self.tables.series(&file, &time, &column) {
+                Ok(points) => replay.set_series(points.to_vec()),
+                Err(error) => {
+                    self.refuse_table(&error, &format!("{path}.replay.file"));
                     return None;
                 }
             }

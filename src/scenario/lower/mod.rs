@@ -10,16 +10,17 @@ mod load;
 mod nodes;
 mod replay;
 mod settings;
+mod table;
 mod workloads;
 
 use std::sync::Arc;
 
 use super::Scenario;
 use super::diagnostic::{Diagnostic, Place, suggestion};
-use super::documents::Tables;
 use super::manifest::PriorityClasses;
 use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
+use super::tables::Tables;
 use super::yaml::{Node, read};
 use crate::cluster::{PodSpecId, Specs, WorkloadId};
 use crate::units::{SimDuration, SimTime};
@@ -30,14 +31,16 @@ pub struct Lowered {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Lowers a scenario document and its objects.
-pub fn lower(document: &Node, objects: Vec<Node>, tables: &Tables) -> Lowered {
+/// Lowers a scenario document and its objects. Where `is_complete` is false some manifest could not be read, and what
+/// is not found may stand there.
+pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Tables) -> Lowered {
     let mut diagnostics = Vec::new();
     let objects = read_objects(objects, &mut diagnostics);
     let (read, mistakes) = read::<ScenarioDocument>(document);
     diagnostics.extend(mistakes);
     let Some(ScenarioDocument { metadata, spec, .. }) = read else { return Lowered { scenario: None, diagnostics } };
     let mut lowering = Lowering::new(document, tables, empty_scenario(metadata.name, &spec), diagnostics);
+    lowering.objects_are_complete = is_complete;
     lowering.settings(&spec);
     lowering.priority_classes(&objects);
     lowering.fixed_nodes(&spec, &objects);
@@ -49,7 +52,10 @@ pub fn lower(document: &Node, objects: Vec<Node>, tables: &Tables) -> Lowered {
     lowering.replica_changes(&spec);
     lowering.replay(&spec);
     lowering.jobs(&spec);
-    lowering.check_fit();
+    // With mistakes about, what can hold a pod is not known.
+    if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
+        lowering.check_fit();
+    }
     Lowered { scenario: Some(lowering.scenario), diagnostics: lowering.diagnostics }
 }
 
@@ -79,8 +85,8 @@ struct Lowering<'a> {
     /// Objects that exist but could not be lowered.
     broken: Vec<(String, String, String)>,
     origins: Vec<PodOrigin>,
-    /// Set where fixed nodes, groups or manifests had a mistake, so that the fit of pods can't be judged.
-    nodes_are_incomplete: bool,
+    /// False where a manifest could not be read: what is not found may stand there.
+    objects_are_complete: bool,
 }
 
 impl<'a> Lowering<'a> {
@@ -94,13 +100,18 @@ impl<'a> Lowering<'a> {
             known: Vec::new(),
             broken: Vec::new(),
             origins: Vec::new(),
-            nodes_are_incomplete: false,
+            objects_are_complete: true,
         }
     }
 
     /// The place of a path below `spec`.
     fn at(&self, path: &str) -> &'a Place {
         self.document.at(&format!("spec.{path}"))
+    }
+
+    /// Whether the document holds a path below `spec`, be it with a mistake.
+    fn has(&self, field: &str) -> bool {
+        self.document.get("spec").is_some_and(|spec| spec.get(field).is_some())
     }
 
     /// Tells an error at a path below `spec`; `expected` and `hint` may follow.
@@ -117,14 +128,15 @@ impl<'a> Lowering<'a> {
     /// Resolves a target; a miss is told at `path`.
     fn target(&mut self, target: &TargetRef, path: &str) -> Option<WorkloadId> {
         let kind = format!("{:?}", target.kind);
-        let found = self.known.iter().find(|known| {
-            known.kind == kind && known.namespace == target.namespace && known.name == target.name
-        });
+        let found = self
+            .known
+            .iter()
+            .find(|known| known.kind == kind && known.namespace == target.namespace && known.name == target.name);
         if let Some(known) = found {
             return Some(known.id);
         }
         let key = (kind, target.namespace.clone(), target.name.clone());
-        if !self.broken.contains(&key) {
+        if self.objects_are_complete && !self.broken.contains(&key) {
             let hint = self.nearest_workload(&target.to_string());
             let message = format!("there is no {target} in the manifests");
             self.error(&format!("{path}.name"), message).hint = hint;
@@ -156,12 +168,15 @@ impl<'a> Lowering<'a> {
     }
 }
 
+/// Stands in for a duration that is missing or wrong, which is an error: it only lets the other checks go on.
+const PLACEHOLDER_DURATION: SimDuration = SimDuration::from_secs(3600);
+
 fn empty_scenario(name: String, spec: &ScenarioSpec) -> Scenario {
     Scenario {
         name,
         seed: spec.seed,
         start_epoch_seconds: 0,
-        duration: spec.duration,
+        duration: spec.duration.unwrap_or(PLACEHOLDER_DURATION),
         sample_interval: spec.sample_interval,
         specs: Specs::default(),
         nodes: Vec::new(),
@@ -173,6 +188,8 @@ fn empty_scenario(name: String, spec: &ScenarioSpec) -> Scenario {
         training: None,
         disruption_budgets: Vec::new(),
         loads: Vec::new(),
+        horizontal_pod_autoscalers: Vec::new(),
+        hpa_flags: spec.autoscaling.horizontal_pod_autoscaler,
         replica_changes: Vec::new(),
         kubelet: settings::kubelet(&spec.kubelet),
         metrics: super::MetricsOptions { resolution: spec.metrics.resolution },

@@ -13,7 +13,7 @@ use crate::units::distribution::Uniform;
 use crate::units::{Distribution, Quantity, SimDuration, SimTime, UsdPerHour};
 
 /// The zone of nodes that state none.
-const DEFAULT_ZONE: &str = "zone-a";
+pub(super) const DEFAULT_ZONE: &str = "zone-a";
 /// Nodes that one scenario may state one by one.
 const MOST_NODES: u32 = 1_000_000;
 /// Devices on one node that can be shared; the store keeps them as bits.
@@ -47,9 +47,8 @@ impl Lowering<'_> {
                 self.error(&format!("{path}.name"), format!("a second node is called {}", node.name));
                 continue;
             }
-            match self.fixed_node(node, &path) {
-                Some(shape) => self.add_fixed(node, shape),
-                None => self.nodes_are_incomplete = true,
+            if let Some(shape) = self.fixed_node(node, &path) {
+                self.add_fixed(node, shape);
             }
         }
         for object in &objects.nodes {
@@ -64,7 +63,6 @@ impl Lowering<'_> {
                     self.scenario.nodes.push(FixedNode { name: live.name, shape, instance_type, price });
                 }
                 Err(error) => {
-                    self.nodes_are_incomplete = true;
                     self.push(object.refuse(error));
                 }
             }
@@ -111,9 +109,8 @@ impl Lowering<'_> {
                 self.error(&format!("{path}.name"), message).hint = Some("give it a name of its own".to_owned());
                 continue;
             }
-            match self.node_group(group, &path) {
-                Some(group) => self.scenario.node_groups.push(group),
-                None => self.nodes_are_incomplete = true,
+            if let Some(group) = self.node_group(group, &path) {
+                self.scenario.node_groups.push(group);
             }
         }
     }
@@ -142,7 +139,8 @@ impl Lowering<'_> {
         shape.group = Some(id);
         put_label(&mut shape.labels, label::NODE_GROUP, &group.name);
         put_label(&mut shape.labels, label::CAPACITY_TYPE, group.capacity_type.name());
-        let has_gpus = shape.shared_gpus > 0 || self.scenario.specs.nvidia_gpu().is_some_and(|gpu| shape.capacity.extended(gpu) > 0);
+        let has_gpus = shape.shared_gpus > 0
+            || self.scenario.specs.nvidia_gpu().is_some_and(|gpu| shape.capacity.extended(gpu) > 0);
         let default_zone = [DEFAULT_ZONE.to_owned()];
         let zones = if group.zones.is_empty() { &default_zone[..] } else { &group.zones };
         let shapes = zones.iter().map(|zone| {
@@ -218,7 +216,8 @@ impl Lowering<'_> {
         }
         if group.interruptions_per_hour.is_some_and(|rate| rate > 0.0) && group.capacity_type != CapacityType::Spot {
             let message = "only spot nodes are interrupted";
-            self.error(&format!("{path}.interruptionsPerHour"), message).hint = Some("set capacityType: spot".to_owned());
+            self.error(&format!("{path}.interruptionsPerHour"), message).hint =
+                Some("set capacityType: spot".to_owned());
             holds = false;
         }
         holds
@@ -341,6 +340,7 @@ impl Lowering<'_> {
             max_pods: slots,
             shared_gpus: if machine.shared_gpus { gpus as u16 } else { 0 },
             group: None,
+            images: Vec::new(),
         };
         Some(Resolved { shape, instance })
     }

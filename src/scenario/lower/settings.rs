@@ -33,14 +33,21 @@ impl Lowering<'_> {
                 DEFAULT_START
             }
         };
-        self.name(&spec_name(self));
-        if spec.duration <= SimDuration::ZERO {
-            self.error("duration", "a run needs a duration above 0s");
+        self.check_name();
+        let duration = self.scenario.duration;
+        match spec.duration {
+            Some(duration) if duration <= SimDuration::ZERO => {
+                self.error("duration", "a run needs a duration above 0s");
+            }
+            None if !self.has("duration") => {
+                self.error("", "missing field `duration`").hint = Some("add `duration:` under `spec:`".to_owned());
+            }
+            _ => {}
         }
         if spec.sample_interval <= SimDuration::ZERO {
             self.error("sampleInterval", "the interval of samples must be above 0s");
-        } else if spec.duration.nanos() / spec.sample_interval.nanos() > MOST_SAMPLES {
-            let message = format!("{} gives over {MOST_SAMPLES} samples in {}", spec.sample_interval, spec.duration);
+        } else if duration.nanos() / spec.sample_interval.nanos() > MOST_SAMPLES {
+            let message = format!("{} gives over {MOST_SAMPLES} samples in {duration}", spec.sample_interval);
             self.error("sampleInterval", message).hint = Some("sample less often".to_owned());
         }
         if spec.metrics.resolution <= SimDuration::ZERO {
@@ -55,7 +62,8 @@ impl Lowering<'_> {
     }
 
     /// The name becomes a folder.
-    fn name(&mut self, name: &str) {
+    fn check_name(&mut self) {
+        let name = self.scenario.name.clone();
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || !name.chars().all(is_plain) || name.starts_with('.') {
             let place = self.document.at("metadata.name");
@@ -73,8 +81,9 @@ impl Lowering<'_> {
                 self.error(&format!("outages[{index}]"), "an outage has a zone or a node, and not both");
                 continue;
             }
-            if outage.at > spec.duration {
-                let message = format!("the outage at {} comes after the run's end ({})", outage.at, spec.duration);
+            if outage.at > self.scenario.duration {
+                let end = self.scenario.duration;
+                let message = format!("the outage at {} comes after the run's end ({end})", outage.at);
                 self.error(&format!("outages[{index}].at"), message);
             }
             self.scenario.outages.push(Outage {
@@ -110,24 +119,16 @@ impl Lowering<'_> {
     }
 }
 
-fn spec_name(lowering: &Lowering<'_>) -> String {
-    lowering.scenario.name.clone()
-}
-
 /// Seconds since the Unix epoch as the clock on the wall shows them: patterns of a day follow the time as written.
 fn start(text: &str) -> Option<i64> {
-    if let Ok(date) = text.parse::<jiff::civil::Date>() {
+    let Some(time) = text.find(['T', 't', ' ']) else {
+        let date = text.parse::<jiff::civil::Date>().ok()?;
         return Some(wall_seconds(date.to_datetime(jiff::civil::Time::midnight())));
-    }
+    };
     text.parse::<jiff::Timestamp>().ok()?;
-    // With its offset checked, the civil part is what the wall shows.
-    text.parse::<jiff::civil::DateTime>().ok().or_else(|| civil_part(text)).map(wall_seconds)
-}
-
-fn civil_part(text: &str) -> Option<jiff::civil::DateTime> {
-    let time = text.find(['T', 't', ' '])?;
+    // With the offset checked, what stands before it is what the wall shows.
     let end = text[time..].find(['Z', 'z', '+', '-']).map_or(text.len(), |at| time + at);
-    text[..end].parse().ok()
+    text[..end].parse().ok().map(wall_seconds)
 }
 
 fn wall_seconds(datetime: jiff::civil::DateTime) -> i64 {

@@ -276,7 +276,8 @@ impl Lowering<'_> {
         for object in &objects.budgets {
             match disruption_budget(&object.value) {
                 Ok(budget) if budget.min_available.is_none() && budget.max_unavailable.is_none() => {
-                    let message = format!("PodDisruptionBudget {} sets neither minAvailable nor maxUnavailable", object.name);
+                    let message =
+                        format!("PodDisruptionBudget {} sets neither minAvailable nor maxUnavailable", object.name);
                     self.diagnostics.push(Diagnostic::error(object.at("spec"), message));
                 }
                 Ok(budget) => self.scenario.disruption_budgets.push(budget),

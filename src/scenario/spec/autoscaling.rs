@@ -3,7 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::autoscaler::hpa::HpaFlags;
+
 /// Options of the autoscalers; a controller that is left out runs with upstream's defaults where it has work.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct AutoscalingSpec {}
+pub struct AutoscalingSpec {
+    /// kube-controller-manager's flags of the HPA.
+    pub horizontal_pod_autoscaler: HpaFlags,
+}

@@ -72,8 +72,10 @@ pub struct ScenarioSpec {
     /// (`2026-03-02`) or an RFC 3339 time; diurnal patterns follow its own offset. Default: 2026-01-05T00:00:00Z, a Monday.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
-    /// How long is simulated.
-    pub duration: SimDuration,
+    /// How long is simulated. Required; optional here so that its absence hides no other mistake.
+    #[serde(default)]
+    #[schemars(required, with = "SimDuration")]
+    pub duration: Option<SimDuration>,
     /// Seed of everything random; `--seed` overrides it. Default: 1.
     #[serde(default = "default_seed")]
     pub seed: u64,

@@ -12,7 +12,6 @@ use super::diagnostic::Place;
 
 pub use de::read;
 pub use parse::{parse, parse_value};
-pub use path::PathError;
 
 /// One YAML value.
 #[derive(Clone, Debug)]
