@@ -280,6 +280,13 @@ impl PodSpec {
         self.containers.iter().chain(sidecars).flat_map(|container| &container.host_ports)
     }
 
+    /// Any affinity or anti-affinity to other pods, required or preferred.
+    pub fn has_pod_affinity(&self) -> bool {
+        [&self.affinity.pod, &self.affinity.pod_anti]
+            .iter()
+            .any(|affinity| !affinity.required.is_empty() || !affinity.preferred.is_empty())
+    }
+
     pub fn is_daemon_set_pod(&self) -> bool {
         self.controller.as_ref().is_some_and(|controller| controller.kind == "DaemonSet")
     }

@@ -36,6 +36,11 @@ impl Specs {
         &self.shapes[id.index()]
     }
 
+    /// In the order of their ids.
+    pub fn pods(&self) -> impl Iterator<Item = &PodSpec> {
+        self.pods.iter().map(|spec| &**spec)
+    }
+
     pub fn pod_count(&self) -> usize {
         self.pods.len()
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cluster::{LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
+use crate::cost::{AttributionPrices, Billing, CapacityType};
 use crate::units::{Bytes, Distribution, SimDuration, SimTime, UsdPerHour};
 
 /// Everything that a run needs beside its seed. Cheap to share between the runs of a sweep.
@@ -33,6 +34,10 @@ pub struct Scenario {
     pub replica_changes: Vec<ReplicaChange>,
     pub kubelet: KubeletOptions,
     pub metrics: MetricsOptions,
+    /// How a node's price is split over its resources.
+    pub attribution_prices: AttributionPrices,
+    /// Granularity and minimum of a bill.
+    pub billing: Billing,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
 }
@@ -44,15 +49,6 @@ pub struct FixedNode {
     pub shape: NodeShapeId,
     pub instance_type: Option<Arc<str>>,
     pub price: UsdPerHour,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CapacityType {
-    #[default]
-    OnDemand,
-    Spot,
-    /// Paid for whether used or not: billed for `maxSize` nodes of the group over the whole run at the reserved price.
-    Reserved,
 }
 
 /// Nodes of one kind that the Cluster Autoscaler adds and removes.
@@ -223,6 +219,8 @@ pub struct KubeletOptions {
     pub image_pull_rate: Bytes,
     /// Size of an image by its name; an image not listed is already on every node.
     pub image_sizes: Vec<(Arc<str>, Bytes)>,
+    /// From SIGTERM to the end of the container; at most the pod's grace period.
+    pub termination: Distribution,
 }
 
 /// metrics-server.

@@ -6,7 +6,7 @@
 mod lowered;
 
 pub use lowered::{
-    CapacityType, CloudLimits, DaemonSet, DisruptionBudget, FixedNode, GpuUsage, IntOrPercent, KubeletOptions,
+    CloudLimits, DaemonSet, DisruptionBudget, FixedNode, GpuUsage, IntOrPercent, KubeletOptions,
     MetricsOptions, NodeGroup, Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, TrainingJob,
     UsageModel, Workload, WorkloadKind,
 };

@@ -7,7 +7,10 @@
 //!
 //! [`ClusterView`]: crate::cluster::ClusterView
 
+mod class_index;
 mod cycle;
+pub mod queue;
 pub mod filter;
 
+pub use class_index::{Best, ClassIndex};
 pub use cycle::Cycle;

@@ -3,7 +3,9 @@
 //!
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
+mod event;
 mod observer;
+mod queue;
 
 pub use observer::{
     Controller, DecisionRecord, EngineFigures, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample,
