@@ -3,6 +3,8 @@
 pub mod autoscaler;
 pub mod cli;
 pub mod cluster;
+pub mod cost;
+pub mod load;
 pub mod scenario;
 pub mod scheduler;
 pub mod sim;

@@ -4,6 +4,7 @@
 //! wants to ask "what if" takes a [`Fork`], which copies a node only when it writes to it. Schedulers and autoscalers
 //! read either one through [`ClusterView`].
 
+mod budget;
 mod fork;
 mod ids;
 mod labels;
@@ -14,6 +15,7 @@ mod specs;
 mod state;
 mod view;
 
+pub use budget::{DisruptionBudget, IntOrPercent};
 pub use fork::{Checkpoint, Fork};
 pub use ids::{NodeGroupId, NodeId, NodeShapeId, PodId, PodSpecId, ResourceId, WorkloadId};
 pub use labels::{

@@ -1,9 +1,11 @@
 //! A scenario: what was written in YAML (`spec`), checked and turned into ids and integers ([`Scenario`]).
 //!
 //! `spec` is what a user writes, `lower` is the only bridge from it to [`Scenario`], and the simulation sees nothing
-//! but the latter. Option structs stand in the rooms that obey them; `spec` gathers them.
+//! but the latter. Option structs stand in the rooms that obey them; `spec` gathers them. [`manifest`] reads Kubernetes
+//! objects, for scenarios and for `decide`.
 
 mod lowered;
+pub mod manifest;
 
 pub use lowered::{
     CloudLimits, DaemonSet, DisruptionBudget, FixedNode, GpuUsage, IntOrPercent, KubeletOptions,

@@ -1,0 +1,84 @@
+//! Kubernetes objects (`k8s-openapi` types) to the types of [`crate::cluster`]: parsed, defaulted as the API server
+//! would, checked, and free of strings that could still be wrong.
+//!
+//! Every function is pure and answers a bad object with a [`ManifestError`] that names the field. Defaults follow
+//! `pkg/apis/core/v1/defaults.go` and the Priority admission plugin of Kubernetes 1.33: limits stand in for missing
+//! requests, `hostNetwork` makes container ports host ports, `restartPolicy` is `Always`, the grace period 30 s, a
+//! toleration's operator `Equal`, spread policies `Honor` (affinity) and `Ignore` (taints), a pod's priority that of
+//! its class. `matchLabelKeys` and `mismatchLabelKeys` are merged into the selectors that they extend.
+//!
+//! GPU shares are read as GPU-sharing clusters write them: `alibabacloud.com/gpu-milli` (1 to 1000 thousandths) and
+//! `alibabacloud.com/gpu-count` (default 1) in a pod's annotations or labels, `alibabacloud.com/gpu-count` among a
+//! node's annotations, labels or capacity.
+//!
+//! Not read: probes, commands, environment, security contexts, resource claims (DRA), persistent volumes behind
+//! claims, `runtimeClassName`, `LimitRange`s and other admission than priority (so no default tolerations of 300 s for
+//! `not-ready` and `unreachable`), ephemeral containers, and whatever of `status` is not named here.
+
+mod affinity;
+mod budget;
+mod cluster;
+mod daemon_set;
+mod live_pod;
+mod node;
+mod pod;
+mod priority;
+mod resources;
+mod selector;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use thiserror::Error;
+
+use crate::units::SimTime;
+
+pub use budget::disruption_budget;
+pub use cluster::{LoadedCluster, cluster_state};
+pub use daemon_set::daemon_set_pod;
+pub use live_pod::{LivePod, live_pod};
+pub use node::{LiveNode, live_node};
+pub use pod::{pod_spec, pod_template_spec};
+pub use priority::{PriorityClasses, PriorityValue};
+pub use resources::resource_list;
+pub use selector::label_selector;
+
+/// A field that can't be used, by its path in the object (`spec.containers[0].resources.requests.cpu`).
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{path}: {problem}")]
+pub struct ManifestError {
+    pub path: String,
+    pub problem: String,
+}
+
+impl ManifestError {
+    pub fn new(path: impl Into<String>, problem: impl Into<String>) -> ManifestError {
+        ManifestError { path: path.into(), problem: problem.into() }
+    }
+
+    /// The same error, seen from the object that holds `prefix`.
+    pub fn within(mut self, prefix: impl fmt::Display) -> ManifestError {
+        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        self.path = format!("{prefix}{dot}{}", self.path);
+        self
+    }
+}
+
+/// An error for a field with a fixed set of values.
+fn unknown_value(path: &str, value: &str, known: &[&str]) -> ManifestError {
+    let nearest = known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&candidate.to_lowercase(), &value.to_lowercase()), candidate))
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    let hint = nearest.map(|(_, name)| format!("; did you mean {name}?")).unwrap_or_default();
+    ManifestError::new(path, format!("{value:?} is not one of {}{hint}", known.join(", ")))
+}
+
+/// Nanoseconds since the Unix epoch; instants that do not fit (before 1678, after 2262) are capped.
+pub fn instant(time: &Time) -> SimTime {
+    let nanos = time.0.as_nanosecond();
+    SimTime::from_nanos(nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
+}

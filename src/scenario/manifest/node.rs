@@ -1,0 +1,127 @@
+//! Nodes: `v1.Node`, live or as a node group's template.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as core;
+
+use super::pod::{GPU_COUNT, GPU_MILLI, MAX_SHARED_GPUS, small_integer};
+use super::selector::taint;
+use super::{ManifestError, instant, resource_list};
+use crate::cluster::{NodeShape, NodeState, ResourceNames, Resources, Taint, label, resource};
+use crate::units::{Quantity, SimTime};
+
+/// Kubelet's `--max-pods`, for nodes that do not state their pod slots.
+const DEFAULT_MAX_PODS: i64 = 110;
+
+/// A node of a live cluster; instants count from the Unix epoch.
+#[derive(Clone, Debug)]
+pub struct LiveNode {
+    pub name: Arc<str>,
+    /// Without the taints in [`LiveNode::extra_taints`] and without the hostname label.
+    pub shape: NodeShape,
+    /// The hostname label where it differs from the name.
+    pub hostname: Option<Arc<str>>,
+    /// Taints that come and go with the node's state: `node.kubernetes.io/…` and the autoscalers' marks.
+    pub extra_taints: Vec<Taint>,
+    pub unschedulable: bool,
+    /// The Ready condition is `True`, or there is none.
+    pub ready: bool,
+    /// Last transition of the Ready condition.
+    pub ready_transition: Option<SimTime>,
+    /// The epoch where the object does not say.
+    pub created: SimTime,
+}
+
+impl LiveNode {
+    /// Sets the flags and taints of a node that was added with this shape.
+    pub fn apply(&self, state: &mut NodeState) {
+        state.hostname = self.hostname.clone();
+        state.extra_taints = self.extra_taints.iter().cloned().collect();
+        state.unschedulable = self.unschedulable;
+        state.ready = self.ready;
+    }
+}
+
+pub fn live_node(node: &core::Node, names: &mut ResourceNames) -> Result<LiveNode, ManifestError> {
+    let Some(name) = node.metadata.name.as_deref().filter(|name| !name.is_empty()) else {
+        return Err(ManifestError::new("metadata.name", "a name is required"));
+    };
+    let status = node.status.as_ref();
+    let mut labels = node.metadata.labels.clone().unwrap_or_default();
+    let hostname = labels.remove(label::HOSTNAME).filter(|hostname| hostname != name);
+    let capacity_list = status.and_then(|status| status.capacity.clone()).unwrap_or_default();
+    let allocatable_list =
+        status.and_then(|status| status.allocatable.clone()).unwrap_or_else(|| capacity_list.clone());
+    let (capacity, _, shared) = amounts(capacity_list, names).map_err(|error| error.within("status.capacity"))?;
+    let (allocatable, slots, shared_allocatable) =
+        amounts(allocatable_list, names).map_err(|error| error.within("status.allocatable"))?;
+    let shared_gpus = match small_integer(&node.metadata, GPU_COUNT, MAX_SHARED_GPUS)? {
+        Some(count) => count,
+        None => shared_allocatable.or(shared).unwrap_or(0),
+    };
+    let (mut taints, mut extra_taints) = (Vec::new(), Vec::new());
+    let spec = node.spec.as_ref();
+    for (index, raw) in spec.iter().flat_map(|spec| spec.taints.iter().flatten()).enumerate() {
+        let read = taint(raw).map_err(|error| error.within(format!("spec.taints[{index}]")))?;
+        if is_transient(&read.key) { extra_taints.push(read) } else { taints.push(read) }
+    }
+    let ready = status.and_then(|status| status.conditions.iter().flatten().find(|c| c.type_ == "Ready"));
+    Ok(LiveNode {
+        name: name.into(),
+        shape: NodeShape {
+            labels,
+            annotations: node.metadata.annotations.clone().unwrap_or_default(),
+            taints,
+            capacity,
+            allocatable,
+            max_pods: slots.unwrap_or(DEFAULT_MAX_PODS),
+            shared_gpus,
+            group: None,
+        },
+        hostname: hostname.map(Arc::from),
+        extra_taints,
+        unschedulable: spec.is_some_and(|spec| spec.unschedulable == Some(true)),
+        ready: ready.is_none_or(|condition| condition.status == "True"),
+        ready_transition: ready.and_then(|condition| condition.last_transition_time.as_ref()).map(instant),
+        created: node.metadata.creation_timestamp.as_ref().map_or(SimTime::ZERO, instant),
+    })
+}
+
+/// Taints that say how a node is at the moment, not what kind it is.
+fn is_transient(key: &str) -> bool {
+    key.starts_with("node.kubernetes.io/")
+        || matches!(
+            key,
+            "ToBeDeletedByClusterAutoscaler"
+                | "DeletionCandidateOfClusterAutoscaler"
+                | "karpenter.sh/disrupted"
+                | "karpenter.sh/unregistered"
+        )
+}
+
+type RawList = std::collections::BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>;
+
+/// Resources, pod slots and devices that can be shared.
+fn amounts(
+    mut list: RawList,
+    names: &mut ResourceNames,
+) -> Result<(Resources, Option<i64>, Option<u16>), ManifestError> {
+    let mut take = |name: &str| match list.remove(name) {
+        None => Ok(None),
+        Some(raw) => Quantity::parse_non_negative(&raw.0)
+            .map(|quantity| Some(quantity.value()))
+            .map_err(|error| ManifestError::new(name, error.to_string())),
+    };
+    let slots = take(resource::PODS)?;
+    let shared = take(GPU_COUNT)?;
+    take(GPU_MILLI)?;
+    let shared = match shared {
+        None => None,
+        Some(count) if count <= i64::from(MAX_SHARED_GPUS) => Some(count as u16),
+        Some(count) => {
+            let problem = format!("{count} devices on one node; at most {MAX_SHARED_GPUS} can be shared");
+            return Err(ManifestError::new(GPU_COUNT, problem));
+        }
+    };
+    Ok((resource_list(&list, names)?, slots, shared))
+}
