@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cluster::{LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType};
+use crate::load::training::{ThroughputTable, TrainingOptions};
 use crate::units::{Bytes, Distribution, SimDuration, SimTime, UsdPerHour};
 
 /// Everything that a run needs beside its seed. Cheap to share between the runs of a sweep.
@@ -29,6 +30,8 @@ pub struct Scenario {
     pub trace_pods: Vec<TracePod>,
     /// Training jobs, ascending by arrival.
     pub training_jobs: Vec<TrainingJob>,
+    /// Set where there are training jobs.
+    pub training: Option<Training>,
     pub disruption_budgets: Vec<DisruptionBudget>,
     pub loads: Vec<ServiceLoad>,
     pub replica_changes: Vec<ReplicaChange>,
@@ -159,12 +162,21 @@ pub struct TrainingJob {
     pub name: Arc<str>,
     pub workload: WorkloadId,
     pub arrival: SimTime,
+    /// Of each worker. Its node affinity keeps it on GPU models (label `nvidia.com/gpu.product`) that the table has a
+    /// speed for.
     pub spec: PodSpecId,
     pub workers: u32,
-    pub gpus_per_worker: u32,
+    pub num_gpus: u32,
     pub model: Arc<str>,
     pub batch_size: Option<u32>,
     pub total_steps: u64,
+}
+
+/// How training jobs behave, and the measured speeds.
+#[derive(Clone, Debug)]
+pub struct Training {
+    pub options: Arc<TrainingOptions>,
+    pub throughputs: Arc<ThroughputTable>,
 }
 
 /// A PodDisruptionBudget.
