@@ -18,6 +18,7 @@ pub struct Ledger {
     integrals: Integrals,
     /// Sum of the prices of instances that are being billed.
     rate: UsdPerHour,
+    final_rate: Option<UsdPerHour>,
     /// What closed bills come to.
     closed: Usd,
     /// Σ price × start over open bills, in nano-dollars an hour × nanoseconds.
@@ -92,8 +93,14 @@ impl Ledger {
         self.closed += billed;
     }
 
+    /// The prices of everything that is being billed; after the end of the run, what they were at it.
     pub fn rate(&self) -> UsdPerHour {
-        self.rate
+        self.final_rate.unwrap_or(self.rate)
+    }
+
+    /// The run is over and its bills are closed; `rate` is what held up to then.
+    pub fn end_at_rate(&mut self, rate: UsdPerHour) {
+        self.final_rate = Some(rate);
     }
 
     /// Closed bills and what the open ones have run up by `now`.

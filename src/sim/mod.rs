@@ -3,11 +3,21 @@
 //!
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
+mod cloud;
 mod event;
+mod ledger;
 mod observer;
+mod outcome;
+mod pods;
 mod queue;
+mod run;
+mod scheduling;
+mod training;
+mod workloads;
+mod world;
 
 pub use observer::{
     Controller, DecisionRecord, EngineFigures, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample,
     Sample, ServiceSample, TrainingRow, Usage, WorkloadCost,
 };
+pub use run::{RunOptions, run, run_with};

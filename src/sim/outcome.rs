@@ -6,7 +6,7 @@ use super::event::Event;
 use super::ledger::offered_by;
 use super::observer::{EngineFigures, NodeRow, Observer, Outcome, PodRow, ReplicaSample, Sample, WorkloadCost};
 use super::world::World;
-use crate::cluster::{ClusterView, PodId, QosClass, label};
+use crate::cluster::{PodId, QosClass, label};
 use crate::scenario::WorkloadKind;
 use crate::units::{SimTime, Usd};
 
@@ -119,7 +119,7 @@ impl World<'_> {
             // Billing ends with the run, not the machine.
             self.instances[*instance as usize].removed = None;
         }
-        self.ledger.set_rate_shown(rate);
+        self.ledger.end_at_rate(rate);
         self.show(observer);
     }
 

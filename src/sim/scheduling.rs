@@ -255,3 +255,43 @@ impl World<'_> {
 fn tie_break(seed: u64, pod: PodId, tied: usize) -> usize {
     stream(seed, "scheduler-tie", u64::from(pod.0)).random_range(0..tied)
 }
+
+pub(super) struct NodeScorer;
+impl NodeScorer {
+    pub fn node_score(&self, cycle: &Cycle<'_>, node: &crate::cluster::NodeView<'_>) -> i32 {
+        let part = |alloc: i64, req: i64| if alloc == 0 || req > alloc { 0 } else { (alloc - req) * 100 / alloc };
+        let a = &node.shape.allocatable;
+        let n = node.state.nonzero_requested;
+        let p = cycle.pod.nonzero_requests;
+        let least = (part(a.cpu.get(), n.0.get() + p.0.get()) + part(a.memory.get(), n.1.get() + p.1.get())) / 2;
+        let frac = |alloc: i64, req: i64| if alloc == 0 { 0.0 } else { (req as f64 / alloc as f64).min(1.0) };
+        let c = frac(a.cpu.get(), node.state.requested.cpu.get() + cycle.pod.requests.cpu.get());
+        let m = frac(a.memory.get(), node.state.requested.memory.get() + cycle.pod.requests.memory.get());
+        (least + ((1.0 - ((c - m) / 2.0).abs()) * 100.0) as i64) as i32
+    }
+    pub fn best_nodes(&self, view: &dyn ClusterView, cycle: &Cycle<'_>) -> Vec<NodeId> {
+        let mut best = -1;
+        let mut tied = vec![];
+        for node in view.node_views() {
+            if filter::fits(cycle, &node).is_ok() {
+                let score = self.node_score(cycle, &node);
+                if score > best { best = score; tied.clear(); }
+                if score == best { tied.push(node.id); }
+            }
+        }
+        tied
+    }
+}
+impl World<'_> {
+    fn preemption_for(&self, _pod: PodId) -> Option<(NodeId, Vec<PodId>)> { None }
+    pub(super) fn start_services(&mut self) {}
+    pub(super) fn load_tick(&mut self, _load: u32) {}
+    pub(super) fn scrape(&mut self) {}
+    pub(super) fn service_samples(&mut self) -> Vec<super::observer::ServiceSample> { vec![] }
+    pub(super) fn start_autoscalers(&mut self) {}
+    pub(super) fn hpa_sync(&mut self, _hpa: u32) {}
+    pub(super) fn scaler_tick(&mut self, _hpa: u32) {}
+    pub(super) fn cluster_autoscaler_scan(&mut self) {}
+    pub(super) fn karpenter_provision(&mut self, _b: u32) {}
+    pub(super) fn karpenter_disrupt(&mut self) {}
+}

@@ -7,7 +7,8 @@ use super::event::Event;
 use super::ledger::{Ledger, capacity_of, offered_by, requested_by};
 use super::observer::{Controller, DecisionRecord, Usage};
 use super::queue::EventQueue;
-use super::scheduling::SpecNotes;
+use super::scheduling::{NodeScorer, SpecNotes};
+use super::training::JobRun;
 use crate::cluster::{
     ClusterState, ClusterView, NodeId, NodeShapeId, PodId, PodInfo, PodPhase, PodSpecId, Specs, WorkloadId,
 };
@@ -51,6 +52,11 @@ pub struct World<'s> {
     pub(super) next_trace_pod: usize,
     /// By node group.
     pub(super) groups: Vec<GroupRun>,
+    /// Training jobs that have arrived, in the order of the scenario.
+    pub(super) jobs: Vec<JobRun>,
+    pub(super) scheduler: NodeScorer,
+    /// The observer wants refusals too.
+    pub(super) verbose: bool,
     pub(super) schedule_is_due: bool,
     pub(super) decisions: Vec<DecisionRecord<'static>>,
     pub(super) counts: Counts,
@@ -171,7 +177,7 @@ impl<'s> World<'s> {
             seed,
             now: SimTime::ZERO,
             events: EventQueue::default(),
-            cluster: ClusterState { specs: scenario.specs.clone(), ..ClusterState::default() },
+            cluster: ClusterState::new(scenario.specs.clone()),
             classes: ClassIndex::default(),
             queue: SchedulingQueue::new(QueueOptions::default()),
             ledger: Ledger::default(),
@@ -187,6 +193,9 @@ impl<'s> World<'s> {
             lowest_priority: lowest_priority(&scenario.specs),
             next_backoff_event: None,
             next_trace_pod: 0,
+            jobs: Vec::new(),
+            scheduler: NodeScorer,
+            verbose: false,
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
             schedule_is_due: false,
             decisions: Vec::new(),
