@@ -174,12 +174,8 @@ impl World<'_> {
         let ends = self.now + takes;
         self.cluster.pod_mut(pod).deletion = Some(self.now + grace);
         self.set_ready(pod, false);
-        let run = &mut self.pods[pod.index()];
-        run.generation += 1;
-        let workload = &mut self.workloads[run.workload.index()];
-        if let Some(at) = workload.pods.iter().position(|other| *other == pod) {
-            workload.pods.remove(at);
-        }
+        self.pods[pod.index()].generation += 1;
+        self.forget_in_workload(pod);
         self.version += 1;
         self.events.push(ends, Event::PodGone { pod });
     }

@@ -72,6 +72,13 @@ pub(super) enum Role {
     Daemon,
 }
 
+impl Role {
+    /// True where a controller keeps a number of such pods alive; the others are not listed by workload.
+    fn is_counted_by_owner(self) -> bool {
+        matches!(self, Role::Replica { .. } | Role::JobPod)
+    }
+}
+
 /// What the kubelet and the books know of a pod.
 #[derive(Clone, Debug)]
 pub(super) struct PodRun {
@@ -138,7 +145,7 @@ pub(super) struct GroupRun {
 pub(super) struct WorkloadRun {
     /// `spec.replicas`.
     pub desired: u32,
-    /// Pods that neither ended nor are terminating, in the order of their creation.
+    /// Replicas and Jobs' pods that neither ended nor are terminating, in the order of their creation.
     pub pods: Vec<PodId>,
     pub ready: u32,
     pub next_ordinal: u32,
@@ -250,7 +257,9 @@ impl<'s> World<'s> {
         });
         self.ledger.pods.pending += 1;
         self.ledger.pods.unbound += 1;
-        self.workloads[workload.index()].pods.push(pod);
+        if role.is_counted_by_owner() {
+            self.workloads[workload.index()].pods.push(pod);
+        }
         self.version += 1;
         pod
     }
@@ -410,9 +419,14 @@ impl<'s> World<'s> {
         if run.reason.is_empty() {
             run.reason = reason;
         }
-        let workload = &mut self.workloads[run.workload.index()];
-        if let Some(at) = workload.pods.iter().position(|other| *other == pod) {
-            workload.pods.remove(at);
+        self.forget_in_workload(pod);
+    }
+
+    /// The pod no longer counts towards what its owner keeps alive.
+    pub(super) fn forget_in_workload(&mut self, pod: PodId) {
+        let run = &self.pods[pod.index()];
+        if run.role.is_counted_by_owner() {
+            self.workloads[run.workload.index()].pods.retain(|other| *other != pod);
         }
     }
 
