@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::cluster::{LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
+use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
+use crate::cluster::{DisruptionBudget, LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType};
+use crate::load::service::{QueueSpec, RequestCost};
 use crate::load::training::{ThroughputTable, TrainingOptions};
+use crate::load::{SignalSpec, WallClock};
 use crate::units::{Bytes, Distribution, SimDuration, SimTime, UsdPerHour};
 
 /// Everything that a run needs beside its seed. Cheap to share between the runs of a sweep.
@@ -30,11 +33,13 @@ pub struct Scenario {
     pub trace_pods: Vec<TracePod>,
     /// Training jobs, ascending by arrival.
     pub training_jobs: Vec<TrainingJob>,
-    /// Set where there are training jobs.
+    /// What `training_jobs` have in common; `None` where there are none.
     pub training: Option<Training>,
     pub disruption_budgets: Vec<DisruptionBudget>,
     pub loads: Vec<ServiceLoad>,
     pub replica_changes: Vec<ReplicaChange>,
+    pub hpas: Vec<Hpa>,
+    pub hpa_flags: HpaFlags,
     pub kubelet: KubeletOptions,
     pub metrics: MetricsOptions,
     /// How a node's price is split over its resources.
@@ -43,6 +48,13 @@ pub struct Scenario {
     pub billing: Billing,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
+}
+
+impl Scenario {
+    /// The wall clock at time zero, for [`SignalSpec::compile`].
+    pub fn wall_clock(&self) -> WallClock {
+        WallClock::from_unix_seconds(self.start_epoch_seconds)
+    }
 }
 
 /// A node that is there from the start and stays.
@@ -67,6 +79,8 @@ pub struct NodeGroup {
     pub initial_size: u32,
     pub price: UsdPerHour,
     pub capacity_type: CapacityType,
+    /// For the `priority` expander: the highest wins.
+    pub priority: i32,
     /// From the cloud's acceptance of a request to the node's registration.
     pub provisioning: Distribution,
     /// From registration to Ready (device drivers, CNI).
@@ -172,34 +186,41 @@ pub struct TrainingJob {
     pub total_steps: u64,
 }
 
-/// How training jobs behave, and the measured speeds.
+/// How fast training jobs are and how their pods behave.
 #[derive(Clone, Debug)]
 pub struct Training {
     pub options: Arc<TrainingOptions>,
     pub throughputs: Arc<ThroughputTable>,
 }
 
-/// A PodDisruptionBudget.
-#[derive(Clone, Debug)]
-pub struct DisruptionBudget {
-    pub name: Arc<str>,
-    pub namespace: Arc<str>,
-    pub selector: LabelSelector,
-    /// Exactly one is set; an integer or a percentage of the expected pods.
-    pub min_available: Option<IntOrPercent>,
-    pub max_unavailable: Option<IntOrPercent>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IntOrPercent {
-    Int(i32),
-    Percent(i32),
-}
-
-/// Demand for a service, shared by its ready pods. (The load room's compiled signals come here.)
+/// Demand for a service, shared by its ready pods.
 #[derive(Clone, Debug)]
 pub struct ServiceLoad {
     pub target: WorkloadId,
+    pub demand: Demand,
+    /// Complete (a replayed series is read) and checked: it compiles under every seed.
+    pub signal: SignalSpec,
+    /// Names the signal's random streams: the same for the same target whatever else the scenario holds.
+    pub entity: u64,
+    pub queue: QueueSpec,
+}
+
+/// What demand is counted in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Demand {
+    /// Cores of work.
+    Cpu,
+    /// Requests per second, each at this cost.
+    Requests(RequestCost),
+}
+
+/// A HorizontalPodAutoscaler.
+#[derive(Clone, Debug)]
+pub struct Hpa {
+    pub name: Arc<str>,
+    /// A replicated workload.
+    pub target: WorkloadId,
+    pub spec: HpaSpec,
 }
 
 /// Somebody's hand (or a cron job) on the replica count.

@@ -8,7 +8,6 @@ mod lowered;
 pub mod manifest;
 
 pub use lowered::{
-    CloudLimits, DaemonSet, DisruptionBudget, FixedNode, GpuUsage, IntOrPercent, KubeletOptions,
-    MetricsOptions, NodeGroup, Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, TrainingJob,
-    UsageModel, Workload, WorkloadKind,
+    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, MetricsOptions, NodeGroup, Outage, Owner,
+    ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
 };

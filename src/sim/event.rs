@@ -46,7 +46,7 @@ pub enum Event {
     /// A planned change of replicas, by its index in the scenario.
     ReplicaChange { index: u32 },
     /// A load's demand is taken anew.
-    LoadTick { load: u32 },
+    LoadTick { load: u32, generation: u32 },
     /// metrics-server scrapes the kubelets.
     Scrape,
     /// An HPA syncs.

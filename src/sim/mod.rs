@@ -5,13 +5,16 @@
 
 mod cloud;
 mod event;
+mod hpa;
 mod ledger;
+mod metrics_server;
 mod observer;
 mod outcome;
 mod pods;
 mod queue;
 mod run;
 mod scheduling;
+mod services;
 mod training;
 mod workloads;
 mod world;

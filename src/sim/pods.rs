@@ -64,7 +64,9 @@ impl World<'_> {
         if self.pods[pod.index()].generation != generation {
             return;
         }
-        self.pods[pod.index()].started = Some(self.now);
+        let run = &mut self.pods[pod.index()];
+        run.started = Some(self.now);
+        run.counter_at_start = run.cpu_counter_at(self.now);
         self.set_phase(pod, PodPhase::Running);
         match self.pods[pod.index()].role {
             Role::Trace { index } => {

@@ -54,6 +54,8 @@ impl World<'_> {
         self.start_workloads();
         self.start_training();
         self.start_services();
+        self.start_metrics_server();
+        self.start_hpas();
         self.start_autoscalers();
         self.events.push(SimTime::ZERO + LEFTOVER_FLUSH, Event::FlushLeftovers);
         self.events.push(SimTime::ZERO, Event::Sample);
@@ -84,7 +86,7 @@ impl World<'_> {
             Event::NodeFails { node } => self.node_fails(node, "Failed"),
             Event::Outage { index } => self.outage(index),
             Event::ReplicaChange { index } => self.replica_change(index),
-            Event::LoadTick { load } => self.load_tick(load),
+            Event::LoadTick { load, generation } => self.load_tick(load, generation),
             Event::Scrape => self.scrape(),
             Event::HpaSync { hpa } => self.hpa_sync(hpa),
             Event::ScalerTick { scaler } => self.scaler_tick(scaler),

@@ -284,12 +284,7 @@ impl NodeScorer {
 }
 impl World<'_> {
     fn preemption_for(&self, _pod: PodId) -> Option<(NodeId, Vec<PodId>)> { None }
-    pub(super) fn start_services(&mut self) {}
-    pub(super) fn load_tick(&mut self, _load: u32) {}
-    pub(super) fn scrape(&mut self) {}
-    pub(super) fn service_samples(&mut self) -> Vec<super::observer::ServiceSample> { vec![] }
     pub(super) fn start_autoscalers(&mut self) {}
-    pub(super) fn hpa_sync(&mut self, _hpa: u32) {}
     pub(super) fn scaler_tick(&mut self, _hpa: u32) {}
     pub(super) fn cluster_autoscaler_scan(&mut self) {}
     pub(super) fn karpenter_provision(&mut self, _b: u32) {}

@@ -8,7 +8,11 @@ use super::ledger::{Ledger, capacity_of, offered_by, requested_by};
 use super::observer::{Controller, DecisionRecord, Usage};
 use super::queue::EventQueue;
 use super::scheduling::{NodeScorer, SpecNotes};
+use super::hpa::HpaBuffers;
+use super::metrics_server::Scrapes;
+use super::services::ServiceRun;
 use super::training::JobRun;
+use crate::autoscaler::hpa::Memory;
 use crate::cluster::{
     ClusterState, ClusterView, NodeId, NodeShapeId, PodId, PodInfo, PodPhase, PodSpecId, Specs, WorkloadId,
 };
@@ -54,6 +58,16 @@ pub struct World<'s> {
     pub(super) groups: Vec<GroupRun>,
     /// Training jobs that have arrived, in the order of the scenario.
     pub(super) jobs: Vec<JobRun>,
+    /// Loads of the scenario, running.
+    pub(super) services: Vec<ServiceRun>,
+    /// By workload: its load.
+    pub(super) service_of: Vec<Option<u32>>,
+    /// Workloads whose pods somebody wants metrics of.
+    pub(super) scraped_workloads: Vec<WorkloadId>,
+    pub(super) scrapes: Scrapes,
+    /// What the HPA controller remembers, by HPA.
+    pub(super) hpas: Vec<Memory>,
+    pub(super) hpa_buffers: HpaBuffers,
     pub(super) scheduler: NodeScorer,
     /// The observer wants refusals too.
     pub(super) verbose: bool,
@@ -94,9 +108,24 @@ pub(super) struct PodRun {
     /// Crashes since the back-off was last cleared.
     pub crashes: u32,
     pub reason: &'static str,
+    /// Since when it has been as ready or unready as it is.
+    pub ready_changed: Option<SimTime>,
     /// What it uses now, as counted in the ledger and on its node.
     pub used: Usage,
+    /// CPU used up to `counted_at`, in millicore-nanoseconds, as cAdvisor's counter; and at its container's start.
+    pub cpu_counter: i128,
+    pub counted_at: SimTime,
+    pub counter_at_start: i128,
+    /// Requests that it serves a second, in thousandths.
+    pub serving: i64,
     pub cost: Usd,
+}
+
+impl PodRun {
+    /// The CPU counter at `now`, in millicore-nanoseconds.
+    pub fn cpu_counter_at(&self, now: SimTime) -> i128 {
+        self.cpu_counter + i128::from(self.used.cpu.get()) * i128::from((now - self.counted_at).nanos())
+    }
 }
 
 /// A machine, from the request to the end of its bill.
@@ -201,6 +230,12 @@ impl<'s> World<'s> {
             next_backoff_event: None,
             next_trace_pod: 0,
             jobs: Vec::new(),
+            services: Vec::new(),
+            service_of: vec![None; scenario.workloads.len()],
+            scraped_workloads: scraped_workloads(scenario),
+            scrapes: Scrapes::default(),
+            hpas: Vec::new(),
+            hpa_buffers: HpaBuffers::default(),
             scheduler: NodeScorer,
             verbose: false,
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
@@ -252,7 +287,12 @@ impl<'s> World<'s> {
             restarts: 0,
             crashes: 0,
             reason: "",
+            ready_changed: None,
             used: Usage::default(),
+            cpu_counter: 0,
+            counted_at: self.now,
+            counter_at_start: 0,
+            serving: 0,
             cost: Usd::ZERO,
         });
         self.ledger.pods.pending += 1;
@@ -338,10 +378,12 @@ impl<'s> World<'s> {
     /// Sets what the pod uses from now on.
     pub(super) fn set_used(&mut self, pod: PodId, used: Usage) {
         let run = &mut self.pods[pod.index()];
-        let before = std::mem::replace(&mut run.used, used);
-        if before == used {
+        if run.used == used {
             return;
         }
+        run.cpu_counter = run.cpu_counter_at(self.now);
+        run.counted_at = self.now;
+        let before = std::mem::replace(&mut run.used, used);
         self.ledger.advance(self.now);
         self.ledger.add_used(before, -1);
         self.ledger.add_used(used, 1);
@@ -399,10 +441,14 @@ impl<'s> World<'s> {
         counts.ready = counts.ready.wrapping_add_signed(change);
         let workload = &mut self.workloads[self.pods[pod.index()].workload.index()];
         workload.ready = workload.ready.wrapping_add_signed(change);
+        let run = &mut self.pods[pod.index()];
+        run.ready_changed = Some(self.now);
         if ready {
-            self.pods[pod.index()].ready_at.get_or_insert(self.now);
+            run.ready_at.get_or_insert(self.now);
         }
         self.version += 1;
+        let workload = run.workload;
+        self.share_demand_anew(workload);
     }
 
     /// The pod ends for good: it frees its room and its owner sees it go.
@@ -500,4 +546,11 @@ impl<'s> World<'s> {
 
 fn lowest_priority(specs: &Specs) -> i32 {
     specs.pods().map(|spec| spec.priority).min().unwrap_or(0)
+}
+
+fn scraped_workloads(scenario: &Scenario) -> Vec<WorkloadId> {
+    let mut targets: Vec<WorkloadId> = scenario.hpas.iter().map(|hpa| hpa.target).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
 }
