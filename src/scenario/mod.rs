@@ -4,6 +4,7 @@
 //! but the latter. Option structs stand in the rooms that obey them; `spec` gathers them. [`manifest`] reads Kubernetes
 //! objects, for scenarios and for `decide`.
 
+pub mod import;
 mod lowered;
 pub mod manifest;
 

@@ -13,5 +13,5 @@ mod variability;
 pub use job::{Lost, TrainingJob, TrainingTotals};
 pub use options::{TrainingError, TrainingJobRow, TrainingOptions};
 pub use phase::{CheckpointPhase, ComputePhase, LoadPhase, Phase, PhasesSpec, Usage, UsageFractions};
-pub use throughput::{Configuration, StepRate, ThroughputError, ThroughputRow, ThroughputTable};
+pub use throughput::{BeyondMeasured, Configuration, StepRate, ThroughputError, ThroughputRow, ThroughputTable};
 pub use variability::{JitterSpec, StragglersSpec, VariabilitySpec};

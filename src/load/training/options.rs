@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{PhasesSpec, VariabilitySpec};
+use super::{BeyondMeasured, PhasesSpec, VariabilitySpec};
 use crate::units::{Bytes, Millicores, SimTime};
 
 /// How training jobs become pods and how those behave.
@@ -18,6 +18,8 @@ pub struct TrainingOptions {
     pub cpu_per_gpu: Millicores,
     /// Memory that a worker requests for each of its GPUs. Default: 12Gi.
     pub memory_per_gpu: Bytes,
+    /// How fast a job runs on more or fewer GPUs than its model was ever measured on. Default: linear.
+    pub beyond_measured: BeyondMeasured,
     /// Durations and usage by phase.
     pub phases: PhasesSpec,
     /// Jitter and stragglers; none by default.
@@ -30,6 +32,7 @@ impl Default for TrainingOptions {
             gpus_per_worker: 1,
             cpu_per_gpu: Millicores(3000),
             memory_per_gpu: Bytes(12 << 30),
+            beyond_measured: BeyondMeasured::default(),
             phases: PhasesSpec::default(),
             variability: VariabilitySpec::default(),
         }

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::units::SimDuration;
@@ -68,6 +70,20 @@ pub struct Configuration<'a> {
     pub consolidated: bool,
 }
 
+/// What a GPU count below the smallest or above the largest measured one means. (In Gavel's jobs this is not rare:
+/// three of its models were measured on one GPU only, and one job in six asks for more of them.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum BeyondMeasured {
+    /// Speed grows with the GPUs from the nearest measured count: an upper bound.
+    #[default]
+    Linear,
+    /// Speed stays that of the nearest measured count: more GPUs are of no use.
+    Hold,
+    /// No answer.
+    Refuse,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ThroughputError {
     #[error("no throughput is known for model {model:?}{}", nearest.as_ref().map(|n| format!("; did you mean {n:?}?")).unwrap_or_default())]
@@ -97,11 +113,13 @@ fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
 /// (batch size, GPU, consolidated) of one model.
 type Setting = (Option<u32>, String, bool);
 
+/// For each setting the measured points (GPUs, steps per second), by ascending GPUs.
+type Settings = BTreeMap<Setting, Vec<(u32, f64)>>;
+
 /// The measured speeds, by configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ThroughputTable {
-    /// For each model and setting the measured points (GPUs, steps per second), by ascending GPUs.
-    models: BTreeMap<String, BTreeMap<Setting, Vec<(u32, f64)>>>,
+    models: BTreeMap<String, Settings>,
 }
 
 impl ThroughputTable {
@@ -132,19 +150,15 @@ impl ThroughputTable {
     /// The speed of a job in this configuration, or `None` where it was measured not to run there.
     ///
     /// Between two measured GPU counts the speed is interpolated on logarithmic scales (a power law through the two
-    /// points); where one of the two is zero the job does not run. Outside the measured counts there is no answer. A
-    /// job on one GPU is neither consolidated nor spread: the figure for one node is taken.
-    pub fn step_rate(&self, asked: &Configuration<'_>) -> Result<Option<StepRate>, ThroughputError> {
+    /// points); where one of the two is zero the job does not run. Outside the measured counts `beyond` decides. A job
+    /// on one GPU is neither consolidated nor spread: the figure for one node is taken.
+    pub fn step_rate(
+        &self,
+        asked: &Configuration<'_>,
+        beyond: BeyondMeasured,
+    ) -> Result<Option<StepRate>, ThroughputError> {
         let model = asked.model.to_owned();
-        let Some(settings) = self.models.get(asked.model) else {
-            let nearest = nearest_name(asked.model, self.models.keys().map(String::as_str));
-            return Err(ThroughputError::UnknownModel { model, nearest });
-        };
-        if !settings.keys().any(|setting| setting.0 == asked.batch_size) {
-            let mut known: Vec<Option<u32>> = settings.keys().map(|setting| setting.0).collect();
-            known.dedup();
-            return Err(ThroughputError::UnknownBatchSize { model, asked: asked.batch_size, known });
-        }
+        let settings = self.settings(asked.model, asked.batch_size)?;
         let consolidated = asked.consolidated || asked.num_gpus == 1;
         let gpu = asked.gpu.to_owned();
         let Some(points) = settings.get(&(asked.batch_size, gpu.clone(), consolidated)) else {
@@ -157,13 +171,42 @@ impl ThroughputTable {
             Err(place) if place > 0 && place < points.len() => {
                 between(points[place - 1], points[place], asked.num_gpus)
             }
-            Err(_) => {
-                let range = (points[0].0, points[points.len() - 1].0);
-                let asked = asked.num_gpus;
-                return Err(ThroughputError::OutOfRange { model, gpu, asked, consolidated, range });
+            Err(place) => {
+                let nearest = points[place.min(points.len() - 1)];
+                match beyond {
+                    BeyondMeasured::Linear => nearest.1 * f64::from(asked.num_gpus) / f64::from(nearest.0),
+                    BeyondMeasured::Hold => nearest.1,
+                    BeyondMeasured::Refuse => {
+                        let range = (points[0].0, points[points.len() - 1].0);
+                        let asked = asked.num_gpus;
+                        return Err(ThroughputError::OutOfRange { model, gpu, asked, consolidated, range });
+                    }
+                }
             }
         };
         Ok((rate > 0.0).then(|| StepRate::from_steps_per_second(rate)))
+    }
+
+    /// Whether this model was measured with this batch size, on whatever GPU.
+    ///
+    /// # Errors
+    /// Says what was measured instead.
+    pub fn knows(&self, model: &str, batch_size: Option<u32>) -> Result<(), ThroughputError> {
+        self.settings(model, batch_size).map(|_| ())
+    }
+
+    /// All settings of `model`, at least one of which has this batch size.
+    fn settings(&self, model: &str, batch_size: Option<u32>) -> Result<&Settings, ThroughputError> {
+        let Some(settings) = self.models.get(model) else {
+            let nearest = nearest_name(model, self.models.keys().map(String::as_str));
+            return Err(ThroughputError::UnknownModel { model: model.to_owned(), nearest });
+        };
+        if !settings.keys().any(|setting| setting.0 == batch_size) {
+            let mut known: Vec<Option<u32>> = settings.keys().map(|setting| setting.0).collect();
+            known.dedup();
+            return Err(ThroughputError::UnknownBatchSize { model: model.to_owned(), asked: batch_size, known });
+        }
+        Ok(settings)
     }
 
     /// The GPU models that a job was measured on, at any count, in ascending order of name.
@@ -217,20 +260,29 @@ mod tests {
     #[test]
     fn measured_points_are_returned_as_measured() {
         for (gpus, consolidated, rate) in [(1, true, 64.7), (4, true, 111.0), (8, true, 497.0), (2, false, 30.4)] {
-            let found = table().step_rate(&asked(gpus, consolidated)).unwrap().unwrap();
+            let found = table().step_rate(&asked(gpus, consolidated), BeyondMeasured::Refuse).unwrap().unwrap();
             assert_eq!(found.as_f64(), rate);
         }
     }
 
     #[test]
     fn a_zero_row_means_that_the_job_does_not_run_there() {
-        assert_eq!(table().step_rate(&asked(4, false)), Ok(None));
-        assert_eq!(table().step_rate(&asked(3, false)), Ok(None));
+        assert_eq!(table().step_rate(&asked(4, false), BeyondMeasured::Refuse), Ok(None));
+        assert_eq!(table().step_rate(&asked(3, false), BeyondMeasured::Refuse), Ok(None));
+    }
+
+    #[test]
+    fn beyond_the_measured_counts_speed_grows_or_holds_as_asked() {
+        let speed = |gpus, beyond| table().step_rate(&asked(gpus, true), beyond).unwrap().unwrap().as_f64();
+        assert_eq!(speed(16, BeyondMeasured::Linear), 994.0);
+        assert_eq!(speed(16, BeyondMeasured::Hold), 497.0);
+        assert_eq!(table().step_rate(&asked(8, false), BeyondMeasured::Linear), Ok(None));
     }
 
     #[test]
     fn what_was_not_measured_is_an_error_that_says_what_was() {
-        let message = |configuration| table().step_rate(&configuration).unwrap_err().to_string();
+        let message =
+            |configuration| table().step_rate(&configuration, BeyondMeasured::Refuse).unwrap_err().to_string();
         let known = asked(1, true);
         assert!(message(Configuration { model: "lm", ..known }).contains("did you mean \"LM\""));
         assert!(message(Configuration { batch_size: None, ..known }).contains("it was with batch size 20"));
@@ -244,7 +296,7 @@ mod tests {
         fn between_two_points_the_speed_moves_steadily_from_one_to_the_other(low in 0.1..1e4f64, high in 0.1..1e4f64) {
             let table = ThroughputTable::from_rows([row(2, true, low), row(64, true, high)]).unwrap();
             let rates: Vec<i64> = (2..=64)
-                .map(|gpus| table.step_rate(&asked(gpus, true)).unwrap().unwrap().micro_steps_per_second())
+                .map(|gpus| table.step_rate(&asked(gpus, true), BeyondMeasured::Refuse).unwrap().unwrap().micro_steps_per_second())
                 .collect();
             let steady = rates.windows(2).all(|w| if low <= high { w[0] <= w[1] } else { w[0] >= w[1] });
             prop_assert!(steady, "{rates:?}");
