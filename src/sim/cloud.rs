@@ -109,6 +109,7 @@ impl World<'_> {
             ready: None,
             deleting: false,
             deletes_not_before: self.now,
+            gives_up_drain_at: None,
             removed: None,
             reason: "",
             used: Default::default(),
@@ -177,7 +178,7 @@ impl World<'_> {
 
     /// Draws when a spot node is taken back and when a node fails by itself.
     fn plan_end_of(&mut self, id: NodeId) {
-        let instance = self.instance_of(id);
+        let instance = self.instance_of_node(id);
         let Some(group) = instance.group else { return };
         let group = &self.scenario.node_groups[group as usize];
         let entity = entity_of_name(&instance.name);
@@ -199,18 +200,16 @@ impl World<'_> {
 
     /// The cloud gives notice, and takes the machine when it is over.
     pub(super) fn spot_notice(&mut self, id: NodeId) {
-        if self.cluster.node(id).is_none() || self.instance_of(id).deleting {
+        if self.cluster.node(id).is_none() || self.instance_of_node(id).deleting {
             return;
         }
         self.counts.interruptions += 1;
-        let group = self.instance_of(id).group.expect("only groups have spot nodes") as usize;
+        let group = self.instance_of_node(id).group.expect("only groups have spot nodes") as usize;
         let notice = self.scenario.node_groups[group].interruption_notice;
-        let object = format!("node/{}", self.instance_of(id).name);
+        let object = format!("node/{}", self.instance_of_node(id).name);
         self.decide(Controller::Cloud, object, "Ready", "Interrupted", format!("spot interruption, notice of {notice}"));
         self.cordon(id);
-        for pod in self.pods_on(id) {
-            self.evict_pod(pod, "Interrupted");
-        }
+        self.evict_from(id, "Interrupted");
         self.events.push(self.now + notice, Event::NodeFails { node: id });
     }
 
@@ -220,9 +219,9 @@ impl World<'_> {
             return;
         }
         let was_noticed = self.cluster.node(id).is_some_and(|node| node.unschedulable);
-        let reason = if was_noticed && !self.instance_of(id).deleting { "Interrupted" } else { reason };
+        let reason = if was_noticed && !self.instance_of_node(id).deleting { "Interrupted" } else { reason };
         if !was_noticed {
-            let object = format!("node/{}", self.instance_of(id).name);
+            let object = format!("node/{}", self.instance_of_node(id).name);
             self.decide(Controller::Cloud, object, "Ready", "Lost", "the machine failed");
         }
         for pod in self.pods_on(id) {
@@ -230,7 +229,7 @@ impl World<'_> {
         }
         self.retire(id, reason);
         // The group's target stays: who keeps it replaces the machine.
-        if let Some(group) = self.instance_of(id).group {
+        if let Some(group) = self.instance_of_node(id).group {
             self.replace_lost(group);
         }
     }
@@ -278,16 +277,29 @@ impl World<'_> {
         node.extra_taints.push(Taint { key: taint.into(), value: String::new(), effect: TaintEffect::NoSchedule });
         self.node_changed(id);
         let earliest = self.now + delay;
-        let instance = self.instance_of_mut(id);
+        let instance = self.instance_of_node_mut(id);
         instance.deleting = true;
         instance.reason = reason;
         instance.deletes_not_before = earliest;
-        for pod in self.pods_on(id) {
-            if !self.is_daemon(pod) {
-                self.evict_pod(pod, reason);
-            }
-        }
+        self.evict_from(id, reason);
         self.drained_by_one(id);
+    }
+
+    /// The drain took too long: the node serves on.
+    pub(super) fn give_up_drain(&mut self, id: NodeId) {
+        let taint = self.drain_taint;
+        let Some(node) = self.cluster.node_mut(id) else { return };
+        node.unschedulable = false;
+        node.extra_taints.retain(|held| held.key != taint);
+        self.node_changed(id);
+        let instance = self.instance_of_node_mut(id);
+        instance.deleting = false;
+        instance.gives_up_drain_at = None;
+        instance.reason = "";
+        let object = format!("node/{}", instance.name);
+        self.decide(Controller::ClusterAutoscaler, object, "Draining", "Ready", "pods could not be evicted in time");
+        self.deletion_given_up(id);
+        self.node_may_help(id);
     }
 
     fn is_daemon(&self, pod: PodId) -> bool {
@@ -296,12 +308,12 @@ impl World<'_> {
 
     /// A pod left a node: one that is being drained and is empty now may go.
     pub(super) fn drained_by_one(&mut self, id: NodeId) {
-        let instance = self.instance_of(id);
+        let instance = self.instance_of_node(id);
         if !instance.deleting || self.cluster.node(id).is_none() {
             return;
         }
         if self.pods_on(id).into_iter().all(|pod| self.is_daemon(pod)) {
-            let at = self.instance_of(id).deletes_not_before.max(self.now);
+            let at = self.instance_of_node(id).deletes_not_before.max(self.now);
             self.events.push(at, Event::NodeDeletes { node: id });
         }
     }
@@ -314,8 +326,8 @@ impl World<'_> {
         for pod in self.pods_on(id) {
             self.lose_pod(pod, "NodeDeleted");
         }
-        let reason = self.instance_of(id).reason;
-        if let Some(group) = self.instance_of(id).group {
+        let reason = self.instance_of_node(id).reason;
+        if let Some(group) = self.instance_of_node(id).group {
             let run = &mut self.groups[group as usize];
             run.target = run.target.saturating_sub(1);
         }
@@ -326,18 +338,18 @@ impl World<'_> {
     /// Takes the node out; its bill ends when the cloud has stopped the machine.
     fn retire(&mut self, id: NodeId, reason: &'static str) {
         self.remove_node(id);
-        let stopping = match self.instance_of(id).group {
+        let stopping = match self.instance_of_node(id).group {
             Some(group) => {
                 let run = &mut self.groups[group as usize];
                 run.registered -= 1;
                 run.instances -= 1;
-                let name = entity_of_name(&self.instance_of(id).name);
+                let name = entity_of_name(&self.instance_of_node(id).name);
                 let spec = &self.scenario.node_groups[group as usize];
                 spec.deprovisioning.sample(&mut stream(self.seed, "node-stop", name))
             }
             None => SimDuration::ZERO,
         };
-        self.instance_of_mut(id).reason = reason;
+        self.instance_of_node_mut(id).reason = reason;
         self.events.push(self.now + stopping, Event::NodeGone { node: id });
     }
 

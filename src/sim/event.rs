@@ -35,6 +35,8 @@ pub enum Event {
     InstanceFails { instance: u32 },
     /// A drained node is handed back to the cloud.
     NodeDeletes { node: NodeId },
+    /// Evictions that a disruption budget refused are tried again.
+    EvictionRetry { node: NodeId },
     /// The cloud ends billing.
     NodeGone { node: NodeId },
     /// The cloud announces that it takes a spot node back.
@@ -71,7 +73,7 @@ impl Event {
         match self {
             Event::PodFinishes { .. } | Event::PodGone { .. } => 0,
             Event::NodeGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => 1,
-            Event::SpotNotice { .. } | Event::InstanceFails { .. } => 2,
+            Event::SpotNotice { .. } | Event::EvictionRetry { .. } | Event::InstanceFails { .. } => 2,
             Event::NodeRegisters { .. } | Event::NodeReady { .. } => 3,
             Event::PodStarts { .. } => 4,
             Event::PodReady { .. } | Event::TrainingPhase { .. } => 5,

@@ -3,6 +3,7 @@
 //!
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
+mod budgets;
 mod cloud;
 mod event;
 mod hpa;

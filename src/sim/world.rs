@@ -145,6 +145,8 @@ pub(super) struct Instance {
     pub deleting: bool,
     /// A drained node waits at least until then.
     pub deletes_not_before: SimTime,
+    /// A drain that is not over by then is given up.
+    pub gives_up_drain_at: Option<SimTime>,
     pub removed: Option<SimTime>,
     pub reason: &'static str,
     pub used: Usage,
@@ -524,11 +526,11 @@ impl<'s> World<'s> {
         self.node_changed(node);
     }
 
-    pub(super) fn instance_of(&self, node: NodeId) -> &Instance {
+    pub(super) fn instance_of_node(&self, node: NodeId) -> &Instance {
         &self.instances[self.instance_of[node.index()] as usize]
     }
 
-    pub(super) fn instance_of_mut(&mut self, node: NodeId) -> &mut Instance {
+    pub(super) fn instance_of_node_mut(&mut self, node: NodeId) -> &mut Instance {
         &mut self.instances[self.instance_of[node.index()] as usize]
     }
 
