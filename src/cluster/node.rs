@@ -36,6 +36,8 @@ pub struct NodeShape {
     /// Devices that [`GpuShare`](super::GpuShare) requests can be placed on; 0 where GPUs are not shared.
     pub shared_gpus: u16,
     pub group: Option<NodeGroupId>,
+    /// Images that are on the nodes, by name with tag, sorted (`status.images`; only the ImageLocality score reads it).
+    pub images: Vec<(String, Bytes)>,
 }
 
 /// A pod that holds room on a node.

@@ -280,11 +280,10 @@ impl PodSpec {
         self.containers.iter().chain(sidecars).flat_map(|container| &container.host_ports)
     }
 
-    /// Any affinity or anti-affinity to other pods, required or preferred.
+    /// Affinity or anti-affinity to pods, required or preferred.
     pub fn has_pod_affinity(&self) -> bool {
-        [&self.affinity.pod, &self.affinity.pod_anti]
-            .iter()
-            .any(|affinity| !affinity.required.is_empty() || !affinity.preferred.is_empty())
+        let any = |affinity: &PodAffinity| !affinity.required.is_empty() || !affinity.preferred.is_empty();
+        any(&self.affinity.pod) || any(&self.affinity.pod_anti)
     }
 
     pub fn is_daemon_set_pod(&self) -> bool {

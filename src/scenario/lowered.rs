@@ -8,6 +8,7 @@ use crate::cost::{AttributionPrices, Billing, CapacityType};
 use crate::load::service::{QueueSpec, RequestCost};
 use crate::load::training::{ThroughputTable, TrainingOptions};
 use crate::load::{SignalSpec, WallClock};
+use crate::scheduler::SchedulerOptions;
 use crate::units::{Bytes, Distribution, SimDuration, SimTime, UsdPerHour};
 
 /// Everything that a run needs beside its seed. Cheap to share between the runs of a sweep.
@@ -40,6 +41,7 @@ pub struct Scenario {
     pub replica_changes: Vec<ReplicaChange>,
     pub hpas: Vec<Hpa>,
     pub hpa_flags: HpaFlags,
+    pub scheduler: SchedulerOptions,
     pub kubelet: KubeletOptions,
     pub metrics: MetricsOptions,
     /// How a node's price is split over its resources.

@@ -1,13 +1,15 @@
 //! The scheduler at work: tries what the queue gives, binds, and tells the queue what may have changed.
 
 use rand::RngExt;
+use rand_pcg::Pcg64Mcg;
 
 use super::event::Event;
 use super::observer::Controller;
 use super::world::{Role, World};
-use crate::cluster::{ClusterView, NodeId, PodId, PodSpecId};
+use crate::cluster::{ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::Cure;
-use crate::scheduler::{ClassIndex, Cycle, filter};
+use crate::scheduler::score::Scoring;
+use crate::scheduler::{self, ClassIndex, Cycle, Preemption, PreemptionAttempt, filter};
 use crate::units::random::stream;
 
 /// What is known of a spec, so that a hundred equal pods are not judged a hundred times.
@@ -107,8 +109,9 @@ impl World<'_> {
                 return Err(cure);
             }
         }
-        let by_class = *notes.by_class.get_or_insert_with(|| ClassIndex::serves(self.cluster.specs.pod(spec)));
-        let chosen = if by_class && self.pods_with_affinity == 0 && !self.plain {
+        let by_class = *notes.by_class.get_or_insert_with(|| self.may_choose_by_class(spec));
+        let is_alone = self.pods_with_affinity == 0 && self.scheduler.nominations.is_empty();
+        let chosen = if by_class && is_alone && !self.plain {
             self.choose_by_class(pod, spec)
         } else {
             self.choose_by_node(pod, spec)
@@ -118,29 +121,41 @@ impl World<'_> {
         chosen
     }
 
+    /// Classes in place of nodes: right where nodes in the same state answer alike.
     fn choose_by_class(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
-        let World { cluster, classes, scheduler, .. } = self;
+        let World { cluster, classes, profile, .. } = self;
         let cycle = Cycle::new(&*cluster, spec);
+        let scoring = Scoring::new(&*cluster, &cycle, profile, &[]);
         let best = classes.best(spec, |node| {
             let node = cluster.node_view(node).expect("a class's member exists");
-            filter::fits(&cycle, &node).ok().map(|()| scheduler.node_score(&cycle, &node))
+            profile.filters.iter().all(|filter| filter.filter(&cycle, &node).is_ok()).then(|| score_alone(&scoring, &node))
         });
         match best.count() {
             0 => Err(self.cure_for(spec)),
             1 => Ok(best.nth(0)),
-            tied => Ok(best.nth(tie_break(self.seed, pod, tied))),
+            tied => Ok(best.nth(tie_breaker(self.seed, pod).random_range(0..tied))),
         }
     }
 
     /// The plain way: every node is filtered and scored.
     fn choose_by_node(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
-        let cycle = Cycle::new(&self.cluster, spec);
-        let best = self.scheduler.best_nodes(&self.cluster, &cycle);
-        match best.len() {
-            0 => Err(self.cure_for(spec)),
-            1 => Ok(best[0]),
-            tied => Ok(best[tie_break(self.seed, pod, tied)]),
+        let cycle = Cycle::for_pod(&self.cluster, pod);
+        let mut rng = tie_breaker(self.seed, pod);
+        let chosen = scheduler::schedule(&self.cluster, &cycle, &self.profile, &mut self.scheduler, &mut rng);
+        match chosen {
+            Ok(selection) => Ok(selection.node),
+            Err(_) => Err(self.cure_for(spec)),
         }
+    }
+
+    /// Whether the class index chooses as the plain way would.
+    fn may_choose_by_class(&self, spec: PodSpecId) -> bool {
+        let pod = self.cluster.specs.pod(spec);
+        let cycle = Cycle::new(&self.cluster, spec);
+        ClassIndex::serves(pod)
+            && self.profile.options.percentage_of_nodes_to_score.is_none()
+            && !Scoring::needs_cluster(&cycle, &self.profile)
+            && self.soft_taints_per_node <= 1
     }
 
     /// What would help a pod that no node takes: room, where some node refused it only for lack of that.
@@ -228,65 +243,80 @@ impl World<'_> {
 
     /// Lower-priority pods make way, where that helps.
     fn try_preemption(&mut self, pod: PodId) {
-        let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
-        if !spec.preempts || spec.priority <= self.lowest_priority {
+        if self.cluster.specs.pod(self.cluster.pod(pod).spec).priority <= self.lowest_priority {
             return;
         }
-        let Some((node, victims)) = self.preemption_for(pod) else { return };
+        let Some(preemption) = self.preemption_for(pod) else { return };
         let preemptor = self.pod_name(pod);
-        for victim in victims {
+        for victim in preemption.victims {
             self.counts.preempted += 1;
             let object = format!("pod/{}", self.cluster.pod(victim).name);
-            self.decide(
-                Controller::Scheduler,
-                object,
-                "Running",
-                "Preempted",
-                format!("makes way for {preemptor} of higher priority"),
-            );
+            let reason = format!("makes way for {preemptor} of higher priority");
+            self.decide(Controller::Scheduler, object, "Running", "Preempted", reason);
             self.delete_pod(victim, "Preempted");
             self.owner_sees_end(victim);
         }
-        self.cluster.pod_mut(pod).nominated_node = Some(node);
+        self.nominate(pod, Some(preemption.node));
     }
-}
 
-/// Which of `tied` nodes, in the order of their ids.
-fn tie_break(seed: u64, pod: PodId, tied: usize) -> usize {
-    stream(seed, "scheduler-tie", u64::from(pod.0)).random_range(0..tied)
-}
-
-pub(super) struct NodeScorer;
-impl NodeScorer {
-    pub fn node_score(&self, cycle: &Cycle<'_>, node: &crate::cluster::NodeView<'_>) -> i32 {
-        let part = |alloc: i64, req: i64| if alloc == 0 || req > alloc { 0 } else { (alloc - req) * 100 / alloc };
-        let a = &node.shape.allocatable;
-        let n = node.state.nonzero_requested;
-        let p = cycle.pod.nonzero_requests;
-        let least = (part(a.cpu.get(), n.0.get() + p.0.get()) + part(a.memory.get(), n.1.get() + p.1.get())) / 2;
-        let frac = |alloc: i64, req: i64| if alloc == 0 { 0.0 } else { (req as f64 / alloc as f64).min(1.0) };
-        let c = frac(a.cpu.get(), node.state.requested.cpu.get() + cycle.pod.requests.cpu.get());
-        let m = frac(a.memory.get(), node.state.requested.memory.get() + cycle.pod.requests.memory.get());
-        (least + ((1.0 - ((c - m) / 2.0).abs()) * 100.0) as i64) as i32
-    }
-    pub fn best_nodes(&self, view: &dyn ClusterView, cycle: &Cycle<'_>) -> Vec<NodeId> {
-        let mut best = -1;
-        let mut tied = vec![];
-        for node in view.node_views() {
-            if filter::fits(cycle, &node).is_ok() {
-                let score = self.node_score(cycle, &node);
-                if score > best { best = score; tied.clear(); }
-                if score == best { tied.push(node.id); }
-            }
+    fn preemption_for(&self, pod: PodId) -> Option<Preemption> {
+        let cycle = Cycle::for_pod(&self.cluster, pod);
+        let mut memory = self.scheduler.clone();
+        let rejected = scheduler::feasible_nodes(&self.cluster, &cycle, &self.profile, &mut memory).rejected;
+        let mut attempt = PreemptionAttempt {
+            view: &self.cluster,
+            cycle: &cycle,
+            profile: &self.profile,
+            nominations: &self.scheduler.nominations,
+            rejected: &rejected,
+            budgets: &self.budgets_now(),
+            now: self.now,
+            offset: 0,
+        };
+        let potential = attempt.potential_nodes();
+        if potential > 1 {
+            attempt.offset = stream(self.seed, "preemption-offset", u64::from(pod.0)).random_range(0..potential);
         }
-        tied
+        attempt.run().ok()
+    }
+
+    /// Promises a node's room to a pod, or takes the promise back.
+    pub(super) fn nominate(&mut self, pod: PodId, node: Option<NodeId>) {
+        if self.cluster.pod(pod).nominated_node == node {
+            return;
+        }
+        self.cluster.pod_mut(pod).nominated_node = node;
+        self.scheduler.nominations.remove(pod);
+        if let Some(node) = node {
+            self.scheduler.nominations.add(pod, node);
+        }
+        self.node_version += 1;
+        self.version += 1;
     }
 }
+
+/// The score of a node by itself. Plugins that normalize over nodes give 0 or one other raw value here, so that a
+/// node's rank among all is the same as if it were normalized with them.
+fn score_alone(scoring: &Scoring<'_>, node: &NodeView<'_>) -> i32 {
+    let mut total = 0;
+    for (plugin, weight) in scoring.profile.scores.iter().filter(|(plugin, _)| plugin.applies(scoring)) {
+        let mut score = [plugin.score(scoring, node)];
+        plugin.normalize(&mut score);
+        total += score[0] * weight;
+    }
+    i32::try_from(total).unwrap_or(i32::MAX)
+}
+
+/// Each pod draws from a stream of its own, so that no other pod's draw shifts it.
+fn tie_breaker(seed: u64, pod: PodId) -> Pcg64Mcg {
+    stream(seed, "scheduler-tie", u64::from(pod.0))
+}
+
 impl World<'_> {
-    fn preemption_for(&self, _pod: PodId) -> Option<(NodeId, Vec<PodId>)> { None }
     pub(super) fn start_autoscalers(&mut self) {}
     pub(super) fn scaler_tick(&mut self, _hpa: u32) {}
     pub(super) fn cluster_autoscaler_scan(&mut self) {}
     pub(super) fn karpenter_provision(&mut self, _b: u32) {}
     pub(super) fn karpenter_disrupt(&mut self) {}
+    pub(super) fn deletion_given_up(&mut self, _node: NodeId) {}
 }

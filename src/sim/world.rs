@@ -7,19 +7,19 @@ use super::event::Event;
 use super::ledger::{Ledger, capacity_of, offered_by, requested_by};
 use super::observer::{Controller, DecisionRecord, Usage};
 use super::queue::EventQueue;
-use super::scheduling::{NodeScorer, SpecNotes};
+use super::scheduling::SpecNotes;
 use super::hpa::HpaBuffers;
 use super::metrics_server::Scrapes;
 use super::services::ServiceRun;
 use super::training::JobRun;
 use crate::autoscaler::hpa::Memory;
 use crate::cluster::{
-    ClusterState, ClusterView, NodeId, NodeShapeId, PodId, PodInfo, PodPhase, PodSpecId, Specs, WorkloadId,
+    ClusterState, ClusterView, NodeId, NodeShapeId, PodId, PodInfo, PodPhase, PodSpecId, Specs, TaintEffect, WorkloadId,
 };
 use crate::cost::{CapacityType, NodeShape as NodePrice, ResourceShare};
 use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
-use crate::scheduler::ClassIndex;
+use crate::scheduler::{self, ClassIndex, Profile};
 use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd, UsdPerHour};
 
 /// Everything that a run changes.
@@ -68,7 +68,12 @@ pub struct World<'s> {
     /// What the HPA controller remembers, by HPA.
     pub(super) hpas: Vec<Memory>,
     pub(super) hpa_buffers: HpaBuffers,
-    pub(super) scheduler: NodeScorer,
+    pub(super) profile: Profile,
+    pub(super) scheduler: scheduler::Memory,
+    /// The most `PreferNoSchedule` taints that one node may come to bear.
+    pub(super) soft_taints_per_node: usize,
+    /// Taint of a node that the autoscaler in use drains.
+    pub(super) drain_taint: &'static str,
     /// The observer wants refusals too.
     pub(super) verbose: bool,
     pub(super) schedule_is_due: bool,
@@ -217,7 +222,7 @@ impl<'s> World<'s> {
             events: EventQueue::default(),
             cluster: ClusterState::new(scenario.specs.clone()),
             classes: ClassIndex::default(),
-            queue: SchedulingQueue::new(QueueOptions::default()),
+            queue: SchedulingQueue::new(QueueOptions::of(&scenario.scheduler)),
             ledger: Ledger::default(),
             pods: Vec::with_capacity(scenario.trace_pods.len()),
             instances: Vec::new(),
@@ -238,7 +243,10 @@ impl<'s> World<'s> {
             scrapes: Scrapes::default(),
             hpas: Vec::new(),
             hpa_buffers: HpaBuffers::default(),
-            scheduler: NodeScorer,
+            profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
+            scheduler: scheduler::Memory::default(),
+            soft_taints_per_node: soft_taints_per_node(scenario),
+            drain_taint: super::cloud::TO_BE_DELETED,
             verbose: false,
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
             schedule_is_due: false,
@@ -316,9 +324,8 @@ impl<'s> World<'s> {
         self.ledger.advance(self.now);
         self.ledger.add_requested(requested, 1);
         self.ledger.pods.unbound -= 1;
-        let info = self.cluster.pod_mut(pod);
-        info.unschedulable_since = None;
-        info.nominated_node = None;
+        self.cluster.pod_mut(pod).unschedulable_since = None;
+        self.nominate(pod, None);
         let run = &mut self.pods[pod.index()];
         run.scheduled = Some(self.now);
         self.instances[self.instance_of[node.index()] as usize].pods_run += 1;
@@ -461,6 +468,7 @@ impl<'s> World<'s> {
         self.set_ready(pod, false);
         self.unbook(pod);
         self.set_phase(pod, phase);
+        self.nominate(pod, None);
         let run = &mut self.pods[pod.index()];
         run.finished = Some(self.now);
         run.generation += 1;
@@ -555,4 +563,11 @@ fn scraped_workloads(scenario: &Scenario) -> Vec<WorkloadId> {
     targets.sort_unstable();
     targets.dedup();
     targets
+}
+
+/// Of any shape, and one more where an autoscaler marks its candidates.
+fn soft_taints_per_node(scenario: &Scenario) -> usize {
+    let is_soft = |taint: &&crate::cluster::Taint| taint.effect == TaintEffect::PreferNoSchedule;
+    let of_shapes = scenario.specs.shapes().map(|shape| shape.taints.iter().filter(is_soft).count()).max();
+    of_shapes.unwrap_or(0) + usize::from(!scenario.node_groups.is_empty())
 }
