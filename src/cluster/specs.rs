@@ -47,6 +47,11 @@ impl Specs {
         self.pods.iter().map(|spec| &**spec)
     }
 
+    /// In the order of their ids.
+    pub fn shapes(&self) -> impl Iterator<Item = &NodeShape> {
+        self.shapes.iter().map(|shape| &**shape)
+    }
+
     pub fn pod_count(&self) -> usize {
         self.pods.len()
     }

@@ -10,5 +10,6 @@ pub mod manifest;
 
 pub use lowered::{
     CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, MetricsOptions, NodeGroup, Outage, Owner,
-    ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
+    ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload,
+    WorkloadKind,
 };

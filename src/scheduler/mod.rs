@@ -9,11 +9,11 @@
 
 mod class_index;
 mod cycle;
-pub mod queue;
 pub mod filter;
 mod nomination;
 mod preemption;
 mod profile;
+pub mod queue;
 pub mod score;
 mod select;
 mod spread;

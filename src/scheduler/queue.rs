@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use super::SchedulerOptions;
 use crate::cluster::{PodId, PodSpecId};
 use crate::units::{SimDuration, SimTime};
 
@@ -230,6 +231,14 @@ impl SchedulingQueue {
 }
 
 impl QueueOptions {
+    pub fn of(options: &SchedulerOptions) -> QueueOptions {
+        QueueOptions {
+            initial_backoff: SimDuration::from_secs(options.pod_initial_backoff_seconds.into()),
+            max_backoff: SimDuration::from_secs(options.pod_max_backoff_seconds.into()),
+            max_in_unschedulable: options.pod_max_in_unschedulable_pods_duration,
+        }
+    }
+
     /// Initial backoff, doubled with each attempt after the first, at most the maximum.
     fn backoff(&self, attempts: u32) -> SimDuration {
         let doublings = attempts.saturating_sub(1).min(30);

@@ -2,7 +2,7 @@
 
 use super::event::Event;
 use super::world::{Role, World};
-use crate::cluster::{DisruptionBudget, IntOrPercent, NodeId, PodId, PodPhase};
+use crate::cluster::{ClusterView, DisruptionBudget, IntOrPercent, NodeId, PodId, PodPhase};
 use crate::scenario::WorkloadKind;
 use crate::units::SimDuration;
 

@@ -207,7 +207,13 @@ impl World<'_> {
         let group = self.instance_of_node(id).group.expect("only groups have spot nodes") as usize;
         let notice = self.scenario.node_groups[group].interruption_notice;
         let object = format!("node/{}", self.instance_of_node(id).name);
-        self.decide(Controller::Cloud, object, "Ready", "Interrupted", format!("spot interruption, notice of {notice}"));
+        self.decide(
+            Controller::Cloud,
+            object,
+            "Ready",
+            "Interrupted",
+            format!("spot interruption, notice of {notice}"),
+        );
         self.cordon(id);
         self.evict_from(id, "Interrupted");
         self.events.push(self.now + notice, Event::NodeFails { node: id });

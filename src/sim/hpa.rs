@@ -1,13 +1,11 @@
 //! HPAs at work: the snapshot of a sync from the arenas, and the scale that follows.
 
-use std::sync::Arc;
-
 use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
 use crate::autoscaler::hpa::{
-    self, ContainerRequest, Memory, MetricError, MetricSpec, PodRequests, PodState, ReadyCondition, ReadyStatus,
-    Reading, RequestError, Requests, Sample, SelectorState, Snapshot,
+    self, ContainerRequest, Memory, MetricError, MetricSpec, PodRequests, PodState, Reading, ReadyCondition,
+    ReadyStatus, Requests, Sample, SelectorState, Snapshot,
 };
 use crate::cluster::{PodId, PodSpec, WorkloadId, resource};
 use crate::scenario::Hpa;
@@ -93,7 +91,7 @@ impl World<'_> {
         };
         let decision = hpa::sync(&snapshot, &spec.spec, &self.scenario.hpa_flags, memory);
         let reasons = (decision.rescaled || self.verbose)
-            .then(|| decision.reasons(&snapshot, &spec.spec, &self.scenario.hpa_flags).join("; "));
+            .then(|| decision.reasons(&spec.spec, &|index| self.pod_name(run.pods[index]).to_string()).join("; "));
         (decision, reasons)
     }
 
@@ -181,10 +179,6 @@ impl World<'_> {
             _ => None,
         }
     }
-
-    pub(super) fn hpa_name(&self, hpa: u32) -> &Arc<str> {
-        &self.scenario.hpas[hpa as usize].name
-    }
 }
 
 /// What each pod of the workload requests of the metric's resource: they share one spec.
@@ -206,10 +200,8 @@ fn requests_of(metric: &MetricSpec, pod: &PodSpec) -> Requests<'static> {
         containers.map(|c| ContainerRequest { name: &c.name, request: request(c) }).collect()
     }
     let containers = listed(pod.containers.iter(), request);
-    let sidecars = listed(
-        pod.init_containers.iter().filter(|init| init.restart_always).map(|init| &init.container),
-        request,
-    );
+    let sidecars =
+        listed(pod.init_containers.iter().filter(|init| init.restart_always).map(|init| &init.container), request);
     let pod_level = pod.pod_requests.as_ref().map(|level| match name {
         resource::CPU => level.cpu.map(|cpu| cpu.get()),
         resource::MEMORY => level.memory.map(|memory| memory.get().saturating_mul(1000)),
@@ -218,6 +210,6 @@ fn requests_of(metric: &MetricSpec, pod: &PodSpec) -> Requests<'static> {
     let requests = PodRequests { containers: &containers, sidecars: &sidecars, pod_level };
     match hpa::pod_request(&requests, container) {
         Ok(request) => Requests::Each(request),
-        Err(error @ (RequestError::Missing { .. } | RequestError::ContainerNotFound { .. })) => Requests::Failed(error),
+        Err(error) => Requests::Failed(error),
     }
 }

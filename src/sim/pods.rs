@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::event::Event;
 use super::observer::{Controller, Usage};
 use super::world::{Role, World};
-use crate::cluster::{NodeId, PodId, PodPhase, RestartPolicy};
+use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, RestartPolicy};
 use crate::units::random::stream;
 use crate::units::{Distribution, SimDuration};
 
@@ -68,26 +68,23 @@ impl World<'_> {
         run.started = Some(self.now);
         run.counter_at_start = run.cpu_counter_at(self.now);
         self.set_phase(pod, PodPhase::Running);
+        if !self.use_modelled(pod) {
+            return;
+        }
         match self.pods[pod.index()].role {
             Role::Trace { index } => {
-                self.set_used(pod, self.modelled_use(pod));
                 self.set_ready(pod, true);
                 if let Some(work) = self.scenario.trace_pods[index as usize].duration {
                     self.events.push(self.now + work, Event::PodFinishes { pod, generation });
                 }
             }
             Role::JobPod => {
-                self.set_used(pod, self.modelled_use(pod));
                 self.set_ready(pod, true);
                 let work = self.job_work(pod);
                 self.events.push(self.now + work, Event::PodFinishes { pod, generation });
             }
-            Role::Daemon => {
-                self.set_used(pod, self.modelled_use(pod));
-                self.set_ready(pod, true);
-            }
+            Role::Daemon => self.set_ready(pod, true),
             Role::Replica { .. } => {
-                self.set_used(pod, self.modelled_use(pod));
                 let delay = self.readiness_delay(pod);
                 self.events.push(self.now + delay, Event::PodReady { pod, generation });
             }
@@ -96,6 +93,52 @@ impl World<'_> {
                 self.worker_started(job);
             }
         }
+    }
+
+    /// A container that starts uses what its model says, which may be more memory than it or its node has. False
+    /// where that was its end.
+    fn use_modelled(&mut self, pod: PodId) -> bool {
+        let used = self.modelled_use(pod);
+        self.set_used(pod, used);
+        let info = self.cluster.pod(pod);
+        let limit = self.cluster.specs.pod(info.spec).memory_limit();
+        if limit.is_some_and(|limit| used.memory > limit) {
+            self.oom_kill(pod);
+            return false;
+        }
+        if let Some(node) = info.node {
+            self.relieve_memory_pressure(node);
+        }
+        !self.cluster.pod(pod).is_terminal()
+    }
+
+    /// The kubelet evicts pods while a node uses more memory than its eviction threshold leaves: first those that use
+    /// more than they requested, then by priority, then by how far above the request they are
+    /// (`pkg/kubelet/eviction/helpers.go`).
+    fn relieve_memory_pressure(&mut self, node: NodeId) {
+        loop {
+            let Some(view) = self.cluster.node_view(node) else { return };
+            if self.instance_of_node(node).used.memory <= view.shape.allocatable.memory {
+                return;
+            }
+            let worst = view.state.pods.iter().map(|held| held.pod).filter(|pod| self.runs(*pod)).min_by_key(|pod| {
+                let spec = self.cluster.specs.pod(self.cluster.pod(*pod).spec);
+                let above = self.pods[pod.index()].used.memory - spec.requests.memory;
+                (above.get() <= 0, spec.priority, std::cmp::Reverse(above), *pod)
+            });
+            let Some(pod) = worst else { return };
+            let object = format!("pod/{}", self.cluster.pod(pod).name);
+            let node_name = self.instance_of_node(node).name.to_string();
+            self.decide(Controller::Kubelet, object, "Running", "Evicted", format!("memory pressure on {node_name}"));
+            self.counts.evicted += 1;
+            self.end_pod(pod, PodPhase::Failed, "Evicted");
+            self.room_was_freed(Some(node));
+            self.owner_sees_end(pod);
+        }
+    }
+
+    fn runs(&self, pod: PodId) -> bool {
+        self.cluster.pod(pod).phase == PodPhase::Running && self.pods[pod.index()].used != Usage::default()
     }
 
     pub(super) fn pod_ready(&mut self, pod: PodId, generation: u32) {

@@ -82,7 +82,12 @@ mod tests {
         queue.push(at, Event::LoadTick { load: 0, generation: 0 });
         queue.push(SimTime::ZERO, Event::Schedule);
         let order: Vec<Event> = std::iter::from_fn(|| queue.pop()).map(|(_, event)| event).collect();
-        let expected = [Event::Schedule, Event::LoadTick { load: 1, generation: 0 }, Event::LoadTick { load: 0, generation: 0 }, Event::Sample];
+        let expected = [
+            Event::Schedule,
+            Event::LoadTick { load: 1, generation: 0 },
+            Event::LoadTick { load: 0, generation: 0 },
+            Event::Sample,
+        ];
         assert_eq!(order, expected);
     }
 }

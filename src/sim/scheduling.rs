@@ -128,7 +128,11 @@ impl World<'_> {
         let scoring = Scoring::new(&*cluster, &cycle, profile, &[]);
         let best = classes.best(spec, |node| {
             let node = cluster.node_view(node).expect("a class's member exists");
-            profile.filters.iter().all(|filter| filter.filter(&cycle, &node).is_ok()).then(|| score_alone(&scoring, &node))
+            profile
+                .filters
+                .iter()
+                .all(|filter| filter.filter(&cycle, &node).is_ok())
+                .then(|| score_alone(&scoring, &node))
         });
         match best.count() {
             0 => Err(self.cure_for(spec)),

@@ -136,7 +136,10 @@ impl World<'_> {
         // A pod that is no longer ready does no work, though it may live on.
         let still: Vec<PodId> = self.services[load].pods.clone();
         for pod in gone {
-            if !still.contains(&pod) && !self.cluster.pod(pod).is_terminal() && self.pods[pod.index()].used != Usage::default() {
+            if !still.contains(&pod)
+                && !self.cluster.pod(pod).is_terminal()
+                && self.pods[pod.index()].used != Usage::default()
+            {
                 self.set_service_use(pod, 0, spec.demand);
             }
         }
@@ -201,7 +204,8 @@ impl World<'_> {
                 let reading = self.service_reading(load as u32);
                 let run = &mut self.services[load];
                 let books = *run.service.books();
-                let (at, arrived, served) = std::mem::replace(&mut run.sampled, (self.now, books.arrived, books.served));
+                let (at, arrived, served) =
+                    std::mem::replace(&mut run.sampled, (self.now, books.arrived, books.served));
                 let span = self.now - at;
                 let over = |work: Work, instant: i64| {
                     if span > SimDuration::ZERO { work.rate_over(span) } else { instant }

@@ -106,7 +106,7 @@ impl World<'_> {
     /// Speed of the job where its workers are: that of the slowest GPU model among them.
     fn placed_rate(&self, job: u32) -> StepRate {
         let spec = &self.scenario.training_jobs[job as usize];
-        let throughputs = &self.scenario.training.as_ref().expect("jobs come with a table").throughputs;
+        let training = self.scenario.training.as_ref().expect("jobs come with a table");
         let nodes: Vec<NodeId> =
             self.jobs[job as usize].workers.iter().filter_map(|pod| self.cluster.pod(*pod).node).collect();
         let consolidated = nodes.iter().all(|node| *node == nodes[0]);
@@ -121,7 +121,12 @@ impl World<'_> {
                     num_gpus: spec.num_gpus,
                     consolidated,
                 };
-                throughputs.step_rate(&asked).ok().flatten().unwrap_or_default()
+                training
+                    .throughputs
+                    .step_rate(&asked, training.options.beyond_measured)
+                    .ok()
+                    .flatten()
+                    .unwrap_or_default()
             })
             .min()
             .unwrap_or_default()

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::event::Event;
+use super::hpa::HpaBuffers;
 use super::ledger::{Ledger, capacity_of, offered_by, requested_by};
+use super::metrics_server::Scrapes;
 use super::observer::{Controller, DecisionRecord, Usage};
 use super::queue::EventQueue;
 use super::scheduling::SpecNotes;
-use super::hpa::HpaBuffers;
-use super::metrics_server::Scrapes;
 use super::services::ServiceRun;
 use super::training::JobRun;
 use crate::autoscaler::hpa::Memory;
