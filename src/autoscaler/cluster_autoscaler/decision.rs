@@ -1,7 +1,6 @@
 //! What an iteration decided, and why.
 
 use std::fmt;
-use std::sync::Arc;
 
 use super::drain::BlockingReason;
 use super::quota::ExceededQuota;
