@@ -1,1 +1,3 @@
 //! The autoscalers: pure functions from a snapshot, a spec and remembered state to a decision with reasons.
+
+pub mod karpenter;
