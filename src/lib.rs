@@ -3,6 +3,9 @@
 pub mod autoscaler;
 pub mod cli;
 pub mod cluster;
+pub mod cost;
+pub mod load;
+pub mod record;
 pub mod scenario;
 pub mod scheduler;
 pub mod sim;

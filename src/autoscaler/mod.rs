@@ -1,3 +1,4 @@
 //! The autoscalers: pure functions from a snapshot, a spec and remembered state to a decision with reasons.
 
+pub mod hpa;
 pub mod karpenter;

@@ -4,11 +4,12 @@
 //! but the latter. Option structs stand in the rooms that obey them; `spec` gathers them. [`manifest`] reads Kubernetes
 //! objects, for scenarios and for `decide`.
 
+pub mod import;
 mod lowered;
 pub mod manifest;
 
 pub use lowered::{
-    CapacityType, CloudLimits, DaemonSet, DisruptionBudget, FixedNode, GpuUsage, IntOrPercent, KubeletOptions,
-    MetricsOptions, NodeGroup, Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, TrainingJob,
-    UsageModel, Workload, WorkloadKind,
+    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, MetricsOptions, NodeGroup, Outage, Owner,
+    ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload,
+    WorkloadKind,
 };

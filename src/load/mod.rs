@@ -1,0 +1,17 @@
+//! Demand that varies: what services are asked to do, and what training jobs do by themselves.
+//!
+//! A service's demand is a [`Signal`]: base patterns added up, times modifiers ([`pattern`] holds one a file). What
+//! its ready pods make of that demand is [`service`]'s. Training jobs stand in [`training`]: their speed comes from a
+//! measured table and their pods' usage from the phase they are in. Options here are what a scenario's YAML holds;
+//! this room itself reads no file.
+
+pub mod pattern;
+pub mod queueing;
+
+pub mod service;
+mod signal;
+pub mod training;
+mod wall_clock;
+
+pub use signal::{Signal, SignalContext, SignalError, SignalSpec};
+pub use wall_clock::{TimeOfDay, WallClock};

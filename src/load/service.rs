@@ -1,0 +1,436 @@
+//! What the ready pods of a service make of its demand: served, waiting or dropped, and never lost from the books.
+//!
+//! Work flows as a fluid: in each interval the oldest waiting work is served first, up to what the pods can do, and
+//! the rest waits as backlog. All amounts are integers, so arrived = served + dropped + backlog holds exactly at all
+//! times. What single requests feel is estimated by [`queueing`](super::queueing) on top.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Sub, SubAssign};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::units::{GpuMilli, Millicores, Quantity, SimDuration, SimTime};
+
+/// An amount of demand: thousandths of its unit per second, times nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Work(i128);
+
+impl Work {
+    pub const ZERO: Work = Work(0);
+
+    /// What a rate of `milli` thousandths of a unit per second comes to over `span`.
+    pub fn of(milli: i64, span: SimDuration) -> Work {
+        Work(i128::from(milli) * i128::from(span.nanos()))
+    }
+
+    /// Core-seconds for `cpu:` demand, requests for `requests:` demand.
+    pub fn units(self) -> f64 {
+        self.0 as f64 / 1e12
+    }
+
+    /// The mean rate over `span` in thousandths of a unit per second, rounded down; zero for an empty span.
+    pub fn rate_over(self, span: SimDuration) -> i64 {
+        if span <= SimDuration::ZERO { 0 } else { (self.0 / i128::from(span.nanos())) as i64 }
+    }
+}
+
+impl Add for Work {
+    type Output = Work;
+    fn add(self, other: Work) -> Work {
+        Work(self.0 + other.0)
+    }
+}
+
+impl Sub for Work {
+    type Output = Work;
+    fn sub(self, other: Work) -> Work {
+        Work(self.0 - other.0)
+    }
+}
+
+impl AddAssign for Work {
+    fn add_assign(&mut self, other: Work) {
+        self.0 += other.0;
+    }
+}
+
+impl SubAssign for Work {
+    fn sub_assign(&mut self, other: Work) {
+        self.0 -= other.0;
+    }
+}
+
+impl Sum for Work {
+    fn sum<I: Iterator<Item = Work>>(iter: I) -> Work {
+        iter.fold(Work::ZERO, Add::add)
+    }
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.units())
+    }
+}
+
+/// What becomes of work that cannot be served at once. By default it waits for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct QueueSpec {
+    /// Work that has waited this long is dropped (judged whenever the service's state changes). Default: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<SimDuration>,
+    /// Most that may wait (core-seconds, or requests); what comes on top is dropped. Default: no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<Quantity>,
+}
+
+/// What one request takes; how `requests:` demand becomes usage of CPU and GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RequestCost {
+    /// CPU time of one request. Default: 0s.
+    pub cpu: SimDuration,
+    /// Time of one GPU that a request takes. Default: 0s.
+    pub gpu: SimDuration,
+    /// Requests that a pod works on at the same time. Default: 1.
+    pub concurrency: u32,
+}
+
+impl Default for RequestCost {
+    fn default() -> RequestCost {
+        RequestCost { cpu: SimDuration::ZERO, gpu: SimDuration::ZERO, concurrency: 1 }
+    }
+}
+
+impl RequestCost {
+    /// The most that a pod can serve, in requests per 1,000 seconds: its CPU limit (throttling) and its GPUs bound it.
+    /// `None` for `cpu` is no limit. A pod bound by nothing serves everything.
+    pub fn capacity(&self, cpu: Option<Millicores>, gpu: GpuMilli) -> i64 {
+        let bound = |milli: i64, each: SimDuration| match each.nanos() {
+            0 => i64::MAX,
+            nanos => i64::try_from(i128::from(milli) * 1_000_000_000 / i128::from(nanos)).unwrap_or(i64::MAX),
+        };
+        let by_cpu = cpu.map_or(i64::MAX, |limit| bound(limit.get(), self.cpu));
+        by_cpu.min(bound(gpu.get(), self.gpu))
+    }
+
+    /// What a pod uses that serves `rate` requests per 1,000 seconds: CPU, and GPU time (its duty cycle is that over
+    /// its GPUs). Rounded down, so usage never exceeds the limit that [`capacity`](Self::capacity) came from.
+    pub fn usage(&self, rate: i64) -> (Millicores, GpuMilli) {
+        let used = |each: SimDuration| {
+            i64::try_from(i128::from(rate) * i128::from(each.nanos()) / 1_000_000_000).unwrap_or(i64::MAX)
+        };
+        (Millicores(used(self.cpu)), GpuMilli(used(self.gpu)))
+    }
+}
+
+/// Ready pods that are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PodClass {
+    pub pods: u32,
+    /// What one of them can serve, in thousandths of a unit per second.
+    pub capacity: i64,
+}
+
+/// The sums since the start. [`Books::balance`] holds at all times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Books {
+    pub arrived: Work,
+    pub served: Work,
+    pub dropped: Work,
+    /// Waiting now.
+    pub backlog: Work,
+}
+
+impl Books {
+    /// arrived = served + dropped + backlog.
+    pub fn balance(&self) -> bool {
+        self.arrived == self.served + self.dropped + self.backlog
+    }
+}
+
+/// What happened in one interval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served {
+    pub arrived: Work,
+    pub served: Work,
+    pub dropped: Work,
+    /// Waiting at its end.
+    pub backlog: Work,
+    /// Mean rate of one pod of each class, in thousandths of a unit per second, rounded down; never above its capacity.
+    pub rates: Vec<i64>,
+    /// Served over what could have been served, 0 to 1; 1 where work waits and no pod is ready.
+    pub utilization: f64,
+}
+
+impl Served {
+    /// Whether the pods could not keep up.
+    pub fn saturated(&self) -> bool {
+        self.backlog > Work::ZERO || self.dropped > Work::ZERO
+    }
+}
+
+/// A service's queue and its books.
+#[derive(Clone, Debug)]
+pub struct Service {
+    queue: QueueSpec,
+    books: Books,
+    /// Waiting work by when it arrived, oldest first; kept only where a timeout asks for it.
+    waiting: VecDeque<Cohort>,
+}
+
+/// Work that arrived evenly over an interval.
+#[derive(Clone, Copy, Debug)]
+struct Cohort {
+    from: SimTime,
+    to: SimTime,
+    left: Work,
+}
+
+impl Service {
+    pub fn new(queue: QueueSpec) -> Service {
+        Service { queue, books: Books::default(), waiting: VecDeque::new() }
+    }
+
+    pub fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// Serves the interval from `from` to `to`, in which demand and pods stayed the same.
+    ///
+    /// Pods share what is served evenly, except that none gets more than it can do (as behind a load balancer that
+    /// sends to the least busy). An interval that does not move time forward changes nothing.
+    pub fn serve(&mut self, from: SimTime, to: SimTime, demand: i64, classes: &[PodClass]) -> Served {
+        let span = to.since(from).max(SimDuration::ZERO);
+        let arrived = Work::of(demand.max(0), span);
+        // A pod bound by nothing has a capacity beyond all bounds, so the sum stops at the largest number.
+        let could = classes.iter().fold(Work::ZERO, |sum, class| {
+            let all = Work::of(class.capacity.max(0), span).0.saturating_mul(i128::from(class.pods));
+            Work(sum.0.saturating_add(all))
+        });
+        let offered = self.books.backlog + arrived;
+        let served = offered.min(could);
+
+        self.books.arrived += arrived;
+        self.books.served += served;
+        self.books.backlog = offered - served;
+        let dropped = self.drop_late(from, to, arrived, served) + self.drop_excess();
+
+        let utilization = if could > Work::ZERO {
+            served.0 as f64 / could.0 as f64
+        } else {
+            f64::from(u8::from(offered > Work::ZERO))
+        };
+        let rates = share(served.rate_over(span), classes);
+        Served { arrived, served, dropped, backlog: self.books.backlog, rates, utilization }
+    }
+
+    /// Drops what has waited longer than the timeout.
+    fn drop_late(&mut self, from: SimTime, to: SimTime, arrived: Work, served: Work) -> Work {
+        let Some(timeout) = self.queue.timeout else { return Work::ZERO };
+        if arrived > Work::ZERO {
+            self.waiting.push_back(Cohort { from, to, left: arrived });
+        }
+        self.take_oldest(served);
+        let deadline = to - timeout;
+        let mut late = Work::ZERO;
+        while let Some(oldest) = self.waiting.front_mut() {
+            if oldest.to <= deadline {
+                late += oldest.left;
+                self.waiting.pop_front();
+                continue;
+            }
+            if oldest.from < deadline {
+                // What is left of a cohort is its latest part; only what arrived before the deadline goes.
+                let span = i128::from(oldest.to.since(oldest.from).nanos());
+                let rest = i128::from(oldest.to.since(deadline).nanos());
+                let kept = Work(oldest.left.0 / span * rest + oldest.left.0 % span * rest / span);
+                late += oldest.left - kept;
+                oldest.left = kept;
+                oldest.from = deadline;
+            }
+            break;
+        }
+        self.books.backlog -= late;
+        self.books.dropped += late;
+        late
+    }
+
+    fn take_oldest(&mut self, mut work: Work) {
+        while let Some(oldest) = self.waiting.front_mut() {
+            if oldest.left > work {
+                // The served part arrived first, so the rest begins later.
+                let span = oldest.to.since(oldest.from).nanos();
+                let part = work.0 as f64 / oldest.left.0 as f64;
+                oldest.from += SimDuration::from_nanos(((span as f64 * part) as i64).min(span - 1));
+                oldest.left -= work;
+                break;
+            }
+            work -= oldest.left;
+            self.waiting.pop_front();
+        }
+    }
+
+    /// Drops the newest of what the queue has no room for.
+    fn drop_excess(&mut self) -> Work {
+        let Some(most) = self.queue.max_length else { return Work::ZERO };
+        let excess =
+            self.books.backlog - self.books.backlog.min(Work::of(most.milli_value(), SimDuration::from_secs(1)));
+        let mut left = excess;
+        while let Some(newest) = self.waiting.back_mut().filter(|_| left > Work::ZERO) {
+            let cut = newest.left.min(left);
+            newest.left -= cut;
+            left -= cut;
+            if newest.left == Work::ZERO {
+                self.waiting.pop_back();
+            }
+        }
+        self.books.backlog -= excess;
+        self.books.dropped += excess;
+        excess
+    }
+}
+
+/// Shares `rate` evenly over all pods, none above its capacity: the rate of one pod of each class.
+pub fn share(rate: i64, classes: &[PodClass]) -> Vec<i64> {
+    let mut order: Vec<usize> = (0..classes.len()).collect();
+    order.sort_by_key(|index| classes[*index].capacity);
+    let mut pods: i64 = classes.iter().map(|class| i64::from(class.pods)).sum();
+    let mut left = rate;
+    let mut rates = vec![0; classes.len()];
+    // The smallest first: what they cannot take is left for the others.
+    for index in order {
+        let class = classes[index];
+        if pods == 0 || class.pods == 0 {
+            continue;
+        }
+        rates[index] = (left / pods).min(class.capacity.max(0));
+        left -= rates[index].saturating_mul(i64::from(class.pods));
+        pods -= i64::from(class.pods);
+    }
+    rates
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const AT: fn(i64) -> SimTime = SimTime::from_secs;
+
+    fn two_pods(capacity: i64) -> [PodClass; 1] {
+        [PodClass { pods: 2, capacity }]
+    }
+
+    fn queue(yaml: &str) -> Service {
+        Service::new(serde_saphyr::from_str(yaml).unwrap())
+    }
+
+    #[test]
+    fn demand_below_capacity_is_served_and_shared_evenly() {
+        let mut service = Service::new(QueueSpec::default());
+        let served = service.serve(AT(0), AT(10), 900, &two_pods(1000));
+        assert_eq!((served.rates.clone(), served.utilization, served.saturated()), (vec![450], 0.45, false));
+    }
+
+    #[test]
+    fn what_cannot_be_served_waits_and_is_served_later() {
+        let mut service = Service::new(QueueSpec::default());
+        let served = service.serve(AT(0), AT(10), 3000, &two_pods(1000));
+        assert_eq!((served.rates, served.utilization, served.backlog.units()), (vec![1000], 1.0, 10.0));
+        let served = service.serve(AT(10), AT(40), 1500, &two_pods(1000));
+        assert_eq!(served.backlog, Work::ZERO);
+        assert_eq!(served.rates, [916]);
+        assert!(service.books().balance());
+    }
+
+    #[test]
+    fn without_ready_pods_all_demand_waits() {
+        let mut service = Service::new(QueueSpec::default());
+        let served = service.serve(AT(0), AT(10), 500, &[]);
+        assert_eq!((served.utilization, served.backlog.units()), (1.0, 5.0));
+    }
+
+    #[test]
+    fn pods_bound_by_nothing_serve_everything() {
+        let served = Service::new(QueueSpec::default()).serve(AT(0), AT(10), 900, &two_pods(i64::MAX));
+        assert_eq!((served.rates.clone(), served.saturated()), (vec![450], false));
+        assert!(served.utilization < 1e-9);
+    }
+
+    #[test]
+    fn a_small_pods_overflow_goes_to_the_large_ones() {
+        let classes = [PodClass { pods: 1, capacity: 1000 }, PodClass { pods: 2, capacity: 100 }];
+        let served = Service::new(QueueSpec::default()).serve(AT(0), AT(10), 900, &classes);
+        assert_eq!(served.rates, [700, 100]);
+    }
+
+    #[test]
+    fn work_that_waits_too_long_is_counted_as_dropped() {
+        let mut service = queue("{timeout: 30s}");
+        for i in 0..10 {
+            service.serve(AT(i * 10), AT(i * 10 + 10), 1000, &[]);
+        }
+        let books = *service.books();
+        assert_eq!((books.backlog.units(), books.dropped.units()), (30.0, 70.0));
+        // The oldest of the 30 is served first, so nothing more is late.
+        let served = service.serve(AT(100), AT(110), 0, &[PodClass { pods: 1, capacity: 1000 }]);
+        assert_eq!((served.served.units(), served.dropped.units(), served.backlog.units()), (10.0, 0.0, 20.0));
+    }
+
+    #[test]
+    fn a_full_queue_drops_what_comes_on_top() {
+        let mut service = queue("{maxLength: 5}");
+        let served = service.serve(AT(0), AT(10), 1000, &[]);
+        assert_eq!((served.backlog.units(), served.dropped.units()), (5.0, 5.0));
+    }
+
+    #[test]
+    fn a_request_uses_cpu_and_gpu_up_to_what_the_pod_has() {
+        let cost: RequestCost = serde_saphyr::from_str("{cpu: 50ms, gpu: 200ms}").unwrap();
+        assert_eq!(cost.capacity(Some(Millicores(1000)), GpuMilli(1000)), 5_000);
+        assert_eq!(cost.capacity(Some(Millicores(100)), GpuMilli(8000)), 2_000);
+        assert_eq!(cost.capacity(None, GpuMilli(0)), 0);
+        assert_eq!(cost.usage(5_000), (Millicores(250), GpuMilli(1000)));
+        assert_eq!(RequestCost::default().capacity(Some(Millicores(1)), GpuMilli(0)), i64::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_ever_lost_and_no_pod_exceeds_its_capacity(
+            intervals in proptest::collection::vec((1..100_000_000_000i64, 0..50_000i64, 0..9u32, 1..5_000i64, 0..3u32, 1..5_000i64), 1..40),
+            timeout in proptest::option::of(0..200_000_000_000i64), most in proptest::option::of(0..2_000i64),
+        ) {
+            let timeout = timeout.map(SimDuration::from_nanos);
+            let mut service = Service::new(QueueSpec { timeout, max_length: most.map(Quantity::from_value) });
+            let mut now = SimTime::ZERO;
+            let (mut arrived, mut served, mut dropped) = (Work::ZERO, Work::ZERO, Work::ZERO);
+            for (span, demand, pods, capacity, others, other_capacity) in intervals {
+                let classes = [PodClass { pods, capacity }, PodClass { pods: others, capacity: other_capacity }];
+                let next = now + SimDuration::from_nanos(span);
+                let interval = service.serve(now, next, demand, &classes);
+                now = next;
+                arrived += interval.arrived;
+                served += interval.served;
+                dropped += interval.dropped;
+                prop_assert_eq!(arrived, served + dropped + interval.backlog);
+                prop_assert!(interval.backlog >= Work::ZERO && interval.dropped >= Work::ZERO);
+                prop_assert!((0.0..=1.0).contains(&interval.utilization));
+                for (rate, class) in interval.rates.iter().zip(&classes) {
+                    prop_assert!(*rate <= class.capacity);
+                }
+                let shared: i64 = interval.rates.iter().zip(&classes).map(|(rate, class)| rate * i64::from(class.pods)).sum();
+                let mean = interval.served.rate_over(SimDuration::from_nanos(span));
+                prop_assert!(shared <= mean && mean - shared < 20, "{} of {} shared out", shared, mean);
+                prop_assert!(service.books().balance());
+                if timeout.is_some() {
+                    prop_assert_eq!(service.waiting.iter().map(|cohort| cohort.left).sum::<Work>(), interval.backlog);
+                }
+            }
+        }
+    }
+}

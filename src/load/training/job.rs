@@ -1,0 +1,373 @@
+//! A training job's way through its phases.
+//!
+//! The caller starts it when all its workers run, moves it on with [`TrainingJob::advance`] at or before each
+//! [`TrainingJob::next_change`], and interrupts it when a worker is lost. Progress is in millionths of a step and
+//! times are whole nanoseconds, so how often it is advanced changes nothing.
+
+use std::sync::Arc;
+
+use rand_pcg::Pcg64Mcg;
+
+use super::{Phase, StepRate, TrainingOptions, UsageFractions};
+use crate::units::{SimDuration, SimTime};
+
+const MICRO: i64 = 1_000_000;
+
+/// One job: its work, what is done of it, and the phase it is in.
+#[derive(Clone, Debug)]
+pub struct TrainingJob {
+    options: Arc<TrainingOptions>,
+    rng: Pcg64Mcg,
+    /// Work in millionths of a step.
+    total: i64,
+    /// Done at `since`, and saved by the last checkpoint.
+    done: i64,
+    saved: i64,
+    phase: Phase,
+    since: SimTime,
+    until: SimTime,
+    /// Speed of the placement, without stragglers and jitter.
+    placed_rate: StepRate,
+    straggling: f64,
+    /// Speed in this stretch of compute.
+    rate: StepRate,
+    /// Compute time since the last checkpoint (or start), up to `since`.
+    computed: SimDuration,
+    /// When the present jitter factor is redrawn, in compute time from `since`.
+    jitter_left: SimDuration,
+    jitter: f64,
+    totals: TrainingTotals,
+}
+
+/// What a job has spent so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrainingTotals {
+    pub starts: u32,
+    pub checkpoints: u32,
+    pub load: SimDuration,
+    pub compute: SimDuration,
+    pub checkpoint: SimDuration,
+    /// Millionths of steps that had to be done again.
+    pub lost_micro_steps: i64,
+}
+
+/// What an interruption cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Millionths of steps since the last checkpoint.
+    pub micro_steps: i64,
+}
+
+impl TrainingJob {
+    /// A waiting job. `rng` should be its own stream; work beyond 9 million million steps is capped.
+    pub fn new(total_steps: u64, options: Arc<TrainingOptions>, rng: Pcg64Mcg) -> TrainingJob {
+        let total = i64::try_from(total_steps).unwrap_or(i64::MAX).saturating_mul(MICRO);
+        TrainingJob {
+            options,
+            rng,
+            total,
+            done: 0,
+            saved: 0,
+            phase: Phase::Waiting,
+            since: SimTime::ZERO,
+            until: SimTime::MAX,
+            placed_rate: StepRate::default(),
+            straggling: 1.0,
+            rate: StepRate::default(),
+            computed: SimDuration::ZERO,
+            jitter_left: SimDuration::ZERO,
+            jitter: 1.0,
+            totals: TrainingTotals::default(),
+        }
+    }
+
+    /// All workers run: loading begins at `now`, from the last checkpoint where there is one.
+    ///
+    /// `rate` is the speed of this placement; a job that is not waiting ignores the call.
+    pub fn start(&mut self, now: SimTime, rate: StepRate, workers: u32) {
+        if self.phase != Phase::Waiting {
+            return;
+        }
+        self.totals.starts += 1;
+        self.placed_rate = rate;
+        self.straggling = self.options.variability.draw_stragglers(workers, &mut self.rng);
+        self.computed = SimDuration::ZERO;
+        self.jitter_left = SimDuration::ZERO;
+        let load = self.options.phases.load.duration.sample(&mut self.rng);
+        self.enter(Phase::Load, now, now + load);
+        self.advance(now);
+    }
+
+    /// Passes every phase change at or before `now`.
+    pub fn advance(&mut self, now: SimTime) {
+        while self.until <= now && self.until < SimTime::MAX {
+            let at = self.until;
+            self.settle(at);
+            match self.phase {
+                Phase::Load => self.compute_from(at),
+                Phase::Compute if self.done >= self.total => self.enter(Phase::Complete, at, SimTime::MAX),
+                Phase::Compute if self.checkpoint_left() == SimDuration::ZERO => {
+                    let pause = self.options.phases.checkpoint.duration.sample(&mut self.rng);
+                    self.enter(Phase::Checkpoint, at, at + pause);
+                }
+                Phase::Compute => self.compute_from(at),
+                Phase::Checkpoint => {
+                    self.totals.checkpoints += 1;
+                    self.saved = self.done;
+                    self.computed = SimDuration::ZERO;
+                    self.compute_from(at);
+                }
+                Phase::Waiting | Phase::Complete => break,
+            }
+        }
+    }
+
+    /// A worker is lost at `now`: the job waits again, back at its last checkpoint. `None` where nothing ran, or the
+    /// job had completed by then.
+    pub fn interrupt(&mut self, now: SimTime) -> Option<Lost> {
+        self.advance(now);
+        if matches!(self.phase, Phase::Waiting | Phase::Complete) {
+            return None;
+        }
+        self.settle(now);
+        let lost = Lost { micro_steps: self.done - self.saved };
+        self.totals.lost_micro_steps += lost.micro_steps;
+        self.done = self.saved;
+        self.enter(Phase::Waiting, now, SimTime::MAX);
+        Some(lost)
+    }
+
+    /// The next instant at which the job changes phase or speed; [`SimTime::MAX`] where it never does by itself.
+    pub fn next_change(&self) -> SimTime {
+        self.until
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Fractions of its requests that each of its pods uses now.
+    pub fn usage(&self) -> UsageFractions {
+        self.options.phases.usage(self.phase)
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.phase == Phase::Complete
+    }
+
+    /// When it completed, once it has.
+    pub fn completed_at(&self) -> Option<SimTime> {
+        self.is_complete().then_some(self.since)
+    }
+
+    /// When it would complete if nothing interrupted it, all draws included; [`SimTime::MAX`] while it waits or where
+    /// its speed is zero. Costs one visit of each phase still to come.
+    pub fn completes_at(&self) -> SimTime {
+        let mut ahead = self.clone();
+        while ahead.until < SimTime::MAX {
+            ahead.advance(ahead.until);
+        }
+        ahead.completed_at().unwrap_or(SimTime::MAX)
+    }
+
+    /// Millionths of steps done at `now`, which must not lie beyond [`next_change`](Self::next_change).
+    pub fn micro_steps_at(&self, now: SimTime) -> i64 {
+        let made = if self.phase == Phase::Compute { self.rate.steps_in(now.since(self.since)) } else { 0 };
+        self.done.saturating_add(made).min(self.total)
+    }
+
+    pub fn total_micro_steps(&self) -> i64 {
+        self.total
+    }
+
+    /// Millionths of steps that an interruption would not lose.
+    pub fn saved_micro_steps(&self) -> i64 {
+        self.saved
+    }
+
+    /// The present speed: zero unless it computes.
+    pub fn rate(&self) -> StepRate {
+        if self.phase == Phase::Compute { self.rate } else { StepRate::default() }
+    }
+
+    /// What it spent up to its last change of phase or speed.
+    pub fn totals(&self) -> &TrainingTotals {
+        &self.totals
+    }
+
+    /// Books the time since `since`.
+    fn settle(&mut self, at: SimTime) {
+        let span = at.since(self.since);
+        match self.phase {
+            Phase::Load => self.totals.load += span,
+            Phase::Compute => {
+                self.totals.compute += span;
+                self.done = self.micro_steps_at(at);
+                self.computed += span;
+                self.jitter_left = self.jitter_left - span;
+            }
+            Phase::Checkpoint => self.totals.checkpoint += span,
+            Phase::Waiting | Phase::Complete => {}
+        }
+        self.since = at;
+    }
+
+    fn enter(&mut self, phase: Phase, at: SimTime, until: SimTime) {
+        self.phase = phase;
+        self.since = at;
+        self.until = until;
+    }
+
+    /// Compute time left before the next checkpoint.
+    fn checkpoint_left(&self) -> SimDuration {
+        match self.options.phases.checkpoint.interval {
+            SimDuration::ZERO => SimDuration::MAX,
+            interval => (interval - self.computed).max(SimDuration::ZERO),
+        }
+    }
+
+    /// Begins a stretch of compute at one speed.
+    fn compute_from(&mut self, at: SimTime) {
+        if self.jitter_left <= SimDuration::ZERO {
+            (self.jitter, self.jitter_left) = self.options.variability.draw_jitter(&mut self.rng);
+        }
+        let factor = self.straggling * self.jitter;
+        self.rate = match factor {
+            1.0 => self.placed_rate,
+            factor => StepRate::from_steps_per_second(self.placed_rate.as_f64() * factor),
+        };
+        let left = self.rate.time_for(self.total - self.done);
+        self.enter(Phase::Compute, at, at + left.min(self.checkpoint_left()).min(self.jitter_left));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::units::random::stream;
+
+    const AT: fn(i64) -> SimTime = SimTime::from_secs;
+
+    fn job(yaml: &str, steps: u64) -> TrainingJob {
+        let options: TrainingOptions = serde_saphyr::from_str(yaml).unwrap();
+        options.validate().unwrap();
+        TrainingJob::new(steps, Arc::new(options), stream(1, "training-job", 0))
+    }
+
+    /// 10 s to load, a save of 5 s after every 100 s of compute.
+    const PLAIN: &str = "{phases: {load: {duration: 10s}, checkpoint: {interval: 100s, duration: 5s}}}";
+
+    #[test]
+    fn a_job_loads_computes_saves_and_completes() {
+        let mut job = job(PLAIN, 500);
+        job.start(AT(50), StepRate::from_steps_per_second(2.0), 1);
+        let mut seen = Vec::new();
+        while job.next_change() < SimTime::MAX {
+            seen.push((job.phase(), job.next_change()));
+            job.advance(job.next_change());
+        }
+        let expected = [
+            (Phase::Load, AT(60)),
+            (Phase::Compute, AT(160)),
+            (Phase::Checkpoint, AT(165)),
+            (Phase::Compute, AT(265)),
+            (Phase::Checkpoint, AT(270)),
+            (Phase::Compute, AT(320)),
+        ];
+        assert_eq!(seen, expected);
+        assert_eq!(job.completed_at(), Some(AT(320)));
+        assert_eq!(job.totals().checkpoints, 2);
+        assert_eq!(job.totals().compute, SimDuration::from_secs(250));
+        assert_eq!(job.micro_steps_at(AT(999)), 500_000_000);
+    }
+
+    #[test]
+    fn an_interruption_falls_back_to_the_last_save_and_the_job_resumes_from_there() {
+        let mut job = job(PLAIN, 500);
+        job.start(AT(0), StepRate::from_steps_per_second(2.0), 1);
+        assert_eq!(job.completes_at(), AT(270));
+        let lost = job.interrupt(AT(150)).unwrap();
+        assert_eq!(lost.micro_steps, 70_000_000);
+        assert_eq!((job.phase(), job.saved_micro_steps()), (Phase::Waiting, 200_000_000));
+        assert_eq!(job.interrupt(AT(160)), None);
+        job.start(AT(200), StepRate::from_steps_per_second(4.0), 1);
+        assert_eq!(job.completes_at(), AT(285));
+        job.advance(AT(300));
+        assert!(job.is_complete());
+        assert_eq!(job.totals().lost_micro_steps, 70_000_000);
+    }
+
+    #[test]
+    fn a_save_that_was_cut_short_does_not_count() {
+        let mut job = job(PLAIN, 500);
+        job.start(AT(0), StepRate::from_steps_per_second(2.0), 1);
+        assert_eq!(job.interrupt(AT(112)).unwrap().micro_steps, 200_000_000);
+    }
+
+    #[test]
+    fn without_checkpoints_all_is_lost_and_without_speed_nothing_ends() {
+        let mut job = job("{phases: {load: {duration: 0s}, checkpoint: {interval: 0s}}}", 500);
+        job.start(AT(0), StepRate::from_steps_per_second(0.0), 1);
+        assert_eq!((job.phase(), job.completes_at()), (Phase::Compute, SimTime::MAX));
+        job.interrupt(AT(10));
+        job.start(AT(10), StepRate::from_steps_per_second(1.0), 1);
+        assert_eq!(job.completes_at(), AT(510));
+        assert_eq!(job.interrupt(AT(400)).unwrap().micro_steps, 390_000_000);
+    }
+
+    #[test]
+    fn a_pods_usage_varies_by_phase() {
+        let mut job = job(PLAIN, 500);
+        assert_eq!(job.usage(), UsageFractions::ZERO);
+        job.start(AT(0), StepRate::from_steps_per_second(2.0), 1);
+        let loading = job.usage();
+        job.advance(AT(50));
+        let computing = job.usage();
+        job.advance(AT(112));
+        assert!(loading.gpu < computing.gpu && job.usage().gpu < computing.gpu);
+        assert_ne!(job.usage(), loading);
+    }
+
+    #[test]
+    fn one_straggler_slows_the_whole_gang() {
+        let slow = "{phases: {load: {duration: 0s}, checkpoint: {interval: 0s}}, variability: {stragglers: {probability: 0.2, slowdown: 2}}}";
+        let ends = |entity, workers| {
+            let options: TrainingOptions = serde_saphyr::from_str(slow).unwrap();
+            let mut job = TrainingJob::new(100, Arc::new(options), stream(1, "training-job", entity));
+            job.start(AT(0), StepRate::from_steps_per_second(1.0), workers);
+            job.completes_at()
+        };
+        let slowed = |workers| (0..1000).filter(|entity| ends(*entity, workers) == AT(200)).count();
+        assert!((150..250).contains(&slowed(1)), "{}", slowed(1));
+        assert!((790..870).contains(&slowed(8)), "{}", slowed(8));
+    }
+
+    proptest! {
+        #[test]
+        fn how_often_a_job_is_advanced_changes_nothing(
+            steps in 1..3_000u64, rate in 0.1..20.0f64, visits in proptest::collection::vec(1..600i64, 0..60), cut in 1..2_000i64,
+        ) {
+            let yaml = "{phases: {load: {duration: {exponential: {mean: 20s}}}, checkpoint: {interval: 97s, duration: {uniform: {min: 1s, max: 9s}}}}, variability: {jitter: {sigma: 0.2, every: 31s}}}";
+            let rate = StepRate::from_steps_per_second(rate);
+            let (mut once, mut often) = (job(yaml, steps), job(yaml, steps));
+            once.start(AT(0), rate, 4);
+            often.start(AT(0), rate, 4);
+            prop_assert_eq!(once.completes_at(), often.completes_at());
+            let mut at = 0;
+            for visit in visits {
+                at += visit;
+                if at < cut {
+                    often.advance(AT(at));
+                    prop_assert!(often.micro_steps_at(AT(at)) >= often.saved_micro_steps());
+                }
+            }
+            prop_assert_eq!(once.interrupt(AT(cut)), often.interrupt(AT(cut)));
+            once.start(AT(cut + 5), rate, 4);
+            often.start(AT(cut + 5), rate, 4);
+            prop_assert_eq!(once.completes_at(), often.completes_at());
+            prop_assert_eq!(once.totals(), often.totals());
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Training jobs: gangs whose progress is counted in steps and whose pods' usage follows the phase they are in.
+//!
+//! [`ThroughputTable`] says how fast a job runs where it was placed, [`PhasesSpec`] what its pods use meanwhile, and
+//! [`TrainingJob`] carries it from phase to phase. When its workers start or are lost is the caller's business: a job
+//! here only ever sees instants and rates.
+
+mod job;
+mod options;
+mod phase;
+mod throughput;
+mod variability;
+
+pub use job::{Lost, TrainingJob, TrainingTotals};
+pub use options::{TrainingError, TrainingJobRow, TrainingOptions};
+pub use phase::{CheckpointPhase, ComputePhase, LoadPhase, Phase, PhasesSpec, Usage, UsageFractions};
+pub use throughput::{BeyondMeasured, Configuration, StepRate, ThroughputError, ThroughputRow, ThroughputTable};
+pub use variability::{JitterSpec, StragglersSpec, VariabilitySpec};

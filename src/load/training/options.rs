@@ -1,0 +1,90 @@
+//! What a scenario says about training jobs, and a job as a trace lists it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{BeyondMeasured, PhasesSpec, VariabilitySpec};
+use crate::units::{Bytes, Millicores, SimTime};
+
+/// How training jobs become pods and how those behave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TrainingOptions {
+    /// GPUs of one worker pod; a job of N GPUs is a gang of N / gpusPerWorker pods. Default: 1.
+    pub gpus_per_worker: u32,
+    /// CPU that a worker requests for each of its GPUs. Default: 3, which leaves room for the system on every GPU
+    /// node type of the catalogue.
+    pub cpu_per_gpu: Millicores,
+    /// Memory that a worker requests for each of its GPUs. Default: 12Gi.
+    pub memory_per_gpu: Bytes,
+    /// How fast a job runs on more or fewer GPUs than its model was ever measured on. Default: linear.
+    pub beyond_measured: BeyondMeasured,
+    /// Durations and usage by phase.
+    pub phases: PhasesSpec,
+    /// Jitter and stragglers; none by default.
+    pub variability: VariabilitySpec,
+}
+
+impl Default for TrainingOptions {
+    fn default() -> TrainingOptions {
+        TrainingOptions {
+            gpus_per_worker: 1,
+            cpu_per_gpu: Millicores(3000),
+            memory_per_gpu: Bytes(12 << 30),
+            beyond_measured: BeyondMeasured::default(),
+            phases: PhasesSpec::default(),
+            variability: VariabilitySpec::default(),
+        }
+    }
+}
+
+/// A mistake in training options or in a job: which field, and what it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{field}: {problem}")]
+pub struct TrainingError {
+    pub field: String,
+    pub problem: String,
+}
+
+impl TrainingError {
+    pub(super) fn new(field: impl Into<String>, problem: impl Into<String>) -> TrainingError {
+        TrainingError { field: field.into(), problem: problem.into() }
+    }
+}
+
+impl TrainingOptions {
+    pub fn validate(&self) -> Result<(), TrainingError> {
+        if self.gpus_per_worker == 0 {
+            return Err(TrainingError::new("gpusPerWorker", "must be 1 or more"));
+        }
+        self.phases.validate()?;
+        self.variability.validate()
+    }
+
+    /// How many worker pods a job of `num_gpus` has.
+    ///
+    /// # Errors
+    /// Where the GPUs cannot be shared out evenly.
+    pub fn workers(&self, num_gpus: u32) -> Result<u32, TrainingError> {
+        let per_worker = self.gpus_per_worker;
+        if num_gpus == 0 || per_worker == 0 || !num_gpus.is_multiple_of(per_worker) {
+            let problem = format!("{num_gpus} GPUs cannot be shared out to workers of {per_worker}");
+            return Err(TrainingError::new("gpusPerWorker", problem));
+        }
+        Ok(num_gpus / per_worker)
+    }
+}
+
+/// A job as a trace lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingJobRow {
+    pub name: String,
+    pub arrival: SimTime,
+    pub model: String,
+    /// `None` where the model has one setting only.
+    pub batch_size: Option<u32>,
+    pub num_gpus: u32,
+    /// The work to do.
+    pub total_steps: u64,
+}

@@ -1,0 +1,181 @@
+//! The phases of a training job and what its pods use in each.
+//!
+//! Where a default has a source it is named beside it; the usage fractions have none and are guesses that a scenario
+//! should replace with its own measurements.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::TrainingError;
+use crate::units::{Bytes, Distribution, GpuMilli, Millicores, SimDuration};
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Not all workers are there.
+    Waiting,
+    /// Initialising and loading data or the last checkpoint.
+    Load,
+    /// Making steps.
+    Compute,
+    /// Saving; no steps are made.
+    Checkpoint,
+    /// All steps are done.
+    Complete,
+}
+
+impl Phase {
+    /// The name in outputs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Phase::Waiting => "waiting",
+            Phase::Load => "load",
+            Phase::Compute => "compute",
+            Phase::Checkpoint => "checkpoint",
+            Phase::Complete => "complete",
+        }
+    }
+}
+
+/// Durations and usage of each phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PhasesSpec {
+    pub load: LoadPhase,
+    pub compute: ComputePhase,
+    pub checkpoint: CheckpointPhase,
+}
+
+/// What happens each time the gang starts, at first or again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LoadPhase {
+    /// From the start of the last worker to the first step. Default: 75s, what one LLM service took from a started
+    /// container to a loaded model (published measurement, 2026).
+    pub duration: Distribution,
+    /// Default (a guess): cpu 0.9, memory 0.6, gpu 0.05.
+    pub usage: UsageFractions,
+}
+
+/// Making steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ComputePhase {
+    /// Default (a guess): cpu 0.6, memory 0.8, gpu 0.95.
+    pub usage: UsageFractions,
+}
+
+/// Saving the state, so that no more than an interval's work can be lost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CheckpointPhase {
+    /// Compute time from one save to the next; 0s: never. Default: 30m (15 to 30 min are in use for 70B models).
+    pub interval: SimDuration,
+    /// How long steps pause for a save. Default: 6.3s, an asynchronous save of a 7B model; a plain one took 148.8s.
+    pub duration: Distribution,
+    /// Default (a guess): cpu 0.4, memory 0.9, gpu 0.05.
+    pub usage: UsageFractions,
+}
+
+/// Fractions of what a pod requests (of GPU: of its devices' time).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UsageFractions {
+    /// Of the CPU request; zero or more.
+    pub cpu: f64,
+    /// Of the memory request; zero or more.
+    pub memory: f64,
+    /// Duty cycle of its GPUs; 0 to 1.
+    pub gpu: f64,
+}
+
+/// What one pod uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub cpu: Millicores,
+    pub memory: Bytes,
+    pub gpu: GpuMilli,
+}
+
+impl UsageFractions {
+    pub const ZERO: UsageFractions = UsageFractions { cpu: 0.0, memory: 0.0, gpu: 0.0 };
+
+    /// What a pod with these requests uses, rounded to whole units.
+    pub fn of(&self, requests: &Usage) -> Usage {
+        let part = |fraction: f64, whole: i64| (whole as f64 * fraction).round() as i64;
+        Usage {
+            cpu: Millicores(part(self.cpu, requests.cpu.get())),
+            memory: Bytes(part(self.memory, requests.memory.get())),
+            gpu: GpuMilli(part(self.gpu, requests.gpu.get())),
+        }
+    }
+
+    fn validate(&self, phase: &str) -> Result<(), TrainingError> {
+        for (name, value, most) in
+            [("cpu", self.cpu, f64::MAX), ("memory", self.memory, f64::MAX), ("gpu", self.gpu, 1.0)]
+        {
+            if !(0.0..=most).contains(&value) {
+                let problem = if most == 1.0 { "must be from 0 to 1" } else { "must be a number of zero or more" };
+                return Err(TrainingError::new(format!("phases.{phase}.usage.{name}"), problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for LoadPhase {
+    fn default() -> LoadPhase {
+        LoadPhase {
+            duration: Distribution::Constant(SimDuration::from_secs(75)),
+            usage: UsageFractions { cpu: 0.9, memory: 0.6, gpu: 0.05 },
+        }
+    }
+}
+
+impl Default for ComputePhase {
+    fn default() -> ComputePhase {
+        ComputePhase { usage: UsageFractions { cpu: 0.6, memory: 0.8, gpu: 0.95 } }
+    }
+}
+
+impl Default for CheckpointPhase {
+    fn default() -> CheckpointPhase {
+        CheckpointPhase {
+            interval: SimDuration::from_mins(30),
+            duration: Distribution::Constant(SimDuration::from_millis(6_300)),
+            usage: UsageFractions { cpu: 0.4, memory: 0.9, gpu: 0.05 },
+        }
+    }
+}
+
+impl PhasesSpec {
+    /// # Errors
+    /// The first fraction out of range, or an interval so short that a job would hardly do anything else.
+    pub fn validate(&self) -> Result<(), TrainingError> {
+        self.load.usage.validate("load")?;
+        self.compute.usage.validate("compute")?;
+        self.checkpoint.usage.validate("checkpoint")?;
+        let distributions = [("load", &self.load.duration), ("checkpoint", &self.checkpoint.duration)];
+        for (phase, duration) in distributions {
+            let named = |error: crate::units::DistributionError| {
+                TrainingError::new(format!("phases.{phase}.duration"), error.to_string())
+            };
+            duration.validate().map_err(named)?;
+        }
+        let interval = self.checkpoint.interval;
+        if interval != SimDuration::ZERO && interval < SimDuration::from_secs(1) {
+            return Err(TrainingError::new("phases.checkpoint.interval", "must be at least 1s, or 0s for never"));
+        }
+        Ok(())
+    }
+
+    /// Fractions of the requests that a pod uses in `phase`: none before its job runs and after.
+    pub fn usage(&self, phase: Phase) -> UsageFractions {
+        match phase {
+            Phase::Waiting | Phase::Complete => UsageFractions::ZERO,
+            Phase::Load => self.load.usage,
+            Phase::Compute => self.compute.usage,
+            Phase::Checkpoint => self.checkpoint.usage,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Every column of every table: its name, unit, upstream name, meaning, and where its cells come from.
+//!
+//! The writers take the tables' shape from here and from nowhere else. Names are those of kube-state-metrics, the
+//! Cluster Autoscaler and OpenCost without their prefix, else ours in the same style; `upstream` holds the full metric
+//! name, for exporters that need it. Times are seconds from the scenario's start.
+
+use super::{Cells, Recorder, Replicas, SampleRow, ServiceValues};
+use crate::cluster::PodPhase;
+use crate::cost::CapacityType;
+use crate::sim::{NodeRow, Outcome, PodRow};
+use crate::units::SimTime;
+
+/// What a column's numbers count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A name or a word.
+    Text,
+    Count,
+    Seconds,
+    Cores,
+    Bytes,
+    Gpus,
+    Usd,
+    UsdPerHour,
+    NodeHours,
+    CoreHours,
+    ByteHours,
+    GpuHours,
+    /// The demand's own unit: cores or requests a second.
+    Demand,
+    /// Demand's unit × seconds.
+    DemandSeconds,
+}
+
+/// A column of a table whose rows are `Row`, given `Context`.
+pub struct Column<Row, Context = ()> {
+    pub name: &'static str,
+    pub unit: Unit,
+    /// Name of the metric that a live cluster exports; empty where none does.
+    pub upstream: &'static str,
+    pub doc: &'static str,
+    /// Appends exactly one cell.
+    pub(super) cell: fn(&Row, &Context, &mut Cells),
+}
+
+const fn column<Row, Context>(
+    name: &'static str,
+    unit: Unit,
+    upstream: &'static str,
+    doc: &'static str,
+    cell: fn(&Row, &Context, &mut Cells),
+) -> Column<Row, Context> {
+    Column { name, unit, upstream, doc, cell }
+}
+
+/// `timeseries.csv`, the columns that every run has. Gauges are the state at the instant; hours and `cost_usd` add up
+/// from the start, so the last row holds the run's totals.
+#[rustfmt::skip]
+pub const SAMPLE: &[Column<SampleRow>] = &[
+    column("time", Unit::Seconds, "", "instant of the sample", |row, _, out| out.time(row.at)),
+    column("nodes", Unit::Count, "kube_node_created", "registered nodes", |row, _, out| out.integer(row.nodes)),
+    column("nodes_ready", Unit::Count, "kube_node_status_condition", "nodes that are Ready", |row, _, out| out.integer(row.nodes_ready)),
+    column("nodes_upcoming", Unit::Count, "", "asked of the cloud, not yet registered", |row, _, out| out.integer(row.nodes_upcoming)),
+    column("pods_pending", Unit::Count, "kube_pod_status_phase", "not bound, or bound and not yet running", |row, _, out| out.integer(row.pods.pending)),
+    column("pods_unbound", Unit::Count, "kube_pod_status_unscheduled_time", "of the pending ones, those without a node", |row, _, out| out.integer(row.pods.unbound)),
+    column("pods_running", Unit::Count, "kube_pod_status_phase", "in phase Running", |row, _, out| out.integer(row.pods.running)),
+    column("pods_ready", Unit::Count, "kube_pod_status_ready", "with condition Ready", |row, _, out| out.integer(row.pods.ready)),
+    column("pods_succeeded", Unit::Count, "kube_pod_status_phase", "ended well since the start", |row, _, out| out.integer(row.pods.succeeded)),
+    column("pods_failed", Unit::Count, "kube_pod_status_phase", "failed since the start", |row, _, out| out.integer(row.pods.failed)),
+    column("cpu_allocatable_cores", Unit::Cores, "kube_node_status_allocatable", "of ready nodes", |row, _, out| out.cores(row.allocatable.cpu)),
+    column("cpu_requested_cores", Unit::Cores, "kube_pod_container_resource_requests", "of bound pods", |row, _, out| out.cores(row.requested.cpu)),
+    column("cpu_used_cores", Unit::Cores, "", "true use at the instant", |row, _, out| out.cores(row.used.cpu)),
+    column("memory_allocatable_bytes", Unit::Bytes, "kube_node_status_allocatable", "of ready nodes", |row, _, out| out.memory(row.allocatable.memory)),
+    column("memory_requested_bytes", Unit::Bytes, "kube_pod_container_resource_requests", "of bound pods", |row, _, out| out.memory(row.requested.memory)),
+    column("memory_used_bytes", Unit::Bytes, "", "true use at the instant", |row, _, out| out.memory(row.used.memory)),
+    column("gpu_allocatable", Unit::Gpus, "kube_node_status_allocatable", "of ready nodes", |row, _, out| out.gpus(row.allocatable.gpu)),
+    column("gpu_requested", Unit::Gpus, "kube_pod_container_resource_requests", "of bound pods", |row, _, out| out.gpus(row.requested.gpu)),
+    column("gpu_used", Unit::Gpus, "", "GPUs times their duty cycle", |row, _, out| out.gpus(row.used.gpu)),
+    column("hourly_cost_usd", Unit::UsdPerHour, "node_total_hourly_cost", "of all billed nodes", |row, _, out| out.usd_per_hour(row.cost_rate)),
+    column("cost_usd", Unit::Usd, "", "billed since the start", |row, _, out| out.usd(row.cost)),
+    column("node_hours", Unit::NodeHours, "", "registered nodes, summed over time", |row, _, out| out.float(row.hours.nodes)),
+    column("cpu_allocatable_core_hours", Unit::CoreHours, "", "summed over time", |row, _, out| out.float(row.hours.allocatable[0])),
+    column("cpu_requested_core_hours", Unit::CoreHours, "", "summed over time", |row, _, out| out.float(row.hours.requested[0])),
+    column("cpu_used_core_hours", Unit::CoreHours, "", "summed over time", |row, _, out| out.float(row.hours.used[0])),
+    column("memory_allocatable_byte_hours", Unit::ByteHours, "", "summed over time", |row, _, out| out.float(row.hours.allocatable[1])),
+    column("memory_requested_byte_hours", Unit::ByteHours, "", "summed over time", |row, _, out| out.float(row.hours.requested[1])),
+    column("memory_used_byte_hours", Unit::ByteHours, "", "summed over time", |row, _, out| out.float(row.hours.used[1])),
+    column("gpu_allocatable_hours", Unit::GpuHours, "", "summed over time", |row, _, out| out.float(row.hours.allocatable[2])),
+    column("gpu_requested_hours", Unit::GpuHours, "", "summed over time", |row, _, out| out.float(row.hours.requested[2])),
+    column("gpu_used_hours", Unit::GpuHours, "", "summed over time", |row, _, out| out.float(row.hours.used[2])),
+];
+
+/// `timeseries.csv`, once a node group, with `.GROUP` appended to the name.
+#[rustfmt::skip]
+pub const NODE_GROUP: &[Column<u32>] = &[
+    column("nodes", Unit::Count, "kube_node_created", "registered nodes of the group", |nodes, _, out| out.integer(*nodes)),
+];
+
+/// `timeseries.csv`, once a replicated workload, with `.WORKLOAD` appended to the name.
+#[rustfmt::skip]
+pub const WORKLOAD: &[Column<Replicas>] = &[
+    column("replicas_desired", Unit::Count, "kube_deployment_spec_replicas", "what its controller is asked to keep", |row, _, out| out.integer(row.desired)),
+    column("replicas", Unit::Count, "kube_deployment_status_replicas", "pods that are not ended", |row, _, out| out.integer(row.current)),
+    column("replicas_ready", Unit::Count, "kube_deployment_status_replicas_ready", "pods that serve", |row, _, out| out.integer(row.ready)),
+];
+
+/// `timeseries.csv`, once a service, with `.WORKLOAD` appended to the name.
+#[rustfmt::skip]
+pub const SERVICE: &[Column<ServiceValues>] = &[
+    column("demand", Unit::Demand, "", "asked for, mean since the last sample", |row, _, out| out.float(row.demand)),
+    column("served", Unit::Demand, "", "done, mean since the last sample", |row, _, out| out.float(row.served)),
+    column("backlog", Unit::DemandSeconds, "", "work that waits at the instant", |row, _, out| out.float(row.backlog)),
+    column("latency_mean_seconds", Unit::Seconds, "", "modelled mean latency; empty for plain CPU work", |row, _, out| out.float(row.latency_mean)),
+    column("latency_p95_seconds", Unit::Seconds, "", "modelled 95th percentile; empty for plain CPU work", |row, _, out| out.float(row.latency_p95)),
+];
+
+/// `decisions.csv`, by the decision's place in the record.
+#[rustfmt::skip]
+pub const DECISION: &[Column<usize, Recorder>] = &[
+    column("time", Unit::Seconds, "", "when it fell", |row, record, out| out.time(record.decision_at(*row).at)),
+    column("controller", Unit::Text, "", "who decided", |row, record, out| out.text(record.decision_at(*row).controller.name())),
+    column("object", Unit::Text, "", "about what: KIND/NAME", |row, record, out| out.text(record.decision_at(*row).object)),
+    column("from", Unit::Text, "", "before", |row, record, out| out.text(record.decision_at(*row).from)),
+    column("to", Unit::Text, "", "after", |row, record, out| out.text(record.decision_at(*row).to)),
+    column("reason", Unit::Text, "", "why", |row, record, out| out.text(record.decision_at(*row).reason)),
+];
+
+/// `pods.csv`.
+#[rustfmt::skip]
+pub const POD: &[Column<PodRow, Outcome>] = &[
+    column("pod", Unit::Text, "kube_pod_info", "name", |row, _, out| out.text(&row.name)),
+    column("namespace", Unit::Text, "kube_pod_info", "", |row, _, out| out.text(&row.namespace)),
+    column("workload", Unit::Text, "kube_pod_owner", "its owner, or the trace it came from", |row, _, out| out.text(&row.workload)),
+    column("node", Unit::Text, "kube_pod_info", "where it was bound; empty if never", |row, outcome, out| match row.node {
+        Some(index) => out.text(outcome.nodes.get(index as usize).map_or("", |node| &*node.name)),
+        None => out.empty(),
+    }),
+    column("phase", Unit::Text, "kube_pod_status_phase", "at the end of the run, or when it was deleted", |row, _, out| out.text(phase(row.phase))),
+    column("reason", Unit::Text, "kube_pod_status_reason", "why it ended; empty while it lives", |row, _, out| out.text(row.reason)),
+    column("qos_class", Unit::Text, "kube_pod_status_qos_class", "", |row, _, out| out.text(row.qos)),
+    column("priority", Unit::Count, "", "value of its priority class", |row, _, out| out.integer(row.priority)),
+    column("created_time", Unit::Seconds, "kube_pod_created", "", |row, _, out| out.time(row.created)),
+    column("scheduled_time", Unit::Seconds, "kube_pod_status_scheduled_time", "bound to its node", |row, _, out| out.maybe_time(row.scheduled)),
+    column("start_time", Unit::Seconds, "kube_pod_start_time", "first container started", |row, _, out| out.maybe_time(row.started)),
+    column("ready_time", Unit::Seconds, "kube_pod_status_ready_time", "first Ready", |row, _, out| out.maybe_time(row.ready)),
+    column("completion_time", Unit::Seconds, "kube_pod_completion_time", "ended or deleted", |row, _, out| out.maybe_time(row.finished)),
+    column("wait_seconds", Unit::Seconds, "", "from creation to binding", |row, _, out| since(row.created, row.scheduled, out)),
+    column("startup_seconds", Unit::Seconds, "", "from creation to Ready", |row, _, out| since(row.created, row.ready, out)),
+    column("restarts_total", Unit::Count, "kube_pod_container_status_restarts_total", "", |row, _, out| out.integer(row.restarts)),
+    column("cpu_requested_cores", Unit::Cores, "kube_pod_container_resource_requests", "", |row, _, out| out.cores(row.cpu)),
+    column("memory_requested_bytes", Unit::Bytes, "kube_pod_container_resource_requests", "", |row, _, out| out.memory(row.memory)),
+    column("gpu_requested", Unit::Gpus, "kube_pod_container_resource_requests", "", |row, _, out| out.gpus(row.gpu)),
+    column("cost_usd", Unit::Usd, "", "its share of its node's bill, by what it requested", |row, _, out| out.usd(row.cost)),
+];
+
+/// `nodes.csv`.
+#[rustfmt::skip]
+pub const NODE: &[Column<NodeRow, Outcome>] = &[
+    column("node", Unit::Text, "kube_node_info", "name", |row, _, out| out.text(&row.name)),
+    column("node_group", Unit::Text, "", "empty for fixed nodes", |row, _, out| out.text(&row.group)),
+    column("instance_type", Unit::Text, "", "the cloud's name for its kind", |row, _, out| out.text(&row.instance_type)),
+    column("zone", Unit::Text, "", "availability zone", |row, _, out| out.text(&row.zone)),
+    column("capacity_type", Unit::Text, "kubecost_node_is_spot", "on-demand, spot or reserved", |row, _, out| out.text(capacity_type(row.capacity_type))),
+    column("hourly_cost_usd", Unit::UsdPerHour, "node_total_hourly_cost", "price", |row, _, out| out.usd_per_hour(row.price)),
+    column("requested_time", Unit::Seconds, "", "asked of the cloud; billing starts", |row, _, out| out.time(row.requested)),
+    column("created_time", Unit::Seconds, "kube_node_created", "registered", |row, _, out| out.maybe_time(row.registered)),
+    column("ready_time", Unit::Seconds, "", "first Ready", |row, _, out| out.maybe_time(row.ready)),
+    column("removed_time", Unit::Seconds, "", "billing ended; empty while it lives", |row, _, out| out.maybe_time(row.removed)),
+    column("reason", Unit::Text, "", "why it went; empty while it lives", |row, _, out| out.text(row.reason)),
+    column("cpu_allocatable_cores", Unit::Cores, "kube_node_status_allocatable", "", |row, _, out| out.cores(row.allocatable.cpu)),
+    column("memory_allocatable_bytes", Unit::Bytes, "kube_node_status_allocatable", "", |row, _, out| out.memory(row.allocatable.memory)),
+    column("gpu_allocatable", Unit::Gpus, "kube_node_status_allocatable", "", |row, _, out| out.gpus(row.allocatable.gpu)),
+    column("pods_run_total", Unit::Count, "", "pods that were bound to it", |row, _, out| out.integer(row.pods_run)),
+    column("cost_usd", Unit::Usd, "", "billed", |row, _, out| out.usd(row.cost)),
+    column("idle_cost_usd", Unit::Usd, "", "of this, the share that no pod requested", |row, _, out| out.usd(row.idle_cost)),
+];
+
+fn since(start: SimTime, end: Option<SimTime>, out: &mut Cells) {
+    match end {
+        Some(end) => out.decimal::<9>(end.since(start).nanos()),
+        None => out.empty(),
+    }
+}
+
+const fn phase(phase: PodPhase) -> &'static str {
+    match phase {
+        PodPhase::Pending => "Pending",
+        PodPhase::Running => "Running",
+        PodPhase::Succeeded => "Succeeded",
+        PodPhase::Failed => "Failed",
+    }
+}
+
+const fn capacity_type(capacity_type: CapacityType) -> &'static str {
+    match capacity_type {
+        CapacityType::OnDemand => "on-demand",
+        CapacityType::Spot => "spot",
+        CapacityType::Reserved => "reserved",
+    }
+}

@@ -1,0 +1,104 @@
+//! A summary as a flat list of figures: `pod_wait_seconds.p99` and its value.
+//!
+//! Sweeps write them as columns, checks look them up by name. They are read from the JSON form, so a summary of this
+//! process and one from a file give the same list, in the order of the summary.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::Summary;
+
+/// One number of a summary; NaN where it is `null` (a percentile of nothing).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// Keys joined by dots.
+    pub name: String,
+    pub value: f64,
+}
+
+/// Every number of `summary`, in its order; `seed` is no result and left out.
+pub fn figures(summary: &Summary) -> Vec<Figure> {
+    let json = serde_json::to_string(summary).expect("a summary has only string keys");
+    let tree: Tree = serde_json::from_str(&json).expect("serde_json reads what it wrote");
+    let mut figures = Vec::new();
+    flatten(&tree, &mut String::new(), &mut figures);
+    figures.retain(|figure| figure.name != "seed");
+    figures
+}
+
+fn flatten(tree: &Tree, path: &mut String, figures: &mut Vec<Figure>) {
+    match tree {
+        Tree::Number(value) => figures.push(Figure { name: path.clone(), value: *value }),
+        Tree::Object(entries) => {
+            for (key, value) in entries {
+                let length = path.len();
+                if length > 0 {
+                    path.push('.');
+                }
+                path.push_str(key);
+                flatten(value, path, figures);
+                path.truncate(length);
+            }
+        }
+        Tree::Other => {}
+    }
+}
+
+/// JSON with the order of its keys kept.
+enum Tree {
+    Object(Vec<(String, Tree)>),
+    Number(f64),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Tree, D::Error> {
+        struct AnyValue;
+        impl<'de> Visitor<'de> for AnyValue {
+            type Value = Tree;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a summary")
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
+                Ok(Tree::Number(value))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
+                Ok(Tree::Number(value as f64))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
+                Ok(Tree::Number(value as f64))
+            }
+
+            fn visit_unit<E>(self) -> Result<Tree, E> {
+                Ok(Tree::Number(f64::NAN))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
+                Ok(Tree::Other)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Tree, E> {
+                Ok(Tree::Other)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Tree::Object(entries))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Tree, A::Error> {
+                while sequence.next_element::<Tree>()?.is_some() {}
+                Ok(Tree::Other)
+            }
+        }
+        deserializer.deserialize_any(AnyValue)
+    }
+}

@@ -1,0 +1,26 @@
+//! What is kept of a run, and how it is written down.
+//!
+//! [`Recorder`] watches a simulation and keeps its samples and decisions; [`Summary`] condenses the outcome into the
+//! figures that checks, sweeps and people compare; [`writer`] turns both into files. Every column of every table is
+//! declared once, in [`columns`]. Plots and terminal tables (`report`) read the same record.
+
+mod cells;
+pub mod columns;
+mod figures;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod recorder;
+mod statistics;
+mod summary;
+#[cfg(test)]
+mod tests;
+pub mod writer;
+
+pub use cells::Cells;
+pub use figures::{Figure, figures};
+pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
+pub use statistics::Spread;
+pub use summary::{
+    CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary, TrainingSummary, Utilization,
+    WorkloadFigures,
+};

@@ -1,0 +1,238 @@
+//! `summary.json`: the figures of a run that people, checks and sweeps compare.
+//!
+//! Everything here comes from the [`Outcome`] alone and holds no wall-clock figure, so equal seeds give equal bytes.
+//! A figure of nothing (a percentile without observations, a fraction of no allocatable) is `null`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Hours, Spread};
+use crate::cluster::PodPhase;
+use crate::sim::{Outcome, TrainingRow};
+use crate::units::SimTime;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    pub scenario: String,
+    pub seed: u64,
+    pub simulated_seconds: f64,
+    pub cost: CostSummary,
+    pub pods: PodSummary,
+    /// From creation to binding, of the pods that were bound.
+    pub pod_wait_seconds: Spread,
+    /// From creation to Ready, of the pods that got there.
+    pub pod_startup_seconds: Spread,
+    pub utilization: Utilization,
+    pub nodes: NodeSummary,
+    pub scaling: ScalingSummary,
+    pub faults: FaultSummary,
+    /// Only where the scenario trains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingSummary>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct CostSummary {
+    pub total_usd: f64,
+    /// The share of nodes' bills that no pod requested.
+    pub idle_usd: f64,
+    pub by_node_group: BTreeMap<Arc<str>, f64>,
+    /// With OpenCost's names; idle cost is the `__idle__` row.
+    pub by_workload: BTreeMap<Arc<str>, WorkloadFigures>,
+}
+
+/// One row of OpenCost's allocation API.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadFigures {
+    pub cpu_core_hours: f64,
+    pub ram_byte_hours: f64,
+    pub gpu_hours: f64,
+    pub total_cost: f64,
+}
+
+/// Every created pod is in exactly one of completed, failed, deleted, pending and running at the end.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PodSummary {
+    pub created: u64,
+    /// Bound to a node at least once.
+    pub scheduled: u64,
+    pub completed: u64,
+    pub failed: u64,
+    /// Evicted by the kubelet or a drain; also counted by how they ended.
+    pub evicted: u64,
+    /// Gone without having ended by itself: scaled down, drained, lost with its node.
+    pub deleted: u64,
+    pub pending_at_end: u64,
+    pub running_at_end: u64,
+}
+
+/// Requested and used as fractions of allocatable, over the whole run and weighted by time.
+#[derive(Clone, Debug, Serialize)]
+pub struct Utilization {
+    pub cpu: Share,
+    pub memory: Share,
+    pub gpu: Share,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Share {
+    pub requested: f64,
+    pub used: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeSummary {
+    pub min: u32,
+    /// Weighted by time.
+    pub mean: f64,
+    pub peak: u32,
+    pub node_hours: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ScalingSummary {
+    /// Decisions to add nodes, and to remove them.
+    pub scale_ups: u32,
+    pub scale_downs: u32,
+    pub nodes_added: u32,
+    pub nodes_removed: u32,
+    pub hpa_changes: u32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FaultSummary {
+    pub preempted: u32,
+    pub oom_kills: u32,
+    pub restarts: u32,
+    /// Spot nodes taken back by the cloud.
+    pub interruptions: u32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct TrainingSummary {
+    pub jobs: u64,
+    pub started: u64,
+    pub completed: u64,
+    /// From the first arrival to the last job's end; `null` until every job has ended.
+    pub makespan_seconds: f64,
+    /// Job completion time: from arrival to end, of the completed jobs.
+    pub completion_seconds: Spread,
+    /// From arrival to the first step, of the started jobs.
+    pub wait_seconds: Spread,
+    pub steps_total: u64,
+    pub steps_done: f64,
+    /// Done, then lost to an interruption after the last checkpoint.
+    pub steps_lost: f64,
+    /// Steps kept of the steps computed.
+    pub goodput: f64,
+    pub interruptions: u64,
+    pub gpu_hours: f64,
+}
+
+impl Summary {
+    /// Cost: a sort of the pods' waits.
+    pub fn of(outcome: &Outcome) -> Summary {
+        let hours = Hours::of(&outcome.integrals);
+        let share = |resource: usize| Share {
+            requested: fraction(hours.requested[resource], hours.allocatable[resource]),
+            used: fraction(hours.used[resource], hours.allocatable[resource]),
+        };
+        let seconds = outcome.simulated.as_secs_f64();
+        Summary {
+            scenario: outcome.scenario.clone(),
+            seed: outcome.seed,
+            simulated_seconds: seconds,
+            cost: cost(outcome),
+            pods: pods(outcome),
+            pod_wait_seconds: spread(outcome.pods.iter().map(|pod| (pod.created, pod.scheduled))),
+            pod_startup_seconds: spread(outcome.pods.iter().map(|pod| (pod.created, pod.ready))),
+            utilization: Utilization { cpu: share(0), memory: share(1), gpu: share(2) },
+            nodes: NodeSummary {
+                min: outcome.nodes_min,
+                mean: fraction(hours.nodes, seconds / 3600.0),
+                peak: outcome.nodes_peak,
+                node_hours: hours.nodes,
+            },
+            scaling: ScalingSummary {
+                scale_ups: outcome.scale_ups,
+                scale_downs: outcome.scale_downs,
+                nodes_added: outcome.nodes_added,
+                nodes_removed: outcome.nodes_removed,
+                hpa_changes: outcome.hpa_changes,
+            },
+            faults: FaultSummary {
+                preempted: outcome.preempted,
+                oom_kills: outcome.oom_kills,
+                restarts: outcome.restarts,
+                interruptions: outcome.interruptions,
+            },
+            training: (!outcome.training.is_empty()).then(|| training(&outcome.training)),
+        }
+    }
+}
+
+/// NaN where there is no whole.
+fn fraction(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { f64::NAN }
+}
+
+fn spread(spans: impl Iterator<Item = (SimTime, Option<SimTime>)>) -> Spread {
+    Spread::of(spans.filter_map(|(start, end)| Some(end?.since(start))))
+}
+
+fn cost(outcome: &Outcome) -> CostSummary {
+    let mut by_node_group = BTreeMap::new();
+    for (group, cost) in &outcome.cost_by_node_group {
+        *by_node_group.entry(Arc::clone(group)).or_insert(0.0) += cost.as_f64();
+    }
+    let mut by_workload: BTreeMap<Arc<str>, WorkloadFigures> = BTreeMap::new();
+    for row in &outcome.cost_by_workload {
+        let figures = by_workload.entry(Arc::clone(&row.workload)).or_default();
+        figures.cpu_core_hours += row.cpu_core_hours;
+        figures.ram_byte_hours += row.ram_byte_hours;
+        figures.gpu_hours += row.gpu_hours;
+        figures.total_cost += row.cost.as_f64();
+    }
+    CostSummary { total_usd: outcome.cost.as_f64(), idle_usd: outcome.idle_cost.as_f64(), by_node_group, by_workload }
+}
+
+fn pods(outcome: &Outcome) -> PodSummary {
+    let mut pods =
+        PodSummary { created: outcome.pods.len() as u64, evicted: outcome.evicted.into(), ..PodSummary::default() };
+    for pod in &outcome.pods {
+        pods.scheduled += u64::from(pod.scheduled.is_some());
+        let kind = match (pod.phase, pod.finished) {
+            (PodPhase::Succeeded, _) => &mut pods.completed,
+            (PodPhase::Failed, _) => &mut pods.failed,
+            (PodPhase::Pending | PodPhase::Running, Some(_)) => &mut pods.deleted,
+            (PodPhase::Pending, None) => &mut pods.pending_at_end,
+            (PodPhase::Running, None) => &mut pods.running_at_end,
+        };
+        *kind += 1;
+    }
+    pods
+}
+
+fn training(jobs: &[TrainingRow]) -> TrainingSummary {
+    let first_arrival = jobs.iter().map(|job| job.arrival).min().unwrap_or_default();
+    let last_end = jobs.iter().map(|job| job.finished).try_fold(SimTime::MIN, |last, end| Some(last.max(end?)));
+    let steps_done: f64 = jobs.iter().map(|job| job.steps_done).sum();
+    let steps_lost: f64 = jobs.iter().map(|job| job.steps_lost).sum();
+    TrainingSummary {
+        jobs: jobs.len() as u64,
+        started: jobs.iter().filter(|job| job.started.is_some()).count() as u64,
+        completed: jobs.iter().filter(|job| job.finished.is_some()).count() as u64,
+        makespan_seconds: last_end.map_or(f64::NAN, |end| end.since(first_arrival).as_secs_f64()),
+        completion_seconds: spread(jobs.iter().map(|job| (job.arrival, job.finished))),
+        wait_seconds: spread(jobs.iter().map(|job| (job.arrival, job.started))),
+        steps_total: jobs.iter().map(|job| job.total_steps).sum(),
+        steps_done,
+        steps_lost,
+        goodput: fraction(steps_done, steps_done + steps_lost),
+        interruptions: jobs.iter().map(|job| u64::from(job.interruptions)).sum(),
+        gpu_hours: jobs.iter().map(|job| job.gpu_hours).sum(),
+    }
+}

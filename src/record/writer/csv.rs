@@ -1,0 +1,71 @@
+//! `timeseries.csv`, `decisions.csv`, `pods.csv` and `nodes.csv`, with the columns of [`columns`](crate::record::columns).
+
+use std::borrow::Borrow;
+use std::sync::Arc;
+
+use crate::record::columns::{self, Column};
+use crate::record::{Cells, Recorder};
+use crate::sim::Outcome;
+
+/// One row a sample; the columns of node groups, workloads and services follow those that every run has.
+pub fn timeseries(record: &Recorder) -> Vec<u8> {
+    let series = record.node_groups().len() + 3 * record.workloads().len() + 5 * record.services().len();
+    let mut out = Cells::with_capacity((record.rows().len() + 1) * (300 + 8 * series));
+    header(columns::SAMPLE, &mut out);
+    series_header(columns::NODE_GROUP, record.node_groups().iter(), &mut out);
+    series_header(columns::WORKLOAD, record.workloads().iter(), &mut out);
+    series_header(columns::SERVICE, record.services().iter(), &mut out);
+    out.end_row();
+    for (index, row) in record.rows().iter().enumerate() {
+        cells(columns::SAMPLE, row, &(), &mut out);
+        record.nodes_by_group(index).iter().for_each(|nodes| cells(columns::NODE_GROUP, nodes, &(), &mut out));
+        record.replicas(index).iter().for_each(|replicas| cells(columns::WORKLOAD, replicas, &(), &mut out));
+        record.service_values(index).iter().for_each(|values| cells(columns::SERVICE, values, &(), &mut out));
+        out.end_row();
+    }
+    out.into_bytes()
+}
+
+pub fn decisions(record: &Recorder) -> Vec<u8> {
+    table(columns::DECISION, 0..record.decisions().len(), record, 120)
+}
+
+pub fn pods(outcome: &Outcome) -> Vec<u8> {
+    table(columns::POD, outcome.pods.iter(), outcome, 180)
+}
+
+pub fn nodes(outcome: &Outcome) -> Vec<u8> {
+    table(columns::NODE, outcome.nodes.iter(), outcome, 180)
+}
+
+fn table<Row, Context>(
+    columns: &[Column<Row, Context>],
+    rows: impl ExactSizeIterator<Item: Borrow<Row>>,
+    context: &Context,
+    bytes_a_row: usize,
+) -> Vec<u8> {
+    let mut out = Cells::with_capacity((rows.len() + 1) * bytes_a_row);
+    header(columns, &mut out);
+    out.end_row();
+    for row in rows {
+        cells(columns, row.borrow(), context, &mut out);
+        out.end_row();
+    }
+    out.into_bytes()
+}
+
+fn header<Row, Context>(columns: &[Column<Row, Context>], out: &mut Cells) {
+    columns.iter().for_each(|column| out.text(column.name));
+}
+
+fn series_header<'a, Row>(columns: &[Column<Row>], names: impl Iterator<Item = &'a Arc<str>>, out: &mut Cells) {
+    for name in names {
+        columns.iter().for_each(|column| out.dotted([column.name, name]));
+    }
+}
+
+fn cells<Row, Context>(columns: &[Column<Row, Context>], row: &Row, context: &Context, out: &mut Cells) {
+    for column in columns {
+        (column.cell)(row, context, out);
+    }
+}

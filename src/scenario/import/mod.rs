@@ -1,0 +1,185 @@
+//! Trace readers: from published or a user's own CSV tables to typed rows.
+//!
+//! One file a format, registered in [`FORMATS`]; `windtunnel import` and scenarios that name a trace read through
+//! here. A reader gets open inputs and their names for its errors and opens nothing itself; every mistake names
+//! file, line, column and what was expected there. A new format is its file, a line in the table, and a sample with
+//! a bad row as its test.
+
+mod csv;
+mod error;
+mod gavel;
+mod openb;
+mod series;
+mod table;
+
+use std::io::Read;
+use std::sync::Arc;
+
+pub use error::ImportError;
+pub use series::read_series;
+
+use crate::load::training::{ThroughputRow, TrainingJobRow};
+use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime};
+
+/// What a trace holds. Lists are empty where the format or its inputs have none of a kind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// In the order of the file.
+    pub nodes: Vec<TraceNode>,
+    /// In ascending order of arrival.
+    pub pods: Vec<TracePod>,
+    /// Training jobs, in ascending order of arrival.
+    pub jobs: Vec<TrainingJobRow>,
+    /// Their measured speeds.
+    pub throughputs: Vec<ThroughputRow>,
+}
+
+/// One node, or several alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraceNode {
+    pub name: Arc<str>,
+    pub cpu: Millicores,
+    pub memory: Bytes,
+    pub gpus: u32,
+    /// `None` where there is no GPU or its model is not said.
+    pub gpu_model: Option<Arc<str>>,
+    /// How many nodes the row stands for; at least 1.
+    pub count: u32,
+}
+
+/// One pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TracePod {
+    pub name: Arc<str>,
+    pub arrival: SimTime,
+    /// How long it runs once started; `None`: to the end of the simulation.
+    pub duration: Option<SimDuration>,
+    pub cpu: Millicores,
+    pub memory: Bytes,
+    /// Devices it asks for.
+    pub gpus: u32,
+    /// Share of each of those devices: below 1,000 only where it asks for one.
+    pub gpu_milli: GpuMilli,
+    /// GPU models it may run on; empty: any.
+    pub gpu_models: Arc<[Arc<str>]>,
+    pub priority: i32,
+    pub qos: Option<Qos>,
+    /// What it belongs to, where the trace says so.
+    pub workload: Option<Arc<str>>,
+}
+
+/// A quality-of-service class as a trace states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Qos {
+    /// Alibaba's LS.
+    LatencySensitive,
+    Guaranteed,
+    Burstable,
+    /// Also Alibaba's BE.
+    BestEffort,
+}
+
+/// An open input and the name that errors give it.
+pub struct Source<'a> {
+    pub reader: &'a mut dyn Read,
+    pub file: &'a str,
+}
+
+/// The inputs of an import, as far as the user gave them.
+#[derive(Default)]
+pub struct Inputs<'a> {
+    pub pods: Option<Source<'a>>,
+    pub nodes: Option<Source<'a>>,
+    pub jobs: Option<Source<'a>>,
+    pub throughputs: Option<Source<'a>>,
+}
+
+/// A trace format that can be read.
+pub struct Format {
+    pub name: &'static str,
+    /// One line for the command's help.
+    pub about: &'static str,
+    /// Inputs that it takes, by flag, and whether each is required.
+    pub inputs: &'static [(&'static str, bool)],
+    read: fn(Inputs<'_>) -> Result<Trace, ImportError>,
+}
+
+/// The formats, in the order in which help lists them.
+pub const FORMATS: &[Format] = &[
+    Format {
+        name: "csv",
+        about: "Windtunnel's own tables of pods and nodes",
+        inputs: &[("pods", true), ("nodes", false)],
+        read: csv::read,
+    },
+    Format {
+        name: "openb",
+        about: "Alibaba's GPU cluster trace of 2023 (cluster-trace-gpu-v2023)",
+        inputs: &[("pods", true), ("nodes", false)],
+        read: openb::read,
+    },
+    Format {
+        name: "gavel",
+        about: "training jobs and measured throughputs in the form of data/gavel",
+        inputs: &[("jobs", true), ("throughputs", true)],
+        read: gavel::read,
+    },
+];
+
+/// The format of this name.
+///
+/// # Errors
+/// An unknown name, with the nearest known one.
+pub fn format(name: &str) -> Result<&'static Format, ImportError> {
+    FORMATS.iter().find(|format| format.name == name).ok_or_else(|| {
+        let scored = FORMATS.iter().map(|known| (strsim::jaro_winkler(name, known.name), known.name));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|best| best.0 > 0.7);
+        let known = FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
+        ImportError::UnknownFormat { name: name.to_owned(), nearest: best.map(|best| best.1), known }
+    })
+}
+
+impl Format {
+    /// Reads all inputs.
+    ///
+    /// # Errors
+    /// A required input that is missing, one that the format does not take, or the first mistake in a file.
+    pub fn read(&self, inputs: Inputs<'_>) -> Result<Trace, ImportError> {
+        let given = [
+            ("pods", inputs.pods.is_some()),
+            ("nodes", inputs.nodes.is_some()),
+            ("jobs", inputs.jobs.is_some()),
+            ("throughputs", inputs.throughputs.is_some()),
+        ];
+        for (input, given) in given {
+            match self.inputs.iter().find(|known| known.0 == input) {
+                Some((_, true)) if !given => return Err(ImportError::MissingInput { format: self.name, input }),
+                None if given => return Err(ImportError::UnusedInput { format: self.name, input }),
+                _ => {}
+            }
+        }
+        (self.read)(inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_format_names_the_nearest() {
+        let error = format("opneb").err().unwrap().to_string();
+        assert!(error.contains("did you mean \"openb\"") && error.contains("csv, openb, gavel"), "{error}");
+    }
+
+    #[test]
+    fn inputs_that_lack_or_do_not_belong_are_refused() {
+        let error = format("csv").unwrap().read(Inputs::default()).unwrap_err().to_string();
+        assert!(error.contains("--pods"), "{error}");
+        let (mut pods, mut jobs) = (&b""[..], &b""[..]);
+        let pods = Some(Source { reader: &mut pods, file: "pods.csv" });
+        let jobs = Some(Source { reader: &mut jobs, file: "jobs.csv" });
+        let error = format("csv").unwrap().read(Inputs { pods, jobs, ..Inputs::default() }).unwrap_err().to_string();
+        assert!(error.contains("--jobs"), "{error}");
+    }
+}
