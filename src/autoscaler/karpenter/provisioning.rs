@@ -225,7 +225,7 @@ pub fn node_shape(pool: &NodePool, claim: &CreateClaim, launch: Launch, catalogu
         allocatable: instance_type.allocatable.clone(),
         max_pods: instance_type.max_pods,
         shared_gpus: instance_type.shared_gpus,
-        group: None,
+        ..NodeShape::default()
     }
 }
 
