@@ -2,3 +2,4 @@
 
 pub mod cluster_autoscaler;
 pub mod hpa;
+pub mod karpenter;
