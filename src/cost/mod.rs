@@ -12,4 +12,4 @@ mod reserved;
 pub use attribution::{Attribution, AttributionPrices, NodeShape, ResourceShare};
 pub use billing::{Billing, CapacityType};
 pub use catalogue::{Catalogue, CatalogueError, GpuShape, InstanceType};
-pub use reserved::{Allocatable, ReservedOptions};
+pub use reserved::{Allocatable, EvictionHard, ReservedOptions, ReservedResources};

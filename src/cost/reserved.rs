@@ -10,29 +10,39 @@ use crate::units::{Bytes, Millicores};
 
 const MIB: i64 = 1 << 20;
 
-/// The kubelet's reservations; a field left out takes its default.
+/// The kubelet's reservations, under the names of its configuration file; what is left out takes its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ReservedOptions {
-    /// CPU for the kubelet and runtime. Default: 6 % of the first core, 1 % of the second, 0.5 % of the next two and
-    /// 0.25 % of the others.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kube_reserved_cpu: Option<Millicores>,
-    /// Memory for the kubelet and runtime. Default: 255 Mi and 11 Mi for each of `maxPods`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kube_reserved_memory: Option<Bytes>,
-    /// CPU for the operating system. Default: 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub system_reserved_cpu: Option<Millicores>,
-    /// Memory for the operating system. Default: 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub system_reserved_memory: Option<Bytes>,
-    /// Free memory at which the kubelet evicts (`memory.available`). Default: 100Mi.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub eviction_hard_memory: Option<Bytes>,
+    /// For the kubelet and the container runtime. Default: of CPU 6 % of the first core, 1 % of the second, 0.5 % of
+    /// the next two and 0.25 % of the others; of memory 255Mi and 11Mi for each of `maxPods`.
+    pub kube_reserved: ReservedResources,
+    /// For the operating system. Default: nothing.
+    pub system_reserved: ReservedResources,
+    /// Free resources at which the kubelet evicts.
+    pub eviction_hard: EvictionHard,
     /// Most pods on a node. Default: 110.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_pods: Option<u32>,
+}
+
+/// An amount of CPU and memory that pods cannot have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ReservedResources {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Millicores>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
+}
+
+/// Hard eviction thresholds, by upstream's names of the signals.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvictionHard {
+    /// Default: 100Mi.
+    #[serde(rename = "memory.available", skip_serializing_if = "Option::is_none")]
+    pub memory_available: Option<Bytes>,
 }
 
 /// What pods on a node can have.
@@ -47,9 +57,8 @@ impl ReservedOptions {
     /// Nothing is kept back: for nodes whose stated size is what pods can have, as in a trace.
     pub fn none() -> ReservedOptions {
         ReservedOptions {
-            kube_reserved_cpu: Some(Millicores::ZERO),
-            kube_reserved_memory: Some(Bytes::ZERO),
-            eviction_hard_memory: Some(Bytes::ZERO),
+            kube_reserved: ReservedResources { cpu: Some(Millicores::ZERO), memory: Some(Bytes::ZERO) },
+            eviction_hard: EvictionHard { memory_available: Some(Bytes::ZERO) },
             ..ReservedOptions::default()
         }
     }
@@ -58,16 +67,18 @@ impl ReservedOptions {
         self.max_pods.unwrap_or(110)
     }
 
+    /// Free memory at which the kubelet evicts.
     pub fn eviction_hard_memory(&self) -> Bytes {
-        self.eviction_hard_memory.unwrap_or(Bytes(100 * MIB))
+        self.eviction_hard.memory_available.unwrap_or(Bytes(100 * MIB))
     }
 
     /// Capacity less what is reserved; zero where more is reserved than there is.
     pub fn allocatable(&self, cpu: Millicores, memory: Bytes) -> Allocatable {
-        let kube_cpu = self.kube_reserved_cpu.unwrap_or_else(|| eks_reserved_cpu(cpu));
-        let kube_memory = self.kube_reserved_memory.unwrap_or(Bytes((255 + 11 * i64::from(self.max_pods())) * MIB));
-        let system_cpu = self.system_reserved_cpu.unwrap_or_default();
-        let system_memory = self.system_reserved_memory.unwrap_or_default();
+        let default_memory = Bytes((255 + 11 * i64::from(self.max_pods())) * MIB);
+        let kube_cpu = self.kube_reserved.cpu.unwrap_or_else(|| eks_reserved_cpu(cpu));
+        let kube_memory = self.kube_reserved.memory.unwrap_or(default_memory);
+        let system = &self.system_reserved;
+        let (system_cpu, system_memory) = (system.cpu.unwrap_or_default(), system.memory.unwrap_or_default());
         Allocatable {
             cpu: (cpu - kube_cpu - system_cpu).max(Millicores::ZERO),
             memory: (memory - kube_memory - system_memory - self.eviction_hard_memory()).max(Bytes::ZERO),
@@ -110,7 +121,11 @@ mod tests {
         assert_eq!((whole.cpu, whole.memory), (Millicores(100), Bytes(7)));
         let tiny = ReservedOptions::default().allocatable(Millicores(10), Bytes(10));
         assert_eq!((tiny.cpu, tiny.memory), (Millicores(10), Bytes::ZERO));
-        let options: ReservedOptions = serde_saphyr::from_str("{systemReservedCpu: 1, maxPods: 58}").unwrap();
-        assert_eq!(options.allocatable(Millicores(4_000), Bytes(16 << 30)).cpu, Millicores(2_920));
+        let options: ReservedOptions =
+            serde_saphyr::from_str("{systemReserved: {cpu: 1}, evictionHard: {memory.available: 1Gi}, maxPods: 58}")
+                .unwrap();
+        let allocatable = options.allocatable(Millicores(4_000), Bytes(16 << 30));
+        assert_eq!((allocatable.cpu, allocatable.pods), (Millicores(2_920), 58));
+        assert_eq!(allocatable.memory, Bytes((16_384 - 255 - 11 * 58 - 1_024) * MIB));
     }
 }

@@ -181,6 +181,25 @@ mod tests {
         refused::<UsdPerHour>("x", "not a price");
     }
 
+    /// An editor that checks against the schema must not contradict the program.
+    #[test]
+    fn the_schemas_patterns_accept_what_the_parsers_accept() {
+        fn agrees<T: de::DeserializeOwned + JsonSchema>(texts: &[&str]) {
+            let schema = serde_json::to_value(schemars::schema_for!(T)).unwrap();
+            let pattern = regex::Regex::new(schema["pattern"].as_str().unwrap()).unwrap();
+            for text in texts {
+                let parsed = serde_json::from_value::<T>((*text).into()).is_ok();
+                assert_eq!(pattern.is_match(text), parsed, "{text:?} against {pattern}");
+            }
+        }
+        agrees::<Millicores>(&[
+            "500m", "2", "+1", ".5", "5.", "1e3", "1E-3", "1k", "1Ki", "", "-1", "m", "1 Gi", "1ki", "1.2.3",
+        ]);
+        agrees::<SimDuration>(&[
+            "30s", "1h30m", "1.5h", ".5s", "100ms", "5µs", "7d", "0", "+1s", "", "5", "-5s", "5x", "1h 5m",
+        ]);
+    }
+
     #[test]
     fn units_are_written_as_they_are_read() {
         assert_eq!(serde_json::to_string(&Millicores(500)).unwrap(), "\"500m\"");

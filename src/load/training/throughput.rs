@@ -113,11 +113,13 @@ fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
 /// (batch size, GPU, consolidated) of one model.
 type Setting = (Option<u32>, String, bool);
 
+/// For each setting the measured points (GPUs, steps per second), by ascending GPUs.
+type Settings = BTreeMap<Setting, Vec<(u32, f64)>>;
+
 /// The measured speeds, by configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ThroughputTable {
-    /// For each model and setting the measured points (GPUs, steps per second), by ascending GPUs.
-    models: BTreeMap<String, BTreeMap<Setting, Vec<(u32, f64)>>>,
+    models: BTreeMap<String, Settings>,
 }
 
 impl ThroughputTable {
@@ -194,11 +196,7 @@ impl ThroughputTable {
     }
 
     /// All settings of `model`, at least one of which has this batch size.
-    fn settings(
-        &self,
-        model: &str,
-        batch_size: Option<u32>,
-    ) -> Result<&BTreeMap<Setting, Vec<(u32, f64)>>, ThroughputError> {
+    fn settings(&self, model: &str, batch_size: Option<u32>) -> Result<&Settings, ThroughputError> {
         let Some(settings) = self.models.get(model) else {
             let nearest = nearest_name(model, self.models.keys().map(String::as_str));
             return Err(ThroughputError::UnknownModel { model: model.to_owned(), nearest });

@@ -1,8 +1,10 @@
 //! Why two runs of the same job differ: jitter of step times and straggling workers.
 //!
 //! The measured table already holds the ordinary wait for the slowest of a gang's workers, so what is drawn here
-//! comes on top. Both are off unless a scenario asks for them; mini-batch times of production jobs show straggling
-//! workers that stay slow for long, which is why a straggler lasts from one start of the gang to the next.
+//! comes on top. Both are off unless a scenario asks for them. For orders of magnitude: in the mini-batch times of
+//! three production jobs of ten workers (Alibaba PAI, 2020) the logarithm of a worker's times has a standard deviation
+//! of 0.01 to 0.11 in two of them and up to 0.49 in the third, whose slow half takes 3 to 4 times as long. Slow workers
+//! stay slow for long, which is why a straggler lasts from one start of the gang to the next.
 
 use rand::Rng;
 use rand_distr::{Distribution as _, StandardNormal};

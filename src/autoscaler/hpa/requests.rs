@@ -1,0 +1,59 @@
+//! What one pod requests of a resource: `calculateRequests` of `replica_calculator.go`.
+
+use thiserror::Error;
+
+/// A container's request of one resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContainerRequest<'a> {
+    pub name: &'a str,
+    /// In thousandths; `None` where the container states none.
+    pub request: Option<i64>,
+}
+
+/// A pod's requests of one resource, as its spec states them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PodRequests<'a> {
+    pub containers: &'a [ContainerRequest<'a>],
+    /// Init containers with `restartPolicy: Always` (sidecars), which run beside the containers.
+    pub sidecars: &'a [ContainerRequest<'a>],
+    /// The pod's own request (`spec.resources`) where pod-level requests are set: upstream then takes
+    /// `resourcehelpers.PodRequests`, so this is `Some(None)` where that has no entry for the resource.
+    pub pod_level: Option<Option<i64>>,
+}
+
+/// Why a pod's request can't be told. The pod's place in the snapshot is added by whoever asks for all pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RequestError {
+    #[error("a container states no request")]
+    Missing { pod: u32 },
+    #[error("there is no container of that name")]
+    ContainerNotFound { pod: u32 },
+}
+
+impl RequestError {
+    /// The same error for the pod at `index` of a snapshot.
+    pub fn of_pod(self, index: usize) -> RequestError {
+        let pod = u32::try_from(index).unwrap_or(u32::MAX);
+        match self {
+            RequestError::Missing { .. } => RequestError::Missing { pod },
+            RequestError::ContainerNotFound { .. } => RequestError::ContainerNotFound { pod },
+        }
+    }
+}
+
+/// The request in thousandths: of `container` where one is named, else of the pod where pod-level requests are set,
+/// else the sum over containers and sidecars, each of which must state one.
+pub fn pod_request(pod: &PodRequests<'_>, container: Option<&str>) -> Result<i64, RequestError> {
+    let missing = RequestError::Missing { pod: 0 };
+    let mut all = pod.containers.iter().chain(pod.sidecars);
+    if let Some(wanted) = container {
+        return all
+            .find(|container| container.name == wanted)
+            .ok_or(RequestError::ContainerNotFound { pod: 0 })
+            .and_then(|container| container.request.ok_or(missing));
+    }
+    if let Some(request) = pod.pod_level {
+        return request.ok_or(missing);
+    }
+    all.try_fold(0i64, |sum, container| container.request.map(|request| sum.wrapping_add(request)).ok_or(missing))
+}
