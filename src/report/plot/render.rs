@@ -113,7 +113,7 @@ fn draw_panel<DB: DrawingBackend>(
     for (index, series) in panel.series.iter().enumerate() {
         // Where lines lie on one another, the lower ones show at the edges of the upper one.
         let above = panel.series[index + 1..].iter().filter(|other| other.shape != Shape::Area).count().min(2);
-        let width = if series.shape == Shape::Area { 1.5 } else { 1.5 + above as f64 };
+        let width = if series.shape == Shape::Area { 1.5 } else { 1.5 + 0.75 * above as f64 };
         for run in vertices(x, &series.values, series.shape != Shape::Line) {
             let line: Vec<(f64, f64)> = run.iter().map(|(x, value)| (*x, y(*value))).collect();
             if series.shape == Shape::Area {

@@ -28,7 +28,7 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     let gpus = run.values(|row| row.allocatable.gpu.get() as f64 / 1e3);
     let gpus = vec![
         Series::new("allocatable", Color::GRAY, Shape::Area, gpus),
-        Series::new("held by running jobs", Color::BLUE, Shape::Step, held),
+        Series::new("of started jobs", Color::BLUE, Shape::Step, held),
     ];
     figure.panels = vec![Panel::whole("Jobs", now), Panel::whole("Jobs so far", so_far), Panel::whole("GPUs", gpus)];
     Some(figure)
