@@ -7,7 +7,6 @@
 use super::{Cells, Recorder, Replicas, SampleRow, ServiceValues};
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
-use crate::cost::CapacityType;
 use crate::sim::{NodeRow, Outcome, PodRow};
 use crate::units::SimTime;
 
