@@ -42,6 +42,16 @@ impl Specs {
         &self.shapes[id.index()]
     }
 
+    /// In the order of their ids.
+    pub fn pods(&self) -> impl Iterator<Item = &PodSpec> {
+        self.pods.iter().map(|spec| &**spec)
+    }
+
+    /// In the order of their ids.
+    pub fn shapes(&self) -> impl Iterator<Item = &NodeShape> {
+        self.shapes.iter().map(|shape| &**shape)
+    }
+
     pub fn pod_count(&self) -> usize {
         self.pods.len()
     }

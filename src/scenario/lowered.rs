@@ -9,6 +9,7 @@ use crate::cost::{AttributionPrices, Billing, CapacityType};
 use crate::load::service::{QueueSpec, RequestCost};
 use crate::load::training::{ThroughputTable, TrainingOptions};
 use crate::load::{SignalSpec, WallClock};
+use crate::scheduler::SchedulerOptions;
 use crate::units::{Bytes, Distribution, SimDuration, SimTime, UsdPerHour};
 
 /// Everything that a run needs beside its seed. Cheap to share between the runs of a sweep.
@@ -38,9 +39,10 @@ pub struct Scenario {
     pub training: Option<Training>,
     pub disruption_budgets: Vec<DisruptionBudget>,
     pub loads: Vec<ServiceLoad>,
-    pub horizontal_pod_autoscalers: Vec<HorizontalPodAutoscaler>,
-    pub hpa_flags: HpaFlags,
     pub replica_changes: Vec<ReplicaChange>,
+    pub hpas: Vec<Hpa>,
+    pub hpa_flags: HpaFlags,
+    pub scheduler: SchedulerOptions,
     pub kubelet: KubeletOptions,
     pub metrics: MetricsOptions,
     /// How a node's price is split over its resources.
@@ -179,9 +181,11 @@ pub struct TrainingJob {
     pub name: Arc<str>,
     pub workload: WorkloadId,
     pub arrival: SimTime,
+    /// Of each worker. Its node affinity keeps it on GPU models (label `nvidia.com/gpu.product`) that the table has a
+    /// speed for.
     pub spec: PodSpecId,
     pub workers: u32,
-    pub gpus_per_worker: u32,
+    pub num_gpus: u32,
     pub model: Arc<str>,
     pub batch_size: Option<u32>,
     pub total_steps: u64,
@@ -192,16 +196,6 @@ pub struct TrainingJob {
 pub struct Training {
     pub options: Arc<TrainingOptions>,
     pub throughputs: Arc<ThroughputTable>,
-}
-
-/// One HPA and what it scales.
-#[derive(Clone, Debug)]
-pub struct HorizontalPodAutoscaler {
-    pub name: Arc<str>,
-    pub namespace: Arc<str>,
-    /// A [`WorkloadKind::Replicated`]; no other HPA has it.
-    pub target: WorkloadId,
-    pub spec: HpaSpec,
 }
 
 /// Demand for a service, shared by its ready pods.
@@ -223,6 +217,15 @@ pub enum Demand {
     Cpu,
     /// Requests per second, each at this cost.
     Requests(RequestCost),
+}
+
+/// A HorizontalPodAutoscaler.
+#[derive(Clone, Debug)]
+pub struct Hpa {
+    pub name: Arc<str>,
+    /// A replicated workload.
+    pub target: WorkloadId,
+    pub spec: HpaSpec,
 }
 
 /// Somebody's hand (or a cron job) on the replica count.

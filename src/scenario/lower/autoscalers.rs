@@ -5,11 +5,11 @@ use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAu
 use super::{Lowering, shared};
 use crate::autoscaler::hpa::HpaFlags;
 use crate::cluster::WorkloadId;
-use crate::scenario::WorkloadKind;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::manifest::autoscaler_spec;
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::ScenarioSpec;
+use crate::scenario::{Hpa, WorkloadKind};
 use crate::units::SimDuration;
 
 impl Lowering<'_> {
@@ -38,9 +38,7 @@ impl Lowering<'_> {
             }
             taken.push((target, object.name.clone()));
             self.check_cpu_requests(object, spec, target);
-            let (name, namespace) = (shared(&object.name), shared(&object.namespace));
-            let autoscaler = crate::scenario::HorizontalPodAutoscaler { name, namespace, target, spec: read };
-            self.scenario.horizontal_pod_autoscalers.push(autoscaler);
+            self.scenario.hpas.push(Hpa { name: shared(&object.name), target, spec: read });
         }
     }
 

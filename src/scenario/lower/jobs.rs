@@ -87,7 +87,7 @@ impl Lowering<'_> {
             arrival: SimTime::ZERO + row.arrival.since(SimTime::ZERO).mul_f64(pods.jobs.time_scale),
             spec,
             workers,
-            gpus_per_worker: options.gpus_per_worker,
+            num_gpus: row.num_gpus,
             model: shared(&row.model),
             batch_size: row.batch_size,
             total_steps: ((row.total_steps as f64 * pods.jobs.step_scale).round() as u64).max(1),

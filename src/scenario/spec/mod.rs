@@ -15,6 +15,7 @@ mod workload;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::scheduler::SchedulerOptions;
 use crate::units::SimDuration;
 
 pub use autoscaling::AutoscalingSpec;
@@ -106,6 +107,9 @@ pub struct ScenarioSpec {
     /// Options of the autoscalers.
     #[serde(default)]
     pub autoscaling: AutoscalingSpec,
+    /// kube-scheduler.
+    #[serde(default)]
+    pub scheduler: SchedulerOptions,
     /// Kubelet and container runtime.
     #[serde(default)]
     pub kubelet: KubeletSpec,
