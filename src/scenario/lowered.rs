@@ -39,6 +39,8 @@ pub struct Scenario {
     pub disruption_budgets: Vec<DisruptionBudget>,
     pub loads: Vec<ServiceLoad>,
     pub replica_changes: Vec<ReplicaChange>,
+    /// `None`: nobody changes the size of node groups.
+    pub cluster_autoscaler: Option<cluster_autoscaler::Options>,
     pub hpas: Vec<Hpa>,
     pub hpa_flags: HpaFlags,
     pub scheduler: SchedulerOptions,
