@@ -9,7 +9,7 @@ use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{
-    self as ca, Decision, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
+    self as ca, Decision, ExpansionOption, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
 };
 use crate::cluster::{self, ClusterView, NodeGroupId, NodeId, PodSpecId, Taint, TaintEffect};
 use crate::scenario::{Scenario, WorkloadKind};
@@ -148,15 +148,92 @@ impl World<'_> {
             owners: &owners,
         };
         let decision = ca::run_once(&snapshot, options, &mut run.state, &mut run.rng);
-        let told: Vec<(String, String, String, String)> = if decision.is_empty() && !self.verbose {
-            Vec::new()
-        } else {
-            ca::explain(&snapshot, options, &decision, self.verbose)
-        };
-        for (object, from, to, reason) in told {
+        self.tell(options, &decision);
+        decision
+    }
+
+    /// What was decided and why; with verbose decisions also why not.
+    fn tell(&mut self, options: &Options, decision: &Decision) {
+        let scenario = self.scenario;
+        let group_name = |group: NodeGroupId| &scenario.node_groups[group.index()].name;
+        let mut rows: Vec<[String; 4]> = Vec::new();
+        for resize in &decision.scale_up {
+            let chosen = decision.chosen.map(|index| &decision.options[index]);
+            let pods = chosen.map_or(0, |option| option.pods.len());
+            let others: Vec<String> = decision
+                .options
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| Some(*index) != decision.chosen)
+                .map(|(_, option)| described(option, group_name(option.group)))
+                .collect();
+            let over = if others.is_empty() { String::new() } else { format!("; chosen over {}", others.join(", ")) };
+            let chosen = chosen.map_or_else(String::new, |option| described(option, group_name(option.group)));
+            rows.push([
+                format!("nodegroup/{}", group_name(resize.group)),
+                resize.from.to_string(),
+                resize.to.to_string(),
+                format!("{pods} pods unschedulable; expander {}: {chosen}{over}", options.expander),
+            ]);
+        }
+        for resize in &decision.min_size {
+            let object = format!("nodegroup/{}", group_name(resize.group));
+            rows.push([object, resize.from.to_string(), resize.to.to_string(), "below the minimum size".into()]);
+        }
+        for decrease in &decision.target_decreases {
+            let target = i64::from(self.groups[decrease.group.index()].target);
+            let reason = match decrease.reason {
+                ca::DecreaseReason::ProvisioningTimeout => "instances did not register in time",
+                ca::DecreaseReason::IncorrectSize => "target and registered nodes disagreed for too long",
+            };
+            let object = format!("nodegroup/{}", group_name(decrease.group));
+            rows.push([object, target.to_string(), (target - decrease.by).to_string(), reason.into()]);
+        }
+        for deletion in &decision.delete {
+            let object = format!("node/{}", self.instance_of_node(deletion.node).name);
+            let utilization = decision.utilization.iter().find(|(node, _)| *node == deletion.node);
+            let used =
+                utilization.map_or_else(String::new, |(_, used)| format!(", utilization {:.2}", used.utilization));
+            let how = if deletion.empty { "empty" } else { "its pods fit elsewhere" };
+            let reason = format!("unneeded for {}{used}; {how}", options.scale_down_unneeded_time);
+            rows.push([object, "Ready".into(), "ToBeDeleted".into(), reason]);
+        }
+        if self.verbose {
+            self.tell_refusals(decision, &mut rows);
+        }
+        for [object, from, to, reason] in rows {
             self.decide(Controller::ClusterAutoscaler, object, from, to, reason);
         }
-        decision
+    }
+
+    fn tell_refusals(&self, decision: &Decision, rows: &mut Vec<[String; 4]>) {
+        let scenario = self.scenario;
+        for (group, reason) in &decision.skipped {
+            let object = format!("nodegroup/{}", scenario.node_groups[group.index()].name);
+            rows.push([object, String::new(), "skipped".into(), reason.to_string()]);
+        }
+        for unhelped in &decision.unhelped {
+            let reasons: Vec<String> = unhelped
+                .reasons
+                .iter()
+                .map(|(group, reason)| {
+                    let name = &scenario.node_groups[group.index()].name;
+                    format!("{name}: {}", reason.display(&self.cluster.specs))
+                })
+                .collect();
+            for pod in &unhelped.pods {
+                let object = format!("pod/{}", self.cluster.pod(*pod).name);
+                rows.push([object, "Pending".into(), "no group helps".into(), reasons.join("; ")]);
+            }
+        }
+        for unremovable in &decision.unremovable {
+            let object = format!("node/{}", self.instance_of_node(unremovable.node).name);
+            let blocking = unremovable
+                .blocking_pod
+                .as_ref()
+                .map_or_else(String::new, |(pod, _)| format!(": pod {}", self.cluster.pod(*pod).name));
+            rows.push([object, "Ready".into(), "kept".into(), format!("{}{blocking}", unremovable.reason)]);
+        }
     }
 
     fn carry_out(&mut self, run: &mut AutoscalerRun, options: &Options, decision: &Decision) {
@@ -246,6 +323,12 @@ impl World<'_> {
             run.state.deletion_failed(node, now);
         }
     }
+}
+
+/// "b: 3 nodes, waste 0.12".
+fn described(option: &ExpansionOption, name: &str) -> String {
+    let score = option.score.map_or_else(String::new, |(by, score)| format!(", {by} {score:.4}"));
+    format!("{name}: {} nodes for {} pods{score}", option.node_count, option.pods.len())
 }
 
 /// Controllers of the scenario: those of replicated workloads have their replica count, the others exist.
