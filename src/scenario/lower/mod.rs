@@ -4,6 +4,7 @@
 //! a part that can't be lowered is told and left out, and the others go on.
 
 mod autoscalers;
+mod controllers;
 mod fit;
 mod jobs;
 mod load;
@@ -47,6 +48,8 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.node_groups(&spec);
     lowering.workloads(&spec, &objects);
     lowering.budgets(&objects);
+    lowering.scheduler(&spec);
+    lowering.cluster_autoscaler(&spec);
     lowering.autoscalers(&spec, &objects);
     lowering.loads(&spec);
     lowering.replica_changes(&spec);
@@ -188,6 +191,7 @@ fn empty_scenario(name: String, spec: &ScenarioSpec) -> Scenario {
         training: None,
         disruption_budgets: Vec::new(),
         loads: Vec::new(),
+        cluster_autoscaler: None,
         hpas: Vec::new(),
         hpa_flags: spec.autoscaling.horizontal_pod_autoscaler,
         scheduler: spec.scheduler.clone(),

@@ -161,6 +161,8 @@ impl Lowering<'_> {
             price: price?,
             capacity_type: group.capacity_type,
             priority: group.priority,
+            autoscaling: group.autoscaling.clone(),
+            is_node_pool: false,
             provisioning: group.provisioning,
             startup: group.startup.unwrap_or_else(|| default_startup(has_gpus)),
             deprovisioning: group.deprovisioning,

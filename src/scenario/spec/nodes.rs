@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::autoscaler::cluster_autoscaler::GroupOptions;
 use crate::cost::{CapacityType, ReservedOptions};
 use crate::units::{Distribution, Quantity, SimDuration, UsdPerHour};
 
@@ -100,9 +101,12 @@ pub struct NodeGroupSpec {
     /// Price of a spot node. Default: the catalogue's, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spot_price: Option<UsdPerHour>,
-    /// For the Cluster Autoscaler's `priority` expander: the highest wins. Default: 0.
+    /// For the Cluster Autoscaler's `priority` expander: the highest wins. Default: as its `priorities` say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// What the Cluster Autoscaler does otherwise for this group.
     #[serde(default)]
-    pub priority: i32,
+    pub autoscaling: GroupOptions,
     /// From the cloud's acceptance of a request to the node's registration. Default: log-normal, median 60s, 95 % below
     /// 90s (reported: boots of 30 to 90 s on the large clouds).
     #[serde(default = "default_provisioning")]
