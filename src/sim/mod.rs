@@ -5,8 +5,10 @@
 
 mod budgets;
 mod cloud;
+mod cluster_autoscaler;
 mod event;
 mod hpa;
+mod karpenter;
 mod ledger;
 mod metrics_server;
 mod observer;
