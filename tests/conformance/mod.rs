@@ -1,5 +1,6 @@
 //! Upstream's test cases as data: `{name, source, input, expect}`, judged by `windtunnel decide`.
 
+mod cluster_autoscaler;
 mod schedule;
 
 use std::io::Write as _;

@@ -331,7 +331,8 @@ fn balance(input: &Value) -> Result<Value, Refusal> {
     let input: BalanceInput = read(input)?;
     match input.op.as_str() {
         "distribute" => {
-            let share = |(group, of): (usize, &CaseGroup)| Share { group, size: of.size, new_size: of.size, max: of.max };
+            let share =
+                |(group, of): (usize, &CaseGroup)| Share { group, size: of.size, new_size: of.size, max: of.max };
             let shares: Vec<Share> = input.groups.iter().enumerate().map(share).collect();
             let sizes = distribute(&shares, input.new_nodes);
             let sizes: Map<String, Value> =

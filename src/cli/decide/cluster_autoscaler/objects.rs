@@ -11,8 +11,8 @@ use super::super::envelope::refusal;
 use crate::autoscaler::cluster_autoscaler::{AllOwnersExist, NodeGroup, NodeRecord, Options, Snapshot, Template};
 use crate::cluster::{
     ClusterState, Container, Controller, HostPort, InitContainer, LabelSelector, NodeGroupId, NodeId, NodeShape,
-    NodeShapeId, PodId, PodInfo, PodPhase, PodSpec, PodSpecId, Resources, SpreadPolicy, Taint, TaintEffect,
-    Toleration, TolerationOperator, TopologySpreadConstraint, WhenUnsatisfiable, label, resource,
+    NodeShapeId, PodId, PodInfo, PodPhase, PodSpec, PodSpecId, Resources, SpreadPolicy, Taint, TaintEffect, Toleration,
+    TolerationOperator, TopologySpreadConstraint, WhenUnsatisfiable, label, resource,
 };
 use crate::units::{Bytes, Millicores, SimDuration, SimTime};
 
@@ -240,14 +240,13 @@ impl CaseCluster {
     /// Bound where it names a node.
     pub fn add_pod(&mut self, pod: &CasePod) -> Result<PodId, Refusal> {
         let spec = self.spec(pod)?;
-        let mut info =
-            PodInfo::new(pod.name.as_str().into(), spec, self.now - SimDuration::from_secs(3600));
+        let mut info = PodInfo::new(pod.name.as_str().into(), spec, self.now - SimDuration::from_secs(3600));
         info.deletion = pod.deletion_timestamp_s.map(SimTime::from_secs);
         let node = match &pod.node {
             None => None,
-            Some(name) => Some(
-                *self.nodes.get(name).ok_or_else(|| refusal("pods", &format!("there is no node {name:?}")))?,
-            ),
+            Some(name) => {
+                Some(*self.nodes.get(name).ok_or_else(|| refusal("pods", &format!("there is no node {name:?}")))?)
+            }
         };
         info.phase = if node.is_some() { PodPhase::Running } else { PodPhase::Pending };
         let id = self.state.add_pod(info);

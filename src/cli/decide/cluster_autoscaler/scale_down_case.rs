@@ -129,9 +129,13 @@ fn unneeded_update(input: &Value) -> Result<Value, Refusal> {
             });
             found.push(removable_node(NodeId::new(index), node.ready, false));
         }
-        unneeded.update(found, SimTime::from_secs(update.at_s), |node| {
-            if node.ready { ready_time } else { unready_time }
-        });
+        unneeded.update(
+            found,
+            SimTime::from_secs(update.at_s),
+            |node| {
+                if node.ready { ready_time } else { unready_time }
+            },
+        );
     }
     let nodes: Vec<Value> = unneeded
         .iter()

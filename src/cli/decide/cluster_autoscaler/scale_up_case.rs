@@ -110,9 +110,8 @@ pub fn decide(input: &Value) -> Result<Value, Refusal> {
         Some(choice) => options.iter().position(|option| *names[option.group.index()] == **choice),
     };
     let decision = scale_up(&cluster.snapshot(&pending), &options, &question, &mut choose);
-    let pods = |pods: &[PodId]| -> Vec<String> {
-        pods.iter().map(|pod| cluster.state.pod(*pod).name.to_string()).collect()
-    };
+    let pods =
+        |pods: &[PodId]| -> Vec<String> { pods.iter().map(|pod| cluster.state.pod(*pod).name.to_string()).collect() };
     let offered: Vec<Value> = decision
         .options
         .iter()

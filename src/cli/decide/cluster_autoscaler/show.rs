@@ -105,9 +105,7 @@ impl Shown<'_> {
     }
 
     fn deletions(&self) -> Vec<Value> {
-        let show = |deletion: &crate::autoscaler::cluster_autoscaler::NodeDeletion| {
-            json!({ "node": self.node(deletion.node), "empty": deletion.empty })
-        };
+        let show = |deletion: &crate::autoscaler::cluster_autoscaler::NodeDeletion| json!({ "node": self.node(deletion.node), "empty": deletion.empty });
         self.decision.delete.iter().map(show).collect()
     }
 

@@ -39,17 +39,8 @@ const FIELDS: &[&str] = &[
     "priorityClasses",
     "state",
 ];
-const GROUP_FIELDS: &[&str] = &[
-    "id",
-    "minSize",
-    "maxSize",
-    "targetSize",
-    "template",
-    "pricePerHour",
-    "priority",
-    "backoffUntil",
-    "options",
-];
+const GROUP_FIELDS: &[&str] =
+    &["id", "minSize", "maxSize", "targetSize", "template", "pricePerHour", "priority", "backoffUntil", "options"];
 const STATE_FIELDS: &[&str] = &[
     "unneededSince",
     "unreadySince",
@@ -159,8 +150,7 @@ fn read_groups(
             error.path = format!("nodeGroups[{index}].{}", error.path);
             error
         };
-        let (group, backoff) =
-            read_group(raw, NodeGroupId::new(index), options, cluster).map_err(at)?;
+        let (group, backoff) = read_group(raw, NodeGroupId::new(index), options, cluster).map_err(at)?;
         if groups.iter().any(|other| other.name == group.name) {
             return Err(at(refusal("id", &format!("a second group is called {}", group.name))));
         }
@@ -335,13 +325,8 @@ fn read_state(
     for (node, since) in since {
         // A node that is gone is forgotten.
         let Some(id) = cluster.node_ids.get(&node) else { continue };
-        let removable = Removable {
-            node: *id,
-            ready: true,
-            pods: Vec::new(),
-            has_on_completion_pods: false,
-            is_risky: false,
-        };
+        let removable =
+            Removable { node: *id, ready: true, pods: Vec::new(), has_on_completion_pods: false, is_risky: false };
         state.unneeded.restore(removable, instant(&since), SimDuration::ZERO);
     }
     let upcoming: BTreeMap<String, i64> = fields.optional("upcoming").map_err(at)?.unwrap_or_default();
