@@ -10,4 +10,4 @@ mod space;
 
 pub use results::{Averages, Results, Row};
 pub use run::{SweepProblem, run};
-pub use space::{Configuration, Parameter, Sweep, SweepError};
+pub use space::{Configuration, Parameter, PlotSpec, Sweep, SweepError, SweepFile, plain};

@@ -1,9 +1,9 @@
 //! What a sweep found: a row a run, and what can be said of a configuration over its seeds.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::Sweep;
 use super::space::plain;
+use super::{PlotSpec, Sweep};
 use crate::record::{Cells, Figure};
 
 /// All runs of a sweep, configuration by configuration, each under every seed.
@@ -48,6 +48,44 @@ impl Results {
             mean: values.iter().sum::<f64>() / values.len() as f64,
             max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         }
+    }
+
+    /// The configurations that no other beats: none is as good in both figures and better in one. Less is better;
+    /// means over the seeds count, and a configuration without one of the figures takes no part. In the order of the
+    /// grid.
+    pub fn unbeaten(&self, configurations: usize, x: &str, y: &str) -> Vec<usize> {
+        let means: Vec<(f64, f64)> =
+            (0..configurations).map(|index| (self.averages(index, x).mean, self.averages(index, y).mean)).collect();
+        let beats = |other: &(f64, f64), own: &(f64, f64)| {
+            other.0 <= own.0 && other.1 <= own.1 && (other.0 < own.0 || other.1 < own.1)
+        };
+        (0..configurations)
+            .filter(|index| {
+                let own = means[*index];
+                own.0.is_finite() && own.1.is_finite() && !means.iter().any(|other| beats(other, &own))
+            })
+            .collect()
+    }
+
+    /// `sweep.json`: every configuration with its parameters and the two plotted figures over its seeds.
+    pub fn summary(&self, sweep: &Sweep) -> Value {
+        let configurations = sweep.configurations();
+        let PlotSpec { x, y } = &sweep.plot;
+        let unbeaten = self.unbeaten(configurations.len(), x, y);
+        let entries = configurations.iter().enumerate().map(|(index, configuration)| {
+            let parameters: Map<String, Value> =
+                configuration.settings.iter().map(|(path, value)| ((*path).to_owned(), (*value).clone())).collect();
+            let mut entry = Map::new();
+            entry.insert("parameters".to_owned(), parameters.into());
+            entry.insert("runs".to_owned(), self.rows.iter().filter(|row| row.configuration == index).count().into());
+            entry.insert("unbeaten".to_owned(), unbeaten.contains(&index).into());
+            for name in [x, y] {
+                let Averages { min, mean, max } = self.averages(index, name);
+                entry.insert(name.clone(), json!({"min": min, "mean": mean, "max": max}));
+            }
+            Value::from(entry)
+        });
+        json!({"sweep": sweep.name, "runs": self.rows.len(), "configurations": entries.collect::<Vec<_>>()})
     }
 
     /// Names of all figures, in the order of the first summary; those that only later runs have stand at the end.
@@ -120,6 +158,25 @@ mod tests {
         let (sweep, results) = results();
         let text = String::from_utf8(results.csv(&sweep)).unwrap();
         assert_eq!(text, "param.hpa.target,seed,cost,wait,by.new\n50,1,4,10,\n50,2,6,30,1.5\n80,1,3,,\n80,2,3,1,\n");
+    }
+
+    #[test]
+    fn a_configuration_is_unbeaten_unless_another_is_cheaper_and_faster() {
+        let row = |configuration, (x, y)| Row { configuration, seed: 1, figures: vec![figure("x", x), figure("y", y)] };
+        let points = [(1.0, 9.0), (2.0, 5.0), (3.0, 6.0), (2.0, 5.0), (0.0, f64::NAN)];
+        let results =
+            Results { rows: points.into_iter().enumerate().map(|(index, point)| row(index, point)).collect() };
+        assert_eq!(results.unbeaten(5, "x", "y"), [0, 1, 3]);
+    }
+
+    #[test]
+    fn the_summary_of_a_sweep_names_parameters_and_ranges() {
+        let (mut sweep, results) = results();
+        sweep.plot = PlotSpec { x: "wait".to_owned(), y: "cost".to_owned() };
+        let summary = results.summary(&sweep);
+        assert_eq!(summary["configurations"][0]["parameters"]["hpa.target"], 50);
+        assert_eq!(summary["configurations"][0]["wait"], json!({"min": 10.0, "mean": 20.0, "max": 30.0}));
+        assert!(summary["configurations"][1]["wait"]["mean"].is_null());
     }
 
     #[test]
