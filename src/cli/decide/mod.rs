@@ -3,7 +3,8 @@
 //! One file a controller turns the JSON envelope into the snapshot that its pure `decide` takes, and the decision back
 //! into JSON. This file has what they share: reading one object or an array, and answering in the same order.
 
-mod hpa;
+mod fields;
+pub mod hpa;
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,3 @@
+//! The integration tests: one binary, one room a file.
+
+mod conformance;
