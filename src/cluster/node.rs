@@ -36,6 +36,8 @@ pub struct NodeShape {
     /// Devices that [`GpuShare`](super::GpuShare) requests can be placed on; 0 where GPUs are not shared.
     pub shared_gpus: u16,
     pub group: Option<NodeGroupId>,
+    /// Images that are on the nodes, by name with tag, sorted (`status.images`; only the ImageLocality score reads it).
+    pub images: Vec<(String, Bytes)>,
 }
 
 /// A pod that holds room on a node.
@@ -140,7 +142,7 @@ impl NodeState {
         self.nonzero_requested.0 += spec.nonzero_requests.0;
         self.nonzero_requested.1 += spec.nonzero_requests.1;
         self.book_devices(gpu_devices, spec, |used, milli| *used += milli);
-        self.pods_with_affinity += u32::from(has_pod_affinity(spec));
+        self.pods_with_affinity += u32::from(spec.has_pod_affinity());
         self.pods_with_required_anti_affinity += u32::from(!spec.affinity.pod_anti.required.is_empty());
     }
 
@@ -153,7 +155,7 @@ impl NodeState {
         self.nonzero_requested.0 -= spec.nonzero_requests.0;
         self.nonzero_requested.1 -= spec.nonzero_requests.1;
         self.book_devices(held.gpu_devices, spec, |used, milli| *used -= milli);
-        self.pods_with_affinity -= u32::from(has_pod_affinity(spec));
+        self.pods_with_affinity -= u32::from(spec.has_pod_affinity());
         self.pods_with_required_anti_affinity -= u32::from(!spec.affinity.pod_anti.required.is_empty());
         true
     }
@@ -166,11 +168,6 @@ impl NodeState {
             }
         }
     }
-}
-
-fn has_pod_affinity(spec: &PodSpec) -> bool {
-    let pod = |affinity: &super::PodAffinity| !affinity.required.is_empty() || !affinity.preferred.is_empty();
-    pod(&spec.affinity.pod) || pod(&spec.affinity.pod_anti)
 }
 
 #[cfg(test)]

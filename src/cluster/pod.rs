@@ -280,6 +280,12 @@ impl PodSpec {
         self.containers.iter().chain(sidecars).flat_map(|container| &container.host_ports)
     }
 
+    /// Affinity or anti-affinity to pods, required or preferred.
+    pub fn has_pod_affinity(&self) -> bool {
+        let any = |affinity: &PodAffinity| !affinity.required.is_empty() || !affinity.preferred.is_empty();
+        any(&self.affinity.pod) || any(&self.affinity.pod_anti)
+    }
+
     pub fn is_daemon_set_pod(&self) -> bool {
         self.controller.as_ref().is_some_and(|controller| controller.kind == "DaemonSet")
     }

@@ -15,16 +15,22 @@ pub struct Specs {
     pod_ids: FxHashMap<Arc<PodSpec>, PodSpecId>,
     shapes: Vec<Arc<NodeShape>>,
     shape_ids: FxHashMap<Arc<NodeShape>, NodeShapeId>,
+    any_required_anti_affinity: bool,
+    any_pod_affinity: bool,
+    any_images: bool,
 }
 
 impl Specs {
     /// Derives the effective requests and gives equal specs the same id.
     pub fn intern_pod(&mut self, mut spec: PodSpec) -> PodSpecId {
         spec.derive();
+        self.any_required_anti_affinity |= !spec.affinity.pod_anti.required.is_empty();
+        self.any_pod_affinity |= spec.has_pod_affinity();
         intern(spec, &mut self.pods, &mut self.pod_ids, PodSpecId::new)
     }
 
     pub fn intern_shape(&mut self, shape: NodeShape) -> NodeShapeId {
+        self.any_images |= !shape.images.is_empty();
         intern(shape, &mut self.shapes, &mut self.shape_ids, NodeShapeId::new)
     }
 
@@ -36,8 +42,33 @@ impl Specs {
         &self.shapes[id.index()]
     }
 
+    /// In the order of their ids.
+    pub fn pods(&self) -> impl Iterator<Item = &PodSpec> {
+        self.pods.iter().map(|spec| &**spec)
+    }
+
+    /// In the order of their ids.
+    pub fn shapes(&self) -> impl Iterator<Item = &NodeShape> {
+        self.shapes.iter().map(|shape| &**shape)
+    }
+
     pub fn pod_count(&self) -> usize {
         self.pods.len()
+    }
+
+    /// Whether any spec has required anti-affinity to pods, so that nobody looks for it in vain.
+    pub fn any_required_anti_affinity(&self) -> bool {
+        self.any_required_anti_affinity
+    }
+
+    /// Whether any spec has affinity or anti-affinity to pods, required or preferred.
+    pub fn any_pod_affinity(&self) -> bool {
+        self.any_pod_affinity
+    }
+
+    /// Whether any shape names the images on its nodes.
+    pub fn any_images(&self) -> bool {
+        self.any_images
     }
 
     pub fn shape_count(&self) -> usize {

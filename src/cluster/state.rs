@@ -66,6 +66,11 @@ pub struct ClusterState {
 }
 
 impl ClusterState {
+    /// An empty cluster whose objects' specs are known beforehand.
+    pub fn new(specs: Specs) -> ClusterState {
+        ClusterState { specs, ..ClusterState::default() }
+    }
+
     pub fn add_node(&mut self, name: Arc<str>, shape: NodeShapeId) -> NodeId {
         let node = NodeState::new(name, shape, self.specs.shape(shape));
         self.nodes.push(Some(node));

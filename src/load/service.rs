@@ -295,7 +295,7 @@ impl Service {
 }
 
 /// Shares `rate` evenly over all pods, none above its capacity: the rate of one pod of each class.
-fn share(rate: i64, classes: &[PodClass]) -> Vec<i64> {
+pub fn share(rate: i64, classes: &[PodClass]) -> Vec<i64> {
     let mut order: Vec<usize> = (0..classes.len()).collect();
     order.sort_by_key(|index| classes[*index].capacity);
     let mut pods: i64 = classes.iter().map(|class| i64::from(class.pods)).sum();

@@ -6,7 +6,7 @@
 
 use super::{Cells, Recorder, Replicas, SampleRow, ServiceValues};
 use crate::cluster::PodPhase;
-use crate::scenario::CapacityType;
+use crate::cost::CapacityType;
 use crate::sim::{NodeRow, Outcome, PodRow};
 use crate::units::SimTime;
 

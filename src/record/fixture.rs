@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Recorder;
 use crate::cluster::PodPhase;
-use crate::scenario::CapacityType;
+use crate::cost::CapacityType;
 use crate::sim::{
     Controller, DecisionRecord, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample,
     ServiceSample, TrainingRow, Usage, WorkloadCost,

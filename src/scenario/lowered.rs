@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::cluster::{LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
+use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
+use crate::cluster::{DisruptionBudget, LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
+use crate::cost::{AttributionPrices, Billing, CapacityType};
+use crate::load::service::{QueueSpec, RequestCost};
+use crate::load::training::{ThroughputTable, TrainingOptions};
+use crate::load::{SignalSpec, WallClock};
+use crate::scheduler::SchedulerOptions;
 use crate::units::{Bytes, Distribution, SimDuration, SimTime, UsdPerHour};
 
 /// Everything that a run needs beside its seed. Cheap to share between the runs of a sweep.
@@ -28,13 +34,29 @@ pub struct Scenario {
     pub trace_pods: Vec<TracePod>,
     /// Training jobs, ascending by arrival.
     pub training_jobs: Vec<TrainingJob>,
+    /// What `training_jobs` have in common; `None` where there are none.
+    pub training: Option<Training>,
     pub disruption_budgets: Vec<DisruptionBudget>,
     pub loads: Vec<ServiceLoad>,
     pub replica_changes: Vec<ReplicaChange>,
+    pub hpas: Vec<Hpa>,
+    pub hpa_flags: HpaFlags,
+    pub scheduler: SchedulerOptions,
     pub kubelet: KubeletOptions,
     pub metrics: MetricsOptions,
+    /// How a node's price is split over its resources.
+    pub attribution_prices: AttributionPrices,
+    /// Granularity and minimum of a bill.
+    pub billing: Billing,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
+}
+
+impl Scenario {
+    /// The wall clock at time zero, for [`SignalSpec::compile`].
+    pub fn wall_clock(&self) -> WallClock {
+        WallClock::from_unix_seconds(self.start_epoch_seconds)
+    }
 }
 
 /// A node that is there from the start and stays.
@@ -44,15 +66,6 @@ pub struct FixedNode {
     pub shape: NodeShapeId,
     pub instance_type: Option<Arc<str>>,
     pub price: UsdPerHour,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CapacityType {
-    #[default]
-    OnDemand,
-    Spot,
-    /// Paid for whether used or not: billed for `maxSize` nodes of the group over the whole run at the reserved price.
-    Reserved,
 }
 
 /// Nodes of one kind that the Cluster Autoscaler adds and removes.
@@ -68,6 +81,8 @@ pub struct NodeGroup {
     pub initial_size: u32,
     pub price: UsdPerHour,
     pub capacity_type: CapacityType,
+    /// For the `priority` expander: the highest wins.
+    pub priority: i32,
     /// From the cloud's acceptance of a request to the node's registration.
     pub provisioning: Distribution,
     /// From registration to Ready (device drivers, CNI).
@@ -163,35 +178,51 @@ pub struct TrainingJob {
     pub name: Arc<str>,
     pub workload: WorkloadId,
     pub arrival: SimTime,
+    /// Of each worker. Its node affinity keeps it on GPU models (label `nvidia.com/gpu.product`) that the table has a
+    /// speed for.
     pub spec: PodSpecId,
     pub workers: u32,
-    pub gpus_per_worker: u32,
+    pub num_gpus: u32,
     pub model: Arc<str>,
     pub batch_size: Option<u32>,
     pub total_steps: u64,
 }
 
-/// A PodDisruptionBudget.
+/// How fast training jobs are and how their pods behave.
 #[derive(Clone, Debug)]
-pub struct DisruptionBudget {
-    pub name: Arc<str>,
-    pub namespace: Arc<str>,
-    pub selector: LabelSelector,
-    /// Exactly one is set; an integer or a percentage of the expected pods.
-    pub min_available: Option<IntOrPercent>,
-    pub max_unavailable: Option<IntOrPercent>,
+pub struct Training {
+    pub options: Arc<TrainingOptions>,
+    pub throughputs: Arc<ThroughputTable>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IntOrPercent {
-    Int(i32),
-    Percent(i32),
-}
-
-/// Demand for a service, shared by its ready pods. (The load room's compiled signals come here.)
+/// Demand for a service, shared by its ready pods.
 #[derive(Clone, Debug)]
 pub struct ServiceLoad {
     pub target: WorkloadId,
+    pub demand: Demand,
+    /// Complete (a replayed series is read) and checked: it compiles under every seed.
+    pub signal: SignalSpec,
+    /// Names the signal's random streams: the same for the same target whatever else the scenario holds.
+    pub entity: u64,
+    pub queue: QueueSpec,
+}
+
+/// What demand is counted in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Demand {
+    /// Cores of work.
+    Cpu,
+    /// Requests per second, each at this cost.
+    Requests(RequestCost),
+}
+
+/// A HorizontalPodAutoscaler.
+#[derive(Clone, Debug)]
+pub struct Hpa {
+    pub name: Arc<str>,
+    /// A replicated workload.
+    pub target: WorkloadId,
+    pub spec: HpaSpec,
 }
 
 /// Somebody's hand (or a cron job) on the replica count.
@@ -223,6 +254,8 @@ pub struct KubeletOptions {
     pub image_pull_rate: Bytes,
     /// Size of an image by its name; an image not listed is already on every node.
     pub image_sizes: Vec<(Arc<str>, Bytes)>,
+    /// From SIGTERM to the end of the container; at most the pod's grace period.
+    pub termination: Distribution,
 }
 
 /// metrics-server.

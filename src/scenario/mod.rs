@@ -9,7 +9,7 @@ mod lowered;
 pub mod manifest;
 
 pub use lowered::{
-    CapacityType, CloudLimits, DaemonSet, DisruptionBudget, FixedNode, GpuUsage, IntOrPercent, KubeletOptions,
-    MetricsOptions, NodeGroup, Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, TrainingJob,
-    UsageModel, Workload, WorkloadKind,
+    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, MetricsOptions, NodeGroup, Outage, Owner,
+    ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload,
+    WorkloadKind,
 };

@@ -7,7 +7,24 @@
 //!
 //! [`ClusterView`]: crate::cluster::ClusterView
 
+mod class_index;
 mod cycle;
 pub mod filter;
+mod nomination;
+mod preemption;
+mod profile;
+pub mod queue;
+pub mod score;
+mod select;
+mod spread;
+mod terms;
 
+pub use class_index::{Best, ClassIndex};
 pub use cycle::Cycle;
+pub use nomination::{Nominations, fits_with_nominated};
+pub use preemption::{Hopeless, NoPreemption, Preemption, PreemptionAttempt};
+pub use profile::{
+    Profile, ProfileError, RequestedToCapacityRatioParam, ResourceSpec, SchedulerOptions, ScoringStrategy,
+    StrategyType, UtilizationShapePoint,
+};
+pub use select::{Feasibility, Memory, Selection, feasible_nodes, schedule};

@@ -3,9 +3,25 @@
 //!
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
+mod budgets;
+mod cloud;
+mod event;
+mod hpa;
+mod ledger;
+mod metrics_server;
 mod observer;
+mod outcome;
+mod pods;
+mod queue;
+mod run;
+mod scheduling;
+mod services;
+mod training;
+mod workloads;
+mod world;
 
 pub use observer::{
     Controller, DecisionRecord, EngineFigures, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample,
     Sample, ServiceSample, TrainingRow, Usage, WorkloadCost,
 };
+pub use run::{RunOptions, run, run_with};

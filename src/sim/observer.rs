@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::cluster::PodPhase;
-use crate::scenario::CapacityType;
+use crate::cost::CapacityType;
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
 
 /// Watches a run. Every method does nothing by default.

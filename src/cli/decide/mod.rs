@@ -3,8 +3,10 @@
 //! One file a controller turns the JSON envelope into the snapshot that its pure `decide` takes, and the decision back
 //! into JSON. This file has what they share: reading one object or an array, and answering in the same order.
 
+mod envelope;
 mod fields;
 pub mod hpa;
+mod schedule;
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ pub struct Arguments {
 #[derive(Clone, Copy, ValueEnum)]
 enum Controller {
     Hpa,
+    Schedule,
 }
 
 /// Why an input can't be judged: the field's path, and what is wrong with it.
@@ -49,6 +52,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let judge = |input: &Value| -> Result<Value, Refusal> {
         match arguments.controller {
             Controller::Hpa => hpa::decide(input),
+            Controller::Schedule => schedule::decide(input, arguments.seed),
         }
     };
     let mut out = io::stdout().lock();

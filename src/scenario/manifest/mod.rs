@@ -24,6 +24,7 @@ mod node;
 mod pod;
 mod priority;
 mod resources;
+mod scheduler_configuration;
 mod selector;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use node::{LiveNode, live_node};
 pub use pod::{pod_spec, pod_template_spec};
 pub use priority::{PriorityClasses, PriorityValue};
 pub use resources::resource_list;
+pub use scheduler_configuration::scheduler_options;
 pub use selector::label_selector;
 
 /// A field that can't be used, by its path in the object (`spec.containers[0].resources.requests.cpu`).

@@ -8,7 +8,7 @@ use super::pod::{GPU_COUNT, GPU_MILLI, MAX_SHARED_GPUS, small_integer};
 use super::selector::taint;
 use super::{ManifestError, instant, resource_list};
 use crate::cluster::{NodeShape, NodeState, ResourceNames, Resources, Taint, label, resource};
-use crate::units::{Quantity, SimTime};
+use crate::units::{Bytes, Quantity, SimTime};
 
 /// Kubelet's `--max-pods`, for nodes that do not state their pod slots.
 const DEFAULT_MAX_PODS: i64 = 110;
@@ -77,6 +77,7 @@ pub fn live_node(node: &core::Node, names: &mut ResourceNames) -> Result<LiveNod
             max_pods: slots.unwrap_or(DEFAULT_MAX_PODS),
             shared_gpus,
             group: None,
+            images: status.map(images).unwrap_or_default(),
         },
         hostname: hostname.map(Arc::from),
         extra_taints,
@@ -85,6 +86,21 @@ pub fn live_node(node: &core::Node, names: &mut ResourceNames) -> Result<LiveNod
         ready_transition: ready.and_then(|condition| condition.last_transition_time.as_ref()).map(instant),
         created: node.metadata.creation_timestamp.as_ref().map_or(SimTime::ZERO, instant),
     })
+}
+
+fn images(status: &core::NodeStatus) -> Vec<(String, Bytes)> {
+    let mut images: Vec<_> = status
+        .images
+        .iter()
+        .flatten()
+        .flat_map(|image| {
+            let size = Bytes(image.size_bytes.unwrap_or(0).max(0));
+            image.names.iter().flatten().map(move |name| (name.clone(), size))
+        })
+        .collect();
+    images.sort();
+    images.dedup_by(|a, b| a.0 == b.0);
+    images
 }
 
 /// Taints that say how a node is at the moment, not what kind it is.

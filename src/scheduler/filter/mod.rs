@@ -1,10 +1,13 @@
 //! Filters: may this pod run on this node? Upstream's plugins in upstream's order, first refusal wins.
 
 mod gpu_share;
+mod inter_pod_affinity;
 mod node_affinity;
 mod node_name;
+mod node_ports;
 mod node_resources_fit;
 mod node_unschedulable;
+mod pod_topology_spread;
 mod taint_toleration;
 
 use std::fmt;
@@ -14,7 +17,11 @@ use smallvec::SmallVec;
 use super::Cycle;
 use crate::cluster::{NodeView, Shortfall, Specs, Taint};
 
+pub(in crate::scheduler) use inter_pod_affinity::AffinityCounts;
 pub use node_affinity::matches_node_selector_and_affinity;
+pub(in crate::scheduler) use node_affinity::matches_term;
+pub(in crate::scheduler) use pod_topology_spread::SpreadCounts;
+pub use taint_toleration::untolerated_taint;
 
 /// One filter plugin.
 pub trait Filter: Sync {
@@ -23,6 +30,11 @@ pub trait Filter: Sync {
 
     /// What the answer depends on, so that answers can be reused.
     fn scope(&self) -> Scope;
+
+    /// False where the plugin has nothing to say of this pod on any node (upstream's PreFilter answers `Skip`).
+    fn applies(&self, _cycle: &Cycle<'_>) -> bool {
+        true
+    }
 
     fn filter(&self, cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Reason>;
 }
@@ -44,13 +56,21 @@ pub static FILTERS: &[&dyn Filter] = &[
     &node_name::NodeName,
     &taint_toleration::TaintToleration,
     &node_affinity::NodeAffinity,
+    &node_ports::NodePorts,
     &node_resources_fit::NodeResourcesFit,
     &gpu_share::GpuShare,
+    &pod_topology_spread::PodTopologySpread,
+    &inter_pod_affinity::InterPodAffinity,
 ];
 
-/// Runs all filters; the first refusal wins.
+/// Runs all filters of the default profile; the first refusal wins.
 pub fn fits(cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Rejection> {
-    for filter in FILTERS {
+    run(FILTERS, cycle, node)
+}
+
+/// Runs some filters in their order; the first refusal wins.
+pub fn run(filters: &[&dyn Filter], cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Rejection> {
+    for filter in filters {
         filter.filter(cycle, node).map_err(|reason| Rejection { plugin: filter.name(), reason })?;
     }
     Ok(())
@@ -70,15 +90,31 @@ pub enum Reason {
     NodeName,
     UntoleratedTaint(Taint),
     NodeAffinity,
+    NodePorts,
     TooManyPods,
     Insufficient(SmallVec<[Shortfall; 2]>),
     NoGpuDevice,
+    /// The node lacks a topology key of a spread constraint.
+    SpreadLabelMissing,
+    SpreadSkew,
+    PodAffinity,
+    PodAntiAffinity,
+    /// A running pod's anti-affinity keeps this one out.
+    ExistingPodAntiAffinity,
 }
 
 impl Reason {
     /// True where evicting pods can't help (upstream's `UnschedulableAndUnresolvable`).
     pub fn is_unresolvable(&self) -> bool {
-        matches!(self, Reason::Unschedulable | Reason::NodeName | Reason::UntoleratedTaint(_) | Reason::NodeAffinity)
+        matches!(
+            self,
+            Reason::Unschedulable
+                | Reason::NodeName
+                | Reason::UntoleratedTaint(_)
+                | Reason::NodeAffinity
+                | Reason::SpreadLabelMissing
+                | Reason::PodAffinity
+        )
     }
 
     pub fn display<'a>(&'a self, specs: &'a Specs) -> impl fmt::Display + 'a {
@@ -98,6 +134,16 @@ impl fmt::Display for DisplayReason<'_> {
             Reason::NodeName => f.write_str("the pod names another node"),
             Reason::UntoleratedTaint(taint) => write!(f, "untolerated taint {{{}: {}}}", taint.key, taint.value),
             Reason::NodeAffinity => f.write_str("the node's labels don't match the pod's selector or affinity"),
+            Reason::NodePorts => f.write_str("a host port that the pod wants is taken"),
+            Reason::SpreadLabelMissing => {
+                f.write_str("the node lacks a topology label of the pod's spread constraints")
+            }
+            Reason::SpreadSkew => f.write_str("the pod's topology spread constraints would be violated"),
+            Reason::PodAffinity => f.write_str("no pod that the pod's affinity wants runs in the node's domain"),
+            Reason::PodAntiAffinity => {
+                f.write_str("a pod that the pod's anti-affinity avoids runs in the node's domain")
+            }
+            Reason::ExistingPodAntiAffinity => f.write_str("the anti-affinity of a running pod keeps the pod out"),
             Reason::TooManyPods => f.write_str("too many pods"),
             Reason::NoGpuDevice => f.write_str("no GPU device has enough left"),
             Reason::Insufficient(shortfalls) => {

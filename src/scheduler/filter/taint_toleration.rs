@@ -1,7 +1,7 @@
 //! TaintToleration: the first `NoSchedule` or `NoExecute` taint that the pod does not tolerate refuses it.
 
 use super::{Cycle, Filter, NodeView, Reason, Scope};
-use crate::cluster::TaintEffect;
+use crate::cluster::{PodSpec, Taint, TaintEffect};
 
 pub struct TaintToleration;
 
@@ -15,13 +15,16 @@ impl Filter for TaintToleration {
     }
 
     fn filter(&self, cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Reason> {
-        let untolerated = node
-            .taints()
-            .filter(|taint| taint.effect != TaintEffect::PreferNoSchedule)
-            .find(|taint| !cycle.pod.tolerations.iter().any(|toleration| toleration.tolerates(taint)));
-        match untolerated {
+        match untolerated_taint(cycle.pod, node) {
             Some(taint) => Err(Reason::UntoleratedTaint(taint.clone())),
             None => Ok(()),
         }
     }
+}
+
+/// The first taint that keeps the pod off the node.
+pub fn untolerated_taint<'a>(pod: &PodSpec, node: &NodeView<'a>) -> Option<&'a Taint> {
+    node.taints()
+        .filter(|taint| taint.effect != TaintEffect::PreferNoSchedule)
+        .find(|taint| !pod.tolerations.iter().any(|toleration| toleration.tolerates(taint)))
 }

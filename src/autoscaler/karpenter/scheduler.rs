@@ -1,0 +1,464 @@
+//! Finds a place for every pod: on nodes that exist or are on their way, with other planned pods, or on a new node.
+//!
+//! [`Base`] is what all simulations over one snapshot share; [`Base::solve`] runs one, for provisioning or to see what
+//! would become of the pods of nodes that disruption wants to remove. Follows
+//! `pkg/controllers/provisioning/scheduling/{scheduler,queue}.go` (kubernetes-sigs/karpenter 22664681). Resources, ports
+//! and GPU shares of existing nodes are judged by the scheduler's own filters; taints, labels and topology by
+//! Karpenter's rules, which differ (preferences count, taints of starting nodes do not).
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::Snapshot;
+use super::existing_node::{ExistingNode, ExistingNodes, names_a_host};
+use super::instance_type::TypeIndex;
+use super::limits::Remaining;
+use super::options::MinValuesPolicy;
+use super::planned_claim::{PlannedNode, Refusal, Terms};
+use super::preferences::{Relaxations, Variant};
+use super::requirements::Undefined;
+use super::reservation::Reservations;
+use super::template::{Template, Templates};
+use super::topology::{Owner, Topology};
+use super::topology_group::first_untolerated;
+use crate::cluster::{ClusterView, Fork, NodeShapeId, NodeState, PodId, PodSpecId};
+use crate::scheduler::Cycle;
+use crate::scheduler::filter::{FILTERS, Filter, Scope};
+
+/// A pod to be placed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PodToPlace {
+    pub pod: PodId,
+    pub spec: PodSpecId,
+    /// It has no room now: it is pending, or its node is being deleted. Others are only moved to save money.
+    pub homeless: bool,
+}
+
+/// How a simulation differs from provisioning.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mode {
+    /// Pods that are not homeless stay away from nodes that `consolidateAfter` protects.
+    pub enforce_consolidate_after: bool,
+    /// Rather wait for reserved capacity than do without.
+    pub strict_reservations: bool,
+}
+
+/// Where the pods went.
+pub(super) struct Solution {
+    pub pods: Vec<PodToPlace>,
+    pub planned: Vec<PlannedNode>,
+    /// By position in `pods`: position in [`ExistingNodes::nodes`].
+    pub on_existing: Vec<(Owner, usize)>,
+    pub errors: Vec<(Owner, PodError)>,
+}
+
+/// Why a pod found no place.
+#[derive(Clone, Debug)]
+pub(super) enum PodError {
+    /// By position in the templates.
+    NoPool(Vec<(usize, Refusal)>),
+    NoTemplates,
+    MinValues(usize),
+    /// The node that it counts on has yet to prove itself.
+    Uninitialized(usize),
+}
+
+/// What every simulation over one snapshot shares.
+pub(super) struct Base<'a> {
+    pub snapshot: &'a Snapshot<'a>,
+    pub templates: Templates<'a>,
+    pub existing: ExistingNodes,
+    relaxations: RefCell<Relaxations<'a>>,
+    remaining: Vec<Remaining>,
+    reservations: Option<Reservations>,
+    /// The scheduler's filters that judge what a node still has.
+    filters: Vec<&'static dyn Filter>,
+    cycles: RefCell<FxHashMap<PodSpecId, Rc<Cycle<'a>>>>,
+    /// Whether nodes of a shape can ever suit a spec, as far as labels say.
+    labels_suit: RefCell<FxHashMap<(PodSpecId, usize, NodeShapeId), bool>>,
+}
+
+impl<'a> Base<'a> {
+    pub fn new(snapshot: &'a Snapshot<'a>) -> Base<'a> {
+        let specs = &snapshot.cluster.specs;
+        let existing = ExistingNodes::new(snapshot);
+        let mut remaining: Vec<Remaining> =
+            snapshot.pools.iter().map(|pool| Remaining::new(pool, &specs.resources)).collect();
+        for node in existing.nodes.iter().filter(|node| !node.marked_for_deletion) {
+            let shape = specs.shape(node.shape);
+            if let Some(pool) = node.pool {
+                remaining[pool].subtract(&shape.capacity, shape.max_pods, 1);
+            }
+        }
+        let by_label = ["NodeUnschedulable", "TaintToleration", "NodeAffinity"];
+        let filters =
+            FILTERS.iter().copied().filter(|f| f.scope() != Scope::Cluster && !by_label.contains(&f.name())).collect();
+        let prefer_no_schedule = Templates::prefer_no_schedule(snapshot.pools);
+        let gate = snapshot.options.feature_gates.reserved_capacity;
+        Base {
+            snapshot,
+            templates: Templates::new(snapshot),
+            existing,
+            relaxations: RefCell::new(Relaxations::new(specs, snapshot.options.preference_policy, prefer_no_schedule)),
+            remaining,
+            reservations: Reservations::new(snapshot.catalogue).filter(|_| gate),
+            filters,
+            cycles: RefCell::default(),
+            labels_suit: RefCell::default(),
+        }
+    }
+
+    /// Places `pods` as if the nodes `without` (positions in [`ExistingNodes::nodes`], sorted) were gone.
+    pub fn solve(&self, pods: Vec<PodToPlace>, without: &[usize], mode: Mode) -> Solution {
+        Simulation::new(self, pods, without, mode).run()
+    }
+
+    fn variant(&self, spec: PodSpecId, level: usize) -> Option<Rc<Variant>> {
+        self.relaxations.borrow_mut().get(spec, level)
+    }
+
+    fn cycle(&self, spec: PodSpecId) -> Rc<Cycle<'a>> {
+        let mut cycles = self.cycles.borrow_mut();
+        Rc::clone(cycles.entry(spec).or_insert_with(|| Rc::new(Cycle::new(self.snapshot.cluster, spec))))
+    }
+}
+
+/// One run.
+struct Simulation<'b, 'a> {
+    base: &'b Base<'a>,
+    mode: Mode,
+    pods: Vec<PodToPlace>,
+    /// By position in the existing nodes.
+    is_active: Vec<bool>,
+    fork: Fork<'a>,
+    topology: Topology<'a>,
+    remaining: Vec<Remaining>,
+    reservations: Option<Reservations>,
+    planned: Vec<PlannedNode>,
+    /// Planned nodes, fewest pods first.
+    order: Vec<usize>,
+    on_existing: Vec<(Owner, usize)>,
+    /// For unconstrained pods: the first existing node that may still hold this spec at this level.
+    first_candidate: FxHashMap<(PodSpecId, usize, bool), usize>,
+    /// For unconstrained pods: planned nodes that refused this spec at this level, for good.
+    refused: FxHashSet<(usize, PodSpecId, usize)>,
+}
+
+impl<'b, 'a> Simulation<'b, 'a> {
+    fn new(base: &'b Base<'a>, pods: Vec<PodToPlace>, without: &[usize], mode: Mode) -> Simulation<'b, 'a> {
+        let snapshot = base.snapshot;
+        let specs = &snapshot.cluster.specs;
+        let mut remaining = base.remaining.clone();
+        let mut is_active: Vec<bool> = base.existing.nodes.iter().map(|node| !node.marked_for_deletion).collect();
+        for index in without {
+            let node = &base.existing.nodes[*index];
+            if let Some(pool) = node.pool.filter(|_| is_active[*index]) {
+                let shape = specs.shape(node.shape);
+                remaining[pool].subtract(&shape.capacity, shape.max_pods, -1);
+            }
+            is_active[*index] = false;
+        }
+        let mut fork = Fork::new(snapshot.cluster);
+        for (name, shape) in &base.existing.in_flight {
+            fork.add_node_state(NodeState::new(std::sync::Arc::clone(name), *shape, specs.shape(*shape)));
+        }
+        let excluded = pods.iter().map(|pod| pod.pod).collect();
+        Simulation {
+            base,
+            mode,
+            is_active,
+            fork,
+            topology: Topology::new(snapshot.cluster, snapshot.options.preference_policy, excluded),
+            remaining,
+            reservations: base.reservations.clone(),
+            planned: Vec::new(),
+            order: Vec::new(),
+            on_existing: Vec::new(),
+            first_candidate: FxHashMap::default(),
+            refused: FxHashSet::default(),
+            pods,
+        }
+    }
+
+    fn run(mut self) -> Solution {
+        self.sort_pods();
+        self.topology.track_running_anti_affinity(&self.base.templates);
+        for owner in 0..self.pods.len() as Owner {
+            let pod = self.variant_of(owner, 0);
+            self.update_topology(owner, &pod);
+        }
+        for (index, node) in self.base.existing.nodes.iter().enumerate() {
+            if self.is_active[index] {
+                self.topology.register_hostname(&node.hostname);
+            }
+        }
+        let mut queue: VecDeque<Owner> = (0..self.pods.len() as Owner).collect();
+        // Length of the queue when a pod came back to it: the same length again means a round without progress.
+        let mut length_at_return: FxHashMap<Owner, usize> = FxHashMap::default();
+        let mut errors: FxHashMap<Owner, PodError> = FxHashMap::default();
+        while let Some(owner) = queue.pop_front() {
+            if length_at_return.get(&owner) == Some(&(queue.len() + 1)) {
+                break;
+            }
+            match self.try_schedule(owner) {
+                Ok(()) => {
+                    errors.remove(&owner);
+                }
+                Err(error) => {
+                    errors.insert(owner, error);
+                    // It keeps its wishes for the next try.
+                    let pod = self.variant_of(owner, 0);
+                    self.update_topology(owner, &pod);
+                    queue.push_back(owner);
+                    length_at_return.insert(owner, queue.len());
+                }
+            }
+        }
+        self.planned.iter_mut().for_each(PlannedNode::finalize);
+        let mut errors: Vec<(Owner, PodError)> = errors.into_iter().collect();
+        errors.sort_by_key(|(owner, _)| *owner);
+        self.truncate_types(&mut errors);
+        Solution { pods: self.pods, planned: self.planned, on_existing: self.on_existing, errors }
+    }
+
+    /// The largest first, so that they find room; then the oldest, then in the order of their ids.
+    fn sort_pods(&mut self) {
+        let cluster = self.base.snapshot.cluster;
+        self.pods.sort_by_cached_key(|pod| {
+            let requests = &cluster.specs.pod(pod.spec).requests;
+            let size = std::cmp::Reverse((requests.cpu, requests.memory));
+            (size, cluster.pod(pod.pod).created, pod.pod)
+        });
+    }
+
+    fn variant_of(&self, owner: Owner, level: usize) -> Rc<Variant> {
+        let spec = self.pods[owner as usize].spec;
+        let mut relaxations = self.base.relaxations.borrow_mut();
+        relaxations.get(spec, level).unwrap_or_else(|| relaxations.original(spec))
+    }
+
+    fn update_topology(&mut self, owner: Owner, pod: &Variant) {
+        let is_active = &self.is_active;
+        self.topology.update(owner, &pod.pod, &self.base.templates, &self.base.existing, &|node| is_active[node]);
+    }
+
+    /// Relaxes the pod step by step until it fits somewhere.
+    fn try_schedule(&mut self, owner: Owner) -> Result<(), PodError> {
+        let mut pod = self.variant_of(owner, 0);
+        loop {
+            let error = match self.add(owner, &pod) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            // Reserved capacity may be free again later: no reason to give up a wish.
+            let waits = matches!(&error, PodError::NoPool(refusals)
+                if refusals.iter().any(|(_, refusal)| matches!(refusal, Refusal::ReservedCapacity)));
+            let next = if waits { None } else { self.base.variant(pod.spec, pod.level + 1) };
+            let Some(next) = next else { return Err(error) };
+            pod = next;
+            self.update_topology(owner, &pod);
+        }
+    }
+
+    fn add(&mut self, owner: Owner, pod: &Variant) -> Result<(), PodError> {
+        let unconstrained = self.topology.is_unconstrained(owner, &pod.pod);
+        if self.add_to_existing(owner, pod, unconstrained) {
+            return Ok(());
+        }
+        self.order.sort_by_key(|index| self.planned[*index].pods.len());
+        if self.add_to_planned(owner, pod, unconstrained) {
+            return Ok(());
+        }
+        if self.base.templates.templates.is_empty() {
+            return Err(PodError::NoTemplates);
+        }
+        self.add_to_new(owner, pod)
+    }
+
+    fn add_to_existing(&mut self, owner: Owner, pod: &Variant, unconstrained: bool) -> bool {
+        let base = self.base;
+        let homeless = self.pods[owner as usize].homeless;
+        let key = (pod.spec, pod.level, homeless);
+        let start = if unconstrained { self.first_candidate.get(&key).copied().unwrap_or(0) } else { 0 };
+        let cycle = base.cycle(pod.spec);
+        for (index, node) in base.existing.nodes.iter().enumerate().skip(start) {
+            let is_protected = self.mode.enforce_consolidate_after && node.under_consolidate_after && !homeless;
+            if !self.is_active[index] || is_protected || !self.fits_existing(owner, pod, &cycle, node) {
+                continue;
+            }
+            if unconstrained {
+                // Nodes only fill up, so that those before can't hold an equal pod later either.
+                self.first_candidate.insert(key, index);
+            }
+            let PodToPlace { pod: id, spec, .. } = self.pods[owner as usize];
+            self.fork.place(id, spec, node.id);
+            if self.topology.has_groups() {
+                let requirements = base.existing.requirements_of(node);
+                self.topology.record(owner, &pod.pod, &node.taints, &requirements);
+            }
+            self.on_existing.push((owner, index));
+            return true;
+        }
+        if unconstrained {
+            self.first_candidate.insert(key, base.existing.nodes.len());
+        }
+        false
+    }
+
+    fn fits_existing(&self, owner: Owner, pod: &Variant, cycle: &Cycle<'_>, node: &ExistingNode) -> bool {
+        if first_untolerated(&pod.pod.tolerations, &node.taints).is_some() || !self.labels_suit(pod, node) {
+            return false;
+        }
+        let Some(view) = self.fork.node_view(node.id) else { return false };
+        if self.base.filters.iter().any(|filter| filter.filter(cycle, &view).is_err()) {
+            return false;
+        }
+        let (to_come, daemons) = &node.daemons_to_come;
+        if *daemons > 0 || !to_come.is_zero() {
+            let mut free = view.shape.allocatable.minus(&view.state.requested);
+            free -= to_come;
+            let has_slot = view.state.pods.len() as i64 + daemons < view.shape.max_pods;
+            if !has_slot || free.shortfalls(&pod.pod.requests).next().is_some() {
+                return false;
+            }
+        }
+        let existing = &self.base.existing;
+        if !self.topology.has_groups() {
+            return true;
+        }
+        let mut requirements = existing.requirements_of(node);
+        requirements.add_all(&pod.requirements);
+        self.topology
+            .add_requirements(owner, &pod.pod, &node.taints, &pod.strict, &requirements)
+            .is_ok_and(|narrowed| requirements.is_compatible(&narrowed, Undefined::Denied))
+    }
+
+    fn labels_suit(&self, pod: &Variant, node: &ExistingNode) -> bool {
+        let existing = &self.base.existing;
+        if names_a_host(&pod.pod, &pod.requirements) {
+            return existing.requirements_of(node).is_compatible(&pod.requirements, Undefined::Denied);
+        }
+        let mut known = self.base.labels_suit.borrow_mut();
+        *known
+            .entry((pod.spec, pod.level, node.shape))
+            .or_insert_with(|| existing.labels_of(node).is_compatible(&pod.requirements, Undefined::Denied))
+    }
+
+    fn terms<'t>(&'t self, template: &'t Template<'a>, relax_min_values: bool) -> Terms<'t, 'a> {
+        Terms {
+            template,
+            catalogue: self.base.snapshot.catalogue,
+            specs: &self.base.snapshot.cluster.specs,
+            reservations: self.reservations.as_ref(),
+            strict_reservations: self.mode.strict_reservations,
+            relax_min_values,
+        }
+    }
+
+    fn add_to_planned(&mut self, owner: Owner, pod: &Variant, unconstrained: bool) -> bool {
+        let base = self.base;
+        // A reservation that is released can open a planned node again.
+        let may_remember = unconstrained && self.reservations.is_none();
+        for at in 0..self.order.len() {
+            let index = self.order[at];
+            if may_remember && self.refused.contains(&(index, pod.spec, pod.level)) {
+                continue;
+            }
+            let template = &base.templates.templates[self.planned[index].template];
+            let terms = self.terms(template, false);
+            match self.planned[index].can_add(owner, pod, &self.topology, &terms) {
+                Ok(fit) => {
+                    self.commit(index, owner, pod, fit);
+                    return true;
+                }
+                Err(_) if may_remember => {
+                    self.refused.insert((index, pod.spec, pod.level));
+                }
+                Err(_) => {}
+            }
+        }
+        false
+    }
+
+    fn add_to_new(&mut self, owner: Owner, pod: &Variant) -> Result<(), PodError> {
+        let base = self.base;
+        let relax_min_values = base.snapshot.options.min_values_policy == MinValuesPolicy::BestEffort;
+        let mut refusals = Vec::new();
+        for (index, template) in base.templates.templates.iter().enumerate() {
+            let remaining = &self.remaining[template.pool_index];
+            if remaining.is_out_of_nodes() {
+                refusals.push((index, Refusal::NodeLimit));
+                continue;
+            }
+            let types: Vec<TypeIndex> = template
+                .types
+                .iter()
+                .copied()
+                .filter(|index| remaining.allows(base.snapshot.catalogue.get(*index)))
+                .collect();
+            if types.is_empty() {
+                refusals.push((index, Refusal::Limits));
+                continue;
+            }
+            let mut planned = PlannedNode::new(index, template, types, self.planned.len() + 1);
+            match planned.can_add(owner, pod, &self.topology, &self.terms(template, relax_min_values)) {
+                Ok(fit) => {
+                    planned.passed_over = refusals;
+                    self.planned.push(planned);
+                    let at = self.planned.len() - 1;
+                    self.order.push(at);
+                    self.commit(at, owner, pod, fit);
+                    let pool = base.templates.templates[index].pool_index;
+                    self.remaining[pool].subtract_largest(&self.planned[at].types, base.snapshot.catalogue);
+                    return Ok(());
+                }
+                // A lighter pool must not be taken while reserved capacity of this one may come free.
+                Err(Refusal::ReservedCapacity) => {
+                    refusals.push((index, Refusal::ReservedCapacity));
+                    break;
+                }
+                Err(refusal) => refusals.push((index, refusal)),
+            }
+        }
+        Err(PodError::NoPool(refusals))
+    }
+
+    fn commit(&mut self, index: usize, owner: Owner, pod: &Variant, fit: super::planned_claim::Fit) {
+        let base = self.base;
+        let taints = &base.templates.templates[self.planned[index].template].pool.taints;
+        let planned = &mut self.planned[index];
+        if let Some(reservations) = &mut self.reservations {
+            reservations.hold(&planned.hostname, &fit.reserved);
+        }
+        planned.add(owner, pod, fit, &base.snapshot.cluster.specs);
+        if planned.pods.len() == 1 {
+            self.topology.register_hostname(&planned.hostname);
+        }
+        self.topology.record(owner, &pod.pod, taints, &planned.requirements);
+    }
+
+    /// A launch takes at most so many types, cheapest first; those must still reach `minValues`.
+    fn truncate_types(&mut self, errors: &mut Vec<(Owner, PodError)>) {
+        let catalogue = self.base.snapshot.catalogue;
+        let is_strict = self.base.snapshot.options.min_values_policy == MinValuesPolicy::Strict;
+        let mut kept = Vec::with_capacity(self.planned.len());
+        for mut planned in std::mem::take(&mut self.planned) {
+            catalogue.order_by_price(&mut planned.types, &planned.requirements);
+            planned.types.truncate(MAX_INSTANCE_TYPES);
+            let satisfied = catalogue.satisfies_min_values(&planned.types, &planned.requirements).is_ok();
+            if satisfied || !is_strict {
+                kept.push(planned);
+            } else {
+                errors.extend(planned.pods.iter().map(|owner| (*owner, PodError::MinValues(planned.template))));
+            }
+        }
+        self.planned = kept;
+        errors.sort_by_key(|(owner, _)| *owner);
+    }
+}
+
+/// How many instance types a launch is given at most.
+pub const MAX_INSTANCE_TYPES: usize = 600;

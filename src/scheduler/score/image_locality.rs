@@ -1,0 +1,96 @@
+//! ImageLocality: nodes that already hold the pod's images, weighted by how many nodes do.
+
+use std::collections::BTreeMap;
+
+use super::{MAX_NODE_SCORE, Score, Scoring};
+use crate::cluster::{ClusterView, NodeView};
+use crate::scheduler::Cycle;
+use crate::scheduler::filter::Scope;
+
+pub struct ImageLocality;
+
+const MIN_THRESHOLD: i64 = 23 << 20;
+const MAX_THRESHOLD_A_CONTAINER: i64 = 1000 << 20;
+
+impl Score for ImageLocality {
+    fn name(&self) -> &'static str {
+        "ImageLocality"
+    }
+
+    fn default_weight(&self) -> i64 {
+        1
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Cluster
+    }
+
+    fn applies(&self, scoring: &Scoring<'_>) -> bool {
+        scoring.images.is_some()
+    }
+
+    /// Bytes of the pod's images on the node, each scaled by the share of nodes that have it, between 23 MiB and
+    /// 1000 MiB a container.
+    fn score(&self, scoring: &Scoring<'_>, node: &NodeView<'_>) -> i64 {
+        let Some(spread) = &scoring.images else { return 0 };
+        let on_node = |image: &str| {
+            let at = node.shape.images.binary_search_by(|(name, _)| name.as_str().cmp(image)).ok()?;
+            Some(node.shape.images[at].1.0)
+        };
+        let sum = spread.containers.iter().fold(0i64, |sum, image| {
+            let image = image.as_str();
+            let Some(size) = on_node(image) else { return sum };
+            let nodes = spread.nodes.get(image).copied().unwrap_or(0);
+            sum.saturating_add((size as f64 * (nodes as f64 / spread.all_nodes as f64)) as i64)
+        });
+        let most = MAX_THRESHOLD_A_CONTAINER * spread.containers.len() as i64;
+        // Two bounds in upstream's order: a pod always has a container, so the upper one is above the lower.
+        let sum = if sum < MIN_THRESHOLD { MIN_THRESHOLD } else { sum.min(most) };
+        MAX_NODE_SCORE * (sum - MIN_THRESHOLD) / (most - MIN_THRESHOLD)
+    }
+}
+
+/// On how many nodes the pod's images are.
+pub struct ImageSpread<'a> {
+    /// One name a container, init containers first.
+    containers: Vec<String>,
+    nodes: BTreeMap<&'a str, i64>,
+    all_nodes: i64,
+}
+
+impl<'a> ImageSpread<'a> {
+    /// `None` where no node names its images.
+    pub fn new(view: &'a dyn ClusterView, cycle: &Cycle<'_>) -> Option<ImageSpread<'a>> {
+        if !cycle.specs.any_images() {
+            return None;
+        }
+        let init = cycle.pod.init_containers.iter().map(|init| &init.container);
+        let containers: Vec<_> =
+            init.chain(&cycle.pod.containers).map(|container| with_tag(&container.image)).collect();
+        let mut spread = ImageSpread { containers, nodes: BTreeMap::new(), all_nodes: 0 };
+        for node in view.node_views() {
+            spread.all_nodes += 1;
+            for (name, _) in &node.shape.images {
+                *spread.nodes.entry(name).or_default() += 1;
+            }
+        }
+        Some(spread)
+    }
+}
+
+/// An image without a tag is `:latest`.
+fn with_tag(image: &str) -> String {
+    if image.rfind(':') <= image.rfind('/') { format!("{image}:latest") } else { image.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_tag;
+
+    #[test]
+    fn an_image_without_a_tag_is_the_latest() {
+        assert_eq!(with_tag("root"), "root:latest");
+        assert_eq!(with_tag("gcr.io:5000/root"), "gcr.io:5000/root:latest");
+        assert_eq!(with_tag("gcr.io:5000/root:1"), "gcr.io:5000/root:1");
+    }
+}

@@ -1,0 +1,115 @@
+//! InterPodAffinity: nodes in whose domains run pods that the pod prefers, or that prefer it.
+
+use super::{MAX_NODE_SCORE, Score, Scoring};
+use crate::cluster::{ClusterView, NodeView, PodAffinityTerm, PodSpec, Weighted};
+use crate::scheduler::Cycle;
+use crate::scheduler::filter::Scope;
+use crate::scheduler::profile::SchedulerOptions;
+use crate::scheduler::terms::{BySpec, TopologyCounts, term_matches};
+
+pub struct InterPodAffinity;
+
+impl Score for InterPodAffinity {
+    fn name(&self) -> &'static str {
+        "InterPodAffinity"
+    }
+
+    fn default_weight(&self) -> i64 {
+        2
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Cluster
+    }
+
+    fn applies(&self, scoring: &Scoring<'_>) -> bool {
+        scoring.affinity.is_some()
+    }
+
+    /// Sum over the node's domains; negative where it is to be avoided.
+    fn score(&self, scoring: &Scoring<'_>, node: &NodeView<'_>) -> i64 {
+        let Some(AffinityScores { weights }) = &scoring.affinity else { return 0 };
+        weights.keys().map(|key| weights.at(key, node)).sum()
+    }
+
+    /// Stretches lowest to highest over 0 to 100, in upstream's floating point.
+    fn normalize(&self, scores: &mut [i64]) {
+        let (Some(lowest), Some(highest)) = (scores.iter().copied().min(), scores.iter().copied().max()) else {
+            return;
+        };
+        let range = highest - lowest;
+        for score in scores {
+            *score = match range {
+                0 => 0,
+                _ => (MAX_NODE_SCORE as f64 * ((*score - lowest) as f64 / range as f64)) as i64,
+            };
+        }
+    }
+}
+
+/// Weights by topology domain.
+pub struct AffinityScores {
+    weights: TopologyCounts,
+}
+
+/// What a running pod adds to its domains, by topology key.
+type Contribution = Vec<(String, i64)>;
+
+impl AffinityScores {
+    /// Whether anything could be found: the pod has preferences, or running pods may have some.
+    pub fn is_wanted(cycle: &Cycle<'_>, options: &SchedulerOptions) -> bool {
+        has_preferences(cycle.pod)
+            || (cycle.specs.any_pod_affinity() && !options.ignore_preferred_terms_of_existing_pods)
+    }
+
+    /// `None` where no term matches.
+    pub fn new(view: &dyn ClusterView, cycle: &Cycle<'_>, options: &SchedulerOptions) -> Option<AffinityScores> {
+        if !AffinityScores::is_wanted(cycle, options) {
+            return None;
+        }
+        let has_preferences = has_preferences(cycle.pod);
+        let mut contributions: BySpec<Contribution> = BySpec::default();
+        let mut weights = TopologyCounts::default();
+        for node in view.node_views() {
+            if !has_preferences && node.state.pods_with_affinity == 0 {
+                continue;
+            }
+            for held in &node.state.pods {
+                let contribution =
+                    contributions.get(cycle.specs, held.spec, |other| contribution(cycle.pod, other, options));
+                for (key, weight) in contribution {
+                    weights.add(key, &node, *weight);
+                }
+            }
+        }
+        (!weights.is_empty()).then_some(AffinityScores { weights })
+    }
+}
+
+fn has_preferences(pod: &PodSpec) -> bool {
+    !pod.affinity.pod.preferred.is_empty() || !pod.affinity.pod_anti.preferred.is_empty()
+}
+
+fn contribution(pod: &PodSpec, other: &PodSpec, options: &SchedulerOptions) -> Contribution {
+    let mut sum = Contribution::new();
+    let mut add = |term: &PodAffinityTerm, weight: i64| match sum.iter_mut().find(|(key, _)| *key == term.topology_key)
+    {
+        Some((_, so_far)) => *so_far += weight,
+        None => sum.push((term.topology_key.clone(), weight)),
+    };
+    let mut add_all = |terms: &[Weighted<PodAffinityTerm>], owner: &PodSpec, target: &PodSpec, sign: i64| {
+        for weighted in terms.iter().filter(|weighted| term_matches(&weighted.term, &owner.namespace, target)) {
+            add(&weighted.term, sign * i64::from(weighted.weight));
+        }
+    };
+    add_all(&pod.affinity.pod.preferred, pod, other, 1);
+    add_all(&pod.affinity.pod_anti.preferred, pod, other, -1);
+    add_all(&other.affinity.pod.preferred, other, pod, 1);
+    add_all(&other.affinity.pod_anti.preferred, other, pod, -1);
+    let hard = i64::from(options.hard_pod_affinity_weight);
+    for term in other.affinity.pod.required.iter().filter(|term| hard > 0 && term_matches(term, &other.namespace, pod))
+    {
+        add(term, hard);
+    }
+    sum
+}

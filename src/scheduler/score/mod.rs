@@ -1,0 +1,132 @@
+//! Scores: which of the feasible nodes suits a pod best? Upstream's plugins, each from 0 to 100 after normalizing.
+//!
+//! A plugin's raw [`Score::score`] is a pure function of the pod's spec and one node, unless its scope is
+//! [`Scope::Cluster`]: then it reads what [`Scoring::new`] found in the cluster beforehand (upstream's PreScore).
+//! So whoever groups nodes into classes calls `score` for one node a class, and [`Score::normalize`] over the lot.
+
+mod balanced_allocation;
+mod image_locality;
+mod inter_pod_affinity;
+mod node_affinity;
+mod node_resources_fit;
+mod pod_topology_spread;
+mod resources;
+mod table;
+mod taint_toleration;
+
+use super::filter::Scope;
+use super::{Cycle, Profile};
+use crate::cluster::{ClusterView, NodeId, NodeView};
+
+use image_locality::ImageSpread;
+use inter_pod_affinity::AffinityScores;
+use pod_topology_spread::SpreadScores;
+use resources::ScoredResources;
+
+pub use table::{PluginScores, ScoreTable};
+
+/// Highest score of a plugin after normalizing.
+pub const MAX_NODE_SCORE: i64 = 100;
+
+/// One score plugin.
+pub trait Score: Sync {
+    /// Upstream's plugin name.
+    fn name(&self) -> &'static str;
+
+    /// Weight in upstream's default profile.
+    fn default_weight(&self) -> i64;
+
+    /// What the raw score of a node depends on.
+    fn scope(&self) -> Scope;
+
+    /// False where the plugin has nothing to say of this pod (upstream's PreScore answers `Skip`): it counts as zero
+    /// for every node, and is not normalized.
+    fn applies(&self, scoring: &Scoring<'_>) -> bool;
+
+    /// The raw score of a feasible node.
+    fn score(&self, scoring: &Scoring<'_>, node: &NodeView<'_>) -> i64;
+
+    /// Brings the raw scores of all feasible nodes to 0..=100. Equal raw scores stay equal, and repeating one does not
+    /// change the others.
+    fn normalize(&self, _scores: &mut [i64]) {}
+}
+
+/// All score plugins, in the order of upstream's default profile.
+pub static SCORES: &[&dyn Score] = &[
+    &taint_toleration::TaintToleration,
+    &node_affinity::NodeAffinity,
+    &node_resources_fit::NodeResourcesFit,
+    &pod_topology_spread::PodTopologySpread,
+    &inter_pod_affinity::InterPodAffinity,
+    &balanced_allocation::NodeResourcesBalancedAllocation,
+    &image_locality::ImageLocality,
+];
+
+/// What the score plugins work out once a pod and not once a node: upstream's `CycleState` after PreScore.
+pub struct Scoring<'a> {
+    pub cycle: &'a Cycle<'a>,
+    pub profile: &'a Profile,
+    fit: ScoredResources,
+    balanced: ScoredResources,
+    spread: Option<SpreadScores<'a>>,
+    affinity: Option<AffinityScores>,
+    images: Option<ImageSpread<'a>>,
+}
+
+impl<'a> Scoring<'a> {
+    /// `feasible` are the nodes that will be scored; they are read only where [`Scoring::needs_cluster`].
+    pub fn new(
+        view: &'a dyn ClusterView,
+        cycle: &'a Cycle<'a>,
+        profile: &'a Profile,
+        feasible: &[NodeId],
+    ) -> Scoring<'a> {
+        let options = &profile.options;
+        let spread = SpreadScores::new(view, cycle, options, feasible);
+        let affinity = AffinityScores::new(view, cycle, options);
+        Scoring {
+            cycle,
+            profile,
+            fit: ScoredResources::nonzero(&options.scoring_strategy.resources, cycle),
+            balanced: ScoredResources::stated(&options.balanced_resources, cycle),
+            spread,
+            affinity,
+            images: ImageSpread::new(view, cycle),
+        }
+    }
+
+    /// False where no plugin looks beyond the one node that it scores, so that nodes in the same state score alike.
+    pub fn needs_cluster(cycle: &Cycle<'_>, profile: &Profile) -> bool {
+        let options = &profile.options;
+        SpreadScores::is_wanted(cycle.pod, options)
+            || AffinityScores::is_wanted(cycle, options)
+            || cycle.specs.any_images()
+    }
+}
+
+/// Upstream's default normalization: the highest raw score becomes 100 (reversed: zero becomes 100).
+fn normalize_to_highest(reverse: bool, scores: &mut [i64]) {
+    let highest = scores.iter().copied().max().unwrap_or(0).max(0);
+    for score in scores {
+        let share = if highest == 0 { 0 } else { MAX_NODE_SCORE * *score / highest };
+        *score = if reverse { MAX_NODE_SCORE - share } else { share };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_count_becomes_100_or_reversed_0() {
+        let normalized = |reverse, mut scores: Vec<i64>| {
+            normalize_to_highest(reverse, &mut scores);
+            scores
+        };
+        assert_eq!(normalized(false, vec![1, 2, 3]), [33, 66, 100]);
+        assert_eq!(normalized(true, vec![1, 2, 3]), [67, 34, 0]);
+        assert_eq!(normalized(false, vec![0, 0]), [0, 0]);
+        assert_eq!(normalized(true, vec![0, 0]), [100, 100]);
+        assert_eq!(normalized(true, vec![]), [0; 0]);
+    }
+}

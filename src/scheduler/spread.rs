@@ -1,0 +1,69 @@
+//! Topology spread constraints as both the filter and the score see them.
+
+use super::filter::{matches_node_selector_and_affinity, untolerated_taint};
+use super::terms::{BySpec, PodMatcher};
+use crate::cluster::{ClusterView, NodeView, PodSpec, SpreadPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
+
+/// A constraint with what it counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Constraint<'a> {
+    pub max_skew: i64,
+    pub topology_key: &'a str,
+    pub matcher: PodMatcher<'a>,
+    pub min_domains: usize,
+    node_affinity_policy: SpreadPolicy,
+    node_taints_policy: SpreadPolicy,
+}
+
+impl<'a> Constraint<'a> {
+    /// One with the pod's own selector.
+    pub fn stated(raw: &'a TopologySpreadConstraint) -> Constraint<'a> {
+        let matcher = raw.selector.as_ref().map_or(PodMatcher::Nothing, PodMatcher::Labels);
+        Constraint::new(raw, matcher)
+    }
+
+    pub fn new(raw: &'a TopologySpreadConstraint, matcher: PodMatcher<'a>) -> Constraint<'a> {
+        Constraint {
+            max_skew: i64::from(raw.max_skew),
+            topology_key: &raw.topology_key,
+            matcher,
+            min_domains: raw.min_domains.map_or(1, |domains| domains.max(0) as usize),
+            node_affinity_policy: raw.node_affinity_policy,
+            node_taints_policy: raw.node_taints_policy,
+        }
+    }
+
+    /// Whether pods of this node count towards the skew that `pod` would see.
+    pub fn includes(&self, pod: &PodSpec, node: &NodeView<'_>) -> bool {
+        (self.node_affinity_policy == SpreadPolicy::Ignore || matches_node_selector_and_affinity(pod, node))
+            && (self.node_taints_policy == SpreadPolicy::Ignore || untolerated_taint(pod, node).is_none())
+    }
+
+    /// Pods on the node, in the namespace of `pod` and not terminating, that the constraint counts.
+    pub fn count_on(
+        &self,
+        view: &dyn ClusterView,
+        node: &NodeView<'_>,
+        pod: &PodSpec,
+        counted: &mut BySpec<bool>,
+    ) -> i64 {
+        let specs = view.specs();
+        let counts = |other: &PodSpec| other.namespace == pod.namespace && self.matcher.counts(other);
+        let matching = node
+            .state
+            .pods
+            .iter()
+            .filter(|held| *counted.get(specs, held.spec, counts) && view.pod_info(held.pod).deletion.is_none());
+        matching.count() as i64
+    }
+}
+
+/// The pod's own constraints of one kind.
+pub fn stated(pod: &PodSpec, when: WhenUnsatisfiable) -> impl Iterator<Item = Constraint<'_>> {
+    pod.topology_spread_constraints.iter().filter(move |raw| raw.when_unsatisfiable == when).map(Constraint::stated)
+}
+
+/// Nodes without one of the topology keys take no part.
+pub fn has_every_key(node: &NodeView<'_>, constraints: &[Constraint<'_>]) -> bool {
+    constraints.iter().all(|constraint| node.label(constraint.topology_key).is_some())
+}

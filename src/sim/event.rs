@@ -1,0 +1,91 @@
+//! Events: one small `Copy` enum of ids, and the order in which those of one instant happen.
+
+use crate::cluster::{NodeId, PodId, WorkloadId};
+
+/// What happens at an instant. `generation` (or `attempt`) makes an event void once its subject has moved on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The container of a bound pod starts.
+    PodStarts { pod: PodId, generation: u32 },
+    /// Its readiness probe succeeds.
+    PodReady { pod: PodId, generation: u32 },
+    /// Its work is done.
+    PodFinishes { pod: PodId, generation: u32 },
+    /// A terminating pod's grace period is over.
+    PodGone { pod: PodId },
+    /// A pod's scheduling backoff is over.
+    BackoffEnds,
+    /// The scheduler looks for pods that have been unschedulable for too long.
+    FlushLeftovers,
+    /// The scheduler takes pods off its active queue until it is empty.
+    Schedule,
+    /// The next pod of the trace arrives.
+    TraceArrival,
+    /// The next training job arrives.
+    TrainingArrival,
+    /// A batch Job is created.
+    JobStarts { workload: WorkloadId },
+    /// A training job's phase ends, or its work does.
+    TrainingPhase { job: u32, generation: u32 },
+    /// An instance registers with the API server.
+    NodeRegisters { instance: u32 },
+    /// A registered node turns Ready.
+    NodeReady { node: NodeId },
+    /// An instance does not come up.
+    InstanceFails { instance: u32 },
+    /// A drained node is handed back to the cloud.
+    NodeDeletes { node: NodeId },
+    /// Evictions that a disruption budget refused are tried again.
+    EvictionRetry { node: NodeId },
+    /// The cloud ends billing.
+    NodeGone { node: NodeId },
+    /// The cloud announces that it takes a spot node back.
+    SpotNotice { node: NodeId },
+    /// A node is lost without warning.
+    NodeFails { node: NodeId },
+    /// A planned outage, by its index in the scenario.
+    Outage { index: u32 },
+    /// A planned change of replicas, by its index in the scenario.
+    ReplicaChange { index: u32 },
+    /// A load's demand is taken anew.
+    LoadTick { load: u32, generation: u32 },
+    /// metrics-server scrapes the kubelets.
+    Scrape,
+    /// An HPA syncs.
+    HpaSync { hpa: u32 },
+    /// A cron or KEDA scaler looks.
+    ScalerTick { scaler: u32 },
+    /// The Cluster Autoscaler's main loop.
+    ClusterAutoscalerScan,
+    /// Karpenter's batch window closes.
+    KarpenterProvision { batch: u32 },
+    /// Karpenter's disruption loop.
+    KarpenterDisrupt,
+    /// A sample of the time series.
+    Sample,
+}
+
+impl Event {
+    /// Rank among events of one instant: first what the world does (ends before beginnings, so that room is free for
+    /// whoever comes), then demand and metrics, then controllers, which so see the instant's facts, then the scheduler,
+    /// last the observer.
+    pub const fn class(self) -> u8 {
+        match self {
+            Event::PodFinishes { .. } | Event::PodGone { .. } => 0,
+            Event::NodeGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => 1,
+            Event::SpotNotice { .. } | Event::EvictionRetry { .. } | Event::InstanceFails { .. } => 2,
+            Event::NodeRegisters { .. } | Event::NodeReady { .. } => 3,
+            Event::PodStarts { .. } => 4,
+            Event::PodReady { .. } | Event::TrainingPhase { .. } => 5,
+            Event::TraceArrival | Event::TrainingArrival | Event::JobStarts { .. } => 6,
+            Event::ReplicaChange { .. } => 7,
+            Event::LoadTick { .. } => 8,
+            Event::Scrape => 9,
+            Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,
+            Event::BackoffEnds | Event::FlushLeftovers => 11,
+            Event::Schedule => 12,
+            Event::ClusterAutoscalerScan | Event::KarpenterProvision { .. } | Event::KarpenterDisrupt => 13,
+            Event::Sample => 15,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! metrics-server and a Prometheus adapter: what the metrics APIs say, which is what was scraped and not what is.
+//!
+//! CPU is the rate between the last two scrapes of a container's counter, memory the last one's gauge. A container
+//! that has been scraped once has a sample only if it is 10 s old or more and younger than the scrape interval, as
+//! metrics-server has it (`pkg/storage/pod.go`, 0.7); before that it has none, and the HPA sees a pod without metrics.
+
+use rustc_hash::FxHashMap;
+
+use super::event::Event;
+use super::services::ServiceReading;
+use super::world::World;
+use crate::cluster::{PodId, PodPhase, WorkloadId};
+use crate::units::random::stream;
+use crate::units::{SimDuration, SimTime};
+
+use rand::RngExt;
+
+/// A fresh container younger than this has no sample at its first scrape.
+const FRESH_CONTAINER_MIN_AGE: SimDuration = SimDuration::from_secs(10);
+
+/// One container's last scrapes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meter {
+    /// The container's start; a restart begins anew.
+    started: SimTime,
+    /// Instant and counter (millicore-nanoseconds) of the last scrape.
+    last: (SimTime, i128),
+    /// What the resource metrics API says: millicores over the window that ended at the scrape.
+    pub cpu: Option<Scraped>,
+    pub memory: Scraped,
+    /// Custom metrics of the pod: thousandths of requests a second, and of percent of its GPUs.
+    pub requests_per_second: i64,
+    pub gpu_duty_cycle: i64,
+}
+
+/// A sample as the API has it, in thousandths of the unit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scraped {
+    pub value: i64,
+    pub at: SimTime,
+    pub window: SimDuration,
+}
+
+/// What was scraped last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scrapes {
+    pub pods: FxHashMap<PodId, Meter>,
+    /// By load.
+    pub services: Vec<ServiceReading>,
+}
+
+impl World<'_> {
+    /// The scrape's phase differs by seed: an HPA's sync falls anywhere between two scrapes.
+    pub(super) fn start_metrics_server(&mut self) {
+        if self.scraped_workloads.is_empty() {
+            return;
+        }
+        let resolution = self.scenario.metrics.resolution.nanos().max(1);
+        let phase = stream(self.seed, "metrics-server-phase", 0).random_range(0..resolution);
+        self.scrapes.services = vec![ServiceReading::default(); self.services.len()];
+        self.events.push(SimTime::from_nanos(phase), Event::Scrape);
+    }
+
+    pub(super) fn scrape(&mut self) {
+        for workload in self.scraped_workloads.clone() {
+            self.scrape_pods(workload);
+        }
+        for load in 0..self.services.len() {
+            self.scrapes.services[load] = self.service_reading(load as u32);
+        }
+        self.events.push(self.now + self.scenario.metrics.resolution, Event::Scrape);
+    }
+
+    fn scrape_pods(&mut self, workload: WorkloadId) {
+        let now = self.now;
+        let resolution = self.scenario.metrics.resolution;
+        for index in 0..self.workloads[workload.index()].pods.len() {
+            let pod = self.workloads[workload.index()].pods[index];
+            let run = &self.pods[pod.index()];
+            let (Some(started), PodPhase::Running) = (run.started, self.cluster.pod(pod).phase) else { continue };
+            let counter = run.cpu_counter_at(now);
+            let requested = self.requested(self.cluster.pod(pod).spec);
+            let before = self.scrapes.pods.get(&pod).filter(|meter| meter.started == started);
+            let since = match before {
+                Some(meter) => Some(meter.last),
+                None => {
+                    let age = now - started;
+                    (age >= FRESH_CONTAINER_MIN_AGE && age < resolution).then_some((started, run.counter_at_start))
+                }
+            };
+            let cpu = since.filter(|(at, _)| *at < now).map(|(at, from)| {
+                let window = now - at;
+                Scraped { value: ((counter - from) / i128::from(window.nanos())) as i64, at: now, window }
+            });
+            let gpu_duty_cycle = match requested.gpu.get() {
+                0 => 0,
+                gpus => run.used.gpu.get() * 100_000 / gpus,
+            };
+            let meter = Meter {
+                started,
+                last: (now, counter),
+                cpu,
+                memory: Scraped {
+                    value: run.used.memory.get().saturating_mul(1000),
+                    at: now,
+                    window: since.map_or(SimDuration::ZERO, |(at, _)| now - at),
+                },
+                requests_per_second: run.serving,
+                gpu_duty_cycle,
+            };
+            self.scrapes.pods.insert(pod, meter);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The event loop.
+
+use super::event::Event;
+use super::observer::{Observer, Outcome};
+use super::world::World;
+use crate::scenario::Scenario;
+use crate::scheduler::queue::LEFTOVER_FLUSH;
+use crate::units::SimTime;
+
+/// How to run, beside what.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunOptions {
+    /// Skip nothing and index nothing: every periodic loop runs in full and every node is asked one by one. Slow; the
+    /// result must be the same, byte for byte, and a test holds it so.
+    pub plain: bool,
+}
+
+/// Simulates `scenario` under `seed` and tells `observer`. The same arguments give the same calls.
+pub fn run(scenario: &Scenario, seed: u64, observer: &mut dyn Observer) -> Outcome {
+    run_with(scenario, seed, RunOptions::default(), observer)
+}
+
+pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &mut dyn Observer) -> Outcome {
+    let mut world = World::new(scenario, seed);
+    world.plain = options.plain;
+    world.verbose = observer.wants_verbose_decisions();
+    world.start();
+    let end = SimTime::ZERO + scenario.duration;
+    while let Some(at) = world.events.next_at() {
+        if at > end {
+            break;
+        }
+        let (at, event) = world.events.pop().expect("an event was peeked");
+        world.now = at;
+        world.counts.events += 1;
+        if event == Event::Sample {
+            world.sample(observer);
+        } else {
+            world.handle(event);
+        }
+        for decision in world.decisions.drain(..) {
+            observer.decision(&decision);
+        }
+    }
+    world.now = end;
+    let outcome = world.finish(observer);
+    observer.finished(&outcome);
+    outcome
+}
+
+impl World<'_> {
+    fn start(&mut self) {
+        self.start_nodes();
+        self.start_workloads();
+        self.start_training();
+        self.start_services();
+        self.start_metrics_server();
+        self.start_hpas();
+        self.start_autoscalers();
+        self.events.push(SimTime::ZERO + LEFTOVER_FLUSH, Event::FlushLeftovers);
+        self.events.push(SimTime::ZERO, Event::Sample);
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::PodStarts { pod, generation } => self.pod_starts(pod, generation),
+            Event::PodReady { pod, generation } => self.pod_ready(pod, generation),
+            Event::PodFinishes { pod, generation } => self.pod_finishes(pod, generation),
+            Event::PodGone { pod } => self.pod_gone(pod),
+            Event::BackoffEnds => self.backoff_ends(),
+            Event::FlushLeftovers => {
+                self.flush_leftovers();
+                self.events.push(self.now + LEFTOVER_FLUSH, Event::FlushLeftovers);
+            }
+            Event::Schedule => self.schedule(),
+            Event::TraceArrival => self.trace_arrives(),
+            Event::TrainingArrival => self.training_arrives(),
+            Event::JobStarts { workload } => self.job_starts(workload),
+            Event::TrainingPhase { job, generation } => self.training_phase(job, generation),
+            Event::NodeRegisters { instance } => self.node_registers(instance),
+            Event::NodeReady { node } => self.node_turns_ready(node),
+            Event::InstanceFails { instance } => self.instance_fails(instance),
+            Event::NodeDeletes { node } => self.node_deletes(node),
+            Event::NodeGone { node } => self.node_gone(node),
+            Event::SpotNotice { node } => self.spot_notice(node),
+            Event::EvictionRetry { node } => self.eviction_retry(node),
+            Event::NodeFails { node } => self.node_fails(node, "Failed"),
+            Event::Outage { index } => self.outage(index),
+            Event::ReplicaChange { index } => self.replica_change(index),
+            Event::LoadTick { load, generation } => self.load_tick(load, generation),
+            Event::Scrape => self.scrape(),
+            Event::HpaSync { hpa } => self.hpa_sync(hpa),
+            Event::ScalerTick { scaler } => self.scaler_tick(scaler),
+            Event::ClusterAutoscalerScan => self.cluster_autoscaler_scan(),
+            Event::KarpenterProvision { batch } => self.karpenter_provision(batch),
+            Event::KarpenterDisrupt => self.karpenter_disrupt(),
+            Event::Sample => unreachable!("the loop hands samples to the observer"),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! The scheduler at work: tries what the queue gives, binds, and tells the queue what may have changed.
+
+use rand::RngExt;
+use rand_pcg::Pcg64Mcg;
+
+use super::event::Event;
+use super::observer::Controller;
+use super::world::{Role, World};
+use crate::cluster::{ClusterView, NodeId, NodeView, PodId, PodSpecId};
+use crate::scheduler::queue::Cure;
+use crate::scheduler::score::Scoring;
+use crate::scheduler::{self, ClassIndex, Cycle, Preemption, PreemptionAttempt, filter};
+use crate::units::random::stream;
+
+/// What is known of a spec, so that a hundred equal pods are not judged a hundred times.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SpecNotes {
+    /// Whether the class index can choose for it; `None`: not asked yet.
+    by_class: Option<bool>,
+    /// [`World::node_version`] at which no node would take it, and what would help.
+    refused_at: Option<(u64, Cure)>,
+}
+
+impl World<'_> {
+    /// Offers an unbound pod to the scheduler.
+    pub(super) fn enqueue(&mut self, pod: PodId) {
+        let priority = self.cluster.specs.pod(self.cluster.pod(pod).spec).priority;
+        self.queue.add(pod, priority, self.now);
+        self.schedule_soon();
+    }
+
+    /// Tries every active pod, in the queue's order.
+    pub(super) fn schedule(&mut self) {
+        self.schedule_is_due = false;
+        while let Some(pod) = self.queue.pop() {
+            if self.cluster.pod(pod).is_terminal() || self.cluster.pod(pod).node.is_some() {
+                continue;
+            }
+            self.counts.scheduling_attempts += 1;
+            match self.pods[pod.index()].role {
+                Role::Worker { job } => self.schedule_gang(job, pod),
+                _ => self.schedule_one(pod),
+            }
+        }
+        self.wake_for_backoff();
+    }
+
+    fn schedule_one(&mut self, pod: PodId) {
+        let spec = self.cluster.pod(pod).spec;
+        match self.choose_node(pod, spec) {
+            Ok(node) => {
+                self.book(pod, node);
+                self.kubelet_takes(pod, node);
+            }
+            Err(cure) => {
+                self.refuse(pod, spec, cure);
+                self.try_preemption(pod);
+            }
+        }
+    }
+
+    /// All workers of a gang or none.
+    fn schedule_gang(&mut self, job: u32, leader: PodId) {
+        let workers = self.gang_of(job);
+        let mut placed = Vec::with_capacity(workers.len());
+        for worker in &workers {
+            match self.choose_node(*worker, self.cluster.pod(*worker).spec) {
+                Ok(node) => {
+                    self.book(*worker, node);
+                    placed.push((*worker, node));
+                }
+                Err(cure) => {
+                    for (worker, _) in placed.into_iter().rev() {
+                        self.unbook_unstarted(worker);
+                    }
+                    for worker in workers {
+                        self.cluster.pod_mut(worker).unschedulable_since.get_or_insert(self.now);
+                    }
+                    self.version += 1;
+                    self.queue.failed(leader, self.cluster.pod(leader).spec, cure, self.now);
+                    return;
+                }
+            }
+        }
+        for (worker, node) in placed {
+            self.kubelet_takes(worker, node);
+        }
+    }
+
+    fn refuse(&mut self, pod: PodId, spec: PodSpecId, cure: Cure) {
+        let since = &mut self.cluster.pod_mut(pod).unschedulable_since;
+        if since.is_none() {
+            *since = Some(self.now);
+            // Autoscalers see a pod that was called unschedulable, which is a change to them.
+            self.version += 1;
+        }
+        self.queue.failed(pod, spec, cure, self.now);
+    }
+
+    /// The best node for a pod, ties drawn from a stream of the pod's own.
+    fn choose_node(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
+        let version = self.node_version;
+        if self.spec_notes.len() <= spec.index() {
+            self.spec_notes.resize(spec.index() + 1, SpecNotes::default());
+        }
+        let mut notes = self.spec_notes[spec.index()];
+        if let Some((at, cure)) = notes.refused_at {
+            if at == version {
+                return Err(cure);
+            }
+        }
+        let by_class = *notes.by_class.get_or_insert_with(|| self.may_choose_by_class(spec));
+        let is_alone = self.pods_with_affinity == 0 && self.scheduler.nominations.is_empty();
+        let chosen = if by_class && is_alone && !self.plain {
+            self.choose_by_class(pod, spec)
+        } else {
+            self.choose_by_node(pod, spec)
+        };
+        notes.refused_at = chosen.err().map(|cure| (version, cure));
+        self.spec_notes[spec.index()] = notes;
+        chosen
+    }
+
+    /// Classes in place of nodes: right where nodes in the same state answer alike.
+    fn choose_by_class(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
+        let World { cluster, classes, profile, .. } = self;
+        let cycle = Cycle::new(&*cluster, spec);
+        let scoring = Scoring::new(&*cluster, &cycle, profile, &[]);
+        let best = classes.best(spec, |node| {
+            let node = cluster.node_view(node).expect("a class's member exists");
+            profile
+                .filters
+                .iter()
+                .all(|filter| filter.filter(&cycle, &node).is_ok())
+                .then(|| score_alone(&scoring, &node))
+        });
+        match best.count() {
+            0 => Err(self.cure_for(spec)),
+            1 => Ok(best.nth(0)),
+            tied => Ok(best.nth(tie_breaker(self.seed, pod).random_range(0..tied))),
+        }
+    }
+
+    /// The plain way: every node is filtered and scored.
+    fn choose_by_node(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
+        let cycle = Cycle::for_pod(&self.cluster, pod);
+        let mut rng = tie_breaker(self.seed, pod);
+        let chosen = scheduler::schedule(&self.cluster, &cycle, &self.profile, &mut self.scheduler, &mut rng);
+        match chosen {
+            Ok(selection) => Ok(selection.node),
+            Err(_) => Err(self.cure_for(spec)),
+        }
+    }
+
+    /// Whether the class index chooses as the plain way would.
+    fn may_choose_by_class(&self, spec: PodSpecId) -> bool {
+        let pod = self.cluster.specs.pod(spec);
+        let cycle = Cycle::new(&self.cluster, spec);
+        ClassIndex::serves(pod)
+            && self.profile.options.percentage_of_nodes_to_score.is_none()
+            && !Scoring::needs_cluster(&cycle, &self.profile)
+            && self.soft_taints_per_node <= 1
+    }
+
+    /// What would help a pod that no node takes: room, where some node refused it only for lack of that.
+    fn cure_for(&self, spec: PodSpecId) -> Cure {
+        let cycle = Cycle::new(&self.cluster, spec);
+        let wants_room = |node| {
+            self.cluster
+                .node_view(node)
+                .is_some_and(|node| filter::fits(&cycle, &node).is_err_and(|refusal| !refusal.reason.is_unresolvable()))
+        };
+        if self.classes.representatives().any(wants_room) { Cure::Room } else { Cure::Node }
+    }
+
+    /// Pods that waited for room may try again.
+    pub(super) fn room_was_freed(&mut self, node: Option<NodeId>) {
+        if node.is_none() || self.queue.unschedulable_len() == 0 {
+            return;
+        }
+        self.queue.on_event(self.now, |_, cure| cure == Cure::Room);
+        self.after_queue_event();
+    }
+
+    /// A node came or changed for the better: pods that it could take may try again.
+    pub(super) fn node_may_help(&mut self, node: NodeId) {
+        if self.queue.unschedulable_len() == 0 {
+            return;
+        }
+        let World { queue, cluster, now, .. } = self;
+        queue.on_event(*now, |spec, _| {
+            let cycle = Cycle::new(&*cluster, spec);
+            cluster.node_view(node).is_some_and(|node| filter::fits(&cycle, &node).is_ok())
+        });
+        self.after_queue_event();
+    }
+
+    pub(super) fn backoff_ends(&mut self) {
+        self.next_backoff_event = None;
+        self.queue.flush_backoff(self.now);
+        self.after_queue_event();
+    }
+
+    pub(super) fn flush_leftovers(&mut self) {
+        self.queue.flush_leftovers(self.now);
+        self.after_queue_event();
+    }
+
+    fn after_queue_event(&mut self) {
+        if self.queue.has_active() {
+            self.schedule_soon();
+        }
+        self.wake_for_backoff();
+    }
+
+    fn wake_for_backoff(&mut self) {
+        let Some(at) = self.queue.next_backoff() else { return };
+        if self.next_backoff_event.is_none_or(|planned| at < planned) {
+            self.next_backoff_event = Some(at);
+            self.events.push(at, Event::BackoffEnds);
+        }
+    }
+
+    /// Pods that the scheduler has called unschedulable, ascending by id.
+    pub(super) fn unschedulable_pods(&self) -> Vec<PodId> {
+        let mut pods: Vec<PodId> = self.queue.waiting().filter(|pod| self.is_unschedulable(*pod)).collect();
+        // A waiting gang is queued by its leader alone.
+        let led: Vec<PodId> = pods
+            .iter()
+            .filter_map(|pod| match self.pods[pod.index()].role {
+                Role::Worker { job } => Some(self.gang_of(job)),
+                _ => None,
+            })
+            .flatten()
+            .filter(|pod| self.is_unschedulable(*pod))
+            .collect();
+        pods.extend(led);
+        pods.sort_unstable();
+        pods.dedup();
+        pods
+    }
+
+    fn is_unschedulable(&self, pod: PodId) -> bool {
+        let info = self.cluster.pod(pod);
+        info.unschedulable_since.is_some() && info.node.is_none() && !info.is_terminal()
+    }
+
+    /// Lower-priority pods make way, where that helps.
+    fn try_preemption(&mut self, pod: PodId) {
+        if self.cluster.specs.pod(self.cluster.pod(pod).spec).priority <= self.lowest_priority {
+            return;
+        }
+        let Some(preemption) = self.preemption_for(pod) else { return };
+        let preemptor = self.pod_name(pod);
+        for victim in preemption.victims {
+            self.counts.preempted += 1;
+            let object = format!("pod/{}", self.cluster.pod(victim).name);
+            let reason = format!("makes way for {preemptor} of higher priority");
+            self.decide(Controller::Scheduler, object, "Running", "Preempted", reason);
+            self.delete_pod(victim, "Preempted");
+            self.owner_sees_end(victim);
+        }
+        self.nominate(pod, Some(preemption.node));
+    }
+
+    fn preemption_for(&self, pod: PodId) -> Option<Preemption> {
+        let cycle = Cycle::for_pod(&self.cluster, pod);
+        let mut memory = self.scheduler.clone();
+        let rejected = scheduler::feasible_nodes(&self.cluster, &cycle, &self.profile, &mut memory).rejected;
+        let mut attempt = PreemptionAttempt {
+            view: &self.cluster,
+            cycle: &cycle,
+            profile: &self.profile,
+            nominations: &self.scheduler.nominations,
+            rejected: &rejected,
+            budgets: &self.budgets_now(),
+            now: self.now,
+            offset: 0,
+        };
+        let potential = attempt.potential_nodes();
+        if potential > 1 {
+            attempt.offset = stream(self.seed, "preemption-offset", u64::from(pod.0)).random_range(0..potential);
+        }
+        attempt.run().ok()
+    }
+
+    /// Promises a node's room to a pod, or takes the promise back.
+    pub(super) fn nominate(&mut self, pod: PodId, node: Option<NodeId>) {
+        if self.cluster.pod(pod).nominated_node == node {
+            return;
+        }
+        self.cluster.pod_mut(pod).nominated_node = node;
+        self.scheduler.nominations.remove(pod);
+        if let Some(node) = node {
+            self.scheduler.nominations.add(pod, node);
+        }
+        self.node_version += 1;
+        self.version += 1;
+    }
+}
+
+/// The score of a node by itself. Plugins that normalize over nodes give 0 or one other raw value here, so that a
+/// node's rank among all is the same as if it were normalized with them.
+fn score_alone(scoring: &Scoring<'_>, node: &NodeView<'_>) -> i32 {
+    let mut total = 0;
+    for (plugin, weight) in scoring.profile.scores.iter().filter(|(plugin, _)| plugin.applies(scoring)) {
+        let mut score = [plugin.score(scoring, node)];
+        plugin.normalize(&mut score);
+        total += score[0] * weight;
+    }
+    i32::try_from(total).unwrap_or(i32::MAX)
+}
+
+/// Each pod draws from a stream of its own, so that no other pod's draw shifts it.
+fn tie_breaker(seed: u64, pod: PodId) -> Pcg64Mcg {
+    stream(seed, "scheduler-tie", u64::from(pod.0))
+}
+
+impl World<'_> {
+    pub(super) fn start_autoscalers(&mut self) {}
+    pub(super) fn scaler_tick(&mut self, _hpa: u32) {}
+    pub(super) fn cluster_autoscaler_scan(&mut self) {}
+    pub(super) fn karpenter_provision(&mut self, _b: u32) {}
+    pub(super) fn karpenter_disrupt(&mut self) {}
+    pub(super) fn deletion_given_up(&mut self, _node: NodeId) {}
+}

@@ -1,0 +1,223 @@
+//! Services at work: demand shared by the ready pods, and what it makes them use.
+//!
+//! Between two ticks demand, pods and rates stay the same, so use and books are exact. A tick comes when the demand
+//! changes, when the ready pods change, and when waiting work would be worked off.
+
+use std::sync::Arc;
+
+use super::event::Event;
+use super::observer::{ServiceSample, Usage};
+use super::world::World;
+use crate::cluster::{ClusterView, PodId, WorkloadId};
+use crate::load::queueing::{self, Latency};
+use crate::load::service::{PodClass, Service, Work, share};
+use crate::load::{Signal, SignalContext};
+use crate::scenario::Demand;
+use crate::units::{GpuMilli, Millicores, SimDuration, SimTime};
+
+/// A load of the scenario, running.
+#[derive(Clone, Debug)]
+pub(super) struct ServiceRun {
+    signal: Signal,
+    service: Service,
+    /// Up to here the books are closed.
+    settled: SimTime,
+    /// Demand since then, in milli-units.
+    demand: i64,
+    /// The ready pods since then, and what each can do and does a second, in milli-units.
+    pods: Vec<PodId>,
+    classes: Vec<PodClass>,
+    /// Voids ticks that were planned for an older state.
+    generation: u32,
+    /// Books at the last sample.
+    sampled: (SimTime, Work, Work),
+}
+
+/// What a service's metrics say at this instant.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ServiceReading {
+    /// Demand in milli-units a second.
+    pub demand: i64,
+    /// Waiting work in milli-units (requests, or core-seconds).
+    pub backlog: i64,
+    pub latency: Option<Latency>,
+}
+
+impl ServiceReading {
+    /// Requests that wait, in thousandths: those beyond capacity, and those that queue because they come at random.
+    pub fn queue_length(&self) -> i64 {
+        self.latency.map_or(self.backlog, |latency| (latency.queue_length * 1000.0).round() as i64)
+    }
+}
+
+impl World<'_> {
+    pub(super) fn start_services(&mut self) {
+        let scenario = self.scenario;
+        self.service_of = vec![None; scenario.workloads.len()];
+        for (index, load) in scenario.loads.iter().enumerate() {
+            let context = SignalContext {
+                seed: self.seed,
+                entity: load.entity,
+                start: scenario.wall_clock(),
+                horizon: scenario.duration,
+            };
+            let signal = load.signal.compile(&context).expect("a scenario's signals were compiled when it was checked");
+            self.service_of[load.target.index()] = Some(index as u32);
+            self.services.push(ServiceRun {
+                signal,
+                service: Service::new(load.queue),
+                settled: SimTime::ZERO,
+                demand: 0,
+                pods: Vec::new(),
+                classes: Vec::new(),
+                generation: 0,
+                sampled: (SimTime::ZERO, Work::ZERO, Work::ZERO),
+            });
+            self.plan_service(index);
+        }
+    }
+
+    pub(super) fn load_tick(&mut self, load: u32, generation: u32) {
+        if self.services[load as usize].generation == generation {
+            self.settle_service(load as usize);
+            self.plan_service(load as usize);
+        }
+    }
+
+    /// The ready pods of a workload changed (or their nodes' load did): demand is shared anew.
+    pub(super) fn share_demand_anew(&mut self, workload: WorkloadId) {
+        if let Some(load) = self.service_of.get(workload.index()).copied().flatten() {
+            self.settle_service(load as usize);
+            self.plan_service(load as usize);
+        }
+    }
+
+    /// Closes the books up to now.
+    fn settle_service(&mut self, load: usize) {
+        let run = &mut self.services[load];
+        run.service.serve(run.settled, self.now, run.demand, &run.classes);
+        run.settled = self.now;
+    }
+
+    /// Shares demand out from now on, and plans the tick at which that ends.
+    fn plan_service(&mut self, load: usize) {
+        let spec = &self.scenario.loads[load];
+        let pods: Vec<PodId> = self.workloads[spec.target.index()]
+            .pods
+            .iter()
+            .copied()
+            .filter(|pod| self.cluster.pod(*pod).ready)
+            .collect();
+        let classes: Vec<PodClass> =
+            pods.iter().map(|pod| PodClass { pods: 1, capacity: self.capacity(*pod, spec.demand) }).collect();
+        let demand = self.services[load].signal.value_at(self.now);
+        let backlog = self.services[load].service.books().backlog;
+        let capacity = classes.iter().fold(0i64, |sum, class| sum.saturating_add(class.capacity));
+        let is_behind = backlog > Work::ZERO || demand > capacity;
+        let rates =
+            if is_behind { classes.iter().map(|class| class.capacity).collect() } else { share(demand, &classes) };
+        for (pod, rate) in pods.iter().zip(rates) {
+            self.set_service_use(*pod, rate, spec.demand);
+        }
+        let run = &mut self.services[load];
+        let gone = std::mem::replace(&mut run.pods, pods);
+        run.classes = classes;
+        run.demand = demand;
+        run.generation += 1;
+        let generation = run.generation;
+        let mut next = run.signal.next_change_after(self.now);
+        if backlog > Work::ZERO && capacity > demand {
+            let worked_off = SimDuration::from_secs_f64(backlog.units() * 1000.0 / (capacity - demand) as f64);
+            next = next.min(self.now + worked_off.max(SimDuration::from_millis(1)));
+        }
+        if next < SimTime::MAX {
+            self.events.push(next, Event::LoadTick { load: load as u32, generation });
+        }
+        // A pod that is no longer ready does no work, though it may live on.
+        let still: Vec<PodId> = self.services[load].pods.clone();
+        for pod in gone {
+            if !still.contains(&pod)
+                && !self.cluster.pod(pod).is_terminal()
+                && self.pods[pod.index()].used != Usage::default()
+            {
+                self.set_service_use(pod, 0, spec.demand);
+            }
+        }
+    }
+
+    fn set_service_use(&mut self, pod: PodId, rate: i64, demand: Demand) {
+        let mut used = self.modelled_use(pod);
+        (used.cpu, used.gpu) = match demand {
+            Demand::Cpu => (Millicores(rate), used.gpu),
+            Demand::Requests(cost) => cost.usage(rate),
+        };
+        self.pods[pod.index()].serving = rate;
+        self.set_used(pod, used);
+    }
+
+    /// What a pod can do a second in milli-units: its CPU limit throttles it, its node's CPU is shared in proportion
+    /// to requests where the node is full, and its GPUs bound it.
+    fn capacity(&self, pod: PodId, demand: Demand) -> i64 {
+        let info = self.cluster.pod(pod);
+        let spec = self.cluster.specs.pod(info.spec);
+        let Some(node) = info.node.and_then(|node| self.cluster.node_view(node)) else { return 0 };
+        let allocatable = node.shape.allocatable.cpu.get();
+        let requested = node.state.requested.cpu.get();
+        let share = match requested {
+            0 => allocatable,
+            all => (i128::from(allocatable) * i128::from(spec.requests.cpu.get()) / i128::from(all)) as i64,
+        };
+        let guaranteed = share.max(spec.requests.cpu.get()).min(allocatable);
+        let cpu = spec.cpu_limit().map_or(guaranteed, |limit| guaranteed.min(limit.get()));
+        match demand {
+            Demand::Cpu => cpu,
+            Demand::Requests(cost) => {
+                cost.capacity(Some(Millicores(cpu)), GpuMilli(spec.gpu_milli(self.cluster.specs.nvidia_gpu())))
+            }
+        }
+    }
+
+    pub(super) fn service_reading(&self, load: u32) -> ServiceReading {
+        let run = &self.services[load as usize];
+        let spec = &self.scenario.loads[load as usize];
+        let mut service = run.service.clone();
+        let backlog = service.serve(run.settled, self.now, run.demand, &run.classes).backlog.units();
+        let latency = match spec.demand {
+            Demand::Cpu => None,
+            Demand::Requests(cost) => {
+                let capacity: f64 = run.classes.iter().map(|class| class.capacity as f64 / 1000.0).sum();
+                queueing::latency(&queueing::Load {
+                    arrivals: run.demand as f64 / 1000.0,
+                    servers: run.pods.len() as u32 * cost.concurrency.max(1),
+                    capacity,
+                    backlog,
+                })
+            }
+        };
+        ServiceReading { demand: run.demand, backlog: (backlog * 1000.0).round() as i64, latency }
+    }
+
+    pub(super) fn service_samples(&mut self) -> Vec<ServiceSample> {
+        (0..self.services.len())
+            .map(|load| {
+                self.settle_service(load);
+                let reading = self.service_reading(load as u32);
+                let run = &mut self.services[load];
+                let books = *run.service.books();
+                let (at, arrived, served) =
+                    std::mem::replace(&mut run.sampled, (self.now, books.arrived, books.served));
+                let span = self.now - at;
+                let over = |work: Work, instant: i64| {
+                    if span > SimDuration::ZERO { work.rate_over(span) } else { instant }
+                };
+                ServiceSample {
+                    workload: Arc::clone(&self.scenario.workloads[self.scenario.loads[load].target.index()].name),
+                    demand_milli: over(books.arrived - arrived, run.demand),
+                    served_milli: over(books.served - served, 0),
+                    backlog_milli: reading.backlog,
+                    latency: reading.latency.map(|latency| (latency.mean, latency.p95)),
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,241 @@
+//! Training jobs: gangs of workers, whose speed comes from where they were placed and whose use follows their phase.
+
+use std::sync::Arc;
+
+use super::event::Event;
+use super::observer::{TrainingRow, Usage};
+use super::world::{Role, World};
+use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
+use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
+use crate::units::random::stream;
+use crate::units::{Bytes, GpuMilli, Millicores, SimTime};
+
+/// One job of the scenario, once it has arrived.
+#[derive(Clone, Debug)]
+pub(super) struct JobRun {
+    progress: TrainingJob,
+    /// Live workers; empty once the job is complete.
+    workers: Vec<PodId>,
+    /// Workers whose container runs.
+    running: u32,
+    /// Voids phase events of an earlier start.
+    generation: u32,
+    started: Option<SimTime>,
+    finished: Option<SimTime>,
+    interruptions: u32,
+    /// GPU-milli × nanoseconds of completed placements.
+    gpu_held: i128,
+    held_since: Option<SimTime>,
+    launched: u32,
+}
+
+impl World<'_> {
+    pub(super) fn start_training(&mut self) {
+        if let Some(first) = self.scenario.training_jobs.first() {
+            self.events.push(first.arrival, Event::TrainingArrival);
+        }
+    }
+
+    /// All jobs that arrive at this instant.
+    pub(super) fn training_arrives(&mut self) {
+        let scenario = self.scenario;
+        let Some(training) = &scenario.training else { return };
+        while let Some(job) = scenario.training_jobs.get(self.jobs.len()) {
+            if job.arrival > self.now {
+                self.events.push(job.arrival, Event::TrainingArrival);
+                return;
+            }
+            let index = self.jobs.len() as u32;
+            let rng = stream(self.seed, "training", u64::from(index));
+            self.jobs.push(JobRun {
+                progress: TrainingJob::new(job.total_steps, Arc::clone(&training.options), rng),
+                workers: Vec::new(),
+                running: 0,
+                generation: 0,
+                started: None,
+                finished: None,
+                interruptions: 0,
+                gpu_held: 0,
+                held_since: None,
+                launched: 0,
+            });
+            self.launch_gang(index);
+        }
+    }
+
+    /// Makes a gang's workers and queues it by its first.
+    fn launch_gang(&mut self, job: u32) {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let launch = self.jobs[job as usize].launched;
+        self.jobs[job as usize].launched += 1;
+        let workers: Vec<PodId> = (0..spec.workers)
+            .map(|worker| {
+                let name = match launch {
+                    0 => format!("{}-worker-{worker}", spec.name),
+                    again => format!("{}-worker-{worker}-r{again}", spec.name),
+                };
+                self.create_pod(name.into(), spec.spec, spec.workload, Role::Worker { job })
+            })
+            .collect();
+        let leader = workers[0];
+        self.jobs[job as usize].workers = workers;
+        self.enqueue(leader);
+    }
+
+    pub(super) fn gang_of(&self, job: u32) -> Vec<PodId> {
+        self.jobs[job as usize].workers.clone()
+    }
+
+    /// One more worker runs: with the last one the job starts to load.
+    pub(super) fn worker_started(&mut self, job: u32) {
+        let run = &mut self.jobs[job as usize];
+        run.running += 1;
+        if (run.running as usize) < run.workers.len() {
+            return;
+        }
+        run.started.get_or_insert(self.now);
+        run.held_since = Some(self.now);
+        run.generation += 1;
+        let rate = self.placed_rate(job);
+        let workers = self.scenario.training_jobs[job as usize].workers;
+        let now = self.now;
+        self.jobs[job as usize].progress.start(now, rate, workers);
+        self.follow_phase(job);
+    }
+
+    /// Speed of the job where its workers are: that of the slowest GPU model among them.
+    fn placed_rate(&self, job: u32) -> StepRate {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let training = self.scenario.training.as_ref().expect("jobs come with a table");
+        let nodes: Vec<NodeId> =
+            self.jobs[job as usize].workers.iter().filter_map(|pod| self.cluster.pod(*pod).node).collect();
+        let consolidated = nodes.iter().all(|node| *node == nodes[0]);
+        nodes
+            .iter()
+            .map(|node| {
+                let gpu = self.cluster.node_view(*node).and_then(|node| node.label(label::GPU_PRODUCT)).unwrap_or("");
+                let asked = Configuration {
+                    model: &spec.model,
+                    batch_size: spec.batch_size,
+                    gpu,
+                    num_gpus: spec.num_gpus,
+                    consolidated,
+                };
+                training
+                    .throughputs
+                    .step_rate(&asked, training.options.beyond_measured)
+                    .ok()
+                    .flatten()
+                    .unwrap_or_default()
+            })
+            .min()
+            .unwrap_or_default()
+    }
+
+    pub(super) fn training_phase(&mut self, job: u32, generation: u32) {
+        if self.jobs[job as usize].generation != generation {
+            return;
+        }
+        let now = self.now;
+        self.jobs[job as usize].progress.advance(now);
+        self.follow_phase(job);
+    }
+
+    /// Sets the workers' use by the job's phase, plans its next change, and ends it when its work is done.
+    fn follow_phase(&mut self, job: u32) {
+        if self.jobs[job as usize].progress.is_complete() {
+            return self.complete_job(job);
+        }
+        let run = &self.jobs[job as usize];
+        let (usage, next, generation) = (run.progress.usage(), run.progress.next_change(), run.generation);
+        for worker in self.gang_of(job) {
+            let requested = self.requested(self.cluster.pod(worker).spec);
+            let part = |amount: i64, fraction: f64| (amount as f64 * fraction).round() as i64;
+            self.set_used(
+                worker,
+                Usage {
+                    cpu: Millicores(part(requested.cpu.get(), usage.cpu)),
+                    memory: Bytes(part(requested.memory.get(), usage.memory)),
+                    gpu: GpuMilli(part(requested.gpu.get(), usage.gpu)),
+                },
+            );
+        }
+        if next < SimTime::MAX {
+            self.events.push(next, Event::TrainingPhase { job, generation });
+        }
+    }
+
+    fn complete_job(&mut self, job: u32) {
+        self.stop_holding(job);
+        let run = &mut self.jobs[job as usize];
+        run.finished = Some(self.now);
+        run.generation += 1;
+        let workers = std::mem::take(&mut run.workers);
+        let mut freed = None;
+        for worker in workers {
+            freed = self.cluster.pod(worker).node;
+            self.end_pod(worker, PodPhase::Succeeded, "Completed");
+            if let Some(node) = freed {
+                self.drained_by_one(node);
+            }
+        }
+        self.room_was_freed(freed);
+    }
+
+    /// A worker is gone before the work is done: the others stop, and the gang queues again from its checkpoint.
+    pub(super) fn worker_ended(&mut self, job: u32) {
+        let run = &mut self.jobs[job as usize];
+        if run.finished.is_some() || run.workers.is_empty() {
+            return;
+        }
+        let now = self.now;
+        if run.progress.interrupt(now).is_some() {
+            run.interruptions += 1;
+        }
+        run.generation += 1;
+        run.running = 0;
+        self.stop_holding(job);
+        // Emptied first, so that the deletions below don't come back here.
+        let workers = std::mem::take(&mut self.jobs[job as usize].workers);
+        for worker in workers {
+            self.delete_pod(worker, "GangRestarted");
+        }
+        self.launch_gang(job);
+    }
+
+    fn stop_holding(&mut self, job: u32) {
+        let gpus = i128::from(self.scenario.training_jobs[job as usize].num_gpus) * 1000;
+        let run = &mut self.jobs[job as usize];
+        if let Some(since) = run.held_since.take() {
+            run.gpu_held += gpus * i128::from((self.now - since).nanos());
+        }
+    }
+
+    pub(super) fn training_rows(&mut self) -> Vec<TrainingRow> {
+        for job in 0..self.jobs.len() as u32 {
+            self.stop_holding(job);
+        }
+        self.jobs
+            .iter()
+            .zip(&self.scenario.training_jobs)
+            .map(|(run, spec)| TrainingRow {
+                name: Arc::clone(&spec.name),
+                model: Arc::clone(&spec.model),
+                gpus: spec.num_gpus,
+                arrival: spec.arrival,
+                started: run.started,
+                finished: run.finished,
+                total_steps: spec.total_steps,
+                steps_done: run.progress.micro_steps_at(self.now) as f64 / 1e6,
+                steps_lost: run.progress.totals().lost_micro_steps as f64 / 1e6,
+                interruptions: run.interruptions,
+                gpu_hours: run.gpu_held as f64 / 1000.0 / 3_600e9,
+            })
+            .collect()
+    }
+
+    /// Jobs whose workers all run and that compute, load or save.
+    pub(super) fn jobs_running(&self) -> u32 {
+        self.jobs.iter().filter(|run| !matches!(run.progress.phase(), Phase::Waiting | Phase::Complete)).count() as u32
+    }
+}

@@ -1,0 +1,573 @@
+//! The world of a run: every arena, and the few primitive changes that keep them, the class index and the books in step.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::event::Event;
+use super::hpa::HpaBuffers;
+use super::ledger::{Ledger, capacity_of, offered_by, requested_by};
+use super::metrics_server::Scrapes;
+use super::observer::{Controller, DecisionRecord, Usage};
+use super::queue::EventQueue;
+use super::scheduling::SpecNotes;
+use super::services::ServiceRun;
+use super::training::JobRun;
+use crate::autoscaler::hpa::Memory;
+use crate::cluster::{
+    ClusterState, ClusterView, NodeId, NodeShapeId, PodId, PodInfo, PodPhase, PodSpecId, Specs, TaintEffect, WorkloadId,
+};
+use crate::cost::{CapacityType, NodeShape as NodePrice, ResourceShare};
+use crate::scenario::{Scenario, UsageModel};
+use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
+use crate::scheduler::{self, ClassIndex, Profile};
+use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd, UsdPerHour};
+
+/// Everything that a run changes.
+pub struct World<'s> {
+    pub(super) scenario: &'s Scenario,
+    pub(super) seed: u64,
+    pub(super) now: SimTime,
+    pub(super) events: EventQueue,
+    pub(super) cluster: ClusterState,
+    pub(super) classes: ClassIndex,
+    pub(super) queue: SchedulingQueue,
+    pub(super) ledger: Ledger,
+    /// By [`PodId`].
+    pub(super) pods: Vec<PodRun>,
+    /// Machines, from the request to the cloud to the end of the bill; fixed nodes too.
+    pub(super) instances: Vec<Instance>,
+    /// By [`NodeId`].
+    pub(super) instance_of: Vec<u32>,
+    pub(super) workloads: Vec<WorkloadRun>,
+    /// Grows with every change of nodes, pods or bindings that a scheduler or an autoscaler could see.
+    pub(super) version: u64,
+    /// Grows with what a node could answer a pod: nodes, taints, bookings.
+    pub(super) node_version: u64,
+    /// By [`PodSpecId`].
+    pub(super) spec_notes: Vec<SpecNotes>,
+    /// Bound pods with affinity or anti-affinity to others: while there are any, nodes are asked one by one.
+    pub(super) pods_with_affinity: u32,
+    /// Nodes are always asked one by one (to hold the class index against).
+    pub(super) plain: bool,
+    /// No pod of this scenario has a lower priority.
+    pub(super) lowest_priority: i32,
+    pub(super) next_backoff_event: Option<SimTime>,
+    /// Index of the next pod of the trace.
+    pub(super) next_trace_pod: usize,
+    /// By node group.
+    pub(super) groups: Vec<GroupRun>,
+    /// Training jobs that have arrived, in the order of the scenario.
+    pub(super) jobs: Vec<JobRun>,
+    /// Loads of the scenario, running.
+    pub(super) services: Vec<ServiceRun>,
+    /// By workload: its load.
+    pub(super) service_of: Vec<Option<u32>>,
+    /// Workloads whose pods somebody wants metrics of.
+    pub(super) scraped_workloads: Vec<WorkloadId>,
+    pub(super) scrapes: Scrapes,
+    /// What the HPA controller remembers, by HPA.
+    pub(super) hpas: Vec<Memory>,
+    pub(super) hpa_buffers: HpaBuffers,
+    pub(super) profile: Profile,
+    pub(super) scheduler: scheduler::Memory,
+    /// The most `PreferNoSchedule` taints that one node may come to bear.
+    pub(super) soft_taints_per_node: usize,
+    /// Taint of a node that the autoscaler in use drains.
+    pub(super) drain_taint: &'static str,
+    /// The observer wants refusals too.
+    pub(super) verbose: bool,
+    pub(super) schedule_is_due: bool,
+    pub(super) decisions: Vec<DecisionRecord<'static>>,
+    pub(super) counts: Counts,
+}
+
+/// What a pod belongs to beside its workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Replica { ordinal: u32 },
+    Trace { index: u32 },
+    JobPod,
+    Worker { job: u32 },
+    Daemon,
+}
+
+impl Role {
+    /// True where a controller keeps a number of such pods alive; the others are not listed by workload.
+    fn is_counted_by_owner(self) -> bool {
+        matches!(self, Role::Replica { .. } | Role::JobPod)
+    }
+}
+
+/// What the kubelet and the books know of a pod.
+#[derive(Clone, Debug)]
+pub(super) struct PodRun {
+    pub workload: WorkloadId,
+    pub role: Role,
+    /// Voids events that were meant for an earlier life of its container.
+    pub generation: u32,
+    pub scheduled: Option<SimTime>,
+    pub started: Option<SimTime>,
+    pub ready_at: Option<SimTime>,
+    pub finished: Option<SimTime>,
+    pub restarts: u32,
+    /// Crashes since the back-off was last cleared.
+    pub crashes: u32,
+    pub reason: &'static str,
+    /// Since when it has been as ready or unready as it is.
+    pub ready_changed: Option<SimTime>,
+    /// What it uses now, as counted in the ledger and on its node.
+    pub used: Usage,
+    /// CPU used up to `counted_at`, in millicore-nanoseconds, as cAdvisor's counter; and at its container's start.
+    pub cpu_counter: i128,
+    pub counted_at: SimTime,
+    pub counter_at_start: i128,
+    /// Requests that it serves a second, in thousandths.
+    pub serving: i64,
+    pub cost: Usd,
+}
+
+impl PodRun {
+    /// The CPU counter at `now`, in millicore-nanoseconds.
+    pub fn cpu_counter_at(&self, now: SimTime) -> i128 {
+        self.cpu_counter + i128::from(self.used.cpu.get()) * i128::from((now - self.counted_at).nanos())
+    }
+}
+
+/// A machine, from the request to the end of its bill.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    pub name: Arc<str>,
+    pub group: Option<u32>,
+    pub shape: NodeShapeId,
+    pub instance_type: Arc<str>,
+    pub price: UsdPerHour,
+    pub capacity_type: CapacityType,
+    pub requested: SimTime,
+    pub node: Option<NodeId>,
+    pub registered: Option<SimTime>,
+    pub ready: Option<SimTime>,
+    /// Drain or removal has begun.
+    pub deleting: bool,
+    /// A drained node waits at least until then.
+    pub deletes_not_before: SimTime,
+    /// A drain that is not over by then is given up.
+    pub gives_up_drain_at: Option<SimTime>,
+    pub removed: Option<SimTime>,
+    pub reason: &'static str,
+    pub used: Usage,
+    /// Images on its disk, by index in [`KubeletOptions::image_sizes`](crate::scenario::KubeletOptions).
+    pub images: Vec<u32>,
+    pub pods_run: u32,
+    pub pods_cost: Usd,
+    pub cost: Usd,
+}
+
+/// A node group at the cloud.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GroupRun {
+    /// What the autoscaler asked for.
+    pub target: u32,
+    /// Instances that the cloud runs or is bringing up.
+    pub instances: u32,
+    /// Registered nodes.
+    pub registered: u32,
+    /// Instances ever asked for: names and zones go round by it.
+    pub launched: u32,
+    /// Instants at which instances failed to come up, since the autoscaler last looked.
+    pub failed: Vec<SimTime>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct WorkloadRun {
+    /// `spec.replicas`.
+    pub desired: u32,
+    /// Replicas and Jobs' pods that neither ended nor are terminating, in the order of their creation.
+    pub pods: Vec<PodId>,
+    pub ready: u32,
+    pub next_ordinal: u32,
+    /// Pods of a Job that ended.
+    pub succeeded: u32,
+    pub failed: u32,
+    /// A Job that reached its back-off limit.
+    pub gave_up: bool,
+    pub cost: Usd,
+    /// Request × time of pods that ended or moved on: `[cpu, memory, gpu]`.
+    pub requested: [i128; 3],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub events: u64,
+    pub scheduling_attempts: u64,
+    pub autoscaler_loops: u64,
+    pub autoscaler_loops_skipped: u64,
+    pub scale_ups: u32,
+    pub scale_downs: u32,
+    pub nodes_added: u32,
+    pub nodes_removed: u32,
+    pub hpa_changes: u32,
+    pub evicted: u32,
+    pub preempted: u32,
+    pub oom_kills: u32,
+    pub restarts: u32,
+    pub interruptions: u32,
+}
+
+impl<'s> World<'s> {
+    pub(super) fn new(scenario: &'s Scenario, seed: u64) -> World<'s> {
+        World {
+            scenario,
+            seed,
+            now: SimTime::ZERO,
+            events: EventQueue::default(),
+            cluster: ClusterState::new(scenario.specs.clone()),
+            classes: ClassIndex::default(),
+            queue: SchedulingQueue::new(QueueOptions::of(&scenario.scheduler)),
+            ledger: Ledger::default(),
+            pods: Vec::with_capacity(scenario.trace_pods.len()),
+            instances: Vec::new(),
+            instance_of: Vec::new(),
+            workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
+            version: 0,
+            node_version: 0,
+            spec_notes: Vec::new(),
+            pods_with_affinity: 0,
+            plain: false,
+            lowest_priority: lowest_priority(&scenario.specs),
+            next_backoff_event: None,
+            next_trace_pod: 0,
+            jobs: Vec::new(),
+            services: Vec::new(),
+            service_of: vec![None; scenario.workloads.len()],
+            scraped_workloads: scraped_workloads(scenario),
+            scrapes: Scrapes::default(),
+            hpas: Vec::new(),
+            hpa_buffers: HpaBuffers::default(),
+            profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
+            scheduler: scheduler::Memory::default(),
+            soft_taints_per_node: soft_taints_per_node(scenario),
+            drain_taint: super::cloud::TO_BE_DELETED,
+            verbose: false,
+            groups: vec![GroupRun::default(); scenario.node_groups.len()],
+            schedule_is_due: false,
+            decisions: Vec::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    pub(super) fn decide(
+        &mut self,
+        controller: Controller,
+        object: impl Into<Cow<'static, str>>,
+        from: impl Into<Cow<'static, str>>,
+        to: impl Into<Cow<'static, str>>,
+        reason: impl Into<Cow<'static, str>>,
+    ) {
+        self.decisions.push(DecisionRecord {
+            at: self.now,
+            controller,
+            object: object.into(),
+            from: from.into(),
+            to: to.into(),
+            reason: reason.into(),
+        });
+    }
+
+    pub(super) fn workload_name(&self, workload: WorkloadId) -> &Arc<str> {
+        &self.scenario.workloads[workload.index()].name
+    }
+
+    pub(super) fn usage_model(&self, workload: WorkloadId) -> UsageModel {
+        self.scenario.workloads[workload.index()].usage
+    }
+
+    // Pods
+
+    /// A new pod, unbound; the caller offers it to the scheduler or binds it.
+    pub(super) fn create_pod(&mut self, name: Arc<str>, spec: PodSpecId, workload: WorkloadId, role: Role) -> PodId {
+        let pod = self.cluster.add_pod(PodInfo::new(name, spec, self.now));
+        self.pods.push(PodRun {
+            workload,
+            role,
+            generation: 0,
+            scheduled: None,
+            started: None,
+            ready_at: None,
+            finished: None,
+            restarts: 0,
+            crashes: 0,
+            reason: "",
+            ready_changed: None,
+            used: Usage::default(),
+            cpu_counter: 0,
+            counted_at: self.now,
+            counter_at_start: 0,
+            serving: 0,
+            cost: Usd::ZERO,
+        });
+        self.ledger.pods.pending += 1;
+        self.ledger.pods.unbound += 1;
+        if role.is_counted_by_owner() {
+            self.workloads[workload.index()].pods.push(pod);
+        }
+        self.version += 1;
+        pod
+    }
+
+    /// Books the pod on the node.
+    pub(super) fn book(&mut self, pod: PodId, node: NodeId) {
+        self.cluster.bind(pod, node);
+        let spec_id = self.cluster.pod(pod).spec;
+        self.pods_with_affinity += u32::from(self.cluster.specs.pod(spec_id).has_pod_affinity());
+        self.classes.pod_added(&self.cluster, node, spec_id);
+        let requested = self.requested(spec_id);
+        self.ledger.advance(self.now);
+        self.ledger.add_requested(requested, 1);
+        self.ledger.pods.unbound -= 1;
+        self.cluster.pod_mut(pod).unschedulable_since = None;
+        self.nominate(pod, None);
+        let run = &mut self.pods[pod.index()];
+        run.scheduled = Some(self.now);
+        self.instances[self.instance_of[node.index()] as usize].pods_run += 1;
+        self.node_version += 1;
+        self.version += 1;
+    }
+
+    /// Gives back what a pod holds on its node, and bills its workload for it.
+    pub(super) fn unbook(&mut self, pod: PodId) {
+        let info = self.cluster.pod(pod);
+        let (Some(node), spec_id) = (info.node, info.spec) else { return };
+        self.set_used(pod, Usage::default());
+        self.pods_with_affinity -= u32::from(self.cluster.specs.pod(spec_id).has_pod_affinity());
+        self.cluster.release(pod);
+        self.classes.pod_removed(&self.cluster, node, spec_id);
+        let requested = self.requested(spec_id);
+        self.ledger.advance(self.now);
+        self.ledger.add_requested(requested, -1);
+        self.bill_pod(pod, node, requested);
+        self.node_version += 1;
+        self.version += 1;
+    }
+
+    /// Undoes a booking of this very instant: the pod waits as if it had never been placed.
+    pub(super) fn unbook_unstarted(&mut self, pod: PodId) {
+        let Some(node) = self.cluster.pod(pod).node else { return };
+        self.pods[pod.index()].scheduled = None;
+        self.unbook(pod);
+        self.cluster.pod_mut(pod).node = None;
+        self.ledger.pods.unbound += 1;
+        self.instances[self.instance_of[node.index()] as usize].pods_run -= 1;
+    }
+
+    /// What the pod's requests came to from its binding to now, at its node's prices.
+    pub(super) fn bill_pod(&mut self, pod: PodId, node: NodeId, requested: Usage) {
+        let run = &mut self.pods[pod.index()];
+        let Some(from) = run.scheduled else { return };
+        let span = self.now - from;
+        let instance = &mut self.instances[self.instance_of[node.index()] as usize];
+        let capacity = capacity_of(self.cluster.specs.shape(instance.shape), self.cluster.specs.nvidia_gpu());
+        let node = NodePrice { price: instance.price, cpu: capacity.cpu, memory: capacity.memory, gpu: capacity.gpu };
+        let held = ResourceShare { cpu: requested.cpu, memory: requested.memory, gpu: requested.gpu };
+        let cost = self.scenario.attribution_prices.rate(&node, &held).over(span);
+        run.cost += cost;
+        instance.pods_cost += cost;
+        let workload = &mut self.workloads[run.workload.index()];
+        workload.cost += cost;
+        for (total, amount) in
+            workload.requested.iter_mut().zip([requested.cpu.get(), requested.memory.get(), requested.gpu.get()])
+        {
+            *total += i128::from(amount) * i128::from(span.nanos());
+        }
+    }
+
+    pub(super) fn requested(&self, spec: PodSpecId) -> Usage {
+        requested_by(self.cluster.specs.pod(spec), self.cluster.specs.nvidia_gpu())
+    }
+
+    /// Sets what the pod uses from now on.
+    pub(super) fn set_used(&mut self, pod: PodId, used: Usage) {
+        let run = &mut self.pods[pod.index()];
+        if run.used == used {
+            return;
+        }
+        run.cpu_counter = run.cpu_counter_at(self.now);
+        run.counted_at = self.now;
+        let before = std::mem::replace(&mut run.used, used);
+        self.ledger.advance(self.now);
+        self.ledger.add_used(before, -1);
+        self.ledger.add_used(used, 1);
+        if let Some(node) = self.cluster.pod(pod).node {
+            let on_node = &mut self.instances[self.instance_of[node.index()] as usize].used;
+            on_node.cpu += used.cpu - before.cpu;
+            on_node.memory += used.memory - before.memory;
+            on_node.gpu += used.gpu - before.gpu;
+        }
+    }
+
+    /// Use by the workload's plain model: fractions of the request.
+    pub(super) fn modelled_use(&self, pod: PodId) -> Usage {
+        let requested = self.requested(self.cluster.pod(pod).spec);
+        let model = self.usage_model(self.pods[pod.index()].workload);
+        let part = |amount: i64, fraction: f64| (amount as f64 * fraction).round() as i64;
+        Usage {
+            cpu: Millicores(part(requested.cpu.get(), model.cpu)),
+            memory: Bytes(part(requested.memory.get(), model.memory)),
+            gpu: GpuMilli(part(requested.gpu.get(), model.gpu.0)),
+        }
+    }
+
+    /// Moves the pod between phases and keeps the counts.
+    pub(super) fn set_phase(&mut self, pod: PodId, phase: PodPhase) {
+        let info = self.cluster.pod_mut(pod);
+        let before = std::mem::replace(&mut info.phase, phase);
+        if before == phase {
+            return;
+        }
+        let unbound = info.node.is_none();
+        for (phase, sign) in [(before, -1), (phase, 1)] {
+            let counts = &mut self.ledger.pods;
+            let count = match phase {
+                PodPhase::Pending => &mut counts.pending,
+                PodPhase::Running => &mut counts.running,
+                PodPhase::Succeeded => &mut counts.succeeded,
+                PodPhase::Failed => &mut counts.failed,
+            };
+            *count = count.wrapping_add_signed(sign);
+        }
+        if before == PodPhase::Pending && unbound {
+            self.ledger.pods.unbound -= 1;
+        }
+        self.version += 1;
+    }
+
+    pub(super) fn set_ready(&mut self, pod: PodId, ready: bool) {
+        let info = self.cluster.pod_mut(pod);
+        if std::mem::replace(&mut info.ready, ready) == ready {
+            return;
+        }
+        let change = if ready { 1 } else { -1 };
+        let counts = &mut self.ledger.pods;
+        counts.ready = counts.ready.wrapping_add_signed(change);
+        let workload = &mut self.workloads[self.pods[pod.index()].workload.index()];
+        workload.ready = workload.ready.wrapping_add_signed(change);
+        let run = &mut self.pods[pod.index()];
+        run.ready_changed = Some(self.now);
+        if ready {
+            run.ready_at.get_or_insert(self.now);
+        }
+        self.version += 1;
+        let workload = run.workload;
+        self.share_demand_anew(workload);
+    }
+
+    /// The pod ends for good: it frees its room and its owner sees it go.
+    pub(super) fn end_pod(&mut self, pod: PodId, phase: PodPhase, reason: &'static str) {
+        if self.cluster.pod(pod).is_terminal() {
+            return;
+        }
+        self.set_ready(pod, false);
+        self.unbook(pod);
+        self.set_phase(pod, phase);
+        self.nominate(pod, None);
+        let run = &mut self.pods[pod.index()];
+        run.finished = Some(self.now);
+        run.generation += 1;
+        if run.reason.is_empty() {
+            run.reason = reason;
+        }
+        self.forget_in_workload(pod);
+    }
+
+    /// The pod no longer counts towards what its owner keeps alive.
+    pub(super) fn forget_in_workload(&mut self, pod: PodId) {
+        let run = &self.pods[pod.index()];
+        if run.role.is_counted_by_owner() {
+            self.workloads[run.workload.index()].pods.retain(|other| *other != pod);
+        }
+    }
+
+    // Nodes
+
+    /// The node's view of itself changed: taints, cordon, readiness.
+    pub(super) fn node_changed(&mut self, node: NodeId) {
+        self.classes.refresh(&self.cluster, node);
+        self.node_version += 1;
+        self.version += 1;
+    }
+
+    /// Takes an instance into the API server, not ready yet.
+    pub(super) fn register_node(&mut self, instance: u32) -> NodeId {
+        let record = &mut self.instances[instance as usize];
+        let id = self.cluster.add_node(Arc::clone(&record.name), record.shape);
+        record.node = Some(id);
+        record.registered = Some(self.now);
+        debug_assert_eq!(self.instance_of.len(), id.index());
+        self.instance_of.push(instance);
+        self.ledger.advance(self.now);
+        self.ledger.nodes += 1;
+        self.version += 1;
+        id
+    }
+
+    pub(super) fn node_ready(&mut self, node: NodeId) {
+        let instance = &mut self.instances[self.instance_of[node.index()] as usize];
+        instance.ready.get_or_insert(self.now);
+        let offered = offered_by(self.cluster.specs.shape(instance.shape), self.cluster.specs.nvidia_gpu());
+        self.ledger.advance(self.now);
+        self.ledger.nodes_ready += 1;
+        self.ledger.add_allocatable(offered, 1);
+        self.cluster.node_mut(node).expect("a node that turns ready exists").ready = true;
+        self.node_changed(node);
+    }
+
+    /// Takes the node out of the API server. Its pods must be gone.
+    pub(super) fn remove_node(&mut self, node: NodeId) {
+        let Some(state) = self.cluster.remove_node(node) else { return };
+        debug_assert!(state.pods.is_empty(), "pods are ended before their node goes");
+        let offered = offered_by(self.cluster.specs.shape(state.shape), self.cluster.specs.nvidia_gpu());
+        self.ledger.advance(self.now);
+        self.ledger.nodes -= 1;
+        if state.ready {
+            self.ledger.nodes_ready -= 1;
+            self.ledger.add_allocatable(offered, -1);
+        }
+        self.node_changed(node);
+    }
+
+    pub(super) fn instance_of_node(&self, node: NodeId) -> &Instance {
+        &self.instances[self.instance_of[node.index()] as usize]
+    }
+
+    pub(super) fn instance_of_node_mut(&mut self, node: NodeId) -> &mut Instance {
+        &mut self.instances[self.instance_of[node.index()] as usize]
+    }
+
+    pub(super) fn pods_on(&self, node: NodeId) -> Vec<PodId> {
+        self.cluster.node(node).map_or_else(Vec::new, |state| state.pods.iter().map(|held| held.pod).collect())
+    }
+
+    pub(super) fn schedule_soon(&mut self) {
+        if !self.schedule_is_due {
+            self.schedule_is_due = true;
+            self.events.push(self.now, Event::Schedule);
+        }
+    }
+}
+
+fn lowest_priority(specs: &Specs) -> i32 {
+    specs.pods().map(|spec| spec.priority).min().unwrap_or(0)
+}
+
+fn scraped_workloads(scenario: &Scenario) -> Vec<WorkloadId> {
+    let mut targets: Vec<WorkloadId> = scenario.hpas.iter().map(|hpa| hpa.target).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets
+}
+
+/// Of any shape, and one more where an autoscaler marks its candidates.
+fn soft_taints_per_node(scenario: &Scenario) -> usize {
+    let is_soft = |taint: &&crate::cluster::Taint| taint.effect == TaintEffect::PreferNoSchedule;
+    let of_shapes = scenario.specs.shapes().map(|shape| shape.taints.iter().filter(is_soft).count()).max();
+    of_shapes.unwrap_or(0) + usize::from(!scenario.node_groups.is_empty())
+}
