@@ -148,7 +148,10 @@ impl Parser<'_> {
                     return Ok(values);
                 }
                 other => {
-                    return Err(format!("a comma or a closing parenthesis is expected, found {}", show(other.as_ref())));
+                    return Err(format!(
+                        "a comma or a closing parenthesis is expected, found {}",
+                        show(other.as_ref())
+                    ));
                 }
             }
         }
