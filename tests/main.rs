@@ -1,3 +1,3 @@
-//! The integration tests: one binary, one room a file.
+//! Integration tests: one binary, a room for each kind.
 
 mod conformance;
