@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
+use crate::autoscaler::karpenter;
 use crate::cluster::{DisruptionBudget, LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType};
 use crate::load::service::{QueueSpec, RequestCost};
@@ -42,6 +43,8 @@ pub struct Scenario {
     pub replica_changes: Vec<ReplicaChange>,
     /// `None`: nobody changes the size of node groups.
     pub cluster_autoscaler: Option<cluster_autoscaler::Options>,
+    /// Makes and removes the nodes of its pools.
+    pub karpenter: Option<Karpenter>,
     pub hpas: Vec<Hpa>,
     pub hpa_flags: HpaFlags,
     pub scheduler: SchedulerOptions,
@@ -255,6 +258,16 @@ pub enum Demand {
     Cpu,
     /// Requests per second, each at this cost.
     Requests(RequestCost),
+}
+
+/// Karpenter, its pools and what it may buy.
+#[derive(Clone, Debug)]
+pub struct Karpenter {
+    pub options: karpenter::Options,
+    pub node_pools: Vec<karpenter::NodePool>,
+    /// For each pool the node group that its nodes are reported under ([`NodeGroup::is_node_pool`]).
+    pub groups: Vec<NodeGroupId>,
+    pub catalogue: karpenter::Catalogue,
 }
 
 /// A HorizontalPodAutoscaler.

@@ -9,6 +9,7 @@ mod cloud;
 mod cluster_autoscaler;
 mod event;
 mod hpa;
+mod karpenter;
 mod ledger;
 mod metrics_server;
 mod observer;

@@ -69,6 +69,7 @@ impl World<'_> {
         self.start_metrics_server();
         self.start_hpas();
         self.start_cluster_autoscaler();
+        self.start_karpenter();
         self.events.push(SimTime::ZERO + LEFTOVER_FLUSH, Event::FlushLeftovers);
         self.events.push(SimTime::ZERO, Event::Sample);
     }
@@ -104,7 +105,9 @@ impl World<'_> {
             Event::HpaSync { hpa } => self.hpa_sync(hpa),
             Event::ScalerTick { scaler } => self.scaler_tick(scaler),
             Event::ClusterAutoscalerScan { generation } => self.cluster_autoscaler_scan(generation),
-            Event::KarpenterProvision { batch } => self.karpenter_provision(batch),
+            Event::KarpenterProvision => self.karpenter_provision(),
+            Event::KarpenterRetry => self.karpenter_retry(),
+            Event::ClaimExpires { instance } => self.claim_expires(instance),
             Event::KarpenterDisrupt => self.karpenter_disrupt(),
             Event::Sample => unreachable!("the loop hands samples to the observer"),
         }
