@@ -80,6 +80,7 @@ impl Default for Scenario {
             loads: Vec::new(),
             replica_changes: Vec::new(),
             cluster_autoscaler: None,
+            karpenter: None,
             hpas: Vec::new(),
             hpa_flags: HpaFlags::default(),
             scheduler: SchedulerOptions::default(),
