@@ -5,7 +5,8 @@
 
 mod cluster_autoscaler;
 mod envelope;
-mod hpa;
+mod fields;
+pub mod hpa;
 mod schedule;
 
 use std::io::{self, Read, Write};
