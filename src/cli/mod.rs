@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand; errors leave through [`main`] as exit codes.
 
 mod completions;
-mod decide;
+pub mod decide;
 mod diagnostics;
 pub mod exit_code;
 mod schema;

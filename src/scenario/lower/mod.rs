@@ -23,7 +23,7 @@ use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
 use super::tables::Tables;
 use super::yaml::{Node, read};
-use crate::cluster::{PodSpecId, Specs, WorkloadId};
+use crate::cluster::{PodSpecId, WorkloadId};
 use crate::units::{SimDuration, SimTime};
 
 /// The outcome: a scenario where the document itself could be read, and everything that is wrong with it.
@@ -178,30 +178,15 @@ fn empty_scenario(name: String, spec: &ScenarioSpec) -> Scenario {
     Scenario {
         name,
         seed: spec.seed,
-        start_epoch_seconds: 0,
         duration: spec.duration.unwrap_or(PLACEHOLDER_DURATION),
         sample_interval: spec.sample_interval,
-        specs: Specs::default(),
-        nodes: Vec::new(),
-        node_groups: Vec::new(),
-        workloads: Vec::new(),
-        daemon_sets: Vec::new(),
-        trace_pods: Vec::new(),
-        training_jobs: Vec::new(),
-        training: None,
-        disruption_budgets: Vec::new(),
-        loads: Vec::new(),
-        cluster_autoscaler: None,
-        hpas: Vec::new(),
         hpa_flags: spec.autoscaling.horizontal_pod_autoscaler,
         scheduler: spec.scheduler.clone(),
-        replica_changes: Vec::new(),
         kubelet: settings::kubelet(&spec.kubelet),
         metrics: super::MetricsOptions { resolution: spec.metrics.resolution },
         attribution_prices: spec.cost.attribution,
         billing: spec.cost.billing,
-        outages: Vec::new(),
-        expectations: Vec::new(),
+        ..Scenario::default()
     }
 }
 
