@@ -32,6 +32,8 @@ pub struct PodInfo {
     pub ready: bool,
     /// Since when the scheduler has called it unschedulable (condition `PodScheduled=False`, `Unschedulable`).
     pub unschedulable_since: Option<SimTime>,
+    /// The scheduler's preemption sends it away (condition `DisruptionTarget`, `PreemptionByScheduler`).
+    pub preempted: bool,
 }
 
 impl PodInfo {
@@ -47,6 +49,7 @@ impl PodInfo {
             deletion: None,
             ready: false,
             unschedulable_since: None,
+            preempted: false,
         }
     }
 
