@@ -9,7 +9,7 @@ mod lowered;
 pub mod manifest;
 
 pub use lowered::{
-    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, MetricsOptions, NodeGroup, Outage, Owner,
-    ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload,
-    WorkloadKind,
+    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup,
+    Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel,
+    Workload, WorkloadKind,
 };

@@ -3,11 +3,13 @@
 //!
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
+mod audit;
 mod budgets;
 mod cloud;
 mod cluster_autoscaler;
 mod event;
 mod hpa;
+mod karpenter;
 mod ledger;
 mod metrics_server;
 mod observer;

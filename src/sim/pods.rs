@@ -221,6 +221,9 @@ impl World<'_> {
         self.set_ready(pod, false);
         self.pods[pod.index()].generation += 1;
         self.forget_in_workload(pod);
+        if let (Some(node), true) = (self.cluster.pod(pod).node, self.pods[pod.index()].role != Role::Daemon) {
+            self.claim_sees_pod(node);
+        }
         self.version += 1;
         self.events.push(ends, Event::PodGone { pod });
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::cluster_autoscaler::AutoscalerRun;
 use super::event::Event;
 use super::hpa::HpaBuffers;
+use super::karpenter::KarpenterRun;
 use super::ledger::{Ledger, capacity_of, offered_by, requested_by};
 use super::metrics_server::Scrapes;
 use super::observer::{Controller, DecisionRecord, Usage};
@@ -70,6 +71,7 @@ pub struct World<'s> {
     pub(super) hpas: Vec<Memory>,
     pub(super) hpa_buffers: HpaBuffers,
     pub(super) cluster_autoscaler: Option<AutoscalerRun>,
+    pub(super) karpenter: Option<KarpenterRun>,
     pub(super) profile: Profile,
     pub(super) scheduler: scheduler::Memory,
     /// The most `PreferNoSchedule` taints that one node may come to bear.
@@ -248,6 +250,7 @@ impl<'s> World<'s> {
             hpas: Vec::new(),
             hpa_buffers: HpaBuffers::default(),
             cluster_autoscaler: None,
+            karpenter: None,
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),
@@ -334,6 +337,9 @@ impl<'s> World<'s> {
         let run = &mut self.pods[pod.index()];
         run.scheduled = Some(self.now);
         self.instances[self.instance_of[node.index()] as usize].pods_run += 1;
+        if self.pods[pod.index()].role != Role::Daemon {
+            self.claim_sees_pod(node);
+        }
         self.node_version += 1;
         self.version += 1;
     }
@@ -350,6 +356,9 @@ impl<'s> World<'s> {
         self.ledger.advance(self.now);
         self.ledger.add_requested(requested, -1);
         self.bill_pod(pod, node, requested);
+        if self.pods[pod.index()].role != Role::Daemon {
+            self.claim_sees_pod(node);
+        }
         self.node_version += 1;
         self.version += 1;
     }
