@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand; errors leave through [`main`] as exit codes.
 
-mod decide;
+pub mod decide;
 pub mod exit_code;
 
 use std::io;

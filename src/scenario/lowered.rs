@@ -58,6 +58,41 @@ pub struct Scenario {
     pub outages: Vec<Outage>,
 }
 
+impl Default for Scenario {
+    /// An empty cluster for one hour, a sample a minute, everybody's options at upstream's defaults and no delays: what
+    /// a program that builds its scenarios itself starts from.
+    fn default() -> Scenario {
+        Scenario {
+            name: String::new(),
+            seed: 42,
+            start_epoch_seconds: 0,
+            duration: SimDuration::from_mins(60),
+            sample_interval: SimDuration::from_mins(1),
+            specs: Specs::default(),
+            nodes: Vec::new(),
+            node_groups: Vec::new(),
+            workloads: Vec::new(),
+            daemon_sets: Vec::new(),
+            trace_pods: Vec::new(),
+            training_jobs: Vec::new(),
+            training: None,
+            disruption_budgets: Vec::new(),
+            loads: Vec::new(),
+            replica_changes: Vec::new(),
+            cluster_autoscaler: None,
+            karpenter: None,
+            hpas: Vec::new(),
+            hpa_flags: HpaFlags::default(),
+            scheduler: SchedulerOptions::default(),
+            kubelet: KubeletOptions::default(),
+            metrics: MetricsOptions::default(),
+            attribution_prices: AttributionPrices::default(),
+            billing: Billing::default(),
+            outages: Vec::new(),
+        }
+    }
+}
+
 impl Scenario {
     /// The wall clock at time zero, for [`SignalSpec::compile`].
     pub fn wall_clock(&self) -> WallClock {
@@ -278,11 +313,30 @@ pub struct KubeletOptions {
     pub termination: Distribution,
 }
 
+impl Default for KubeletOptions {
+    /// Containers start and stop at once, and every image is everywhere.
+    fn default() -> KubeletOptions {
+        KubeletOptions {
+            container_start: Distribution::Constant(SimDuration::ZERO),
+            image_pull_rate: Bytes::ZERO,
+            image_sizes: Vec::new(),
+            termination: Distribution::Constant(SimDuration::ZERO),
+        }
+    }
+}
+
 /// metrics-server.
 #[derive(Clone, Debug)]
 pub struct MetricsOptions {
     /// `--metric-resolution`.
     pub resolution: SimDuration,
+}
+
+impl Default for MetricsOptions {
+    /// 15 s, metrics-server's default.
+    fn default() -> MetricsOptions {
+        MetricsOptions { resolution: SimDuration::from_secs(15) }
+    }
 }
 
 /// Nodes that go away without warning.

@@ -3,6 +3,7 @@
 //!
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
+mod audit;
 mod budgets;
 mod cloud;
 mod cluster_autoscaler;

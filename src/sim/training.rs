@@ -234,6 +234,27 @@ impl World<'_> {
             .collect()
     }
 
+    /// The second look of [`World::audit`] at a job's progress.
+    pub(super) fn audit_progress(&self, job: u32) -> Result<(), String> {
+        let run = &self.jobs[job as usize];
+        let running = run.workers.iter().filter(|pod| self.cluster.pod(**pod).phase == PodPhase::Running).count();
+        if run.running as usize > running {
+            return Err(format!("{} workers counted as running, {running} run", run.running));
+        }
+        let (done, total) = (run.progress.micro_steps_at(self.now), run.progress.total_micro_steps());
+        if done > total {
+            return Err(format!("{done} of {total} millionths of steps done"));
+        }
+        let works = !matches!(run.progress.phase(), Phase::Waiting | Phase::Complete);
+        if works && running < run.workers.len() {
+            return Err(format!("it works with {running} of {} workers", run.workers.len()));
+        }
+        if works != run.held_since.is_some() {
+            return Err("its GPU time runs while it does not work, or the other way round".into());
+        }
+        Ok(())
+    }
+
     /// Jobs whose workers all run and that compute, load or save.
     pub(super) fn jobs_running(&self) -> u32 {
         self.jobs.iter().filter(|run| !matches!(run.progress.phase(), Phase::Waiting | Phase::Complete)).count() as u32

@@ -4,7 +4,8 @@
 //! into JSON. This file has what they share: reading one object or an array, and answering in the same order.
 
 mod envelope;
-mod hpa;
+mod fields;
+pub mod hpa;
 mod schedule;
 
 use std::io::{self, Read, Write};
