@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::event::Event;
 use super::observer::{TrainingRow, Usage};
 use super::world::{End, Role, World};
-use crate::cluster::{ClusterView, NodeId, PodId, label};
+use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;
 use crate::units::{Bytes, GpuMilli, Millicores, SimTime};
