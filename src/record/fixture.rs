@@ -43,7 +43,6 @@ pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {
                 ready: nodes * 4,
                 succeeded: index / 10,
                 failed: 0,
-                deleted: 0,
                 deleted: index / 20,
             },
             allocatable: share(1.0),
