@@ -1,5 +1,6 @@
 //! Upstream's test cases as data: `{name, source, input, expect}`, judged by `windtunnel decide`.
 
+mod cluster_autoscaler;
 mod hpa;
 mod schedule;
 

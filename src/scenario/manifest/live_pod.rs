@@ -38,6 +38,7 @@ impl LivePod {
             created: self.created,
             started: self.started,
             deletion: self.deletion,
+            deleted: false,
             ready: self.ready,
             unschedulable_since: self.unschedulable_since,
         }
