@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
+use crate::autoscaler::cron::CronScaler;
 use crate::autoscaler::karpenter;
+use crate::autoscaler::keda::ScaledObject;
 use crate::cluster::{DisruptionBudget, LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType};
 use crate::load::service::{QueueSpec, RequestCost};
@@ -47,6 +49,8 @@ pub struct Scenario {
     pub karpenter: Option<Karpenter>,
     pub hpas: Vec<Hpa>,
     pub hpa_flags: HpaFlags,
+    /// Cron and KEDA scalers. The HPA that KEDA makes for an object is among `hpas`.
+    pub scalers: Vec<Scaler>,
     pub scheduler: SchedulerOptions,
     pub kubelet: KubeletOptions,
     pub metrics: MetricsOptions,
@@ -280,7 +284,22 @@ pub struct Hpa {
     pub spec: HpaSpec,
 }
 
-/// Somebody's hand (or a cron job) on the replica count.
+/// A scaler beside the HPA.
+#[derive(Clone, Debug)]
+pub struct Scaler {
+    pub name: Arc<str>,
+    /// A replicated workload.
+    pub target: WorkloadId,
+    pub policy: ScalerPolicy,
+}
+
+#[derive(Clone, Debug)]
+pub enum ScalerPolicy {
+    Cron(CronScaler),
+    Keda(ScaledObject),
+}
+
+/// Somebody's hand on the replica count.
 #[derive(Clone, Debug)]
 pub struct ReplicaChange {
     pub at: SimTime,

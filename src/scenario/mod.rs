@@ -10,6 +10,6 @@ pub mod manifest;
 
 pub use lowered::{
     CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup,
-    Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel,
+    Outage, Owner, ReplicaChange, Scaler, ScalerPolicy, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel,
     Workload, WorkloadKind,
 };
