@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod cost;
 pub mod load;
 pub mod record;
+pub mod report;
 pub mod scenario;
 pub mod scheduler;
 pub mod sim;

@@ -1,4 +1,5 @@
 //! The autoscalers: pure functions from a snapshot, a spec and remembered state to a decision with reasons.
 
+pub mod cluster_autoscaler;
 pub mod hpa;
 pub mod karpenter;

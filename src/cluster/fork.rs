@@ -12,7 +12,12 @@ use super::{ClusterState, ClusterView, NodeId, NodeShapeId, NodeState, PodId, Po
 struct Undo {
     node: NodeId,
     before: Overlay,
+    /// What [`Fork::last_undo`] said of the node before.
+    last_undo: usize,
 }
+
+/// No undo entry of this node is left.
+const NEVER: usize = usize::MAX;
 
 #[derive(Clone, Debug, Default)]
 enum Overlay {
@@ -24,7 +29,7 @@ enum Overlay {
 }
 
 /// A point to roll back to; forks nest as upstream's `ClusterSnapshot` does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Checkpoint {
     undo_len: usize,
@@ -36,28 +41,43 @@ pub struct Fork<'a> {
     base: &'a ClusterState,
     nodes: Vec<Overlay>,
     undo: Vec<Undo>,
+    /// By node: the index of its latest undo entry. A node with one since the latest checkpoint, or added since, is
+    /// written to in place, so filling a node pod by pod copies it once and not once a pod.
+    last_undo: Vec<usize>,
+    latest: Checkpoint,
 }
 
 impl<'a> Fork<'a> {
     pub fn new(base: &'a ClusterState) -> Fork<'a> {
-        Fork { base, nodes: vec![Overlay::Base; base.node_slots()], undo: Vec::new() }
+        let slots = base.node_slots();
+        Fork {
+            base,
+            nodes: vec![Overlay::Base; slots],
+            undo: Vec::new(),
+            last_undo: vec![NEVER; slots],
+            latest: Checkpoint { undo_len: 0, slots },
+        }
     }
 
     pub fn base(&self) -> &'a ClusterState {
         self.base
     }
 
-    pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint { undo_len: self.undo.len(), slots: self.nodes.len() }
+    pub fn checkpoint(&mut self) -> Checkpoint {
+        self.latest = Checkpoint { undo_len: self.undo.len(), slots: self.nodes.len() };
+        self.latest
     }
 
     /// Undoes every change since `checkpoint`.
     pub fn revert(&mut self, checkpoint: Checkpoint) {
         while self.undo.len() > checkpoint.undo_len {
-            let Undo { node, before } = self.undo.pop().expect("longer than the checkpoint");
+            let Undo { node, before, last_undo } = self.undo.pop().expect("longer than the checkpoint");
             self.nodes[node.index()] = before;
+            self.last_undo[node.index()] = last_undo;
         }
         self.nodes.truncate(checkpoint.slots);
+        self.last_undo.truncate(checkpoint.slots);
+        self.latest = checkpoint;
     }
 
     /// Adds an empty node, such as a group's template.
@@ -70,6 +90,7 @@ impl<'a> Fork<'a> {
     pub fn add_node_state(&mut self, node: NodeState) -> NodeId {
         let id = NodeId::new(self.nodes.len());
         self.nodes.push(Overlay::Changed(Box::new(node)));
+        self.last_undo.push(NEVER);
         id
     }
 
@@ -79,8 +100,10 @@ impl<'a> Fork<'a> {
 
     /// A copy of the node to write to; `None` where it is absent.
     pub fn node_mut(&mut self, id: NodeId) -> Option<&mut NodeState> {
-        let copy = self.node(id)?.clone();
-        self.replace(id, Overlay::Changed(Box::new(copy)));
+        if !(self.is_undone_anyway(id) && matches!(self.nodes.get(id.index()), Some(Overlay::Changed(_)))) {
+            let copy = self.node(id)?.clone();
+            self.replace(id, Overlay::Changed(Box::new(copy)));
+        }
         match &mut self.nodes[id.index()] {
             Overlay::Changed(node) => Some(node),
             _ => None,
@@ -105,9 +128,20 @@ impl<'a> Fork<'a> {
         }
     }
 
+    /// A revert to the latest checkpoint already restores or drops this node.
+    fn is_undone_anyway(&self, id: NodeId) -> bool {
+        let last = self.last_undo.get(id.index()).copied().unwrap_or(NEVER);
+        id.index() >= self.latest.slots || (last != NEVER && last >= self.latest.undo_len)
+    }
+
     fn replace(&mut self, id: NodeId, with: Overlay) {
+        let is_undone_anyway = self.is_undone_anyway(id);
         let before = std::mem::replace(&mut self.nodes[id.index()], with);
-        self.undo.push(Undo { node: id, before });
+        if is_undone_anyway {
+            return;
+        }
+        let last_undo = std::mem::replace(&mut self.last_undo[id.index()], self.undo.len());
+        self.undo.push(Undo { node: id, before, last_undo });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
 use crate::cluster::{DisruptionBudget, LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType};
@@ -39,6 +40,8 @@ pub struct Scenario {
     pub disruption_budgets: Vec<DisruptionBudget>,
     pub loads: Vec<ServiceLoad>,
     pub replica_changes: Vec<ReplicaChange>,
+    /// `None`: nobody changes the size of node groups.
+    pub cluster_autoscaler: Option<cluster_autoscaler::Options>,
     pub hpas: Vec<Hpa>,
     pub hpa_flags: HpaFlags,
     pub scheduler: SchedulerOptions,
@@ -81,8 +84,12 @@ pub struct NodeGroup {
     pub initial_size: u32,
     pub price: UsdPerHour,
     pub capacity_type: CapacityType,
-    /// For the `priority` expander: the highest wins.
-    pub priority: i32,
+    /// For the `priority` expander: the highest wins. `None`: as the autoscaler's `priorities` say.
+    pub priority: Option<i32>,
+    /// What the Cluster Autoscaler does otherwise for this group.
+    pub autoscaling: GroupOptions,
+    /// A Karpenter NodePool's nodes, of whatever type; the Cluster Autoscaler leaves them alone.
+    pub is_node_pool: bool,
     /// From the cloud's acceptance of a request to the node's registration.
     pub provisioning: Distribution,
     /// From registration to Ready (device drivers, CNI).

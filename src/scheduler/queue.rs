@@ -212,13 +212,17 @@ impl SchedulingQueue {
         self.unschedulable_count
     }
 
-    /// Pods that were tried at least once and still wait, wherever; ascending.
+    /// Every pod that waits, wherever; in no particular order.
     pub fn waiting(&self) -> impl Iterator<Item = PodId> + '_ {
-        self.entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| entry.place != Place::Out)
-            .map(|(index, _)| PodId::new(index))
+        let valid = |pod: PodId, ticket: u32, place: Place| {
+            let entry = &self.entries[pod.index()];
+            (entry.place == place && entry.ticket == ticket).then_some(pod)
+        };
+        let active = self.active.iter().filter_map(move |(.., pod, ticket)| valid(*pod, *ticket, Place::Active));
+        let backoff =
+            self.backoff.iter().filter_map(move |Reverse((.., pod, ticket))| valid(*pod, *ticket, Place::Backoff));
+        let unschedulable = self.unschedulable.values().flatten().map(|(pod, _)| *pod);
+        active.chain(backoff).chain(unschedulable)
     }
 
     fn activate(&mut self, pod: PodId) {

@@ -104,6 +104,7 @@ impl World<'_> {
             price: request.price,
             capacity_type: request.capacity_type,
             requested: self.now,
+            error: None,
             node: None,
             registered: None,
             ready: None,
@@ -134,7 +135,9 @@ impl World<'_> {
         let mut rng = stream(self.seed, "node-boot", entity_of_name(&request.name));
         let boot = group.provisioning.sample(&mut rng);
         let fails = limits.failure_probability > 0.0 && rng.random_bool(limits.failure_probability.min(1.0));
+        let group = request.group as usize;
         let instance = self.add_instance(request);
+        self.groups[group].unregistered.push(instance);
         self.ledger.nodes_upcoming += 1;
         self.counts.nodes_added += 1;
         self.version += 1;
@@ -150,6 +153,7 @@ impl World<'_> {
         self.ledger.nodes_upcoming -= 1;
         let group = self.instances[instance as usize].group.expect("only groups boot machines") as usize;
         self.groups[group].registered += 1;
+        self.groups[group].unregistered.retain(|other| *other != instance);
         let id = self.register_node(instance);
         let name = Arc::clone(&self.instances[instance as usize].name);
         let startup = self.scenario.node_groups[group].startup.sample(&mut stream(
@@ -275,8 +279,8 @@ impl World<'_> {
         }
     }
 
-    /// Begins the removal of a node: no pod may come any more, those on it are evicted, and the machine goes once it
-    /// is empty and `delay` is over.
+    /// Begins the removal of a node: no pod may come any more; after `delay` those on it are evicted, and the machine
+    /// goes once it is empty.
     pub(super) fn drain(&mut self, id: NodeId, taint: &str, delay: SimDuration, reason: &'static str) {
         let Some(node) = self.cluster.node_mut(id) else { return };
         node.unschedulable = true;
@@ -287,8 +291,7 @@ impl World<'_> {
         instance.deleting = true;
         instance.reason = reason;
         instance.deletes_not_before = earliest;
-        self.evict_from(id, reason);
-        self.drained_by_one(id);
+        self.events.push(earliest, Event::EvictionRetry { node: id });
     }
 
     /// The drain took too long: the node serves on.
@@ -339,6 +342,7 @@ impl World<'_> {
         }
         self.counts.nodes_removed += 1;
         self.retire(id, reason);
+        self.deletion_finished(id);
     }
 
     /// Takes the node out; its bill ends when the cloud has stopped the machine.
@@ -372,10 +376,8 @@ impl World<'_> {
         self.ledger.nodes_upcoming -= 1;
         let record = &mut self.instances[instance as usize];
         record.reason = "FailedToStart";
-        let group = record.group.expect("only groups boot machines");
+        record.error = Some("FailedToStart".into());
         let object = format!("node/{}", record.name);
-        self.groups[group as usize].instances -= 1;
-        self.groups[group as usize].failed.push(self.now);
         self.decide(Controller::Cloud, object, "Booting", "Failed", "the instance did not come up");
         self.close_bill(instance);
         self.version += 1;

@@ -56,7 +56,7 @@ pub enum Event {
     /// A cron or KEDA scaler looks.
     ScalerTick { scaler: u32 },
     /// The Cluster Autoscaler's main loop.
-    ClusterAutoscalerScan,
+    ClusterAutoscalerScan { generation: u32 },
     /// Karpenter's batch window closes.
     KarpenterProvision { batch: u32 },
     /// Karpenter's disruption loop.
@@ -84,7 +84,7 @@ impl Event {
             Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,
             Event::BackoffEnds | Event::FlushLeftovers => 11,
             Event::Schedule => 12,
-            Event::ClusterAutoscalerScan | Event::KarpenterProvision { .. } | Event::KarpenterDisrupt => 13,
+            Event::ClusterAutoscalerScan { .. } | Event::KarpenterProvision { .. } | Event::KarpenterDisrupt => 13,
             Event::Sample => 15,
         }
     }

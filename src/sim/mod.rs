@@ -5,6 +5,7 @@
 
 mod budgets;
 mod cloud;
+mod cluster_autoscaler;
 mod event;
 mod hpa;
 mod ledger;

@@ -56,7 +56,7 @@ impl World<'_> {
         self.start_services();
         self.start_metrics_server();
         self.start_hpas();
-        self.start_autoscalers();
+        self.start_cluster_autoscaler();
         self.events.push(SimTime::ZERO + LEFTOVER_FLUSH, Event::FlushLeftovers);
         self.events.push(SimTime::ZERO, Event::Sample);
     }
@@ -91,7 +91,7 @@ impl World<'_> {
             Event::Scrape => self.scrape(),
             Event::HpaSync { hpa } => self.hpa_sync(hpa),
             Event::ScalerTick { scaler } => self.scaler_tick(scaler),
-            Event::ClusterAutoscalerScan => self.cluster_autoscaler_scan(),
+            Event::ClusterAutoscalerScan { generation } => self.cluster_autoscaler_scan(generation),
             Event::KarpenterProvision { batch } => self.karpenter_provision(batch),
             Event::KarpenterDisrupt => self.karpenter_disrupt(),
             Event::Sample => unreachable!("the loop hands samples to the observer"),

@@ -77,6 +77,7 @@ impl World<'_> {
                         self.cluster.pod_mut(worker).unschedulable_since.get_or_insert(self.now);
                     }
                     self.version += 1;
+                    self.autoscaler_hears_of_pod();
                     self.queue.failed(leader, self.cluster.pod(leader).spec, cure, self.now);
                     return;
                 }
@@ -93,6 +94,7 @@ impl World<'_> {
             *since = Some(self.now);
             // Autoscalers see a pod that was called unschedulable, which is a change to them.
             self.version += 1;
+            self.autoscaler_hears_of_pod();
         }
         self.queue.failed(pod, spec, cure, self.now);
     }
@@ -317,10 +319,7 @@ fn tie_breaker(seed: u64, pod: PodId) -> Pcg64Mcg {
 }
 
 impl World<'_> {
-    pub(super) fn start_autoscalers(&mut self) {}
     pub(super) fn scaler_tick(&mut self, _hpa: u32) {}
-    pub(super) fn cluster_autoscaler_scan(&mut self) {}
     pub(super) fn karpenter_provision(&mut self, _b: u32) {}
     pub(super) fn karpenter_disrupt(&mut self) {}
-    pub(super) fn deletion_given_up(&mut self, _node: NodeId) {}
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::cluster_autoscaler::AutoscalerRun;
 use super::event::Event;
 use super::hpa::HpaBuffers;
 use super::ledger::{Ledger, capacity_of, offered_by, requested_by};
@@ -68,6 +69,7 @@ pub struct World<'s> {
     /// What the HPA controller remembers, by HPA.
     pub(super) hpas: Vec<Memory>,
     pub(super) hpa_buffers: HpaBuffers,
+    pub(super) cluster_autoscaler: Option<AutoscalerRun>,
     pub(super) profile: Profile,
     pub(super) scheduler: scheduler::Memory,
     /// The most `PreferNoSchedule` taints that one node may come to bear.
@@ -143,6 +145,8 @@ pub(super) struct Instance {
     pub price: UsdPerHour,
     pub capacity_type: CapacityType,
     pub requested: SimTime,
+    /// Why it will never come up, where that is so.
+    pub error: Option<Arc<str>>,
     pub node: Option<NodeId>,
     pub registered: Option<SimTime>,
     pub ready: Option<SimTime>,
@@ -173,8 +177,8 @@ pub(super) struct GroupRun {
     pub registered: u32,
     /// Instances ever asked for: names and zones go round by it.
     pub launched: u32,
-    /// Instants at which instances failed to come up, since the autoscaler last looked.
-    pub failed: Vec<SimTime>,
+    /// Instances that have not registered, those that failed to come up included until somebody deletes them.
+    pub unregistered: Vec<u32>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -243,6 +247,7 @@ impl<'s> World<'s> {
             scrapes: Scrapes::default(),
             hpas: Vec::new(),
             hpa_buffers: HpaBuffers::default(),
+            cluster_autoscaler: None,
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),

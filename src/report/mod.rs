@@ -1,0 +1,6 @@
+//! What a person reads of a run: plots and terminal tables.
+//!
+//! Everything here reads the record and returns text or bytes; the command line prints and writes them.
+
+pub mod plot;
+pub mod table;

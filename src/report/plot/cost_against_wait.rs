@@ -1,0 +1,199 @@
+//! A sweep's cost against its pods' wait: one point a configuration, with the range over its seeds.
+//!
+//! Configurations that no other beats in both are joined and coloured. Points carry numbers, explained below the plot,
+//! since parameter values are too long to stand beside points.
+
+use plotters::prelude::DrawingBackend;
+
+use super::Color;
+use super::axis::{Axis, value_axis};
+use super::canvas::{self, Align, Canvas, Draw, PlotError, text_width};
+use super::render::{FAINT_INK, GRID, INK, LEFT, RIGHT, TEXT, WIDTH, header};
+
+const TOP: f64 = 84.0;
+const PLOT: f64 = 400.0;
+const AXIS: f64 = 64.0;
+const KEY_ROW: f64 = 20.0;
+/// More configurations than these, and only the unbeaten ones are numbered.
+const MOST_NUMBERED: usize = 40;
+
+/// One point: a configuration's parameters and results.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    pub label: String,
+    pub x: Range,
+    pub y: Range,
+}
+
+/// The mean over seeds, and the lowest and highest of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    pub min: f64,
+    pub mean: f64,
+    pub max: f64,
+}
+
+/// A plot of points; both axes from zero, less is better on both.
+#[derive(Clone, Debug)]
+pub struct Tradeoff {
+    pub title: String,
+    pub subtitle: String,
+    pub x_label: String,
+    pub y_label: String,
+    /// Points whose means are no numbers are left out.
+    pub configurations: Vec<Configuration>,
+}
+
+impl Tradeoff {
+    /// The text of an SVG file.
+    pub fn svg(&self) -> Result<String, PlotError> {
+        canvas::svg(self)
+    }
+
+    /// The bytes of a PNG file.
+    pub fn png(&self) -> Result<Vec<u8>, PlotError> {
+        canvas::png(self)
+    }
+
+    /// Whether no other configuration is as good in both and better in one, by their means.
+    fn unbeaten(&self, index: usize) -> bool {
+        let own = &self.configurations[index];
+        !self.configurations.iter().any(|other| {
+            other.x.mean <= own.x.mean
+                && other.y.mean <= own.y.mean
+                && (other.x.mean < own.x.mean || other.y.mean < own.y.mean)
+        })
+    }
+
+    /// The configurations with a number in the plot and a line in the key, in the order of the sweep.
+    fn numbered(&self) -> Vec<usize> {
+        let all = self.configurations.len() <= MOST_NUMBERED;
+        (0..self.configurations.len()).filter(|index| self.is_shown(*index) && (all || self.unbeaten(*index))).collect()
+    }
+
+    fn is_shown(&self, index: usize) -> bool {
+        let configuration = &self.configurations[index];
+        configuration.x.mean.is_finite() && configuration.y.mean.is_finite()
+    }
+
+    fn key_entry(&self, index: usize) -> String {
+        format!("{}  {}", index + 1, self.configurations[index].label)
+    }
+
+    /// Columns and rows of the key.
+    fn key_grid(&self) -> (usize, usize) {
+        let numbered = self.numbered();
+        let widest = numbered.iter().map(|index| text_width(&self.key_entry(*index), TEXT)).fold(1.0, f64::max);
+        let columns = (((WIDTH - LEFT - RIGHT) / (widest + 32.0)) as usize).clamp(1, 4);
+        (columns, numbered.len().div_ceil(columns))
+    }
+
+    fn axes(&self) -> (Axis, Axis) {
+        let most = |range: fn(&Configuration) -> Range| {
+            self.configurations.iter().map(|configuration| range(configuration).max).fold(0.0, f64::max)
+        };
+        (value_axis(most(|point| point.x), 8, false), value_axis(most(|point| point.y), 8, false))
+    }
+}
+
+impl Draw for Tradeoff {
+    fn size(&self) -> (u32, u32) {
+        (WIDTH as u32, (TOP + PLOT + AXIS + self.key_grid().1 as f64 * KEY_ROW + 12.0) as u32)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), PlotError> {
+        header(canvas, &self.title, &self.subtitle)?;
+        let (x_axis, y_axis) = self.axes();
+        let (right, bottom) = (WIDTH - RIGHT, TOP + PLOT);
+        let x = |value: f64| LEFT + value / x_axis.end * (right - LEFT);
+        let y = |value: f64| bottom - value / y_axis.end * PLOT;
+        canvas.text(&self.y_label, (LEFT, TOP - 16.0), TEXT, INK, Align::Left)?;
+        for tick in &x_axis.ticks {
+            canvas.line(&[(x(tick.at), TOP), (x(tick.at), bottom)], GRID, 0.5)?;
+            canvas.text(&tick.label, (x(tick.at), bottom + 16.0), TEXT, INK, Align::Center)?;
+        }
+        for tick in &y_axis.ticks {
+            canvas.line(&[(LEFT, y(tick.at)), (right, y(tick.at))], GRID, 0.5)?;
+            canvas.text(&tick.label, (LEFT - 8.0, y(tick.at)), TEXT, INK, Align::Right)?;
+        }
+        canvas.text(&self.x_label, ((LEFT + right) / 2.0, bottom + 38.0), TEXT, INK, Align::Center)?;
+
+        let shown = || self.configurations.iter().enumerate().filter(|(index, _)| self.is_shown(*index));
+        let mut front: Vec<(f64, f64)> = shown()
+            .filter(|(index, _)| self.unbeaten(*index))
+            .map(|(_, point)| (x(point.x.mean), y(point.y.mean)))
+            .collect();
+        front.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
+        canvas.line(&front, Color::BLUE, 1.0)?;
+        for (index, point) in shown() {
+            let color = if self.unbeaten(index) { Color::BLUE } else { Color::GRAY };
+            let at = (x(point.x.mean), y(point.y.mean));
+            canvas.line(&[(x(point.x.min), at.1), (x(point.x.max), at.1)], color, 1.0)?;
+            canvas.line(&[(at.0, y(point.y.min)), (at.0, y(point.y.max))], color, 1.0)?;
+            canvas.disc(at, 4.0, color)?;
+        }
+        let mut taken: Vec<(f64, f64)> = shown().map(|(_, point)| (x(point.x.mean), y(point.y.mean))).collect();
+        for index in self.numbered() {
+            let point = &self.configurations[index];
+            let at = free_place((x(point.x.mean), y(point.y.mean)), &taken);
+            taken.push(at);
+            canvas.text(&(index + 1).to_string(), at, TEXT - 1.0, INK, Align::Center)?;
+        }
+        self.draw_key(canvas, bottom + AXIS)
+    }
+}
+
+impl Tradeoff {
+    fn draw_key<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, top: f64) -> Result<(), PlotError> {
+        let (columns, rows) = self.key_grid();
+        let width = (WIDTH - LEFT - RIGHT) / columns as f64;
+        for (place, index) in self.numbered().into_iter().enumerate() {
+            let at = (LEFT + (place / rows) as f64 * width, top + (place % rows) as f64 * KEY_ROW);
+            let color = if self.unbeaten(index) { Color::BLUE } else { FAINT_INK };
+            canvas.text(&self.key_entry(index), at, TEXT, color, Align::Left)?;
+        }
+        Ok(())
+    }
+}
+
+/// A place for a number near `point` where it covers neither points nor numbers; above it where there is none.
+fn free_place(point: (f64, f64), taken: &[(f64, f64)]) -> (f64, f64) {
+    let around = [
+        (0.0, -13.0),
+        (13.0, -8.0),
+        (-13.0, -8.0),
+        (13.0, 8.0),
+        (-13.0, 8.0),
+        (0.0, 14.0),
+        (0.0, -26.0),
+        (22.0, -18.0),
+    ];
+    let mut places = around.into_iter().map(|(dx, dy)| (point.0 + dx, point.1 + dy));
+    let is_free = |place: &(f64, f64)| {
+        taken.iter().all(|other| (place.0 - other.0).abs() > 12.0 || (place.1 - other.1).abs() > 9.0)
+    };
+    places.find(is_free).unwrap_or((point.0, point.1 - 13.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(x: f64, y: f64) -> Configuration {
+        let range = |mean| Range { min: mean, mean, max: mean };
+        Configuration { label: format!("target {x}"), x: range(x), y: range(y) }
+    }
+
+    fn plot(configurations: Vec<Configuration>) -> Tradeoff {
+        let text = String::new;
+        Tradeoff { title: text(), subtitle: text(), x_label: text(), y_label: text(), configurations }
+    }
+
+    #[test]
+    fn a_configuration_is_unbeaten_unless_another_is_cheaper_and_faster() {
+        let plot = plot(vec![point(1.0, 9.0), point(2.0, 5.0), point(3.0, 6.0), point(2.0, 5.0), point(9.0, f64::NAN)]);
+        let unbeaten: Vec<bool> = (0..4).map(|index| plot.unbeaten(index)).collect();
+        assert_eq!(unbeaten, [true, true, false, true]);
+        assert_eq!(plot.numbered(), [0, 1, 2, 3]);
+    }
+}

@@ -1,0 +1,74 @@
+//! Plots of a run, as SVG or PNG.
+//!
+//! A plot is a file with one function from a [`Run`] to a [`Figure`] (or to nothing, where the run has nothing of the
+//! kind), and a line in [`PLOTS`]. A figure only says what is to be seen; `render` lays it out and `canvas` is the one
+//! file that knows plotters and the font.
+
+mod axis;
+mod canvas;
+mod cost;
+mod cost_against_wait;
+mod figure;
+mod nodes;
+mod pending_pods;
+mod render;
+mod services;
+#[cfg(test)]
+mod tests;
+mod thin;
+mod training;
+mod utilization;
+
+pub use axis::number;
+pub use canvas::PlotError;
+pub use cost_against_wait::{Configuration, Range, Tradeoff};
+pub use figure::{Color, Figure, Panel, Series, Shape};
+
+use crate::record::{Recorder, SampleRow};
+use crate::sim::Outcome;
+
+/// What plots are made from.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    pub record: &'a Recorder,
+    pub outcome: &'a Outcome,
+    /// Wall-clock time of the run's zero, where the scenario states one.
+    pub start_epoch_seconds: Option<i64>,
+}
+
+/// A kind of plot.
+pub struct Plot {
+    /// Of its file, without extension.
+    pub name: &'static str,
+    /// `None` where the run has nothing to show.
+    pub figure: fn(&Run<'_>) -> Option<Figure>,
+}
+
+/// Every plot of a run, in the order in which reports show them.
+pub const PLOTS: &[Plot] = &[
+    Plot { name: "utilization", figure: utilization::figure },
+    Plot { name: "nodes", figure: nodes::figure },
+    Plot { name: "pending", figure: pending_pods::figure },
+    Plot { name: "cost", figure: cost::figure },
+    Plot { name: "services", figure: services::figure },
+    Plot { name: "training", figure: training::figure },
+];
+
+impl Run<'_> {
+    /// A figure about this run, without panels.
+    fn figure(&self, title: &str) -> Figure {
+        let outcome = self.outcome;
+        Figure {
+            title: title.to_owned(),
+            subtitle: format!("{}, seed {}", outcome.scenario, outcome.seed),
+            seconds: self.record.rows().iter().map(|row| row.at.as_secs_f64()).collect(),
+            start_epoch_seconds: self.start_epoch_seconds,
+            panels: Vec::new(),
+        }
+    }
+
+    /// One value a sample.
+    fn values(&self, value: impl FnMut(&SampleRow) -> f64) -> Vec<f64> {
+        self.record.rows().iter().map(value).collect()
+    }
+}

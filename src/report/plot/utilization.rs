@@ -1,0 +1,41 @@
+//! What pods request and use of what the nodes have, a panel a resource.
+
+use super::{Color, Figure, Panel, Run, Series, Shape};
+use crate::record::SampleRow;
+use crate::sim::Usage;
+
+const TIB: f64 = (1u64 << 40) as f64;
+const GIB: f64 = (1u64 << 30) as f64;
+
+pub fn figure(run: &Run<'_>) -> Option<Figure> {
+    let mut figure = run.figure("Utilization");
+    figure.panels.push(panel(run, 0, "CPU (cores)", |usage| usage.cpu.get() as f64 / 1e3));
+    let most = run.record.rows().iter().map(|row| row.allocatable.memory.get()).max().unwrap_or(0) as f64;
+    let (unit, name) = if most >= 4.0 * TIB { (TIB, "TiB") } else { (GIB, "GiB") };
+    figure.panels.push(panel(run, 1, &format!("Memory ({name})"), |usage| usage.memory.get() as f64 / unit));
+    if run.record.rows().iter().any(|row| row.allocatable.gpu.get() > 0) {
+        figure.panels.push(panel(run, 2, "GPUs", |usage| usage.gpu.get() as f64 / 1e3));
+    }
+    Some(figure)
+}
+
+fn panel(run: &Run<'_>, resource: usize, label: &str, amount: impl Fn(&Usage) -> f64) -> Panel {
+    let series = |usage: fn(&SampleRow) -> &Usage| run.values(|row| amount(usage(row)));
+    // The run's mean, weighted by time, as in the summary.
+    let hours = run.record.rows().last().map(|row| row.hours).unwrap_or_default();
+    let mean = |name: &str, used: f64| match hours.allocatable[resource] {
+        whole if whole > 0.0 => format!("{name} (mean {:.0} %)", 100.0 * used / whole),
+        _ => name.to_owned(),
+    };
+    let series = vec![
+        Series::new("allocatable", Color::GRAY, Shape::Area, series(|row| &row.allocatable)),
+        Series::new(
+            mean("requested", hours.requested[resource]),
+            Color::BLUE,
+            Shape::Step,
+            series(|row| &row.requested),
+        ),
+        Series::new(mean("used", hours.used[resource]), Color::VERMILLION, Shape::Step, series(|row| &row.used)),
+    ];
+    Panel::new(label, series)
+}

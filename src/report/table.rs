@@ -1,0 +1,132 @@
+//! A run in a dozen lines, for the terminal.
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+
+use super::plot::number;
+use crate::record::{Share, Spread, Summary};
+
+/// What one wants to know first of a run; figures that a run does not have are left out.
+pub fn summary(summary: &Summary) -> String {
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    let hours = number(summary.simulated_seconds / 3600.0, 1);
+    rows.push(("scenario", format!("{}, seed {}, {hours} h simulated", summary.scenario, summary.seed)));
+    let cost = &summary.cost;
+    if cost.total_usd > 0.0 {
+        let idle = 100.0 * cost.idle_usd / cost.total_usd;
+        rows.push(("cost", format!("{} USD, {idle:.0} % of it idle", number(cost.total_usd, 2))));
+    }
+    let nodes = &summary.nodes;
+    let node_hours = number(nodes.node_hours, 1);
+    rows.push(("nodes", format!("{} to {}, mean {:.1}, {node_hours} node hours", nodes.min, nodes.peak, nodes.mean)));
+    let scaling = &summary.scaling;
+    rows.push((
+        "scaling",
+        format!(
+            "{} scale-ups (+{} nodes), {} scale-downs (-{} nodes), {} HPA changes",
+            scaling.scale_ups, scaling.nodes_added, scaling.scale_downs, scaling.nodes_removed, scaling.hpa_changes
+        ),
+    ));
+    rows.push(("pods", pods(summary)));
+    rows.push(("pod wait", spread(&summary.pod_wait_seconds)));
+    rows.push(("pod startup", spread(&summary.pod_startup_seconds)));
+    let utilization = &summary.utilization;
+    for (name, share) in [("cpu", utilization.cpu), ("memory", utilization.memory), ("gpu", utilization.gpu)] {
+        if let Some(text) = utilized(share) {
+            rows.push((name, text));
+        }
+    }
+    if let Some(training) = &summary.training {
+        rows.push((
+            "training",
+            format!(
+                "{} of {} jobs completed, completion time {}",
+                training.completed,
+                training.jobs,
+                spread(&training.completion_seconds)
+            ),
+        ));
+    }
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    for (name, text) in rows {
+        table.add_row([name.to_owned(), text]);
+    }
+    lines(&table)
+}
+
+/// A header and rows, all columns but the first `text_columns` aligned to the right.
+pub fn columns(header: &[String], rows: &[Vec<String>], text_columns: usize) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header);
+    table.add_rows(rows);
+    for column in table.column_iter_mut().skip(text_columns) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    lines(&table)
+}
+
+/// Without the blanks that fill the last column up.
+fn lines(table: &Table) -> String {
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+fn pods(summary: &Summary) -> String {
+    let pods = &summary.pods;
+    let mut text = format!("{} created, {} scheduled", pods.created, pods.scheduled);
+    for (count, name) in [
+        (pods.completed, "completed"),
+        (pods.failed, "failed"),
+        (pods.evicted, "evicted"),
+        (pods.pending_at_end, "pending at the end"),
+        (summary.faults.preempted.into(), "preempted"),
+        (summary.faults.oom_kills.into(), "OOM kills"),
+    ] {
+        if count > 0 {
+            text += &format!(", {count} {name}");
+        }
+    }
+    text
+}
+
+fn spread(spread: &Spread) -> String {
+    if spread.count == 0 {
+        return "none".to_owned();
+    }
+    let seconds = |value: f64| number(value, if value < 10.0 { 2 } else { 0 });
+    let Spread { count, p50, p95, p99, max, .. } = *spread;
+    let [p50, p95, p99, max] = [p50, p95, p99, max].map(seconds);
+    format!("p50 {p50} s, p95 {p95} s, p99 {p99} s, max {max} s (n = {count})")
+}
+
+fn utilized(share: Share) -> Option<String> {
+    share
+        .requested
+        .is_finite()
+        .then(|| format!("{:.0} % requested, {:.0} % used of allocatable", 100.0 * share.requested, 100.0 * share.used))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::fixture;
+
+    #[test]
+    fn the_table_tells_cost_nodes_and_waits_with_their_count() {
+        let table = summary(&Summary::of(&fixture::run(1_440).1));
+        let line = |name: &str| table.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_default();
+        assert!(line("cost").contains("USD, 30 % of it idle"), "{table}");
+        assert!(line("pod wait").contains("(n = 15)"), "{table}");
+        assert!(line("training").contains("4 of 6 jobs completed"), "{table}");
+        assert!(table.lines().all(|line| line == line.trim_end()));
+    }
+
+    #[test]
+    fn what_a_run_does_not_have_is_not_in_its_table() {
+        let mut outcome = fixture::run(60).1;
+        outcome.training.clear();
+        outcome.integrals.allocatable[2] = 0;
+        let table = summary(&Summary::of(&outcome));
+        assert!(!table.contains("training") && !table.contains("gpu"), "{table}");
+    }
+}

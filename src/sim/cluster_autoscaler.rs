@@ -1,0 +1,350 @@
+//! The Cluster Autoscaler at work: its loop at upstream's instants, the snapshot it gets, and what follows from it.
+
+use std::sync::Arc;
+
+use rand_pcg::Pcg64Mcg;
+
+use super::cloud::{Launch, TO_BE_DELETED};
+use super::event::Event;
+use super::observer::Controller;
+use super::world::World;
+use crate::autoscaler::cluster_autoscaler::{
+    self as ca, Decision, ExpansionOption, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
+};
+use crate::cluster::{self, ClusterView, NodeGroupId, NodeId, PodSpecId, Taint, TaintEffect};
+use crate::scenario::{Scenario, WorkloadKind};
+use crate::units::random::stream;
+use crate::units::{SimDuration, SimTime};
+
+/// The mark of a node that may be removed soon.
+const DELETION_CANDIDATE: &str = "DeletionCandidateOfClusterAutoscaler";
+
+/// A loop takes a moment, whatever triggers the next one: a stream of new pods doesn't make it spin.
+const SHORTEST_PAUSE: SimDuration = SimDuration::from_secs(1);
+
+/// What a run keeps for its Cluster Autoscaler.
+#[derive(Debug)]
+pub(super) struct AutoscalerRun {
+    state: State,
+    rng: Pcg64Mcg,
+    /// By [`NodeId`].
+    records: Vec<NodeRecord>,
+    groups: Vec<NodeGroup>,
+    daemon_sets: Vec<PodSpecId>,
+    /// [`World::version`] at the last full loop.
+    seen: u64,
+    /// Voids loops that were planned before an earlier one was called for.
+    generation: u32,
+    last_loop: SimTime,
+    next_loop: SimTime,
+}
+
+impl World<'_> {
+    pub(super) fn start_cluster_autoscaler(&mut self) {
+        let scenario = self.scenario;
+        let Some(options) = &scenario.cluster_autoscaler else { return };
+        let groups = scenario
+            .node_groups
+            .iter()
+            .filter(|group| !group.is_node_pool)
+            .map(|group| NodeGroup {
+                id: group.id,
+                name: Arc::clone(&group.name),
+                min_size: i64::from(group.min_size),
+                max_size: i64::from(group.max_size),
+                target_size: i64::from(group.initial_size),
+                template: group.shapes.first().copied(),
+                price: Some(group.price),
+                priority: group.priority,
+                options: group.autoscaling.clone(),
+                unregistered: Vec::new(),
+            })
+            .collect();
+        self.cluster_autoscaler = Some(AutoscalerRun {
+            state: State::new(options, SimTime::ZERO),
+            rng: stream(self.seed, "cluster-autoscaler", 0),
+            records: Vec::new(),
+            groups,
+            daemon_sets: scenario.daemon_sets.iter().map(|daemon| daemon.spec).collect(),
+            seen: u64::MAX,
+            generation: 0,
+            last_loop: SimTime::ZERO,
+            next_loop: SimTime::ZERO,
+        });
+        self.plan_loop(SimTime::ZERO + options.scan_interval);
+    }
+
+    fn plan_loop(&mut self, at: SimTime) {
+        let Some(run) = &mut self.cluster_autoscaler else { return };
+        run.generation += 1;
+        run.next_loop = at;
+        self.events.push(at, Event::ClusterAutoscalerScan { generation: run.generation });
+    }
+
+    /// A pod was called unschedulable: with `frequent-loops-enabled` that ends the pause.
+    pub(super) fn autoscaler_hears_of_pod(&mut self) {
+        let (Some(run), Some(options)) = (&self.cluster_autoscaler, &self.scenario.cluster_autoscaler) else { return };
+        let at = self.now.max(run.last_loop + SHORTEST_PAUSE);
+        if options.frequent_loops_enabled && at < run.next_loop {
+            self.plan_loop(at);
+        }
+    }
+
+    pub(super) fn cluster_autoscaler_scan(&mut self, generation: u32) {
+        let Some(mut run) = self.cluster_autoscaler.take() else { return };
+        if run.generation != generation {
+            self.cluster_autoscaler = Some(run);
+            return;
+        }
+        let options = self.scenario.cluster_autoscaler.as_ref().expect("a running autoscaler has options");
+        run.last_loop = self.now;
+        let mut acted = false;
+        if run.seen == self.version && !self.plain && run.state.may_skip(self.now) {
+            run.state.skip(self.now);
+            self.counts.autoscaler_loops_skipped += 1;
+        } else {
+            self.counts.autoscaler_loops += 1;
+            run.seen = self.version;
+            let decision = self.autoscaler_decides(&mut run, options);
+            acted = !decision.scale_up.is_empty() || !decision.delete.is_empty();
+            self.carry_out(&mut run, options, &decision);
+        }
+        self.cluster_autoscaler = Some(run);
+        let pause = if acted && options.frequent_loops_enabled { SHORTEST_PAUSE } else { options.scan_interval };
+        self.plan_loop(self.now + pause);
+    }
+
+    fn autoscaler_decides(&mut self, run: &mut AutoscalerRun, options: &Options) -> Decision {
+        for index in run.records.len()..self.cluster.node_slots() {
+            let instance = self.instance_of_node(NodeId::new(index));
+            run.records.push(NodeRecord { created: instance.registered.unwrap_or(self.now), ..NodeRecord::default() });
+        }
+        for (index, record) in run.records.iter_mut().enumerate() {
+            let instance = &self.instances[self.instance_of[index] as usize];
+            record.ready_transition = instance.ready.unwrap_or(record.created);
+        }
+        for group in &mut run.groups {
+            let state = &self.groups[group.id.index()];
+            group.target_size = i64::from(state.target);
+            group.unregistered.clear();
+            group.unregistered.extend(state.unregistered.iter().map(|instance| ca::Instance {
+                id: ca::InstanceId(u64::from(*instance)),
+                error: self.instances[*instance as usize].error.clone(),
+            }));
+        }
+        let unschedulable = self.unschedulable_pods();
+        let (nominated, pending): (Vec<_>, Vec<_>) =
+            unschedulable.into_iter().partition(|pod| self.cluster.pod(*pod).nominated_node.is_some());
+        let owners = ScenarioOwners { scenario: self.scenario, world: self };
+        let snapshot = Snapshot {
+            now: self.now,
+            cluster: &self.cluster,
+            nodes: &run.records,
+            node_groups: &run.groups,
+            pending: &pending,
+            nominated: &nominated,
+            daemon_sets: &run.daemon_sets,
+            disruption_budgets: &self.budgets_now(),
+            owners: &owners,
+        };
+        let decision = ca::run_once(&snapshot, options, &mut run.state, &mut run.rng);
+        self.tell(options, &decision);
+        decision
+    }
+
+    /// What was decided and why; with verbose decisions also why not.
+    fn tell(&mut self, options: &Options, decision: &Decision) {
+        let scenario = self.scenario;
+        let group_name = |group: NodeGroupId| &scenario.node_groups[group.index()].name;
+        let mut rows: Vec<[String; 4]> = Vec::new();
+        for resize in &decision.scale_up {
+            let chosen = decision.chosen.map(|index| &decision.options[index]);
+            let pods = chosen.map_or(0, |option| option.pods.len());
+            let others: Vec<String> = decision
+                .options
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| Some(*index) != decision.chosen)
+                .map(|(_, option)| described(option, group_name(option.group)))
+                .collect();
+            let over = if others.is_empty() { String::new() } else { format!("; chosen over {}", others.join(", ")) };
+            let chosen = chosen.map_or_else(String::new, |option| described(option, group_name(option.group)));
+            rows.push([
+                format!("nodegroup/{}", group_name(resize.group)),
+                resize.from.to_string(),
+                resize.to.to_string(),
+                format!("{pods} pods unschedulable; expander {}: {chosen}{over}", options.expander),
+            ]);
+        }
+        for resize in &decision.min_size {
+            let object = format!("nodegroup/{}", group_name(resize.group));
+            rows.push([object, resize.from.to_string(), resize.to.to_string(), "below the minimum size".into()]);
+        }
+        for decrease in &decision.target_decreases {
+            let target = i64::from(self.groups[decrease.group.index()].target);
+            let reason = match decrease.reason {
+                ca::DecreaseReason::ProvisioningTimeout => "instances did not register in time",
+                ca::DecreaseReason::IncorrectSize => "target and registered nodes disagreed for too long",
+            };
+            let object = format!("nodegroup/{}", group_name(decrease.group));
+            rows.push([object, target.to_string(), (target - decrease.by).to_string(), reason.into()]);
+        }
+        for deletion in &decision.delete {
+            let object = format!("node/{}", self.instance_of_node(deletion.node).name);
+            let utilization = decision.utilization.iter().find(|(node, _)| *node == deletion.node);
+            let used =
+                utilization.map_or_else(String::new, |(_, used)| format!(", utilization {:.2}", used.utilization));
+            let how = if deletion.empty { "empty" } else { "its pods fit elsewhere" };
+            let reason = format!("unneeded for {}{used}; {how}", options.scale_down_unneeded_time);
+            rows.push([object, "Ready".into(), "ToBeDeleted".into(), reason]);
+        }
+        if self.verbose {
+            self.tell_refusals(decision, &mut rows);
+        }
+        for [object, from, to, reason] in rows {
+            self.decide(Controller::ClusterAutoscaler, object, from, to, reason);
+        }
+    }
+
+    fn tell_refusals(&self, decision: &Decision, rows: &mut Vec<[String; 4]>) {
+        let scenario = self.scenario;
+        for (group, reason) in &decision.skipped {
+            let object = format!("nodegroup/{}", scenario.node_groups[group.index()].name);
+            rows.push([object, String::new(), "skipped".into(), reason.to_string()]);
+        }
+        for unhelped in &decision.unhelped {
+            let reasons: Vec<String> = unhelped
+                .reasons
+                .iter()
+                .map(|(group, reason)| {
+                    let name = &scenario.node_groups[group.index()].name;
+                    format!("{name}: {}", reason.display(&self.cluster.specs))
+                })
+                .collect();
+            for pod in &unhelped.pods {
+                let object = format!("pod/{}", self.cluster.pod(*pod).name);
+                rows.push([object, "Pending".into(), "no group helps".into(), reasons.join("; ")]);
+            }
+        }
+        for unremovable in &decision.unremovable {
+            let object = format!("node/{}", self.instance_of_node(unremovable.node).name);
+            let blocking = unremovable
+                .blocking_pod
+                .as_ref()
+                .map_or_else(String::new, |(pod, _)| format!(": pod {}", self.cluster.pod(*pod).name));
+            rows.push([object, "Ready".into(), "kept".into(), format!("{}{blocking}", unremovable.reason)]);
+        }
+    }
+
+    fn carry_out(&mut self, run: &mut AutoscalerRun, options: &Options, decision: &Decision) {
+        for decrease in &decision.target_decreases {
+            let group = &mut self.groups[decrease.group.index()];
+            group.target = group.target.saturating_sub(decrease.by.max(0) as u32);
+        }
+        for deletion in &decision.delete_instances {
+            self.delete_unregistered(deletion.group, deletion.instance.0 as u32);
+        }
+        for resize in decision.scale_up.iter().chain(&decision.min_size) {
+            self.counts.scale_ups += 1;
+            self.grow(run, options, resize.group, (resize.to - resize.from).max(0) as u32);
+        }
+        for deletion in &decision.delete {
+            self.counts.scale_downs += 1;
+            let delay = options.node_delete_delay_after_taint;
+            self.drain(deletion.node, TO_BE_DELETED, delay, "ScaleDown");
+            self.instance_of_node_mut(deletion.node).gives_up_drain_at =
+                Some(self.now + delay + options.max_pod_eviction_time);
+        }
+        for node in &decision.soft_taint {
+            self.set_soft_taint(*node, true);
+        }
+        for node in &decision.soft_untaint {
+            self.set_soft_taint(*node, false);
+        }
+    }
+
+    fn grow(&mut self, run: &mut AutoscalerRun, options: &Options, group: NodeGroupId, by: u32) {
+        for launched in 0..by {
+            let request = self.next_of_group(group.0);
+            let refusal = match self.launch(request) {
+                Launch::Accepted => {
+                    self.groups[group.index()].target += 1;
+                    continue;
+                }
+                Launch::OutOfStock => "OutOfStock",
+                Launch::QuotaExceeded => "QuotaExceeded",
+            };
+            let refused = by - launched;
+            run.state.scale_up_failed(group, i64::from(refused), refusal.into(), self.now, options);
+            let object = format!("nodegroup/{}", self.scenario.node_groups[group.index()].name);
+            let reason = format!("the cloud refused {refused} of {by} instances");
+            self.decide(Controller::Cloud, object, "Requested", refusal, reason);
+            self.version += 1;
+            return;
+        }
+    }
+
+    fn delete_unregistered(&mut self, group: NodeGroupId, instance: u32) {
+        let state = &mut self.groups[group.index()];
+        let Some(at) = state.unregistered.iter().position(|other| *other == instance) else { return };
+        state.unregistered.remove(at);
+        state.target = state.target.saturating_sub(1);
+        state.instances -= 1;
+        if self.instances[instance as usize].error.is_none() {
+            self.ledger.nodes_upcoming -= 1;
+            self.instances[instance as usize].reason = "NeverRegistered";
+            self.close_bill(instance);
+        }
+        self.version += 1;
+    }
+
+    fn set_soft_taint(&mut self, id: NodeId, on: bool) {
+        let Some(node) = self.cluster.node_mut(id) else { return };
+        node.extra_taints.retain(|taint| taint.key != DELETION_CANDIDATE);
+        if on {
+            node.extra_taints.push(Taint {
+                key: DELETION_CANDIDATE.into(),
+                value: String::new(),
+                effect: TaintEffect::PreferNoSchedule,
+            });
+        }
+        self.node_changed(id);
+    }
+
+    pub(super) fn deletion_finished(&mut self, node: NodeId) {
+        if let Some(run) = &mut self.cluster_autoscaler {
+            run.state.deletion_finished(node);
+        }
+    }
+
+    pub(super) fn deletion_given_up(&mut self, node: NodeId) {
+        let now = self.now;
+        if let Some(run) = &mut self.cluster_autoscaler {
+            run.state.deletion_failed(node, now);
+        }
+    }
+}
+
+/// "b: 3 nodes, waste 0.12".
+fn described(option: &ExpansionOption, name: &str) -> String {
+    let score = option.score.map_or_else(String::new, |(by, score)| format!(", {by} {score:.4}"));
+    format!("{name}: {} nodes for {} pods{score}", option.node_count, option.pods.len())
+}
+
+/// Controllers of the scenario: those of replicated workloads have their replica count, the others exist.
+struct ScenarioOwners<'a> {
+    scenario: &'a Scenario,
+    world: &'a World<'a>,
+}
+
+impl Owners for ScenarioOwners<'_> {
+    fn find(&self, namespace: &str, controller: &cluster::Controller) -> Owner {
+        let workload = self.scenario.workloads.iter().find(|workload| {
+            *workload.namespace == *namespace
+                && *workload.name == *controller.name
+                && matches!(workload.kind, WorkloadKind::Replicated { .. })
+        });
+        let replicas = workload.map(|workload| self.world.workloads[workload.id.index()].desired as i32);
+        Owner::Found { replicas }
+    }
+}

@@ -1,0 +1,3 @@
+//! Integration tests: one binary, a room for each kind.
+
+mod conformance;
