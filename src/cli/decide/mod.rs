@@ -5,6 +5,7 @@
 
 mod envelope;
 mod hpa;
+mod karpenter;
 mod schedule;
 
 use std::io::{self, Read, Write};
@@ -33,6 +34,7 @@ pub struct Arguments {
 #[derive(Clone, Copy, ValueEnum)]
 enum Controller {
     Hpa,
+    Karpenter,
     Schedule,
 }
 
@@ -51,6 +53,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let judge = |input: &Value| -> Result<Value, Refusal> {
         match arguments.controller {
             Controller::Hpa => hpa::decide(input),
+            Controller::Karpenter => karpenter::decide(input),
             Controller::Schedule => schedule::decide(input, arguments.seed),
         }
     };

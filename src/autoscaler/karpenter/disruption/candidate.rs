@@ -51,13 +51,9 @@ impl Candidate {
     pub fn is_empty(&self) -> bool {
         self.reschedule_cost <= NODE_DISRUPTION_COST
     }
-
-    pub fn name<'a>(&self, base: &'a Base<'_>) -> &'a str {
-        &base.existing.nodes[self.existing].name
-    }
 }
 
-/// Why a claim is no candidate. `None`: the claim is not a node of Karpenter's that could be one.
+/// Why a claim is no candidate.
 pub(super) struct Ineligible {
     pub claim: usize,
     pub why: String,

@@ -121,10 +121,15 @@ pub fn disrupt(snapshot: &Snapshot<'_>, state: &mut DisruptionState) -> Disrupti
     decision
 }
 
-/// Judges a waiting command at once, without the delay; what `decide` shows.
-pub fn validate_now(snapshot: &Snapshot<'_>, state: &mut DisruptionState) -> Option<Result<Command, String>> {
+/// Judges a waiting command at once, without the delay: the command as it was, and as it would be carried out or why
+/// not. For those who ask at one moment.
+pub fn validate_now(
+    snapshot: &Snapshot<'_>,
+    state: &mut DisruptionState,
+) -> Option<(Command, Result<Command, String>)> {
     let (command, _) = state.waiting.take()?;
-    Some(validation::validate(&Base::new(snapshot), &command))
+    let valid = validation::validate(&Base::new(snapshot), &command);
+    Some((command, valid))
 }
 
 fn find(base: &Base<'_>, method: Method, refused: &mut Vec<Refused>) -> Option<Command> {
