@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::spec::ExpectationSpec;
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
-use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
 use crate::autoscaler::cron::CronScaler;
+use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
 use crate::autoscaler::karpenter;
 use crate::autoscaler::keda::ScaledObject;
 use crate::cluster::{DisruptionBudget, LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
@@ -90,6 +90,7 @@ impl Default for Scenario {
             karpenter: None,
             hpas: Vec::new(),
             hpa_flags: HpaFlags::default(),
+            scalers: Vec::new(),
             scheduler: SchedulerOptions::default(),
             kubelet: KubeletOptions::default(),
             metrics: MetricsOptions::default(),

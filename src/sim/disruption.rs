@@ -154,7 +154,8 @@ impl World<'_> {
 
     /// The termination of a claim: its node is drained and handed back.
     fn delete_claim(&mut self, name: &str, reason: &'static str) {
-        let Some(claim) = self.karpenter.as_mut().and_then(|run| run.claims.iter_mut().find(|c| *c.name == *name)) else {
+        let Some(claim) = self.karpenter.as_mut().and_then(|run| run.claims.iter_mut().find(|c| *c.name == *name))
+        else {
             return;
         };
         if std::mem::replace(&mut claim.deleting, true) {

@@ -29,7 +29,8 @@ impl World<'_> {
         let (controller, wanted, reason) = match &scaler.policy {
             ScalerPolicy::Cron(cron) => {
                 // The rule that this tick was planned for is the last that fired up to now.
-                let fired = cron.decide(self.timestamp(self.now - SimDuration::from_secs(60)), self.timestamp(self.now));
+                let fired =
+                    cron.decide(self.timestamp(self.now - SimDuration::from_secs(60)), self.timestamp(self.now));
                 self.plan_cron(index as usize);
                 let Some(fired) = fired else { return };
                 (Controller::Cron, Some(fired.replicas), format!("schedule {}", cron.rules[fired.rule].schedule))
