@@ -34,6 +34,8 @@ pub struct PodInfo {
     pub ready: bool,
     /// Since when the scheduler has called it unschedulable (condition `PodScheduled=False`, `Unschedulable`).
     pub unschedulable_since: Option<SimTime>,
+    /// The scheduler's preemption sends it away (condition `DisruptionTarget`, `PreemptionByScheduler`).
+    pub preempted: bool,
 }
 
 impl PodInfo {
@@ -50,6 +52,7 @@ impl PodInfo {
             deleted: false,
             ready: false,
             unschedulable_since: None,
+            preempted: false,
         }
     }
 
