@@ -264,6 +264,7 @@ impl World<'_> {
             let object = format!("pod/{}", self.cluster.pod(victim).name);
             let reason = format!("makes way for {preemptor} of higher priority");
             self.decide(Controller::Scheduler, object, "Running", "Preempted", reason);
+            self.cluster.pod_mut(victim).preempted = true;
             self.delete_pod(victim, "Preempted");
             self.owner_sees_end(victim);
         }
@@ -321,11 +322,4 @@ fn score_alone(scoring: &Scoring<'_>, node: &NodeView<'_>) -> i32 {
 /// Each pod draws from a stream of its own, so that no other pod's draw shifts it.
 fn tie_breaker(seed: u64, pod: PodId) -> Pcg64Mcg {
     stream(seed, "scheduler-tie", u64::from(pod.0))
-}
-
-impl World<'_> {
-    pub(super) fn scaler_tick(&mut self, _hpa: u32) {}
-    pub(super) fn karpenter_disrupt(&mut self) {}
-    pub(super) fn start_disruption(&mut self) {}
-    pub(super) fn claim_expires(&mut self, _i: u32) {}
 }
