@@ -3,3 +3,4 @@
 mod bad_input;
 mod conformance;
 mod invariants;
+mod schema;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::scheduler::SchedulerOptions;
 use crate::units::SimDuration;
 
-pub use autoscaling::AutoscalingSpec;
+pub use autoscaling::{AutoscalingSpec, CronSpec, KedaSpec};
 pub use cluster::{CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
 pub use expect::{EXPECTED_METRICS, ExpectationSpec, is_known_metric};
 pub use jobs::{JobsFormat, JobsSpec};
