@@ -1,5 +1,6 @@
 //! Upstream's test cases as data: `{name, source, input, expect}`, judged by `windtunnel decide`.
 
+mod karpenter;
 mod schedule;
 
 use std::io::Write as _;
@@ -10,8 +11,8 @@ use serde_json::{Value, json};
 
 /// Runs every case of the files in `tests/conformance/FOLDER` and compares what each expects; returns how many.
 ///
-/// An object in `expect` must be found in the answer, key by key; `null` is an absent key. Lists, and the nodes of
-/// `scores` and `filtered`, must be the very same. A field `error` is the beginning of the refusal.
+/// An object in `expect` must be found in the answer, key by key; `null` is an absent key. Lists must have as many
+/// elements, each matched in its turn, and `scores` and `filtered` the same nodes. A field `error` is the beginning of the refusal.
 fn check(controller: &str, folder: &str) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance").join(folder);
     let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -63,6 +64,10 @@ fn matches(path: &str, expected: &Value, answer: &Value) -> Result<(), String> {
             }
             Ok(())
         }
+        Value::Array(expected) if answer.as_array().is_some_and(|answer| answer.len() == expected.len()) => expected
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, expected)| matches(&format!("{path}[{index}]"), expected, &answer[index])),
         expected if expected == answer => Ok(()),
         expected => Err(format!("{path}: expected {expected}, got {answer}")),
     }
