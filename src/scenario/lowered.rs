@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use super::spec::ExpectationSpec;
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
+use crate::autoscaler::cron::CronScaler;
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
+use crate::autoscaler::karpenter;
+use crate::autoscaler::keda::ScaledObject;
 use crate::cluster::{DisruptionBudget, LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType};
 use crate::load::service::{QueueSpec, RequestCost};
@@ -42,8 +46,12 @@ pub struct Scenario {
     pub replica_changes: Vec<ReplicaChange>,
     /// `None`: nobody changes the size of node groups.
     pub cluster_autoscaler: Option<cluster_autoscaler::Options>,
+    /// Makes and removes the nodes of its pools.
+    pub karpenter: Option<Karpenter>,
     pub hpas: Vec<Hpa>,
     pub hpa_flags: HpaFlags,
+    /// Cron and KEDA scalers. The HPA that KEDA makes for an object is among `hpas`.
+    pub scalers: Vec<Scaler>,
     pub scheduler: SchedulerOptions,
     pub kubelet: KubeletOptions,
     pub metrics: MetricsOptions,
@@ -53,6 +61,45 @@ pub struct Scenario {
     pub billing: Billing,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
+    /// What must hold of the summary; every metric is a known one.
+    pub expectations: Vec<ExpectationSpec>,
+}
+
+impl Default for Scenario {
+    /// An empty cluster for one hour, a sample a minute, everybody's options at upstream's defaults and no delays: what
+    /// a program that builds its scenarios itself starts from.
+    fn default() -> Scenario {
+        Scenario {
+            name: String::new(),
+            seed: 42,
+            start_epoch_seconds: 0,
+            duration: SimDuration::from_mins(60),
+            sample_interval: SimDuration::from_mins(1),
+            specs: Specs::default(),
+            nodes: Vec::new(),
+            node_groups: Vec::new(),
+            workloads: Vec::new(),
+            daemon_sets: Vec::new(),
+            trace_pods: Vec::new(),
+            training_jobs: Vec::new(),
+            training: None,
+            disruption_budgets: Vec::new(),
+            loads: Vec::new(),
+            replica_changes: Vec::new(),
+            cluster_autoscaler: None,
+            karpenter: None,
+            hpas: Vec::new(),
+            hpa_flags: HpaFlags::default(),
+            scalers: Vec::new(),
+            scheduler: SchedulerOptions::default(),
+            kubelet: KubeletOptions::default(),
+            metrics: MetricsOptions::default(),
+            attribution_prices: AttributionPrices::default(),
+            billing: Billing::default(),
+            outages: Vec::new(),
+            expectations: Vec::new(),
+        }
+    }
 }
 
 impl Scenario {
@@ -223,6 +270,16 @@ pub enum Demand {
     Requests(RequestCost),
 }
 
+/// Karpenter, its pools and what it may buy.
+#[derive(Clone, Debug)]
+pub struct Karpenter {
+    pub options: karpenter::Options,
+    pub node_pools: Vec<karpenter::NodePool>,
+    /// For each pool the node group that its nodes are reported under ([`NodeGroup::is_node_pool`]).
+    pub groups: Vec<NodeGroupId>,
+    pub catalogue: karpenter::Catalogue,
+}
+
 /// A HorizontalPodAutoscaler.
 #[derive(Clone, Debug)]
 pub struct Hpa {
@@ -232,7 +289,22 @@ pub struct Hpa {
     pub spec: HpaSpec,
 }
 
-/// Somebody's hand (or a cron job) on the replica count.
+/// A scaler beside the HPA.
+#[derive(Clone, Debug)]
+pub struct Scaler {
+    pub name: Arc<str>,
+    /// A replicated workload.
+    pub target: WorkloadId,
+    pub policy: ScalerPolicy,
+}
+
+#[derive(Clone, Debug)]
+pub enum ScalerPolicy {
+    Cron(CronScaler),
+    Keda(ScaledObject),
+}
+
+/// Somebody's hand on the replica count.
 #[derive(Clone, Debug)]
 pub struct ReplicaChange {
     pub at: SimTime,
@@ -265,11 +337,30 @@ pub struct KubeletOptions {
     pub termination: Distribution,
 }
 
+impl Default for KubeletOptions {
+    /// Containers start and stop at once, and every image is everywhere.
+    fn default() -> KubeletOptions {
+        KubeletOptions {
+            container_start: Distribution::Constant(SimDuration::ZERO),
+            image_pull_rate: Bytes::ZERO,
+            image_sizes: Vec::new(),
+            termination: Distribution::Constant(SimDuration::ZERO),
+        }
+    }
+}
+
 /// metrics-server.
 #[derive(Clone, Debug)]
 pub struct MetricsOptions {
     /// `--metric-resolution`.
     pub resolution: SimDuration,
+}
+
+impl Default for MetricsOptions {
+    /// 15 s, metrics-server's default.
+    fn default() -> MetricsOptions {
+        MetricsOptions { resolution: SimDuration::from_secs(15) }
+    }
 }
 
 /// Nodes that go away without warning.

@@ -26,6 +26,22 @@ struct Key {
     taints: SmallVec<[Taint; 1]>,
 }
 
+impl Key {
+    fn of(cluster: &ClusterState, node: &NodeState) -> Key {
+        let mut gpu_used = node.gpu_used.clone();
+        gpu_used.sort_unstable();
+        Key {
+            shape: node.shape,
+            requested: node.requested.clone(),
+            nonzero_requested: node.nonzero_requested,
+            gpu_used,
+            full: node.pods.len() as i64 >= cluster.specs.shape(node.shape).max_pods,
+            unschedulable: node.unschedulable,
+            taints: node.extra_taints.clone(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Class {
     full: bool,
@@ -119,18 +135,8 @@ impl ClassIndex {
     }
 
     fn class_of(&mut self, cluster: &ClusterState, node: &NodeState) -> u32 {
-        let mut gpu_used = node.gpu_used.clone();
-        gpu_used.sort_unstable();
-        let full = node.pods.len() as i64 >= cluster.specs.shape(node.shape).max_pods;
-        let key = Key {
-            shape: node.shape,
-            requested: node.requested.clone(),
-            nonzero_requested: node.nonzero_requested,
-            gpu_used,
-            full,
-            unschedulable: node.unschedulable,
-            taints: node.extra_taints.clone(),
-        };
+        let key = Key::of(cluster, node);
+        let full = key.full;
         let classes = &mut self.classes;
         *self.ids.entry(key).or_insert_with(|| {
             classes.push(Class { full, members: Vec::new(), live_at: 0 });
@@ -196,6 +202,34 @@ impl ClassIndex {
             }
         }
         Best { index: self, tied }
+    }
+
+    /// Holds the index against the cluster: every live node is a member of the class that its state makes, and of no
+    /// other. For tests; costs a visit of every node.
+    ///
+    /// # Errors
+    /// The first disagreement, in words.
+    pub fn audit(&self, cluster: &ClusterState) -> Result<(), String> {
+        let mut members = 0;
+        for index in 0..cluster.node_slots() {
+            let class = self.of_node.get(index).copied().unwrap_or(NO_CLASS);
+            match cluster.node(NodeId::new(index)) {
+                Some(node) if self.ids.get(&Key::of(cluster, node)) != Some(&class) => {
+                    return Err(format!("node {} is in class {class}, which is not that of its state", node.name));
+                }
+                Some(node) if self.classes[class as usize].members.binary_search(&NodeId::new(index)).is_err() => {
+                    return Err(format!("class {class} does not list its node {}", node.name));
+                }
+                Some(_) => members += 1,
+                None if class != NO_CLASS => return Err(format!("removed node {index} is still in class {class}")),
+                None => {}
+            }
+        }
+        let listed: usize = self.live.iter().map(|class| self.classes[*class as usize].members.len()).sum();
+        if listed != members {
+            return Err(format!("live classes list {listed} nodes, {members} are in classes"));
+        }
+        Ok(())
     }
 
     /// One node for each class that has any.

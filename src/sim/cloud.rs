@@ -155,6 +155,7 @@ impl World<'_> {
         self.groups[group].registered += 1;
         self.groups[group].unregistered.retain(|other| *other != instance);
         let id = self.register_node(instance);
+        self.claim_registered(instance, id);
         let name = Arc::clone(&self.instances[instance as usize].name);
         let startup = self.scenario.node_groups[group].startup.sample(&mut stream(
             self.seed,
@@ -175,6 +176,7 @@ impl World<'_> {
         let Some(node) = self.cluster.node_mut(id) else { return };
         node.extra_taints.retain(|taint| taint.key != NOT_READY);
         self.node_ready(id);
+        self.claim_initialized(id);
         self.start_daemons(id);
         self.plan_end_of(id);
         self.node_may_help(id);
@@ -218,8 +220,10 @@ impl World<'_> {
             "Interrupted",
             format!("spot interruption, notice of {notice}"),
         );
-        self.cordon(id);
-        self.evict_from(id, "Interrupted");
+        if !self.claim_interrupted(id) {
+            self.cordon(id);
+            self.evict_from(id, "Interrupted");
+        }
         self.events.push(self.now + notice, Event::NodeFails { node: id });
     }
 
@@ -238,7 +242,6 @@ impl World<'_> {
             self.lose_pod(pod, "NodeLost");
         }
         self.retire(id, reason);
-        // The group's target stays: who keeps it replaces the machine.
         if let Some(group) = self.instance_of_node(id).group {
             self.replace_lost(group);
         }
@@ -261,8 +264,12 @@ impl World<'_> {
         }
     }
 
-    /// A node group's machines that vanish are replaced by the group itself, as scaling groups do.
+    /// A node group's machines that vanish are replaced by the group itself, as scaling groups do; a NodePool's are not.
     fn replace_lost(&mut self, group: u32) {
+        if self.scenario.node_groups[group as usize].is_node_pool {
+            self.groups[group as usize].target -= 1;
+            return;
+        }
         let missing = self.groups[group as usize].target.saturating_sub(self.groups[group as usize].instances);
         for _ in 0..missing {
             let request = self.next_of_group(group);
@@ -366,6 +373,7 @@ impl World<'_> {
     pub(super) fn node_gone(&mut self, id: NodeId) {
         let instance = self.instance_of[id.index()];
         self.close_bill(instance);
+        self.claim_gone(instance);
     }
 
     /// A machine that never came up: its bill ends, and whoever asked hears of it.
@@ -377,9 +385,17 @@ impl World<'_> {
         let record = &mut self.instances[instance as usize];
         record.reason = "FailedToStart";
         record.error = Some("FailedToStart".into());
+        let group = record.group.expect("only groups boot machines") as usize;
         let object = format!("node/{}", record.name);
         self.decide(Controller::Cloud, object, "Booting", "Failed", "the instance did not come up");
         self.close_bill(instance);
+        if self.scenario.node_groups[group].is_node_pool {
+            let run = &mut self.groups[group];
+            run.unregistered.retain(|other| *other != instance);
+            run.instances -= 1;
+            run.target -= 1;
+        }
+        self.claim_gone(instance);
         self.version += 1;
     }
 

@@ -58,7 +58,11 @@ pub enum Event {
     /// The Cluster Autoscaler's main loop.
     ClusterAutoscalerScan { generation: u32 },
     /// Karpenter's batch window closes.
-    KarpenterProvision { batch: u32 },
+    KarpenterProvision,
+    /// Pods that Karpenter could not place are offered to it again.
+    KarpenterRetry,
+    /// A claim reaches its `expireAfter`.
+    ClaimExpires { instance: u32 },
     /// Karpenter's disruption loop.
     KarpenterDisrupt,
     /// A sample of the time series.
@@ -84,7 +88,11 @@ impl Event {
             Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,
             Event::BackoffEnds | Event::FlushLeftovers => 11,
             Event::Schedule => 12,
-            Event::ClusterAutoscalerScan { .. } | Event::KarpenterProvision { .. } | Event::KarpenterDisrupt => 13,
+            Event::ClusterAutoscalerScan { .. }
+            | Event::KarpenterRetry
+            | Event::KarpenterProvision
+            | Event::ClaimExpires { .. }
+            | Event::KarpenterDisrupt => 13,
             Event::Sample => 15,
         }
     }

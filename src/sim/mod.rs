@@ -3,11 +3,14 @@
 //!
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
+mod audit;
 mod budgets;
 mod cloud;
 mod cluster_autoscaler;
+mod disruption;
 mod event;
 mod hpa;
+mod karpenter;
 mod ledger;
 mod metrics_server;
 mod observer;
@@ -15,6 +18,7 @@ mod outcome;
 mod pods;
 mod queue;
 mod run;
+mod scalers;
 mod scheduling;
 mod services;
 mod training;

@@ -13,6 +13,9 @@ pub struct RunOptions {
     /// Skip nothing and index nothing: every periodic loop runs in full and every node is asked one by one. Slow; the
     /// result must be the same, byte for byte, and a test holds it so.
     pub plain: bool,
+    /// After every so many events everything is recounted and held against the books; 0 (the default): never. A run
+    /// whose books disagree panics, for only a mistake of ours can bring that about.
+    pub audit_every: u64,
 }
 
 /// Simulates `scenario` under `seed` and tells `observer`. The same arguments give the same calls.
@@ -38,6 +41,9 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
         } else {
             world.handle(event);
         }
+        if options.audit_every > 0 && world.counts.events.is_multiple_of(options.audit_every) {
+            world.hold_books_together(event);
+        }
         for decision in world.decisions.drain(..) {
             observer.decision(&decision);
         }
@@ -49,6 +55,12 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
 }
 
 impl World<'_> {
+    fn hold_books_together(&self, event: Event) {
+        if let Err(disagreement) = self.audit() {
+            panic!("at {} after {event:?}: {disagreement}", self.now);
+        }
+    }
+
     fn start(&mut self) {
         self.start_nodes();
         self.start_workloads();
@@ -56,7 +68,9 @@ impl World<'_> {
         self.start_services();
         self.start_metrics_server();
         self.start_hpas();
+        self.start_scalers();
         self.start_cluster_autoscaler();
+        self.start_karpenter();
         self.events.push(SimTime::ZERO + LEFTOVER_FLUSH, Event::FlushLeftovers);
         self.events.push(SimTime::ZERO, Event::Sample);
     }
@@ -92,7 +106,9 @@ impl World<'_> {
             Event::HpaSync { hpa } => self.hpa_sync(hpa),
             Event::ScalerTick { scaler } => self.scaler_tick(scaler),
             Event::ClusterAutoscalerScan { generation } => self.cluster_autoscaler_scan(generation),
-            Event::KarpenterProvision { batch } => self.karpenter_provision(batch),
+            Event::KarpenterProvision => self.karpenter_provision(),
+            Event::KarpenterRetry => self.karpenter_retry(),
+            Event::ClaimExpires { instance } => self.claim_expires(instance),
             Event::KarpenterDisrupt => self.karpenter_disrupt(),
             Event::Sample => unreachable!("the loop hands samples to the observer"),
         }

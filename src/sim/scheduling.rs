@@ -77,7 +77,7 @@ impl World<'_> {
                         self.cluster.pod_mut(worker).unschedulable_since.get_or_insert(self.now);
                     }
                     self.version += 1;
-                    self.autoscaler_hears_of_pod();
+                    self.autoscalers_hear_of_pod();
                     self.queue.failed(leader, self.cluster.pod(leader).spec, cure, self.now);
                     return;
                 }
@@ -94,9 +94,14 @@ impl World<'_> {
             *since = Some(self.now);
             // Autoscalers see a pod that was called unschedulable, which is a change to them.
             self.version += 1;
-            self.autoscaler_hears_of_pod();
+            self.autoscalers_hear_of_pod();
         }
         self.queue.failed(pod, spec, cure, self.now);
+    }
+
+    fn autoscalers_hear_of_pod(&mut self) {
+        self.autoscaler_hears_of_pod();
+        self.karpenter_hears_of_pod();
     }
 
     /// The best node for a pod, ties drawn from a stream of the pod's own.
@@ -259,6 +264,7 @@ impl World<'_> {
             let object = format!("pod/{}", self.cluster.pod(victim).name);
             let reason = format!("makes way for {preemptor} of higher priority");
             self.decide(Controller::Scheduler, object, "Running", "Preempted", reason);
+            self.cluster.pod_mut(victim).preempted = true;
             self.delete_pod(victim, "Preempted");
             self.owner_sees_end(victim);
         }
@@ -316,10 +322,4 @@ fn score_alone(scoring: &Scoring<'_>, node: &NodeView<'_>) -> i32 {
 /// Each pod draws from a stream of its own, so that no other pod's draw shifts it.
 fn tie_breaker(seed: u64, pod: PodId) -> Pcg64Mcg {
     stream(seed, "scheduler-tie", u64::from(pod.0))
-}
-
-impl World<'_> {
-    pub(super) fn scaler_tick(&mut self, _hpa: u32) {}
-    pub(super) fn karpenter_provision(&mut self, _b: u32) {}
-    pub(super) fn karpenter_disrupt(&mut self) {}
 }

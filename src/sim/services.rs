@@ -197,6 +197,27 @@ impl World<'_> {
         ServiceReading { demand: run.demand, backlog: (backlog * 1000.0).round() as i64, latency }
     }
 
+    /// The second look of [`World::audit`]: nothing is lost, and the pods that serve are the ready ones.
+    pub(super) fn audit_services(&self) -> Result<(), String> {
+        for (run, load) in self.services.iter().zip(&self.scenario.loads) {
+            let name = self.workload_name(load.target);
+            let books = run.service.books();
+            if !books.balance() {
+                return Err(format!("service {name}: {books:?} do not balance"));
+            }
+            let ready: Vec<PodId> = self.workloads[load.target.index()]
+                .pods
+                .iter()
+                .copied()
+                .filter(|pod| self.cluster.pod(*pod).ready)
+                .collect();
+            if ready != run.pods {
+                return Err(format!("service {name}: {:?} serve, {ready:?} are ready", run.pods));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn service_samples(&mut self) -> Vec<ServiceSample> {
         (0..self.services.len())
             .map(|load| {

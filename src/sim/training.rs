@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::event::Event;
 use super::observer::{TrainingRow, Usage};
-use super::world::{Role, World};
+use super::world::{End, Role, World};
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;
@@ -174,7 +174,7 @@ impl World<'_> {
         let mut freed = None;
         for worker in workers {
             freed = self.cluster.pod(worker).node;
-            self.end_pod(worker, PodPhase::Succeeded, "Completed");
+            self.end_pod(worker, End::Succeeded, "Completed");
             if let Some(node) = freed {
                 self.drained_by_one(node);
             }
@@ -232,6 +232,27 @@ impl World<'_> {
                 gpu_hours: run.gpu_held as f64 / 1000.0 / 3_600e9,
             })
             .collect()
+    }
+
+    /// The second look of [`World::audit`] at a job's progress.
+    pub(super) fn audit_progress(&self, job: u32) -> Result<(), String> {
+        let run = &self.jobs[job as usize];
+        let running = run.workers.iter().filter(|pod| self.cluster.pod(**pod).phase == PodPhase::Running).count();
+        if run.running as usize > running {
+            return Err(format!("{} workers counted as running, {running} run", run.running));
+        }
+        let (done, total) = (run.progress.micro_steps_at(self.now), run.progress.total_micro_steps());
+        if done > total {
+            return Err(format!("{done} of {total} millionths of steps done"));
+        }
+        let works = !matches!(run.progress.phase(), Phase::Waiting | Phase::Complete);
+        if works && running < run.workers.len() {
+            return Err(format!("it works with {running} of {} workers", run.workers.len()));
+        }
+        if works != run.held_since.is_some() {
+            return Err("its GPU time runs while it does not work, or the other way round".into());
+        }
+        Ok(())
     }
 
     /// Jobs whose workers all run and that compute, load or save.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::cluster_autoscaler::AutoscalerRun;
 use super::event::Event;
 use super::hpa::HpaBuffers;
+use super::karpenter::KarpenterRun;
 use super::ledger::{Ledger, capacity_of, offered_by, requested_by};
 use super::metrics_server::Scrapes;
 use super::observer::{Controller, DecisionRecord, Usage};
@@ -14,6 +15,7 @@ use super::scheduling::SpecNotes;
 use super::services::ServiceRun;
 use super::training::JobRun;
 use crate::autoscaler::hpa::Memory;
+use crate::autoscaler::keda::PollState;
 use crate::cluster::{
     ClusterState, ClusterView, NodeId, NodeShapeId, PodId, PodInfo, PodPhase, PodSpecId, Specs, TaintEffect, WorkloadId,
 };
@@ -69,7 +71,10 @@ pub struct World<'s> {
     /// What the HPA controller remembers, by HPA.
     pub(super) hpas: Vec<Memory>,
     pub(super) hpa_buffers: HpaBuffers,
+    /// What KEDA remembers, by scaler.
+    pub(super) polls: Vec<PollState>,
     pub(super) cluster_autoscaler: Option<AutoscalerRun>,
+    pub(super) karpenter: Option<KarpenterRun>,
     pub(super) profile: Profile,
     pub(super) scheduler: scheduler::Memory,
     /// The most `PreferNoSchedule` taints that one node may come to bear.
@@ -81,6 +86,15 @@ pub struct World<'s> {
     pub(super) schedule_is_due: bool,
     pub(super) decisions: Vec<DecisionRecord<'static>>,
     pub(super) counts: Counts,
+}
+
+/// How a pod ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Succeeded,
+    Failed,
+    /// Taken out of the API server before it ended by itself.
+    Deleted,
 }
 
 /// What a pod belongs to beside its workload.
@@ -247,7 +261,9 @@ impl<'s> World<'s> {
             scrapes: Scrapes::default(),
             hpas: Vec::new(),
             hpa_buffers: HpaBuffers::default(),
+            polls: Vec::new(),
             cluster_autoscaler: None,
+            karpenter: None,
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),
@@ -334,6 +350,9 @@ impl<'s> World<'s> {
         let run = &mut self.pods[pod.index()];
         run.scheduled = Some(self.now);
         self.instances[self.instance_of[node.index()] as usize].pods_run += 1;
+        if self.pods[pod.index()].role != Role::Daemon {
+            self.claim_sees_pod(node);
+        }
         self.node_version += 1;
         self.version += 1;
     }
@@ -350,6 +369,9 @@ impl<'s> World<'s> {
         self.ledger.advance(self.now);
         self.ledger.add_requested(requested, -1);
         self.bill_pod(pod, node, requested);
+        if self.pods[pod.index()].role != Role::Daemon {
+            self.claim_sees_pod(node);
+        }
         self.node_version += 1;
         self.version += 1;
     }
@@ -421,28 +443,14 @@ impl<'s> World<'s> {
         }
     }
 
-    /// Moves the pod between phases and keeps the counts.
-    pub(super) fn set_phase(&mut self, pod: PodId, phase: PodPhase) {
+    /// The pod's container runs (again).
+    pub(super) fn set_running(&mut self, pod: PodId) {
         let info = self.cluster.pod_mut(pod);
-        let before = std::mem::replace(&mut info.phase, phase);
-        if before == phase {
-            return;
+        if std::mem::replace(&mut info.phase, PodPhase::Running) == PodPhase::Pending {
+            self.ledger.pods.pending -= 1;
+            self.ledger.pods.running += 1;
+            self.version += 1;
         }
-        let unbound = info.node.is_none();
-        for (phase, sign) in [(before, -1), (phase, 1)] {
-            let counts = &mut self.ledger.pods;
-            let count = match phase {
-                PodPhase::Pending => &mut counts.pending,
-                PodPhase::Running => &mut counts.running,
-                PodPhase::Succeeded => &mut counts.succeeded,
-                PodPhase::Failed => &mut counts.failed,
-            };
-            *count = count.wrapping_add_signed(sign);
-        }
-        if before == PodPhase::Pending && unbound {
-            self.ledger.pods.unbound -= 1;
-        }
-        self.version += 1;
     }
 
     pub(super) fn set_ready(&mut self, pod: PodId, ready: bool) {
@@ -465,15 +473,38 @@ impl<'s> World<'s> {
         self.share_demand_anew(workload);
     }
 
-    /// The pod ends for good: it frees its room and its owner sees it go.
-    pub(super) fn end_pod(&mut self, pod: PodId, phase: PodPhase, reason: &'static str) {
+    /// The pod ends for good: it frees its room and no longer counts. Who acts on that is the caller's to say.
+    pub(super) fn end_pod(&mut self, pod: PodId, end: End, reason: &'static str) {
         if self.cluster.pod(pod).is_terminal() {
             return;
         }
         self.set_ready(pod, false);
         self.unbook(pod);
-        self.set_phase(pod, phase);
         self.nominate(pod, None);
+        let info = self.cluster.pod_mut(pod);
+        let counts = &mut self.ledger.pods;
+        match info.phase {
+            PodPhase::Pending => {
+                counts.pending -= 1;
+                counts.unbound -= u32::from(info.node.is_none());
+            }
+            _ => counts.running -= 1,
+        }
+        match end {
+            End::Succeeded => {
+                counts.succeeded += 1;
+                info.phase = PodPhase::Succeeded;
+            }
+            End::Failed => {
+                counts.failed += 1;
+                info.phase = PodPhase::Failed;
+            }
+            End::Deleted => {
+                counts.deleted += 1;
+                info.deleted = true;
+            }
+        }
+        self.version += 1;
         let run = &mut self.pods[pod.index()];
         run.finished = Some(self.now);
         run.generation += 1;
@@ -565,6 +596,7 @@ fn lowest_priority(specs: &Specs) -> i32 {
 
 fn scraped_workloads(scenario: &Scenario) -> Vec<WorkloadId> {
     let mut targets: Vec<WorkloadId> = scenario.hpas.iter().map(|hpa| hpa.target).collect();
+    targets.extend(scenario.scalers.iter().map(|scaler| scaler.target));
     targets.sort_unstable();
     targets.dedup();
     targets

@@ -3,8 +3,10 @@
 //! One file a controller turns the JSON envelope into the snapshot that its pure `decide` takes, and the decision back
 //! into JSON. This file has what they share: reading one object or an array, and answering in the same order.
 
+mod cluster_autoscaler;
 mod envelope;
-mod hpa;
+mod fields;
+pub mod hpa;
 mod karpenter;
 mod schedule;
 
@@ -33,6 +35,7 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Controller {
+    ClusterAutoscaler,
     Hpa,
     Karpenter,
     Schedule,
@@ -52,6 +55,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         serde_json::from_str(&text).with_context(|| format!("{}: not JSON", arguments.file.display()))?;
     let judge = |input: &Value| -> Result<Value, Refusal> {
         match arguments.controller {
+            Controller::ClusterAutoscaler => cluster_autoscaler::decide(input, arguments.seed),
             Controller::Hpa => hpa::decide(input),
             Controller::Karpenter => karpenter::decide(input),
             Controller::Schedule => schedule::decide(input, arguments.seed),

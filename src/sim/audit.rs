@@ -1,0 +1,240 @@
+//! The second entry of the books: recounts everything from the arenas and compares it with what the engine keeps in
+//! step as it goes (ledger, class index, queue, lists of owners and groups).
+//!
+//! A run does it after every so many events where [`RunOptions::audit_every`](super::RunOptions) says so. It costs a
+//! visit of every pod, node and machine, and is meant for tests.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use super::ledger::{capacity_of, offered_by};
+use super::observer::{PodCounts, Usage};
+use super::world::{Role, World};
+use crate::cluster::{ClusterView, NodeId, NodeState, PodId, PodPhase};
+use crate::scenario::{Owner, WorkloadKind};
+use crate::units::{GpuMilli, UsdPerHour};
+
+/// What does not agree, in words.
+pub(super) type Disagreement = String;
+
+type Audit = Result<(), Disagreement>;
+
+fn same<T: PartialEq + Debug>(what: impl FnOnce() -> String, counted: T, booked: T) -> Audit {
+    if counted == booked { Ok(()) } else { Err(format!("{}: counted {counted:?}, booked {booked:?}", what())) }
+}
+
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Audit {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}
+
+fn plus(total: &mut Usage, amount: Usage) {
+    total.cpu += amount.cpu;
+    total.memory += amount.memory;
+    total.gpu += amount.gpu;
+}
+
+impl World<'_> {
+    /// The first thing that two of the engine's books say differently, or that no cluster could show.
+    pub(super) fn audit(&self) -> Audit {
+        for node in self.cluster.node_views() {
+            self.audit_node(node.id, node.state)?;
+        }
+        self.audit_pods()?;
+        self.audit_totals()?;
+        self.audit_workloads()?;
+        self.audit_gangs()?;
+        self.audit_instances()?;
+        self.audit_services()?;
+        self.classes.audit(&self.cluster)
+    }
+
+    /// A node's sums are those of the pods on it, and within what it offers.
+    fn audit_node(&self, id: NodeId, node: &NodeState) -> Audit {
+        let specs = &self.cluster.specs;
+        let shape = specs.shape(node.shape);
+        let mut anew = NodeState::new(node.name.clone(), node.shape, shape);
+        let mut gpu_used = vec![0u32; usize::from(shape.shared_gpus)];
+        let mut used = Usage::default();
+        for held in &node.pods {
+            let info = self.cluster.pod(held.pod);
+            let name = || format!("pod {} on node {}", info.name, node.name);
+            ensure(info.node == Some(id), || format!("{}: it says it is on {:?}", name(), info.node))?;
+            ensure(!info.is_terminal(), || format!("{}: it has ended, yet holds room", name()))?;
+            same(|| format!("{}: spec", name()), info.spec, held.spec)?;
+            let spec = specs.pod(held.spec);
+            anew.add_pod(held.pod, held.spec, spec, 0);
+            let milli = spec.gpu_share.map_or(1000, |share| u32::from(share.milli));
+            for (device, used) in gpu_used.iter_mut().enumerate() {
+                *used += if held.gpu_devices & (1 << device) != 0 { milli } else { 0 };
+            }
+            let devices = spec.gpu_share.map_or(specs.whole_gpus(spec), |share| i64::from(share.count));
+            if shape.shared_gpus > 0 {
+                same(|| format!("{}: devices", name()), i64::from(held.gpu_devices.count_ones()), devices)?;
+            }
+            plus(&mut used, self.pods[held.pod.index()].used);
+        }
+        let name = |what: &str| format!("node {}: {what}", node.name);
+        ensure(anew.requested.minus(&node.requested).is_zero(), || {
+            format!("{}: counted {:?}, booked {:?}", name("requests"), anew.requested, node.requested)
+        })?;
+        same(|| name("requests for scoring"), anew.nonzero_requested, node.nonzero_requested)?;
+        same(|| name("pods with affinity"), anew.pods_with_affinity, node.pods_with_affinity)?;
+        same(
+            || name("pods with anti-affinity"),
+            anew.pods_with_required_anti_affinity,
+            node.pods_with_required_anti_affinity,
+        )?;
+        let booked: Vec<u32> = node.gpu_used.iter().map(|used| u32::from(*used)).collect();
+        same(|| name("devices"), &gpu_used, &booked)?;
+        ensure(booked.iter().all(|used| *used <= 1000), || name("a device holds more than 1,000 thousandths"))?;
+        ensure(node.pods.len() as i64 <= shape.max_pods, || name("more pods than slots"))?;
+        let beyond: Vec<_> = shape.allocatable.shortfalls(&node.requested).collect();
+        ensure(beyond.is_empty(), || format!("{}: {beyond:?}", name("more is requested than there is")))?;
+        same(|| name("use"), used, self.instance_of_node(id).used)
+    }
+
+    /// Every pod is in one place: on its node, in the queue, or ended.
+    fn audit_pods(&self) -> Audit {
+        let waiting: BTreeSet<PodId> = self.queue.waiting().collect();
+        let mut counts = PodCounts::default();
+        let mut with_affinity = 0;
+        for (index, info) in self.cluster.pods().iter().enumerate() {
+            let (pod, run) = (PodId::new(index), &self.pods[index]);
+            let wrong = |what: &str| format!("pod {} ({:?}): {what}", info.name, info.phase);
+            match info.phase {
+                PodPhase::Pending => counts.pending += 1,
+                PodPhase::Running => counts.running += 1,
+                PodPhase::Succeeded => counts.succeeded += 1,
+                PodPhase::Failed => counts.failed += 1,
+            }
+            counts.ready += u32::from(info.ready);
+            let held = info.node.and_then(|node| self.cluster.node(node)).is_some_and(|node| {
+                with_affinity += u32::from(!info.is_terminal() && self.cluster.specs.pod(info.spec).has_pod_affinity());
+                node.pods.iter().any(|held| held.pod == pod)
+            });
+            ensure(held == (info.node.is_some() && !info.is_terminal()), || {
+                wrong("held by its node, or not, in error")
+            })?;
+            ensure(info.phase != PodPhase::Running || held, || wrong("it runs nowhere"))?;
+            ensure(!info.ready || info.phase == PodPhase::Running, || wrong("ready, but it does not run"))?;
+            ensure(!info.ready || info.deletion.is_none(), || wrong("ready while it is terminating"))?;
+            ensure(run.used == Usage::default() || info.phase == PodPhase::Running, || wrong("it uses something"))?;
+            ensure(run.finished.is_some() == info.is_terminal(), || wrong("its end and its phase disagree"))?;
+            let unbound = info.node.is_none() && !info.is_terminal();
+            counts.unbound += u32::from(unbound);
+            ensure(info.nominated_node.is_none() || unbound, || wrong("nominated, though it needs no node"))?;
+            let queued = waiting.contains(&pod);
+            match run.role {
+                // A gang is queued by its leader.
+                Role::Worker { .. } => ensure(!queued || unbound, || wrong("queued, though it needs no node"))?,
+                _ => ensure(queued == unbound, || wrong("in the queue, or not, in error"))?,
+            }
+        }
+        same(|| "pods with affinity".into(), with_affinity, self.pods_with_affinity)?;
+        same(|| "pods by phase".into(), counts, self.ledger.pods)
+    }
+
+    fn audit_totals(&self) -> Audit {
+        let gpu = self.cluster.specs.nvidia_gpu();
+        let (mut nodes, mut ready) = (0, 0);
+        let [mut offered, mut requested, mut used] = [Usage::default(); 3];
+        for node in self.cluster.node_views() {
+            nodes += 1;
+            if node.state.ready {
+                ready += 1;
+                plus(&mut offered, offered_by(node.shape, gpu));
+            }
+            for held in &node.state.pods {
+                plus(&mut requested, self.requested(held.spec));
+                plus(&mut used, self.pods[held.pod.index()].used);
+            }
+        }
+        same(|| "nodes".into(), (nodes, ready), (self.ledger.nodes, self.ledger.nodes_ready))?;
+        same(|| "allocatable".into(), offered, self.ledger.allocatable())?;
+        same(|| "requested".into(), requested, self.ledger.requested())?;
+        same(|| "used".into(), used, self.ledger.used())?;
+        ensure(requested.gpu >= GpuMilli::ZERO, || "negative GPU requests".into())
+    }
+
+    fn audit_workloads(&self) -> Audit {
+        for workload in &self.scenario.workloads {
+            let run = &self.workloads[workload.id.index()];
+            let name = |what: &str| format!("workload {}: {what}", workload.name);
+            let of_it = |pod: &PodId| self.pods[pod.index()].workload == workload.id;
+            let all = || (0..self.pods.len()).map(PodId::new).filter(of_it);
+            let ready = all().filter(|pod| self.cluster.pod(*pod).ready).count();
+            same(|| name("ready pods"), ready, run.ready as usize)?;
+            let live: Vec<PodId> = all()
+                .filter(|pod| matches!(self.pods[pod.index()].role, Role::Replica { .. } | Role::JobPod))
+                .filter(|pod| !self.cluster.pod(*pod).is_terminal() && self.cluster.pod(*pod).deletion.is_none())
+                .collect();
+            same(|| name("live pods"), &live, &run.pods)?;
+            match &workload.kind {
+                WorkloadKind::Replicated { owner: Owner::StatefulSet, .. } => {}
+                WorkloadKind::Replicated { .. } => {
+                    same(|| name("live pods and spec.replicas"), live.len(), run.desired as usize)?;
+                }
+                WorkloadKind::Job(job) => {
+                    let missing = job.completions.saturating_sub(run.succeeded);
+                    ensure(live.len() as u32 <= missing.min(job.parallelism), || name("too many pods at work"))?;
+                }
+                WorkloadKind::Replayed => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A gang's workers are bound together or not at all, and its steps don't exceed its work.
+    fn audit_gangs(&self) -> Audit {
+        for (job, spec) in (0u32..).zip(&self.scenario.training_jobs).take(self.jobs.len()) {
+            let gang = self.gang_of(job);
+            let wrong = |what: &str| format!("training job {}: {what}", spec.name);
+            let bound = gang.iter().filter(|pod| self.cluster.pod(**pod).node.is_some()).count();
+            ensure(bound == 0 || bound == gang.len(), || wrong("only a part of the gang is bound"))?;
+            ensure(gang.is_empty() || gang.len() == spec.workers as usize, || wrong("workers are missing"))?;
+            let alive =
+                |pod: &PodId| !self.cluster.pod(*pod).is_terminal() && self.cluster.pod(*pod).deletion.is_none();
+            ensure(gang.iter().all(alive), || wrong("a worker has ended and nobody saw it"))?;
+            self.audit_progress(job).map_err(|what| wrong(&what))?;
+        }
+        Ok(())
+    }
+
+    /// Machines, their groups and what is being billed.
+    fn audit_instances(&self) -> Audit {
+        let mut rate = UsdPerHour::ZERO;
+        let mut upcoming = 0;
+        let mut groups = vec![(0u32, 0u32); self.groups.len()];
+        let gpu = self.cluster.specs.nvidia_gpu();
+        for instance in &self.instances {
+            if instance.removed.is_none() {
+                rate = rate + instance.price;
+            }
+            let waits = instance.node.is_none() && instance.removed.is_none();
+            upcoming += u32::from(waits);
+            let lives = instance.node.is_some_and(|node| self.cluster.node(node).is_some());
+            if let Some(group) = instance.group {
+                groups[group as usize].0 += u32::from(lives);
+                groups[group as usize].1 += u32::from(lives || waits);
+            }
+            let capacity = capacity_of(self.cluster.specs.shape(instance.shape), gpu);
+            ensure(
+                instance.used.cpu.get() >= 0 && instance.used.memory.get() >= 0 && instance.used.gpu.get() >= 0,
+                || format!("node {}: negative use, {:?} of {capacity:?}", instance.name, instance.used),
+            )?;
+        }
+        same(|| "prices that are being billed".into(), rate, self.ledger.rate())?;
+        same(|| "upcoming nodes".into(), upcoming, self.ledger.nodes_upcoming)?;
+        for (group, (registered, instances)) in groups.into_iter().enumerate() {
+            let name = |what: &str| format!("node group {}: {what}", self.scenario.node_groups[group].name);
+            let run = &self.groups[group];
+            let failed =
+                run.unregistered.iter().filter(|id| self.instances[**id as usize].removed.is_some()).count() as u32;
+            same(|| name("registered"), registered, run.registered)?;
+            same(|| name("instances"), instances + failed, run.instances)?;
+            let waiting = run.unregistered.len() as u32 - failed;
+            same(|| name("unregistered"), instances - registered, waiting)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,255 @@
+//! Karpenter at work: batches of pending pods, claims that become nodes, and the disruption loop.
+
+use std::sync::Arc;
+
+use super::cloud::{Launch, LaunchRequest};
+use super::event::Event;
+use super::observer::Controller;
+use super::world::World;
+use crate::autoscaler::karpenter::disruption::{DisruptionState, Queue};
+use crate::autoscaler::karpenter::{self, Batcher, NodeClaim, Provisioning, Snapshot, Target};
+use crate::cluster::{NodeId, PodId, PodSpecId};
+use crate::cost;
+use crate::scenario::Karpenter;
+use crate::units::{SimDuration, SimTime};
+
+/// A pod that stays pending is offered to the provisioner again after this
+/// (`pkg/controllers/provisioning/controller.go`).
+const REQUEUE: SimDuration = SimDuration::from_secs(10);
+
+/// What a run keeps for its Karpenter.
+#[derive(Debug)]
+pub(super) struct KarpenterRun {
+    /// Claims whose instance exists, and beside each its instance.
+    pub claims: Vec<NodeClaim>,
+    pub instances: Vec<u32>,
+    batcher: Batcher,
+    daemon_sets: Vec<PodSpecId>,
+    retry_is_planned: bool,
+    pub disruption: DisruptionState,
+    pub queue: Queue,
+    /// [`World::version`] at a pass of the disruption loop that found nothing, and until when that holds.
+    pub quiet_since: Option<u64>,
+    pub quiet_until: Option<SimTime>,
+}
+
+impl World<'_> {
+    pub(super) fn start_karpenter(&mut self) {
+        if self.scenario.karpenter.is_none() {
+            return;
+        }
+        self.karpenter = Some(KarpenterRun {
+            claims: Vec::new(),
+            instances: Vec::new(),
+            batcher: Batcher::default(),
+            daemon_sets: self.scenario.daemon_sets.iter().map(|daemon| daemon.spec).collect(),
+            retry_is_planned: false,
+            disruption: DisruptionState::default(),
+            queue: Queue::default(),
+            quiet_since: None,
+            quiet_until: None,
+        });
+        self.start_disruption();
+    }
+
+    /// A pod was called unschedulable (or a node began to be deleted): the batch window opens, or stays open.
+    pub(super) fn karpenter_hears_of_pod(&mut self) {
+        let (Some(run), Some(spec)) = (&mut self.karpenter, &self.scenario.karpenter) else { return };
+        run.batcher.trigger(self.now);
+        if let Some(closes) = run.batcher.closes(&spec.options) {
+            self.events.push(closes, Event::KarpenterProvision);
+        }
+    }
+
+    pub(super) fn karpenter_retry(&mut self) {
+        let Some(run) = &mut self.karpenter else { return };
+        run.retry_is_planned = false;
+        if !self.unschedulable_pods().is_empty() {
+            self.karpenter_hears_of_pod();
+        }
+    }
+
+    pub(super) fn karpenter_provision(&mut self) {
+        let (Some(run), Some(spec)) = (&mut self.karpenter, &self.scenario.karpenter) else { return };
+        // The event of a window that was held open comes too early; the one of its end will follow.
+        if !run.batcher.close(self.now, &spec.options) {
+            return;
+        }
+        self.counts.autoscaler_loops += 1;
+        let pending = self.unschedulable_pods();
+        let provisioning = self.with_karpenter_snapshot(&pending, karpenter::provision);
+        let nominated_until = self.now + spec.options.nomination_window();
+        let run = self.karpenter.as_mut().expect("looked up above");
+        for (_, target) in &provisioning.on_existing {
+            let claim = match target {
+                Target::Claim(index) => run.claims.get_mut(*index),
+                Target::Node(node) => run.claims.iter_mut().find(|claim| claim.node == Some(*node)),
+            };
+            if let Some(claim) = claim {
+                claim.nominated_until = Some(nominated_until);
+            }
+        }
+        for create in &provisioning.create {
+            self.create_claim(spec, create, "pods unschedulable");
+        }
+        self.tell_unplaced(spec, &provisioning);
+        self.retry_while_pods_wait();
+    }
+
+    fn retry_while_pods_wait(&mut self) {
+        let waits = !self.unschedulable_pods().is_empty();
+        let Some(run) = &mut self.karpenter else { return };
+        if waits && !run.retry_is_planned {
+            run.retry_is_planned = true;
+            self.events.push(self.now + REQUEUE, Event::KarpenterRetry);
+        }
+    }
+
+    pub(super) fn with_karpenter_snapshot<T>(&self, pending: &[PodId], ask: impl FnOnce(&Snapshot<'_>) -> T) -> T {
+        let spec = self.scenario.karpenter.as_ref().expect("only asked where there is a Karpenter");
+        let run = self.karpenter.as_ref().expect("only asked where there is a Karpenter");
+        ask(&Snapshot {
+            cluster: &self.cluster,
+            pools: &spec.node_pools,
+            catalogue: &spec.catalogue,
+            claims: &run.claims,
+            pending,
+            daemon_sets: &run.daemon_sets,
+            disruption_budgets: &self.budgets_now(),
+            options: &spec.options,
+            now: self.now,
+            epoch_seconds: self.scenario.start_epoch_seconds,
+        })
+    }
+
+    /// Launches the cheapest offering of a claim. `None` where the cloud has none; its pods wait for the next batch.
+    pub(super) fn create_claim(
+        &mut self,
+        spec: &Karpenter,
+        create: &karpenter::CreateClaim,
+        why: &str,
+    ) -> Option<Arc<str>> {
+        let pool = &spec.node_pools[create.pool];
+        let group = spec.groups[create.pool];
+        let Some(launch) = karpenter::launch(create, &spec.catalogue) else {
+            let object = format!("nodepool/{}", pool.name);
+            self.decide(Controller::Cloud, object, "Requested", "OutOfStock", "no offering is available");
+            return None;
+        };
+        let instance_type = spec.catalogue.get(launch.instance_type);
+        let mut shape = karpenter::node_shape(pool, create, launch, &spec.catalogue);
+        shape.group = Some(group);
+        let shape = self.cluster.specs.intern_shape(shape);
+        let capacity_type = match instance_type.offerings[launch.offering].capacity_type {
+            karpenter::CapacityType::Spot => cost::CapacityType::Spot,
+            karpenter::CapacityType::OnDemand => cost::CapacityType::OnDemand,
+            karpenter::CapacityType::Reserved => cost::CapacityType::Reserved,
+        };
+        let number = self.groups[group.index()].launched;
+        self.groups[group.index()].launched += 1;
+        let name: Arc<str> = format!("{}-{number}", pool.name).into();
+        let request = LaunchRequest {
+            name: Arc::clone(&name),
+            group: group.0,
+            shape,
+            instance_type: Arc::clone(&instance_type.name),
+            price: launch.price,
+            capacity_type,
+        };
+        let accepted = self.launch(request);
+        let reason = format!(
+            "{why}: {} pods; cheapest of {} instance types is {} in {} at {:.4} USD an hour",
+            create.pods.len(),
+            create.instance_types.len(),
+            instance_type.name,
+            instance_type.offerings[launch.offering].zone,
+            launch.price.as_f64(),
+        );
+        if accepted != Launch::Accepted {
+            let object = format!("nodepool/{}", pool.name);
+            self.decide(Controller::Cloud, object, "Requested", "Refused", reason);
+            return None;
+        }
+        self.counts.scale_ups += 1;
+        self.groups[group.index()].target += 1;
+        let instance = self.instances.len() as u32 - 1;
+        let mut claim = NodeClaim::launched(Arc::clone(&name), pool, shape, self.now);
+        claim.nominated_until = Some(self.now + spec.options.nomination_window());
+        let run = self.karpenter.as_mut().expect("only asked where there is a Karpenter");
+        run.claims.push(claim);
+        run.instances.push(instance);
+        if let Some(after) = pool.expire_after {
+            self.events.push(self.now + after, Event::ClaimExpires { instance });
+        }
+        self.decide(Controller::Karpenter, format!("nodeclaim/{name}"), "", "Launched", reason);
+        Some(name)
+    }
+
+    fn tell_unplaced(&mut self, spec: &Karpenter, provisioning: &Provisioning) {
+        if !self.verbose {
+            return;
+        }
+        for unplaced in &provisioning.unschedulable {
+            let mut reasons: Vec<String> = unplaced
+                .pools
+                .iter()
+                .map(|refusal| format!("{}: {}", spec.node_pools[refusal.pool].name, refusal.why))
+                .collect();
+            reasons.extend(unplaced.why.clone());
+            let object = format!("pod/{}", self.cluster.pod(unplaced.pod).name);
+            self.decide(Controller::Karpenter, object, "Pending", "no pool helps", reasons.join("; "));
+        }
+    }
+
+    fn claim_of(&mut self, instance: u32) -> Option<&mut NodeClaim> {
+        let run = self.karpenter.as_mut()?;
+        let index = run.instances.iter().position(|other| *other == instance)?;
+        Some(&mut run.claims[index])
+    }
+
+    /// A claim's node registered: it carries its startup taints until it is initialized.
+    pub(super) fn claim_registered(&mut self, instance: u32, node: NodeId) {
+        let Some(claim) = self.claim_of(instance) else { return };
+        claim.node = Some(node);
+        let taints = claim.startup_taints.clone();
+        if let Some(state) = self.cluster.node_mut(node).filter(|_| !taints.is_empty()) {
+            state.extra_taints.extend(taints);
+            self.node_changed(node);
+        }
+    }
+
+    pub(super) fn claim_initialized(&mut self, node: NodeId) {
+        let instance = self.instance_of[node.index()];
+        let now = self.now;
+        let Some(claim) = self.claim_of(instance) else { return };
+        claim.initialized = Some(now);
+        let taints = claim.startup_taints.clone();
+        if let Some(state) = self.cluster.node_mut(node).filter(|_| !taints.is_empty()) {
+            state.extra_taints.retain(|taint| !taints.contains(taint));
+            self.node_changed(node);
+        }
+        self.advance_commands();
+    }
+
+    /// The claim's instance is gone from the cloud.
+    pub(super) fn claim_gone(&mut self, instance: u32) {
+        let Some(run) = &mut self.karpenter else { return };
+        if let Some(index) = run.instances.iter().position(|other| *other == instance) {
+            run.claims.remove(index);
+            run.instances.remove(index);
+            self.version += 1;
+            self.advance_commands();
+        }
+    }
+
+    /// A pod (not of a DaemonSet) came to, ended on or began to leave a node.
+    pub(super) fn claim_sees_pod(&mut self, node: NodeId) {
+        if self.karpenter.is_none() {
+            return;
+        }
+        let (instance, now) = (self.instance_of[node.index()], self.now);
+        if let Some(claim) = self.claim_of(instance) {
+            claim.last_pod_event = Some(now);
+        }
+    }
+}
