@@ -1,3 +1,5 @@
 //! Integration tests: one binary, a room for each kind.
 
+mod bad_input;
 mod conformance;
+mod invariants;
