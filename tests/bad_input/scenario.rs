@@ -122,7 +122,7 @@ fn a_missing_file() {
 #[test]
 fn not_yaml() {
     bad_scenario("[m.yaml]", "[m.yaml", &["not YAML", "s.yaml:8:", "brackets"]);
-    bad_scenario("  duration: 1h", "\tduration: 1h", &["not YAML", "s.yaml:6:1", "tab"]);
+    bad_scenario("  duration: 1h", "\tduration: 1h", &["not YAML", "s.yaml:6:2", "tab"]);
     bad_manifest("kind: Deployment", "kind: Deployment: x", &["not YAML", "m.yaml:2:"]);
     refused(&folder("", ""), &["s.yaml"], &["no document of kind Scenario", "s.yaml:1:1", "windtunnel/v1"]);
 }
@@ -193,13 +193,13 @@ fn duplicate_names() {
         &["a second node group is called general", "s.yaml:13:14"],
     );
     let twice = format!("{MANIFESTS}---\n{MANIFESTS}");
-    refused(&folder(SCENARIO, &twice), &["s.yaml"], &["a second Deployment is called web", "m.yaml:36:9"]);
+    refused(&folder(SCENARIO, &twice), &["s.yaml"], &["a second Deployment is called web", "m.yaml:37:9"]);
     bad_scenario("minSize: 1", "maxSize: 1", &["stands twice", "s.yaml:12:7"]);
 }
 
 #[test]
 fn a_load_for_an_unknown_target() {
-    bad_scenario("name: web", "name: wbe", &["no Deployment default/wbe", "s.yaml:14:38", "`Deployment default/web`?"]);
+    bad_scenario("name: web", "name: wbe", &["no Deployment default/wbe", "s.yaml:14:40", "`Deployment default/web`?"]);
 }
 
 #[test]
@@ -216,9 +216,9 @@ fn a_pod_that_no_node_could_hold_is_a_warning_that_names_the_shortfall() {
 fn unknown_options_of_controllers() {
     let with = |autoscaling: &str| format!("  autoscaling: {autoscaling}\n  load:");
     let expander = with("{clusterAutoscaler: {expander: least-wast}}");
-    bad_scenario("  load:", &expander, &["least-wast", "s.yaml:13:46", "least-waste"]);
+    bad_scenario("  load:", &expander, &["least-wast", "s.yaml:13:47", "least-waste"]);
     let interval = with("{clusterAutoscaler: {scanInterval: -5s}}");
-    bad_scenario("  load:", &interval, &["negative", "s.yaml:13:50"]);
+    bad_scenario("  load:", &interval, &["negative", "s.yaml:13:51"]);
     bad_scenario(
         "  load:",
         "  expect: [pod_wait_second.p99 < 3]\n  load:",
