@@ -1,3 +1,6 @@
 //! Integration tests: one binary, a room for each kind.
 
 mod conformance;
+mod invariants;
+mod plan;
+mod watch;
