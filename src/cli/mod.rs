@@ -1,7 +1,11 @@
 //! The command line: one file per subcommand; errors leave through [`main`] as exit codes.
 
-mod decide;
+mod completions;
+pub mod decide;
+mod diagnostics;
 pub mod exit_code;
+mod schema;
+mod validate;
 
 use std::io;
 use std::process::ExitCode;
@@ -20,7 +24,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Validate(validate::Arguments),
+    /// Print the JSON Schema of scenarios, for editors and for `scenario.schema.json`
+    Schema,
     Decide(decide::Arguments),
+    Completions(completions::Arguments),
 }
 
 /// Runs the program on the process's arguments and maps its outcome to an exit code.
@@ -28,7 +36,10 @@ pub fn main() -> ExitCode {
     exit_code::install_panic_hook();
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
+        Command::Validate(arguments) => validate::run(&arguments),
+        Command::Schema => schema::run(),
         Command::Decide(arguments) => decide::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
     };
     match outcome {
         Ok(code) => code,

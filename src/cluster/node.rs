@@ -56,6 +56,8 @@ pub struct NodeState {
     pub shape: NodeShapeId,
     /// The hostname label where it differs from the name.
     pub hostname: Option<Arc<str>>,
+    /// A node object without the hostname label, which a kubelet always sets.
+    pub lacks_hostname: bool,
     /// Taints beyond the shape's: cordon, autoscalers' marks, `not-ready`.
     pub extra_taints: SmallVec<[Taint; 1]>,
     /// `spec.unschedulable` (cordoned).
@@ -83,6 +85,7 @@ impl NodeState {
             name,
             shape: shape_id,
             hostname: None,
+            lacks_hostname: false,
             extra_taints: SmallVec::new(),
             unschedulable: false,
             ready: true,

@@ -29,9 +29,13 @@ pub struct PodInfo {
     pub started: Option<SimTime>,
     /// `metadata.deletionTimestamp`: when its grace period ends.
     pub deletion: Option<SimTime>,
+    /// Gone from the API server; `phase` stays what it was.
+    pub deleted: bool,
     pub ready: bool,
     /// Since when the scheduler has called it unschedulable (condition `PodScheduled=False`, `Unschedulable`).
     pub unschedulable_since: Option<SimTime>,
+    /// The scheduler's preemption sends it away (condition `DisruptionTarget`, `PreemptionByScheduler`).
+    pub preempted: bool,
 }
 
 impl PodInfo {
@@ -45,13 +49,16 @@ impl PodInfo {
             created,
             started: None,
             deletion: None,
+            deleted: false,
             ready: false,
             unschedulable_since: None,
+            preempted: false,
         }
     }
 
+    /// It ended or is gone: it will never run again.
     pub fn is_terminal(&self) -> bool {
-        matches!(self.phase, PodPhase::Succeeded | PodPhase::Failed)
+        self.deleted || matches!(self.phase, PodPhase::Succeeded | PodPhase::Failed)
     }
 }
 

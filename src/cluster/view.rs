@@ -38,7 +38,7 @@ impl<'a> NodeView<'a> {
     /// The value of a label, the node's own hostname included.
     pub fn label(&self, key: &str) -> Option<&'a str> {
         if key == label::HOSTNAME {
-            return Some(self.state.hostname());
+            return (!self.state.lacks_hostname).then(|| self.state.hostname());
         }
         self.shape.labels.get(key).map(String::as_str)
     }

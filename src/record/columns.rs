@@ -67,6 +67,7 @@ pub const SAMPLE: &[Column<SampleRow>] = &[
     column("pods_ready", Unit::Count, "kube_pod_status_ready", "with condition Ready", |row, _, out| out.integer(row.pods.ready)),
     column("pods_succeeded", Unit::Count, "kube_pod_status_phase", "ended well since the start", |row, _, out| out.integer(row.pods.succeeded)),
     column("pods_failed", Unit::Count, "kube_pod_status_phase", "failed since the start", |row, _, out| out.integer(row.pods.failed)),
+    column("pods_deleted", Unit::Count, "", "gone before they ended, since the start: scaled down, drained, preempted, lost", |row, _, out| out.integer(row.pods.deleted)),
     column("cpu_allocatable_cores", Unit::Cores, "kube_node_status_allocatable", "of ready nodes", |row, _, out| out.cores(row.allocatable.cpu)),
     column("cpu_requested_cores", Unit::Cores, "kube_pod_container_resource_requests", "of bound pods", |row, _, out| out.cores(row.requested.cpu)),
     column("cpu_used_cores", Unit::Cores, "", "true use at the instant", |row, _, out| out.cores(row.used.cpu)),

@@ -43,6 +43,7 @@ pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {
                 ready: nodes * 4,
                 succeeded: index / 10,
                 failed: 0,
+                deleted: index / 20,
             },
             allocatable: share(1.0),
             requested: share(0.7),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::spec::ExpectationSpec;
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
 use crate::autoscaler::karpenter;
@@ -56,6 +57,8 @@ pub struct Scenario {
     pub billing: Billing,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
+    /// What must hold of the summary; every metric is a known one.
+    pub expectations: Vec<ExpectationSpec>,
 }
 
 impl Default for Scenario {
@@ -89,6 +92,7 @@ impl Default for Scenario {
             attribution_prices: AttributionPrices::default(),
             billing: Billing::default(),
             outages: Vec::new(),
+            expectations: Vec::new(),
         }
     }
 }

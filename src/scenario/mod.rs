@@ -4,10 +4,19 @@
 //! but the latter. Option structs stand in the rooms that obey them; `spec` gathers them. [`manifest`] reads Kubernetes
 //! objects, for scenarios and for `decide`.
 
+pub mod diagnostic;
+mod documents;
 pub mod import;
+mod lower;
 mod lowered;
 pub mod manifest;
+mod objects;
+pub mod spec;
+mod tables;
+mod yaml;
 
+pub use crate::cost::CapacityType;
+pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use lowered::{
     CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup,
     Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel,

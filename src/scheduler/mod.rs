@@ -18,6 +18,8 @@ pub mod score;
 mod select;
 mod spread;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 pub use class_index::{Best, ClassIndex};
 pub use cycle::Cycle;

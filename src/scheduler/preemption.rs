@@ -98,8 +98,8 @@ impl PreemptionAttempt<'_> {
         })
     }
 
-    /// The nominated node, where it might still take the pod and a pod of lower priority is leaving it. (Upstream asks
-    /// whether preemption sent that pod away; here any deletion counts.)
+    /// The nominated node, where it might still take the pod and a pod of lower priority is leaving it because of
+    /// preemption.
     fn waits_for_victims(&self) -> Option<NodeId> {
         let nominated = self.view.pod_info(self.cycle.pod_id?).nominated_node?;
         let unresolvable =
@@ -108,7 +108,8 @@ impl PreemptionAttempt<'_> {
             return None;
         }
         let leaving = |held: &PodOnNode| {
-            self.priority(held) < self.cycle.pod.priority && self.view.pod_info(held.pod).deletion.is_some()
+            let info = self.view.pod_info(held.pod);
+            self.priority(held) < self.cycle.pod.priority && info.deletion.is_some() && info.preempted
         };
         self.view.node(nominated)?.pods.iter().any(leaving).then_some(nominated)
     }

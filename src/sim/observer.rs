@@ -90,6 +90,8 @@ pub struct PodCounts {
     /// Ended, since the start of the run.
     pub succeeded: u32,
     pub failed: u32,
+    /// Gone without having ended by themselves: scaled down, drained, preempted, lost with their node.
+    pub deleted: u32,
 }
 
 /// The cluster at one instant, after all events of that instant.

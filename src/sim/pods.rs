@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::event::Event;
 use super::observer::{Controller, Usage};
-use super::world::{Role, World};
+use super::world::{End, Role, World};
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, RestartPolicy};
 use crate::units::random::stream;
 use crate::units::{Distribution, SimDuration};
@@ -67,7 +67,7 @@ impl World<'_> {
         let run = &mut self.pods[pod.index()];
         run.started = Some(self.now);
         run.counter_at_start = run.cpu_counter_at(self.now);
-        self.set_phase(pod, PodPhase::Running);
+        self.set_running(pod);
         if !self.use_modelled(pod) {
             return;
         }
@@ -131,7 +131,7 @@ impl World<'_> {
             let node_name = self.instance_of_node(node).name.to_string();
             self.decide(Controller::Kubelet, object, "Running", "Evicted", format!("memory pressure on {node_name}"));
             self.counts.evicted += 1;
-            self.end_pod(pod, PodPhase::Failed, "Evicted");
+            self.end_pod(pod, End::Failed, "Evicted");
             self.room_was_freed(Some(node));
             self.owner_sees_end(pod);
         }
@@ -153,7 +153,7 @@ impl World<'_> {
             return;
         }
         let node = self.cluster.pod(pod).node;
-        self.end_pod(pod, PodPhase::Succeeded, "Completed");
+        self.end_pod(pod, End::Succeeded, "Completed");
         self.room_was_freed(node);
         self.owner_sees_end(pod);
     }
@@ -177,7 +177,7 @@ impl World<'_> {
         self.set_used(pod, Usage::default());
         if self.cluster.specs.pod(spec).restart_policy == RestartPolicy::Never {
             let node = self.cluster.pod(pod).node;
-            self.end_pod(pod, PodPhase::Failed, "OOMKilled");
+            self.end_pod(pod, End::Failed, "OOMKilled");
             self.room_was_freed(node);
             self.owner_sees_end(pod);
             return;
@@ -210,7 +210,7 @@ impl World<'_> {
         self.pods[pod.index()].reason = reason;
         if !bound {
             self.queue.remove(pod, spec);
-            self.end_pod(pod, PodPhase::Failed, reason);
+            self.end_pod(pod, End::Deleted, reason);
             self.owner_sees_end(pod);
             return;
         }
@@ -233,7 +233,7 @@ impl World<'_> {
             return;
         }
         let node = self.cluster.pod(pod).node;
-        self.end_pod(pod, PodPhase::Failed, "Deleted");
+        self.end_pod(pod, End::Deleted, "Deleted");
         self.room_was_freed(node);
         if let Some(node) = node {
             self.drained_by_one(node);
@@ -257,7 +257,7 @@ impl World<'_> {
             return;
         }
         let was_leaving = self.cluster.pod(pod).deletion.is_some();
-        self.end_pod(pod, PodPhase::Failed, reason);
+        self.end_pod(pod, End::Deleted, reason);
         if !was_leaving {
             self.owner_sees_end(pod);
         }

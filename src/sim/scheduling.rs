@@ -264,6 +264,7 @@ impl World<'_> {
             let object = format!("pod/{}", self.cluster.pod(victim).name);
             let reason = format!("makes way for {preemptor} of higher priority");
             self.decide(Controller::Scheduler, object, "Running", "Preempted", reason);
+            self.cluster.pod_mut(victim).preempted = true;
             self.delete_pod(victim, "Preempted");
             self.owner_sees_end(victim);
         }

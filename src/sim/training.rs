@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::event::Event;
 use super::observer::{TrainingRow, Usage};
-use super::world::{Role, World};
+use super::world::{End, Role, World};
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;
@@ -174,7 +174,7 @@ impl World<'_> {
         let mut freed = None;
         for worker in workers {
             freed = self.cluster.pod(worker).node;
-            self.end_pod(worker, PodPhase::Succeeded, "Completed");
+            self.end_pod(worker, End::Succeeded, "Completed");
             if let Some(node) = freed {
                 self.drained_by_one(node);
             }

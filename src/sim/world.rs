@@ -85,6 +85,15 @@ pub struct World<'s> {
     pub(super) counts: Counts,
 }
 
+/// How a pod ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Succeeded,
+    Failed,
+    /// Taken out of the API server before it ended by itself.
+    Deleted,
+}
+
 /// What a pod belongs to beside its workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -430,28 +439,14 @@ impl<'s> World<'s> {
         }
     }
 
-    /// Moves the pod between phases and keeps the counts.
-    pub(super) fn set_phase(&mut self, pod: PodId, phase: PodPhase) {
+    /// The pod's container runs (again).
+    pub(super) fn set_running(&mut self, pod: PodId) {
         let info = self.cluster.pod_mut(pod);
-        let before = std::mem::replace(&mut info.phase, phase);
-        if before == phase {
-            return;
+        if std::mem::replace(&mut info.phase, PodPhase::Running) == PodPhase::Pending {
+            self.ledger.pods.pending -= 1;
+            self.ledger.pods.running += 1;
+            self.version += 1;
         }
-        let unbound = info.node.is_none();
-        for (phase, sign) in [(before, -1), (phase, 1)] {
-            let counts = &mut self.ledger.pods;
-            let count = match phase {
-                PodPhase::Pending => &mut counts.pending,
-                PodPhase::Running => &mut counts.running,
-                PodPhase::Succeeded => &mut counts.succeeded,
-                PodPhase::Failed => &mut counts.failed,
-            };
-            *count = count.wrapping_add_signed(sign);
-        }
-        if before == PodPhase::Pending && unbound {
-            self.ledger.pods.unbound -= 1;
-        }
-        self.version += 1;
     }
 
     pub(super) fn set_ready(&mut self, pod: PodId, ready: bool) {
@@ -474,15 +469,38 @@ impl<'s> World<'s> {
         self.share_demand_anew(workload);
     }
 
-    /// The pod ends for good: it frees its room and its owner sees it go.
-    pub(super) fn end_pod(&mut self, pod: PodId, phase: PodPhase, reason: &'static str) {
+    /// The pod ends for good: it frees its room and no longer counts. Who acts on that is the caller's to say.
+    pub(super) fn end_pod(&mut self, pod: PodId, end: End, reason: &'static str) {
         if self.cluster.pod(pod).is_terminal() {
             return;
         }
         self.set_ready(pod, false);
         self.unbook(pod);
-        self.set_phase(pod, phase);
         self.nominate(pod, None);
+        let info = self.cluster.pod_mut(pod);
+        let counts = &mut self.ledger.pods;
+        match info.phase {
+            PodPhase::Pending => {
+                counts.pending -= 1;
+                counts.unbound -= u32::from(info.node.is_none());
+            }
+            _ => counts.running -= 1,
+        }
+        match end {
+            End::Succeeded => {
+                counts.succeeded += 1;
+                info.phase = PodPhase::Succeeded;
+            }
+            End::Failed => {
+                counts.failed += 1;
+                info.phase = PodPhase::Failed;
+            }
+            End::Deleted => {
+                counts.deleted += 1;
+                info.deleted = true;
+            }
+        }
+        self.version += 1;
         let run = &mut self.pods[pod.index()];
         run.finished = Some(self.now);
         run.generation += 1;

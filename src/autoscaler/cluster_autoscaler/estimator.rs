@@ -5,7 +5,7 @@ use super::placement::{check, schedule_on};
 use super::template::Template;
 use crate::cluster::{ClusterView, Fork, NodeId, NodeShape, PodId, PodSpec, PodSpecId, Specs, label};
 use crate::scheduler::Cycle;
-use crate::scheduler::filter::{Rejection, fits};
+use crate::scheduler::filter::{Reason, Rejection, fits};
 
 use std::sync::Arc;
 
@@ -236,7 +236,7 @@ impl<'f, 'c, 't> Estimator<'f, 'c, 't> {
 
 /// The skew of a spread constraint spoke, not a missing topology label.
 fn is_skew(rejection: &Rejection) -> bool {
-    rejection.plugin == "PodTopologySpread"
+    rejection.reason == Reason::SpreadSkew
 }
 
 /// How large a pod is for this node: CPU and memory fractions added. GPUs do not enter.
@@ -282,13 +282,4 @@ fn simulations_saved(pod: &PodSpec, count: usize, shape: &NodeShape) -> usize {
 fn is_fit_for_fastpath(pod: &PodSpec) -> bool {
     let apart_beyond_hosts = pod.affinity.pod_anti.required.iter().any(|term| term.topology_key != label::HOSTNAME);
     pod.topology_spread_constraints.is_empty() && !apart_beyond_hosts
-}
-
-/// A group of one kind of pods that a template is known to take; used by tests and by component cases.
-pub fn takes(fork: &mut Fork<'_>, template: &Template, name: Arc<str>, spec: PodSpecId) -> Result<(), Rejection> {
-    let start = fork.checkpoint();
-    let node = template.add_to(fork, name);
-    let verdict = check(fork, spec, node);
-    fork.revert(start);
-    verdict
 }

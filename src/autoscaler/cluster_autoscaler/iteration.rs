@@ -262,7 +262,13 @@ impl Iteration<'_> {
     ) {
         let mut shapes = shapes.to_vec();
         loop {
-            let request = Request { pods: &pods, nodes: &shapes, all_or_nothing: false, quotas: Vec::new() };
+            let request = Request {
+                pods: &pods,
+                nodes: &shapes,
+                all_or_nothing: false,
+                limit_estimates: true,
+                quotas: Vec::new(),
+            };
             let outcome = self.scale_up(fork, state, &request, &mut |iteration: &Iteration<'_>, options: &mut [_]| {
                 iteration.ask_expander(options, rng)
             });

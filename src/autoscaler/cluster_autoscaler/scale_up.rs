@@ -36,6 +36,8 @@ pub(super) struct Request<'r> {
     pub nodes: &'r [NodeShapeId],
     /// Room for every pod or for none.
     pub all_or_nothing: bool,
+    /// False: estimates open as many nodes as they like, and only what follows the expander is capped.
+    pub limit_estimates: bool,
     /// Beside the quotas of the options.
     pub quotas: Vec<Quota>,
 }
@@ -181,7 +183,7 @@ impl<'a> Iteration<'a> {
         let room = |id: NodeGroupId| (self.snapshot.node_groups[id.index()].max_size - self.targets[id.index()]).max(0);
         let room = room(group.id) + similar.iter().map(|id| room(*id)).sum::<i64>();
         let (total, current) = (i64::from(self.options.max_nodes_total), request.nodes.len() as i64);
-        let limit = least_limit([
+        let mut limit = least_limit([
             i64::from(self.options.max_nodes_per_scaleup),
             if room > 0 { room } else { -1 },
             match total {
@@ -190,6 +192,9 @@ impl<'a> Iteration<'a> {
                 total => total - current,
             },
         ]);
+        if !request.limit_estimates {
+            limit = 0;
+        }
         let pods: Vec<&PodGroup> = taken.iter().map(|index| &verdicts.pod_groups[*index]).collect();
         let mut name = |index: usize| state.made_up_name(index + 1);
         let estimator = Estimator::new(fork, template, limit, &mut name);

@@ -112,7 +112,7 @@ fn metric(source: &MetricSpec, status: &MetricStatus, pod_name: &dyn Fn(usize) -
     }
     let proposal = match status.result {
         Ok(proposal) => proposal,
-        Err(error) => return format!("{text}: failed: {}", failure(&error, pod_name)),
+        Err(error) => return format!("{text}: failed: {}", error.describe(pod_name)),
     };
     let _ = match proposal.current {
         Current::Utilization { percent, .. } => write!(text, ": {percent} % of the requests"),
@@ -194,15 +194,17 @@ fn target_percent(source: &MetricSpec) -> Option<i32> {
     }
 }
 
-/// The failure with the pod's name, where it has to do with one.
-pub(super) fn failure(error: &MetricError, pod_name: &dyn Fn(usize) -> String) -> String {
-    match error {
-        MetricError::Request(RequestError::Missing { pod }) => {
-            format!("a container of pod {} has no request", pod_name(*pod as usize))
+impl MetricError {
+    /// The failure, with the pod's name where it has to do with one.
+    pub fn describe(&self, pod_name: &dyn Fn(usize) -> String) -> String {
+        match self {
+            MetricError::Request(RequestError::Missing { pod }) => {
+                format!("a container of pod {} has no request", pod_name(*pod as usize))
+            }
+            MetricError::Request(RequestError::ContainerNotFound { pod }) => {
+                format!("pod {} has no such container", pod_name(*pod as usize))
+            }
+            other => other.to_string(),
         }
-        MetricError::Request(RequestError::ContainerNotFound { pod }) => {
-            format!("pod {} has no such container", pod_name(*pod as usize))
-        }
-        other => other.to_string(),
     }
 }

@@ -37,7 +37,7 @@ impl MetricError {
     pub fn code(&self) -> &'static str {
         match self {
             MetricError::Unavailable => "metrics_unavailable",
-            MetricError::ContainerNotInMetrics => "container_not_in_metrics",
+            MetricError::ContainerNotInMetrics => "container_not_found",
             MetricError::NoPods => "no_pods",
             MetricError::NoUsableMetrics => "no_usable_metrics",
             MetricError::NoMetricsForKnownPods => "no_metrics_for_known_pods",

@@ -145,7 +145,7 @@ impl ScalingRules {
     }
 
     /// The longest period of the policies, in seconds: how long a scale event matters.
-    pub(super) fn longest_period_seconds(&self) -> i32 {
+    pub fn longest_period_seconds(&self) -> i32 {
         self.policies.iter().map(|policy| policy.period_seconds).max().unwrap_or(0).max(0)
     }
 }

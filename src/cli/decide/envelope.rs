@@ -55,7 +55,7 @@ impl<'a> Envelope<'a> {
 }
 
 fn read<T: DeserializeOwned>(path: &str, value: &Value) -> Result<T, Refusal> {
-    T::deserialize(value).map_err(|error| refusal(path, &error.to_string()))
+    super::fields::object(value, path)
 }
 
 /// A refusal of one field.

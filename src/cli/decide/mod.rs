@@ -3,8 +3,10 @@
 //! One file a controller turns the JSON envelope into the snapshot that its pure `decide` takes, and the decision back
 //! into JSON. This file has what they share: reading one object or an array, and answering in the same order.
 
+mod cluster_autoscaler;
 mod envelope;
-mod hpa;
+mod fields;
+pub mod hpa;
 mod schedule;
 
 use std::io::{self, Read, Write};
@@ -32,6 +34,7 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Controller {
+    ClusterAutoscaler,
     Hpa,
     Schedule,
 }
@@ -50,6 +53,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         serde_json::from_str(&text).with_context(|| format!("{}: not JSON", arguments.file.display()))?;
     let judge = |input: &Value| -> Result<Value, Refusal> {
         match arguments.controller {
+            Controller::ClusterAutoscaler => cluster_autoscaler::decide(input, arguments.seed),
             Controller::Hpa => hpa::decide(input),
             Controller::Schedule => schedule::decide(input, arguments.seed),
         }

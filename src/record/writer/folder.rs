@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use thiserror::Error;
 
-/// File that tells whose results a folder holds; written last, so its presence says that the others are complete.
-const SUMMARY: &str = "summary.json";
+/// Files that tell whose results a folder holds, and the key that names the owner: a scenario or a sweep. They are
+/// written last, so their presence says that the others are complete.
+const OWNERS: [(&str, &str); 2] = [("summary.json", "scenario"), ("sweep.json", "sweep")];
 
 #[derive(Debug, Error)]
 pub enum FolderError {
@@ -30,11 +30,11 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Creates `path` where it is missing and finds out whether it can be written to. Results of another scenario than
-    /// `scenario` are an error unless `force` is given; results of the same one are replaced.
-    pub fn prepare(path: &Path, scenario: &str, force: bool) -> Result<OutputFolder, FolderError> {
+    /// Creates `path` where it is missing and finds out whether it can be written to. Results of another scenario or
+    /// sweep than `owner` are an error unless `force` is given; results of the same one are replaced.
+    pub fn prepare(path: &Path, owner: &str, force: bool) -> Result<OutputFolder, FolderError> {
         fs::create_dir_all(path).map_err(|source| FolderError::Create { path: path.to_owned(), source })?;
-        if !force && let Some(found) = scenario_of(path).filter(|found| found != scenario) {
+        if !force && let Some(found) = owner_of(path).filter(|found| found != owner) {
             return Err(FolderError::Occupied { path: path.to_owned(), found });
         }
         let folder = OutputFolder { path: path.to_owned() };
@@ -86,14 +86,13 @@ impl OutputFolder {
     }
 }
 
-/// The scenario whose summary stands in the folder.
-fn scenario_of(path: &Path) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Owner {
-        scenario: String,
-    }
-    let bytes = fs::read(path.join(SUMMARY)).ok()?;
-    serde_json::from_slice::<Owner>(&bytes).ok().map(|owner| owner.scenario)
+/// The scenario or sweep whose results stand in the folder.
+fn owner_of(path: &Path) -> Option<String> {
+    OWNERS.iter().find_map(|(file, key)| {
+        let bytes = fs::read(path.join(file)).ok()?;
+        let results: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+        results.get(key)?.as_str().map(str::to_owned)
+    })
 }
 
 #[cfg(test)]
@@ -104,7 +103,7 @@ mod tests {
     fn results_of_another_scenario_ask_for_force() {
         let folder = tempfile::tempdir().unwrap();
         let first = OutputFolder::prepare(folder.path(), "one", false).unwrap();
-        first.write(SUMMARY, br#"{"scenario": "one"}"#).unwrap();
+        first.write("summary.json", br#"{"scenario": "one"}"#).unwrap();
         OutputFolder::prepare(folder.path(), "one", false).unwrap();
         let error = OutputFolder::prepare(folder.path(), "two", false).unwrap_err();
         assert!(error.to_string().contains("--force"), "{error}");

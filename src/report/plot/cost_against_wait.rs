@@ -23,6 +23,8 @@ pub struct Configuration {
     pub label: String,
     pub x: Range,
     pub y: Range,
+    /// No other configuration is as good in both and better in one.
+    pub unbeaten: bool,
 }
 
 /// The mean over seeds, and the lowest and highest of them.
@@ -55,20 +57,12 @@ impl Tradeoff {
         canvas::png(self)
     }
 
-    /// Whether no other configuration is as good in both and better in one, by their means.
-    fn unbeaten(&self, index: usize) -> bool {
-        let own = &self.configurations[index];
-        !self.configurations.iter().any(|other| {
-            other.x.mean <= own.x.mean
-                && other.y.mean <= own.y.mean
-                && (other.x.mean < own.x.mean || other.y.mean < own.y.mean)
-        })
-    }
-
     /// The configurations with a number in the plot and a line in the key, in the order of the sweep.
     fn numbered(&self) -> Vec<usize> {
         let all = self.configurations.len() <= MOST_NUMBERED;
-        (0..self.configurations.len()).filter(|index| self.is_shown(*index) && (all || self.unbeaten(*index))).collect()
+        (0..self.configurations.len())
+            .filter(|index| self.is_shown(*index) && (all || self.configurations[*index].unbeaten))
+            .collect()
     }
 
     fn is_shown(&self, index: usize) -> bool {
@@ -119,14 +113,12 @@ impl Draw for Tradeoff {
         canvas.text(&self.x_label, ((LEFT + right) / 2.0, bottom + 38.0), TEXT, INK, Align::Center)?;
 
         let shown = || self.configurations.iter().enumerate().filter(|(index, _)| self.is_shown(*index));
-        let mut front: Vec<(f64, f64)> = shown()
-            .filter(|(index, _)| self.unbeaten(*index))
-            .map(|(_, point)| (x(point.x.mean), y(point.y.mean)))
-            .collect();
+        let mut front: Vec<(f64, f64)> =
+            shown().filter(|(_, point)| point.unbeaten).map(|(_, point)| (x(point.x.mean), y(point.y.mean))).collect();
         front.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
         canvas.line(&front, Color::BLUE, 1.0)?;
         for (index, point) in shown() {
-            let color = if self.unbeaten(index) { Color::BLUE } else { Color::GRAY };
+            let color = if point.unbeaten { Color::BLUE } else { Color::GRAY };
             let at = (x(point.x.mean), y(point.y.mean));
             canvas.line(&[(x(point.x.min), at.1), (x(point.x.max), at.1)], color, 1.0)?;
             canvas.line(&[(at.0, y(point.y.min)), (at.0, y(point.y.max))], color, 1.0)?;
@@ -149,7 +141,7 @@ impl Tradeoff {
         let width = (WIDTH - LEFT - RIGHT) / columns as f64;
         for (place, index) in self.numbered().into_iter().enumerate() {
             let at = (LEFT + (place / rows) as f64 * width, top + (place % rows) as f64 * KEY_ROW);
-            let color = if self.unbeaten(index) { Color::BLUE } else { FAINT_INK };
+            let color = if self.configurations[index].unbeaten { Color::BLUE } else { FAINT_INK };
             canvas.text(&self.key_entry(index), at, TEXT, color, Align::Left)?;
         }
         Ok(())
@@ -179,21 +171,33 @@ fn free_place(point: (f64, f64), taken: &[(f64, f64)]) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    fn point(x: f64, y: f64) -> Configuration {
-        let range = |mean| Range { min: mean, mean, max: mean };
-        Configuration { label: format!("target {x}"), x: range(x), y: range(y) }
-    }
-
-    fn plot(configurations: Vec<Configuration>) -> Tradeoff {
-        let text = String::new;
-        Tradeoff { title: text(), subtitle: text(), x_label: text(), y_label: text(), configurations }
+    fn plot(count: u32) -> Tradeoff {
+        let range = |mean| Range { min: mean * 0.9, mean, max: mean * 1.1 };
+        let point = |index: u32| Configuration {
+            label: format!("target {index}"),
+            x: range(f64::from(index)),
+            y: range(if index == 3 { f64::NAN } else { f64::from(count - index) }),
+            unbeaten: index % 10 == 0,
+        };
+        Tradeoff {
+            title: "Cost against wait".to_owned(),
+            subtitle: "grid".to_owned(),
+            x_label: "wait (s)".to_owned(),
+            y_label: "cost (USD)".to_owned(),
+            configurations: (0..count).map(point).collect(),
+        }
     }
 
     #[test]
-    fn a_configuration_is_unbeaten_unless_another_is_cheaper_and_faster() {
-        let plot = plot(vec![point(1.0, 9.0), point(2.0, 5.0), point(3.0, 6.0), point(2.0, 5.0), point(9.0, f64::NAN)]);
-        let unbeaten: Vec<bool> = (0..4).map(|index| plot.unbeaten(index)).collect();
-        assert_eq!(unbeaten, [true, true, false, true]);
-        assert_eq!(plot.numbered(), [0, 1, 2, 3]);
+    fn every_point_with_numbers_is_in_the_key() {
+        let svg = plot(20).svg().unwrap();
+        assert!(svg.contains("20  target 19") && svg.contains("cost (USD)") && svg.contains("wait (s)"));
+        assert!(!svg.contains("target 3\n") && !svg.contains("NaN"));
+        assert_eq!(plot(20).numbered().len(), 19);
+    }
+
+    #[test]
+    fn of_many_configurations_only_the_unbeaten_ones_are_numbered() {
+        assert_eq!(plot(100).numbered(), [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]);
     }
 }

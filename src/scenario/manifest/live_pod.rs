@@ -24,6 +24,8 @@ pub struct LivePod {
     pub deletion: Option<SimTime>,
     /// Transition of the condition `PodScheduled=False` with reason `Unschedulable` (its creation where untold).
     pub unschedulable_since: Option<SimTime>,
+    /// The condition `DisruptionTarget` names the scheduler's preemption.
+    pub preempted: bool,
 }
 
 impl LivePod {
@@ -38,8 +40,10 @@ impl LivePod {
             created: self.created,
             started: self.started,
             deletion: self.deletion,
+            deleted: false,
             ready: self.ready,
             unschedulable_since: self.unschedulable_since,
+            preempted: self.preempted,
         }
     }
 }
@@ -84,6 +88,8 @@ pub fn live_pod(
         created,
         started: status.and_then(|status| status.start_time.as_ref()).map(instant),
         deletion: pod.metadata.deletion_timestamp.as_ref().map(instant),
+        preempted: condition("DisruptionTarget")
+            .is_some_and(|c| c.status == "True" && c.reason.as_deref() == Some("PreemptionByScheduler")),
         unschedulable_since: unschedulable.map(|c| c.last_transition_time.as_ref().map_or(created, instant)),
     })
 }

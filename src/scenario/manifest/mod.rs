@@ -16,6 +16,7 @@
 //! `not-ready` and `unreachable`), ephemeral containers, and whatever of `status` is not named here.
 
 mod affinity;
+mod autoscaler;
 mod budget;
 mod cluster;
 mod daemon_set;
@@ -36,6 +37,7 @@ use thiserror::Error;
 
 use crate::units::SimTime;
 
+pub use autoscaler::autoscaler_spec;
 pub use budget::disruption_budget;
 pub use cluster::{LoadedCluster, cluster_state};
 pub use daemon_set::daemon_set_pod;

@@ -21,6 +21,8 @@ pub struct LiveNode {
     pub shape: NodeShape,
     /// The hostname label where it differs from the name.
     pub hostname: Option<Arc<str>>,
+    /// The object has no hostname label.
+    pub lacks_hostname: bool,
     /// Taints that come and go with the node's state: `node.kubernetes.io/…` and the autoscalers' marks.
     pub extra_taints: Vec<Taint>,
     pub unschedulable: bool,
@@ -36,6 +38,7 @@ impl LiveNode {
     /// Sets the flags and taints of a node that was added with this shape.
     pub fn apply(&self, state: &mut NodeState) {
         state.hostname = self.hostname.clone();
+        state.lacks_hostname = self.lacks_hostname;
         state.extra_taints = self.extra_taints.iter().cloned().collect();
         state.unschedulable = self.unschedulable;
         state.ready = self.ready;
@@ -48,7 +51,8 @@ pub fn live_node(node: &core::Node, names: &mut ResourceNames) -> Result<LiveNod
     };
     let status = node.status.as_ref();
     let mut labels = node.metadata.labels.clone().unwrap_or_default();
-    let hostname = labels.remove(label::HOSTNAME).filter(|hostname| hostname != name);
+    let hostname = labels.remove(label::HOSTNAME);
+    let lacks_hostname = hostname.is_none();
     let capacity_list = status.and_then(|status| status.capacity.clone()).unwrap_or_default();
     let allocatable_list =
         status.and_then(|status| status.allocatable.clone()).unwrap_or_else(|| capacity_list.clone());
@@ -79,7 +83,8 @@ pub fn live_node(node: &core::Node, names: &mut ResourceNames) -> Result<LiveNod
             group: None,
             images: status.map(images).unwrap_or_default(),
         },
-        hostname: hostname.map(Arc::from),
+        hostname: hostname.filter(|hostname| hostname != name).map(Arc::from),
+        lacks_hostname,
         extra_taints,
         unschedulable: spec.is_some_and(|spec| spec.unschedulable == Some(true)),
         ready: ready.is_none_or(|condition| condition.status == "True"),

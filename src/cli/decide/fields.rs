@@ -1,0 +1,227 @@
+//! Reading an envelope: JSON objects whose fields are known, with the path of whatever is wrong.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::Refusal;
+
+/// A JSON object at a path. Unknown fields were refused when it was made.
+pub(super) struct Fields<'a> {
+    path: String,
+    map: &'a Map<String, Value>,
+}
+
+impl Refusal {
+    pub(super) fn new(path: impl Into<String>, problem: impl Into<String>) -> Refusal {
+        Refusal { path: path.into(), problem: problem.into() }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// Refuses what is no object, and the first field that is not in `known`, with the nearest name that is.
+    pub(super) fn new(value: &'a Value, path: impl Into<String>, known: &[&str]) -> Result<Fields<'a>, Refusal> {
+        let path = path.into();
+        let Value::Object(map) = value else {
+            return Err(Refusal::new(or_input(&path), format!("expected an object, found {}", kind_of(value))));
+        };
+        let fields = Fields { path, map };
+        match map.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(Refusal::new(fields.at(key), format!("unknown field{}", nearest(key, known)))),
+            None => Ok(fields),
+        }
+    }
+
+    /// The path of the field `name`.
+    pub(super) fn at(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// `None` where the field is absent or null.
+    pub(super) fn get(&self, name: &str) -> Option<&'a Value> {
+        self.map.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn required(&self, name: &str) -> Result<&'a Value, Refusal> {
+        self.get(name).ok_or_else(|| Refusal::new(self.at(name), "missing"))
+    }
+
+    fn parsed<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, Refusal> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        match parse(value) {
+            Some(parsed) => Ok(Some(parsed)),
+            None => Err(Refusal::new(self.at(name), format!("expected {expected}, found {}", show(value)))),
+        }
+    }
+
+    fn demanded<T>(&self, name: &str, value: Option<T>) -> Result<T, Refusal> {
+        value.ok_or_else(|| Refusal::new(self.at(name), "missing"))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
+        self.parsed(name, "a string", Value::as_str)
+    }
+
+    pub(super) fn required_text(&self, name: &str) -> Result<&'a str, Refusal> {
+        self.demanded(name, self.text(name)?)
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        self.parsed(name, "true or false", Value::as_bool)
+    }
+
+    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        self.parsed(name, "a 64-bit integer", Value::as_i64)
+    }
+
+    pub(super) fn required_integer(&self, name: &str) -> Result<i64, Refusal> {
+        self.demanded(name, self.integer(name)?)
+    }
+
+    /// A 32-bit integer that is not negative: a replica count.
+    pub(super) fn count(&self, name: &str) -> Result<Option<i32>, Refusal> {
+        let Some(integer) = self.integer(name)? else { return Ok(None) };
+        if integer < 0 {
+            return Err(Refusal::new(self.at(name), format!("{integer} is negative")));
+        }
+        i32::try_from(integer)
+            .map(Some)
+            .map_err(|_| Refusal::new(self.at(name), format!("{integer} does not fit 32 bits")))
+    }
+
+    pub(super) fn required_count(&self, name: &str) -> Result<i32, Refusal> {
+        self.demanded(name, self.count(name)?)
+    }
+
+    pub(super) fn number(&self, name: &str) -> Result<Option<f64>, Refusal> {
+        self.parsed(name, "a number", Value::as_f64)
+    }
+
+    /// The items of a list with their paths; empty where the field is absent. A Kubernetes list object (`items`) does
+    /// as well.
+    pub(super) fn list(&self, name: &str) -> Result<Vec<(String, &'a Value)>, Refusal> {
+        let path = self.at(name);
+        let (path, items) = match self.get(name) {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(items)) => (path, items),
+            Some(Value::Object(list)) if matches!(list.get("items"), Some(Value::Array(_))) => {
+                let Some(Value::Array(items)) = list.get("items") else { return Ok(Vec::new()) };
+                (format!("{path}.items"), items)
+            }
+            Some(other) => return Err(Refusal::new(path, format!("expected a list, found {}", kind_of(other)))),
+        };
+        Ok(items.iter().enumerate().map(|(index, item)| (format!("{path}[{index}]"), item)).collect())
+    }
+}
+
+/// Reads a Kubernetes object, ignoring unknown fields; an error names the field that can't be read.
+pub(super) fn object<T: DeserializeOwned>(value: &Value, path: &str) -> Result<T, Refusal> {
+    T::deserialize(value).map_err(|error| {
+        let message = error.to_string();
+        let mut copy = value.clone();
+        let place = culprit::<T>(&mut copy, &message);
+        let joint = if place.is_empty() || place.starts_with('[') { "" } else { "." };
+        Refusal::new(format!("{path}{joint}{place}"), message)
+    })
+}
+
+/// The path of the value that makes `T` unreadable: the deepest one without which the error is another or none.
+/// (serde does not say where it was; bad input may take its time.)
+fn culprit<T: DeserializeOwned>(root: &mut Value, message: &str) -> String {
+    let mut pointer = String::new();
+    let mut path = String::new();
+    loop {
+        let children: Vec<(String, String)> = match root.pointer(&pointer) {
+            Some(Value::Object(map)) => map
+                .keys()
+                .map(|key| {
+                    let joint = if path.is_empty() { "" } else { "." };
+                    (format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), format!("{path}{joint}{key}"))
+                })
+                .collect(),
+            Some(Value::Array(items)) => {
+                (0..items.len()).map(|index| (format!("{pointer}/{index}"), format!("{path}[{index}]"))).collect()
+            }
+            _ => return path,
+        };
+        let found = children.into_iter().find(|(pointer, _)| {
+            let Some(place) = root.pointer_mut(pointer) else { return false };
+            // Null stands for "absent" in fields; in lists it may be an error of its own, and then differs too.
+            let taken = place.take();
+            let changed = T::deserialize(&*root).err().is_none_or(|error| error.to_string() != message);
+            if let Some(place) = root.pointer_mut(pointer) {
+                *place = taken;
+            }
+            changed
+        });
+        match found {
+            Some((next_pointer, next_path)) => (pointer, path) = (next_pointer, next_path),
+            None => return path,
+        }
+    }
+}
+
+/// `; did you mean "x"?` where a known name is close to `name`.
+pub(super) fn nearest(name: &str, known: &[&str]) -> String {
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&candidate.to_lowercase(), &name.to_lowercase()), candidate))
+        .min()
+        .filter(|(distance, candidate)| *distance <= 3.max(candidate.len() / 4))
+        .map(|(_, candidate)| format!("; did you mean {candidate:?}?"))
+        .unwrap_or_else(|| format!("; the fields are {}", known.join(", ")))
+}
+
+fn or_input(path: &str) -> &str {
+    if path.is_empty() { "input" } else { path }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn show(value: &Value) -> String {
+    match value {
+        Value::Array(_) | Value::Object(_) => kind_of(value).to_owned(),
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_field_is_refused_with_the_nearest_name() {
+        let refusal = Fields::new(&json!({"podMetric": []}), "", &["pods", "podMetrics"]).err().unwrap();
+        assert_eq!(refusal.to_string(), "podMetric: unknown field; did you mean \"podMetrics\"?");
+    }
+
+    #[test]
+    fn a_kubernetes_object_that_cannot_be_read_names_the_field() {
+        let pod = json!({"metadata": {"name": "a"}, "spec": {"containers": [{"name": "x"}, {"name": 5}]}});
+        let refusal = object::<Pod>(&pod, "pods[0]").err().unwrap();
+        assert_eq!(refusal.path, "pods[0].spec.containers[1].name");
+    }
+
+    #[test]
+    fn a_negative_count_is_refused_at_its_path() {
+        let input = json!({"replicas": -1});
+        let fields = Fields::new(&input, "scale.spec", &["replicas"]).ok().unwrap();
+        assert_eq!(fields.count("replicas").unwrap_err().to_string(), "scale.spec.replicas: -1 is negative");
+    }
+}

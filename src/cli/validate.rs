@@ -1,0 +1,52 @@
+//! `windtunnel validate`: every mistake of scenarios, without running them.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::exit_code::Failure;
+use super::{Outcome, diagnostics};
+use crate::scenario::{self, Override};
+
+/// Check scenarios without running them
+#[derive(Args)]
+pub struct Arguments {
+    /// Scenario files
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+    /// Change a value before checking, such as nodeGroups.general.maxSize=5
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    overrides: Vec<String>,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let overrides = read_overrides(&arguments.overrides)?;
+    let mut out = io::stdout().lock();
+    let mut are_valid = true;
+    for path in &arguments.scenarios {
+        match scenario::load(path, &overrides) {
+            Ok(loaded) => {
+                diagnostics::show(&loaded.warnings);
+                writeln!(out, "{}: ok", path.display())?;
+            }
+            Err(mistakes) => {
+                diagnostics::show(&mistakes);
+                are_valid = false;
+            }
+        }
+    }
+    if are_valid { Ok(ExitCode::SUCCESS) } else { Err(Failure::Reported) }
+}
+
+/// Overrides as typed; mistakes are shown.
+pub fn read_overrides(texts: &[String]) -> Result<Vec<Override>, Failure> {
+    let read: Vec<_> = texts.iter().map(|text| Override::parse(text)).collect();
+    let mistakes: Vec<_> = read.iter().filter_map(|read| read.as_ref().err()).flatten().cloned().collect();
+    if !mistakes.is_empty() {
+        diagnostics::show(&mistakes);
+        return Err(Failure::Reported);
+    }
+    Ok(read.into_iter().flatten().collect())
+}

@@ -1,0 +1,243 @@
+//! The files of a scenario: read once, overridden and lowered as often as a sweep likes.
+//!
+//! [`ScenarioFiles`] holds the parsed documents of the scenario's stream and, once read, of its manifests and tables.
+//! [`ScenarioFiles::load`] applies overrides to copies of the trees, so that places survive.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use super::diagnostic::{Diagnostic, Place, Source, nearest};
+use super::lower::{self, Lowered};
+use super::tables::Tables;
+use super::yaml::{Node, parse, parse_value};
+use super::{Scenario, spec};
+
+/// `--set path=value`.
+#[derive(Clone, Debug)]
+pub struct Override {
+    source: Arc<Source>,
+    path: String,
+    value: Node,
+}
+
+impl Override {
+    /// Reads `path=value`; the value is YAML.
+    ///
+    /// # Errors
+    /// No `=`, an empty path, or a value that is not YAML.
+    pub fn parse(text: &str) -> Result<Override, Vec<Diagnostic>> {
+        let source = Arc::new(Source { name: "--set".to_owned(), text: text.to_owned() });
+        let Some((path, value)) = text.split_once('=').filter(|(path, _)| !path.trim().is_empty()) else {
+            let diagnostic = Diagnostic::error(&Place::start_of(&source), format!("`{text}` is not an override"));
+            return Err(vec![diagnostic.expected("path=value").hint("such as nodeGroups.general.maxSize=5")]);
+        };
+        let value = parse_value(&source, path.len() + 1..path.len() + 1 + value.len())?;
+        Ok(Override { path: path.trim().to_owned(), value, source })
+    }
+
+    /// The path as given.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// A scenario ready to run, and what may not be as meant.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub scenario: Scenario,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads and lowers one scenario.
+///
+/// # Errors
+/// Every mistake that was found, ascending by place.
+pub fn load(path: &Path, overrides: &[Override]) -> Result<Loaded, Vec<Diagnostic>> {
+    ScenarioFiles::open(path)?.load(overrides)
+}
+
+/// A scenario's files, parsed.
+#[derive(Debug)]
+pub struct ScenarioFiles {
+    path: PathBuf,
+    folder: PathBuf,
+    /// The stream's scenario document.
+    scenario: Node,
+    /// The stream's other documents.
+    objects: Vec<Node>,
+    /// Parsed manifests by path as written; filled as overrides ask for them.
+    manifests: Mutex<HashMap<String, Result<Arc<Vec<Node>>, Vec<Diagnostic>>>>,
+    tables: Tables,
+}
+
+fn read_source(path: &Path) -> Result<Source, String> {
+    let name = path.display().to_string();
+    match std::fs::read(path) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(Source { name, text }),
+            Err(error) => Err(format!("{name} is not text (byte {} is not UTF-8)", error.utf8_error().valid_up_to())),
+        },
+        Err(error) => Err(format!("{name} can't be read: {error}")),
+    }
+}
+
+impl ScenarioFiles {
+    /// Reads and parses the scenario's own file; manifests follow when it is lowered.
+    ///
+    /// # Errors
+    /// A file that is missing, not YAML, or without exactly one document of `kind: Scenario`.
+    pub fn open(path: &Path) -> Result<ScenarioFiles, Vec<Diagnostic>> {
+        let name = path.display().to_string();
+        let source = read_source(path).map(Arc::new).map_err(|problem| {
+            vec![Diagnostic::without_text(&name, problem).hint("give the path of a scenario file (kind: Scenario)")]
+        })?;
+        let documents = parse(&source)?;
+        let (mut scenarios, objects): (Vec<Node>, Vec<Node>) =
+            documents.into_iter().partition(|document| is_scenario(document));
+        if scenarios.len() > 1 {
+            let diagnostic = Diagnostic::error(&scenarios[1].place, "a second document of kind Scenario");
+            return Err(vec![diagnostic.hint("a file holds one scenario; give the other a file of its own")]);
+        }
+        let Some(scenario) = scenarios.pop() else {
+            return Err(vec![no_scenario(&source, &objects)]);
+        };
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        let tables = Tables::new(folder.clone());
+        Ok(ScenarioFiles { path: path.to_owned(), folder, scenario, objects, manifests: Mutex::default(), tables })
+    }
+
+    /// The path it was opened with.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Applies `overrides` in their order and lowers the outcome.
+    ///
+    /// # Errors
+    /// Every mistake that was found, ascending by place.
+    pub fn load(&self, overrides: &[Override]) -> Result<Loaded, Vec<Diagnostic>> {
+        let mut diagnostics = Vec::new();
+        let mut scenario = self.scenario.clone();
+        let (of_objects, of_scenario): (Vec<&Override>, Vec<&Override>) =
+            overrides.iter().partition(|change| object_path(&change.path).is_some());
+        for change in of_scenario {
+            let path = scenario_path(&change.path);
+            if let Err(error) = scenario.set(&path, change.value.clone()) {
+                diagnostics.push(refused(change, error.problem, error.hint));
+            }
+        }
+        let mut objects = self.objects.clone();
+        let before = diagnostics.len();
+        objects.extend(self.read_manifests(&scenario, &mut diagnostics));
+        let is_complete = diagnostics.len() == before;
+        let mut objects = super::objects::flatten_lists(objects);
+        for change in of_objects {
+            set_in_object(&mut objects, change, &mut diagnostics);
+        }
+        let Lowered { scenario, diagnostics: found } = lower::lower(&scenario, objects, is_complete, &self.tables);
+        diagnostics.extend(found);
+        finish(scenario, diagnostics)
+    }
+
+    fn read_manifests(&self, scenario: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<Node> {
+        let mut objects = Vec::new();
+        let mut cache = self.manifests.lock().expect("no reader panics while it holds the lock");
+        let mut seen: Vec<&str> = Vec::new();
+        for item in scenario.get("spec").and_then(|spec| spec.get("manifests")).map_or(&[][..], Node::items) {
+            // Anything but text is told by the typed reading.
+            let Some(path) = item.as_str() else { continue };
+            if seen.contains(&path) {
+                diagnostics.push(Diagnostic::error(&item.place, format!("{path} is listed twice")));
+                continue;
+            }
+            seen.push(path);
+            let read = cache.entry(path.to_owned()).or_insert_with(|| {
+                let source = read_source(&self.folder.join(path)).map(Arc::new);
+                match source {
+                    Ok(source) => parse(&source).map(Arc::new),
+                    Err(problem) => Err(vec![
+                        Diagnostic::error(&item.place, problem)
+                            .expected("the path of a manifest")
+                            .hint("paths are relative to the scenario file"),
+                    ]),
+                }
+            });
+            match read {
+                Ok(documents) => objects.extend(documents.iter().cloned()),
+                Err(problems) => diagnostics.extend(problems.iter().cloned()),
+            }
+        }
+        objects
+    }
+}
+
+fn finish(scenario: Option<Scenario>, mut diagnostics: Vec<Diagnostic>) -> Result<Loaded, Vec<Diagnostic>> {
+    diagnostics.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    match scenario {
+        Some(scenario) if !diagnostics.iter().any(Diagnostic::is_error) => {
+            Ok(Loaded { scenario, warnings: diagnostics })
+        }
+        _ => Err(diagnostics),
+    }
+}
+
+fn is_scenario(document: &Node) -> bool {
+    document.get("kind").and_then(Node::as_str) == Some(spec::KIND)
+        || document.get("apiVersion").and_then(Node::as_str).is_some_and(|version| version.starts_with("windtunnel/"))
+}
+
+fn no_scenario(source: &Arc<Source>, documents: &[Node]) -> Diagnostic {
+    let kind = documents.iter().find_map(|document| document.get("kind"));
+    let near = kind.filter(|kind| kind.as_str().is_some_and(|kind| nearest(kind, [spec::KIND]).is_some()));
+    let place = near.map_or_else(|| Place::start_of(source), |kind| kind.place.clone());
+    Diagnostic::error(&place, "no document of kind Scenario")
+        .expected("a document with `kind: Scenario`")
+        .hint(format!("a scenario starts with `apiVersion: {}` and `kind: {}`", spec::API_VERSION, spec::KIND))
+}
+
+/// `manifests.KIND/NAME.path`: the object and the path within it.
+fn object_path(path: &str) -> Option<(&str, &str)> {
+    let (kind, rest) = path.strip_prefix("manifests.")?.split_once('/')?;
+    Some((kind, rest))
+}
+
+/// Paths start at the scenario's spec unless they name another part of the document.
+fn scenario_path(path: &str) -> String {
+    let is_whole = ["spec", "metadata", "apiVersion", "kind"]
+        .iter()
+        .any(|part| path.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
+    if is_whole { path.to_owned() } else { format!("spec.{path}") }
+}
+
+fn set_in_object(objects: &mut [Node], change: &Override, diagnostics: &mut Vec<Diagnostic>) {
+    let Some((kind, rest)) = object_path(&change.path) else { return };
+    let found = objects
+        .iter()
+        .enumerate()
+        .filter(|(_, object)| object.get("kind").and_then(Node::as_str) == Some(kind))
+        .filter_map(|(at, object)| {
+            let name = object.name()?;
+            let path = rest.strip_prefix(name)?;
+            (path.is_empty() || path.starts_with(['.', '['])).then_some((name.len(), at, path.trim_start_matches('.')))
+        })
+        .max_by_key(|(length, ..)| *length);
+    let Some((_, at, path)) = found else {
+        let names: Vec<String> = objects
+            .iter()
+            .filter_map(|object| Some(format!("{}/{}", object.get("kind")?.as_str()?, object.name()?)))
+            .collect();
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let hint = super::diagnostic::suggestion(&format!("{kind}/{}", rest.split('.').next().unwrap_or(rest)), &known);
+        diagnostics.push(refused(change, format!("no manifest holds {kind}/{rest}"), hint));
+        return;
+    };
+    if let Err(error) = objects[at].set(path, change.value.clone()) {
+        diagnostics.push(refused(change, error.problem, error.hint));
+    }
+}
+
+fn refused(change: &Override, problem: String, hint: Option<String>) -> Diagnostic {
+    let place = Place::new(&change.source, 0..change.path.len());
+    Diagnostic::error(&place, format!("--set {}: {problem}", change.path)).maybe_hint(hint)
+}

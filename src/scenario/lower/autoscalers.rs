@@ -1,0 +1,129 @@
+//! HorizontalPodAutoscalers: their targets and metrics.
+
+use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec};
+
+use super::{Lowering, shared};
+use crate::autoscaler::hpa::HpaFlags;
+use crate::cluster::WorkloadId;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::manifest::autoscaler_spec;
+use crate::scenario::objects::{Object, Objects};
+use crate::scenario::spec::ScenarioSpec;
+use crate::scenario::{Hpa, WorkloadKind};
+use crate::units::SimDuration;
+
+impl Lowering<'_> {
+    pub(super) fn autoscalers(&mut self, spec: &ScenarioSpec, objects: &Objects) {
+        self.check_flags(&spec.autoscaling.horizontal_pod_autoscaler);
+        let mut taken: Vec<(WorkloadId, String)> = Vec::new();
+        for object in &objects.autoscalers {
+            let Some(spec) = &object.value.spec else {
+                let message = format!("HorizontalPodAutoscaler {} needs a spec", object.name);
+                self.push(Diagnostic::error(object.at("spec"), message));
+                continue;
+            };
+            let target = self.autoscaled(object, spec);
+            let read = match autoscaler_spec(spec) {
+                Ok(read) => read,
+                Err(error) => {
+                    self.push(object.refuse(error));
+                    continue;
+                }
+            };
+            let Some(target) = target else { continue };
+            if let Some((_, other)) = taken.iter().find(|(id, _)| *id == target) {
+                let message = format!("{other} scales {} already", spec.scale_target_ref.name);
+                self.push(Diagnostic::error(object.at("spec.scaleTargetRef"), message));
+                continue;
+            }
+            taken.push((target, object.name.clone()));
+            self.check_cpu_requests(object, spec, target);
+            self.scenario.hpas.push(Hpa { name: shared(&object.name), target, spec: read });
+        }
+    }
+
+    fn check_flags(&mut self, flags: &HpaFlags) {
+        let path = "autoscaling.horizontalPodAutoscaler";
+        if flags.sync_period <= SimDuration::ZERO {
+            self.error(&format!("{path}.syncPeriod"), "the sync period must be above 0s");
+        }
+        if !(0.0..1e6).contains(&flags.tolerance) {
+            let message = format!("{} is not a fraction of zero or more", flags.tolerance);
+            self.error(&format!("{path}.tolerance"), message);
+        }
+    }
+
+    fn autoscaled(
+        &mut self,
+        object: &Object<HorizontalPodAutoscaler>,
+        spec: &HorizontalPodAutoscalerSpec,
+    ) -> Option<WorkloadId> {
+        let target = &spec.scale_target_ref;
+        let found = self.known.iter().find(|known| {
+            known.kind == target.kind && known.name == target.name && known.namespace == object.namespace
+        });
+        if let Some(known) = found {
+            let id = known.id;
+            if matches!(self.scenario.workloads[id.index()].kind, WorkloadKind::Replicated { .. }) {
+                return Some(id);
+            }
+            let message = format!("a {} can't be scaled", target.kind);
+            let diagnostic = Diagnostic::error(object.at("spec.scaleTargetRef.kind"), message);
+            self.push(diagnostic.expected("Deployment, ReplicaSet or StatefulSet"));
+            return None;
+        }
+        let name = format!("{} {}/{}", target.kind, object.namespace, target.name);
+        let key = (target.kind.clone(), object.namespace.clone(), target.name.clone());
+        if self.objects_are_complete && !self.broken.contains(&key) {
+            let hint = self.nearest_workload(&name);
+            let message = format!("the target of HorizontalPodAutoscaler {}, {name}, does not exist", object.name);
+            let diagnostic = Diagnostic::error(object.at("spec.scaleTargetRef.name"), message);
+            self.push(diagnostic.maybe_hint(hint));
+        }
+        None
+    }
+
+    /// Utilization is usage over request: without a request upstream's HPA computes nothing.
+    fn check_cpu_requests(
+        &mut self,
+        object: &Object<HorizontalPodAutoscaler>,
+        spec: &HorizontalPodAutoscalerSpec,
+        target: WorkloadId,
+    ) {
+        let WorkloadKind::Replicated { spec: pod, .. } = &self.scenario.workloads[target.index()].kind else { return };
+        let pod = self.scenario.specs.pod(*pod);
+        let mut mistakes = Vec::new();
+        for (index, metric) in spec.metrics.iter().flatten().enumerate() {
+            let (resource, container, target) = match (&metric.resource, &metric.container_resource) {
+                (Some(resource), _) => (resource.name.as_str(), None, &resource.target),
+                (_, Some(resource)) => (resource.name.as_str(), Some(resource.container.as_str()), &resource.target),
+                _ => continue,
+            };
+            let known = |name: &str| container.is_none_or(|only| only == name);
+            if let Some(only) = container.filter(|only| pod.containers.iter().all(|c| c.name != **only)) {
+                let message = format!("the target's pods have no container {only}");
+                let place = object.at(&format!("spec.metrics[{index}].containerResource.container"));
+                mistakes.push(Diagnostic::error(place, message));
+                continue;
+            }
+            if target.type_ != "Utilization" {
+                continue;
+            }
+            let without = pod.containers.iter().filter(|c| known(&c.name)).find(|container| match resource {
+                "cpu" => !container.has_request.0,
+                "memory" => !container.has_request.1,
+                _ => false,
+            });
+            if let Some(container) = without {
+                let message = format!(
+                    "HorizontalPodAutoscaler {} wants {resource} utilization, but container {} of its target has no {resource} request",
+                    object.name, container.name
+                );
+                let hint = format!("add resources.requests.{resource} to the container");
+                let place = object.at(&format!("spec.metrics[{index}]"));
+                mistakes.push(Diagnostic::error(place, message).hint(hint));
+            }
+        }
+        self.diagnostics.extend(mistakes);
+    }
+}

@@ -1,0 +1,77 @@
+//! Pods that no node could ever hold: a warning that names the pod and what is short, and the run goes on.
+
+use super::Lowering;
+use crate::cluster::{ClusterState, ClusterView, NodeId, NodeShapeId, PodInfo, PodSpecId};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scheduler::Cycle;
+use crate::scheduler::filter::{FILTERS, Scope};
+use crate::units::SimTime;
+
+impl Lowering<'_> {
+    /// Judges every pod spec on an empty node of every shape, with the scheduler's own filters.
+    pub(super) fn check_fit(&mut self) {
+        let mut shapes: Vec<(NodeShapeId, String)> = Vec::new();
+        let fixed = self.scenario.nodes.iter().map(|node| (node.shape, format!("node {}", node.name)));
+        let groups = self.scenario.node_groups.iter().filter(|group| group.max_size > 0);
+        let grouped = groups
+            .flat_map(|group| group.shapes.iter().map(move |shape| (*shape, format!("node group {}", group.name))));
+        for (shape, name) in fixed.chain(grouped) {
+            if !shapes.iter().any(|(known, _)| *known == shape) {
+                shapes.push((shape, name));
+            }
+        }
+        let mut cluster = ClusterState::default();
+        cluster.specs = self.scenario.specs.clone();
+        let nodes: Vec<(NodeId, String)> =
+            shapes.into_iter().map(|(shape, name)| (cluster.add_node(name.as_str().into(), shape), name)).collect();
+        self.bind_daemons(&mut cluster, &nodes);
+        let warnings: Vec<Diagnostic> = self
+            .origins
+            .iter()
+            .filter_map(|origin| {
+                let refusal = refusal(&cluster, &nodes, origin.spec)?;
+                let message = format!("no node could ever hold a pod of {}: {refusal}", origin.what);
+                let hint = "it stays pending; lower its requests, or add a node group that can hold it";
+                Some(Diagnostic::warning(&origin.place, message).hint(hint))
+            })
+            .collect();
+        self.diagnostics.extend(warnings);
+    }
+
+    fn bind_daemons(&self, cluster: &mut ClusterState, nodes: &[(NodeId, String)]) {
+        for daemon in &self.scenario.daemon_sets {
+            for (node, _) in nodes {
+                if refusal_on(cluster, *node, daemon.spec).is_none() {
+                    let pod = cluster.add_pod(PodInfo::new("daemon".into(), daemon.spec, SimTime::ZERO));
+                    cluster.bind(pod, *node);
+                }
+            }
+        }
+    }
+}
+
+/// The nearest miss, in words; `None` where some node holds the pod.
+fn refusal(cluster: &ClusterState, nodes: &[(NodeId, String)], spec: PodSpecId) -> Option<String> {
+    let mut refusals: Vec<(&str, String)> = Vec::new();
+    for (node, name) in nodes {
+        let reason = refusal_on(cluster, *node, spec)?;
+        if !refusals.iter().any(|(known, _)| known == name) {
+            refusals.push((name, reason));
+        }
+    }
+    if refusals.is_empty() {
+        return Some("the scenario has neither nodes nor node groups".to_owned());
+    }
+    let shown: Vec<String> = refusals.iter().take(3).map(|(name, reason)| format!("{name}: {reason}")).collect();
+    let more = refusals.len().saturating_sub(3);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Some(format!("{}{more}", shown.join("; ")))
+}
+
+fn refusal_on(cluster: &ClusterState, node: NodeId, spec: PodSpecId) -> Option<String> {
+    let cycle = Cycle::new(cluster, spec);
+    let view = cluster.node_view(node)?;
+    let filters = FILTERS.iter().filter(|filter| filter.scope() != Scope::Cluster);
+    let reason = filters.map(|filter| filter.filter(&cycle, &view)).find_map(Result::err)?;
+    Some(reason.display(&cluster.specs).to_string())
+}

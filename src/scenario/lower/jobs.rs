@@ -1,0 +1,157 @@
+//! Training jobs: gangs of equal workers with measured speeds.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::replay::gpu_models;
+use super::{Lowering, PodOrigin, shared};
+use crate::cluster::{Container, Labels, PodSpec, PodSpecId, Resources, RestartPolicy, WorkloadId, resource};
+use crate::load::training::{Configuration, ThroughputTable, TrainingJobRow, TrainingOptions};
+use crate::scenario::spec::{JobsFormat, JobsSpec, ScenarioSpec, UsageSpec};
+use crate::scenario::{Training, TrainingJob};
+use crate::units::{SimDuration, SimTime};
+
+/// The workload that all jobs of a trace belong to.
+const WORKLOAD: &str = "training-jobs";
+
+impl Lowering<'_> {
+    pub(super) fn jobs(&mut self, spec: &ScenarioSpec) {
+        let Some(jobs) = &spec.jobs else { return };
+        if let Err(error) = jobs.training.validate() {
+            self.error(&format!("jobs.training.{}", error.field), error.problem);
+            return;
+        }
+        for (field, scale) in [("stepScale", jobs.step_scale), ("timeScale", jobs.time_scale)] {
+            if !(scale.is_finite() && scale > 0.0) {
+                self.error(&format!("jobs.{field}"), format!("{scale} must be a number above 0"));
+                return;
+            }
+        }
+        let JobsFormat::Gavel = jobs.format;
+        let trace = match self.tables.jobs("gavel", &jobs.jobs, &jobs.throughputs) {
+            Ok(trace) => trace,
+            Err((input, error)) => return self.refuse_table(&error, &format!("jobs.{input}")),
+        };
+        let throughputs = match ThroughputTable::from_rows(trace.throughputs.iter().cloned()) {
+            Ok(table) => table,
+            Err(error) => {
+                self.error("jobs.throughputs", error.to_string());
+                return;
+            }
+        };
+        let workload = self.trace_workload(shared(WORKLOAD), &jobs.namespace, &UsageSpec::default());
+        let mut pods = WorkerPods { specs: FxHashMap::default(), jobs, workload };
+        for row in trace.jobs.iter().take(jobs.limit.unwrap_or(usize::MAX)) {
+            if let Some(job) = self.training_job(row, &throughputs, &mut pods) {
+                self.scenario.training_jobs.push(job);
+            }
+        }
+        let end = SimTime::ZERO + self.scenario.duration;
+        let late = self.scenario.training_jobs.iter().filter(|job| job.arrival > end).count();
+        if late > 0 {
+            let message = format!("{late} training jobs arrive after the run's end and are never seen");
+            let warning = crate::scenario::diagnostic::Diagnostic::warning(self.at("duration"), message);
+            self.push(warning.hint("raise the duration, or set jobs.limit"));
+        }
+        self.scenario.training =
+            Some(Training { options: Arc::new(jobs.training.clone()), throughputs: Arc::new(throughputs) });
+    }
+
+    fn training_job(
+        &mut self,
+        row: &TrainingJobRow,
+        throughputs: &ThroughputTable,
+        pods: &mut WorkerPods<'_>,
+    ) -> Option<TrainingJob> {
+        let options = &pods.jobs.training;
+        let workers = match options.workers(row.num_gpus) {
+            Ok(workers) => workers,
+            Err(error) => {
+                let message = format!("job {}: {}", row.name, error.problem);
+                self.error(&format!("jobs.training.{}", error.field), message).hint =
+                    Some("choose a gpusPerWorker that divides the GPUs of every job".to_owned());
+                return None;
+            }
+        };
+        let spec = match pods.spec(self, row, workers, throughputs) {
+            Ok(spec) => spec,
+            Err(problem) => {
+                self.error("jobs.throughputs", format!("job {}: {problem}", row.name));
+                return None;
+            }
+        };
+        Some(TrainingJob {
+            name: shared(&row.name),
+            workload: pods.workload,
+            arrival: SimTime::ZERO + row.arrival.since(SimTime::ZERO).mul_f64(pods.jobs.time_scale),
+            spec,
+            workers,
+            num_gpus: row.num_gpus,
+            model: shared(&row.model),
+            batch_size: row.batch_size,
+            total_steps: ((row.total_steps as f64 * pods.jobs.step_scale).round() as u64).max(1),
+        })
+    }
+}
+
+/// Pod specs by what tells jobs' workers apart.
+struct WorkerPods<'a> {
+    specs: FxHashMap<(String, Option<u32>, u32), PodSpecId>,
+    jobs: &'a JobsSpec,
+    workload: WorkloadId,
+}
+
+impl WorkerPods<'_> {
+    /// The spec of a job's workers; they go to GPU models on which the job was measured.
+    fn spec(
+        &mut self,
+        lowering: &mut Lowering<'_>,
+        row: &TrainingJobRow,
+        workers: u32,
+        throughputs: &ThroughputTable,
+    ) -> Result<PodSpecId, String> {
+        let key = (row.model.clone(), row.batch_size, row.num_gpus);
+        if let Some(known) = self.specs.get(&key) {
+            return Ok(*known);
+        }
+        let runs_on = |gpu: &&str| {
+            // Spread matters only where the workers can be spread.
+            [true, false].iter().take(if workers > 1 { 2 } else { 1 }).any(|consolidated| {
+                let (model, batch_size, num_gpus) = (row.model.as_str(), row.batch_size, row.num_gpus);
+                let asked = Configuration { model, batch_size, gpu, num_gpus, consolidated: *consolidated };
+                matches!(throughputs.step_rate(&asked, self.jobs.training.beyond_measured), Ok(Some(_)))
+            })
+        };
+        throughputs.knows(&row.model, row.batch_size).map_err(|error| error.to_string())?;
+        let gpus: Vec<String> =
+            throughputs.gpus_of(&row.model, row.batch_size).into_iter().filter(runs_on).map(str::to_owned).collect();
+        if gpus.is_empty() {
+            return Err(format!("{} was measured on {} GPUs of no model", row.model, row.num_gpus));
+        }
+        let pod = worker(&self.jobs.training, &self.jobs.namespace, gpus, lowering);
+        let spec = lowering.scenario.specs.intern_pod(pod);
+        let place = lowering.at("jobs.jobs").clone();
+        lowering.origins.push(PodOrigin { spec, what: format!("training job {}", row.name), place });
+        self.specs.insert(key, spec);
+        Ok(spec)
+    }
+}
+
+fn worker(options: &TrainingOptions, namespace: &str, gpus: Vec<String>, lowering: &mut Lowering<'_>) -> PodSpec {
+    let count = i64::from(options.gpus_per_worker);
+    let mut requests = Resources::new(options.cpu_per_gpu * count, options.memory_per_gpu * count);
+    requests.set_extended(lowering.scenario.specs.resources.intern(resource::NVIDIA_GPU), count);
+    let container =
+        Container { name: "worker".to_owned(), has_request: (true, true), requests, ..Container::default() };
+    PodSpec {
+        namespace: namespace.to_owned(),
+        labels: Labels::from([("app".to_owned(), WORKLOAD.to_owned())]),
+        containers: vec![container],
+        affinity: gpu_models(gpus.into_iter()),
+        preempts: true,
+        restart_policy: RestartPolicy::Never,
+        termination_grace_period: SimDuration::from_secs(30),
+        ..PodSpec::default()
+    }
+}

@@ -1,0 +1,99 @@
+//! Demand on services: targets, replayed series, and a trial compilation that finds what is out of range.
+
+use super::Lowering;
+use crate::cluster::WorkloadId;
+use crate::load::{SignalContext, SignalSpec};
+use crate::scenario::spec::{LoadSpec, ScenarioSpec};
+use crate::scenario::{Demand, ServiceLoad, WorkloadKind};
+use crate::units::random::entity_of_name;
+
+const DEFAULT_TIME_COLUMN: &str = "time_s";
+
+impl Lowering<'_> {
+    pub(super) fn loads(&mut self, spec: &ScenarioSpec) {
+        for (index, load) in spec.load.iter().enumerate() {
+            let path = format!("load[{index}]");
+            if spec.load[..index].iter().any(|other| other.target == load.target) {
+                let hint = "add the patterns up in one entry: bases of one signal are summed";
+                self.error(&format!("{path}.target"), format!("{} has a load already", load.target)).hint =
+                    Some(hint.to_owned());
+                continue;
+            }
+            let target = self.replicated_target(&load.target, &path);
+            let demand = self.demand(load, &path);
+            if let (Some(target), Some((demand, signal))) = (target, demand) {
+                let entity = entity_of_name(&load.target.to_string());
+                self.scenario.loads.push(ServiceLoad { target, demand, signal, entity, queue: load.queue });
+                self.check_serving(load, target, demand, &path);
+            }
+        }
+    }
+
+    fn demand(&mut self, load: &LoadSpec, path: &str) -> Option<(Demand, SignalSpec)> {
+        let (field, signal, demand) = match (&load.cpu, &load.requests, load.per_request) {
+            (Some(signal), None, None) => ("cpu", signal, Demand::Cpu),
+            (None, Some(signal), Some(cost)) => ("requests", signal, Demand::Requests(cost)),
+            (None, Some(_), None) => {
+                self.error(&format!("{path}.requests"), "requests need `perRequest`").hint =
+                    Some("say what one request takes: perRequest: {cpu: 50ms} or {gpu: 2s}".to_owned());
+                return None;
+            }
+            (Some(_), None, Some(_)) => {
+                self.error(&format!("{path}.perRequest"), "`perRequest` belongs to `requests`, not to `cpu`");
+                return None;
+            }
+            _ => {
+                self.error(path, "a load has `cpu` or `requests`, and not both").hint =
+                    Some("cpu: cores of work; requests: requests per second".to_owned());
+                return None;
+            }
+        };
+        let signal = self.signal(signal.clone(), &format!("{path}.{field}"), &load.target.to_string())?;
+        Some((demand, signal))
+    }
+
+    /// Reads a replayed series where one is named, and compiles the signal once to find its mistakes.
+    fn signal(&mut self, mut signal: SignalSpec, path: &str, target: &str) -> Option<SignalSpec> {
+        if let Some(replay) = signal.missing_series() {
+            let column = replay.column.clone().unwrap_or_default();
+            let time = replay.time_column.clone().unwrap_or_else(|| DEFAULT_TIME_COLUMN.to_owned());
+            let file = replay.file.clone().unwrap_or_default();
+            match self.tables.series(&file, &time, &column) {
+                Ok(points) => replay.set_series(points.to_vec()),
+                Err(error) => {
+                    self.refuse_table(&error, &format!("{path}.replay.file"));
+                    return None;
+                }
+            }
+        }
+        let context = SignalContext {
+            seed: self.scenario.seed,
+            entity: entity_of_name(target),
+            start: self.scenario.wall_clock(),
+            horizon: self.scenario.duration,
+        };
+        match signal.compile(&context) {
+            Ok(_) => Some(signal),
+            Err(error) => {
+                let path = if error.field.is_empty() { path.to_owned() } else { format!("{path}.{}", error.field) };
+                self.error(&path, error.problem);
+                None
+            }
+        }
+    }
+
+    /// Pods that no request or no core of work can occupy make a load without meaning.
+    fn check_serving(&mut self, load: &LoadSpec, target: WorkloadId, demand: Demand, path: &str) {
+        let WorkloadKind::Replicated { spec, .. } = &self.scenario.workloads[target.index()].kind else { return };
+        let pod = self.scenario.specs.pod(*spec);
+        let Demand::Requests(cost) = demand else { return };
+        let has_gpu = self.scenario.specs.whole_gpus(pod) > 0 || pod.gpu_share.is_some();
+        if cost.gpu > crate::units::SimDuration::ZERO && !has_gpu {
+            let message = format!("one request takes {} of a GPU, but the pods of {} have none", cost.gpu, load.target);
+            self.error(&format!("{path}.perRequest.gpu"), message).hint =
+                Some("add nvidia.com/gpu to the pods' limits".to_owned());
+        } else if cost.cpu == cost.gpu && cost.cpu == crate::units::SimDuration::ZERO {
+            self.error(&format!("{path}.perRequest"), "one request takes neither CPU nor GPU time");
+        }
+    }
+}

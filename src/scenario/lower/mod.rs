@@ -1,0 +1,200 @@
+//! From what was written to what is simulated: the only bridge from `spec` and Kubernetes objects to [`Scenario`].
+//!
+//! Each part (nodes, workloads, load, …) is a file that adds to one [`Lowering`]. Nothing stops at the first mistake:
+//! a part that can't be lowered is told and left out, and the others go on.
+
+mod autoscalers;
+mod controllers;
+mod fit;
+mod jobs;
+mod load;
+mod nodes;
+mod replay;
+mod settings;
+mod table;
+mod workloads;
+
+use std::sync::Arc;
+
+use super::Scenario;
+use super::diagnostic::{Diagnostic, Place, suggestion};
+use super::manifest::PriorityClasses;
+use super::objects::{Objects, read_objects};
+use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
+use super::tables::Tables;
+use super::yaml::{Node, read};
+use crate::cluster::{PodSpecId, WorkloadId};
+use crate::units::{SimDuration, SimTime};
+
+/// The outcome: a scenario where the document itself could be read, and everything that is wrong with it.
+pub struct Lowered {
+    pub scenario: Option<Scenario>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Lowers a scenario document and its objects. Where `is_complete` is false some manifest could not be read, and what
+/// is not found may stand there.
+pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Tables) -> Lowered {
+    let mut diagnostics = Vec::new();
+    let objects = read_objects(objects, &mut diagnostics);
+    let (read, mistakes) = read::<ScenarioDocument>(document);
+    diagnostics.extend(mistakes);
+    let Some(ScenarioDocument { metadata, spec, .. }) = read else { return Lowered { scenario: None, diagnostics } };
+    let mut lowering = Lowering::new(document, tables, empty_scenario(metadata.name, &spec), diagnostics);
+    lowering.objects_are_complete = is_complete;
+    lowering.settings(&spec);
+    lowering.priority_classes(&objects);
+    lowering.fixed_nodes(&spec, &objects);
+    lowering.node_groups(&spec);
+    lowering.workloads(&spec, &objects);
+    lowering.budgets(&objects);
+    lowering.scheduler(&spec);
+    lowering.cluster_autoscaler(&spec);
+    lowering.autoscalers(&spec, &objects);
+    lowering.loads(&spec);
+    lowering.replica_changes(&spec);
+    lowering.replay(&spec);
+    lowering.jobs(&spec);
+    // With mistakes about, what can hold a pod is not known.
+    if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
+        lowering.check_fit();
+    }
+    Lowered { scenario: Some(lowering.scenario), diagnostics: lowering.diagnostics }
+}
+
+/// A workload by its kind, namespace and name.
+struct Known {
+    kind: &'static str,
+    namespace: String,
+    name: String,
+    id: WorkloadId,
+}
+
+/// Where pods of a spec come from, for messages about them.
+struct PodOrigin {
+    spec: PodSpecId,
+    /// Such as `Deployment default/web`, or a pod of a trace.
+    what: String,
+    place: Place,
+}
+
+struct Lowering<'a> {
+    document: &'a Node,
+    tables: &'a Tables,
+    scenario: Scenario,
+    diagnostics: Vec<Diagnostic>,
+    priorities: PriorityClasses,
+    known: Vec<Known>,
+    /// Objects that exist but could not be lowered.
+    broken: Vec<(String, String, String)>,
+    origins: Vec<PodOrigin>,
+    /// False where a manifest could not be read: what is not found may stand there.
+    objects_are_complete: bool,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(document: &'a Node, tables: &'a Tables, scenario: Scenario, diagnostics: Vec<Diagnostic>) -> Lowering<'a> {
+        Lowering {
+            document,
+            tables,
+            scenario,
+            diagnostics,
+            priorities: PriorityClasses::default(),
+            known: Vec::new(),
+            broken: Vec::new(),
+            origins: Vec::new(),
+            objects_are_complete: true,
+        }
+    }
+
+    /// The place of a path below `spec`.
+    fn at(&self, path: &str) -> &'a Place {
+        self.document.at(&format!("spec.{path}"))
+    }
+
+    /// Whether the document holds a path below `spec`, be it with a mistake.
+    fn has(&self, field: &str) -> bool {
+        self.document.get("spec").is_some_and(|spec| spec.get(field).is_some())
+    }
+
+    /// Tells an error at a path below `spec`; `expected` and `hint` may follow.
+    fn error(&mut self, path: &str, message: impl Into<String>) -> &mut Diagnostic {
+        let diagnostic = Diagnostic::error(self.at(path), message);
+        self.push(diagnostic)
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+        self.diagnostics.push(diagnostic);
+        self.diagnostics.last_mut().expect("it was pushed just now")
+    }
+
+    /// Resolves a target; a miss is told at `path`.
+    fn target(&mut self, target: &TargetRef, path: &str) -> Option<WorkloadId> {
+        let kind = format!("{:?}", target.kind);
+        let found = self
+            .known
+            .iter()
+            .find(|known| known.kind == kind && known.namespace == target.namespace && known.name == target.name);
+        if let Some(known) = found {
+            return Some(known.id);
+        }
+        let key = (kind, target.namespace.clone(), target.name.clone());
+        if self.objects_are_complete && !self.broken.contains(&key) {
+            let hint = self.nearest_workload(&target.to_string());
+            let message = format!("there is no {target} in the manifests");
+            self.error(&format!("{path}.name"), message).hint = hint;
+        }
+        None
+    }
+
+    fn nearest_workload(&self, name: &str) -> Option<String> {
+        let names: Vec<String> =
+            self.known.iter().map(|known| format!("{} {}/{}", known.kind, known.namespace, known.name)).collect();
+        suggestion(name, &names.iter().map(String::as_str).collect::<Vec<_>>())
+            .or_else(|| Some("the scenario has no workload; list its manifests under `manifests:`".to_owned()))
+    }
+
+    fn priority_classes(&mut self, objects: &Objects) {
+        self.broken.extend(objects.broken.iter().cloned());
+        let raw: Vec<_> = objects.priority_classes.iter().map(|class| class.value.clone()).collect();
+        match PriorityClasses::new(&raw) {
+            Ok(classes) => self.priorities = classes,
+            Err(error) => {
+                // The path starts with the index of the class.
+                let (index, path) = error.path.trim_start_matches('[').split_once("].").unwrap_or(("0", &error.path));
+                let class = index.parse::<usize>().ok().and_then(|index| objects.priority_classes.get(index));
+                if let Some(class) = class {
+                    self.diagnostics.push(Diagnostic::error(class.at(path), format!("{path}: {}", error.problem)));
+                }
+            }
+        }
+    }
+}
+
+/// Stands in for a duration that is missing or wrong, which is an error: it only lets the other checks go on.
+const PLACEHOLDER_DURATION: SimDuration = SimDuration::from_secs(3600);
+
+fn empty_scenario(name: String, spec: &ScenarioSpec) -> Scenario {
+    Scenario {
+        name,
+        seed: spec.seed,
+        duration: spec.duration.unwrap_or(PLACEHOLDER_DURATION),
+        sample_interval: spec.sample_interval,
+        hpa_flags: spec.autoscaling.horizontal_pod_autoscaler,
+        scheduler: spec.scheduler.clone(),
+        kubelet: settings::kubelet(&spec.kubelet),
+        metrics: super::MetricsOptions { resolution: spec.metrics.resolution },
+        attribution_prices: spec.cost.attribution,
+        billing: spec.cost.billing,
+        ..Scenario::default()
+    }
+}
+
+/// An instant of the run from a time since its start.
+fn instant(since_start: SimDuration) -> SimTime {
+    SimTime::ZERO + since_start
+}
+
+fn shared(text: &str) -> Arc<str> {
+    Arc::from(text)
+}

@@ -1,0 +1,150 @@
+//! The run's own settings: when it starts, how long it lasts, kubelet, metrics, outages, expectations.
+
+use super::{Lowering, instant, shared};
+use crate::scenario::diagnostic::suggestion;
+use crate::scenario::spec::{EXPECTED_METRICS, KubeletSpec, ScenarioSpec, is_known_metric};
+use crate::scenario::{KubeletOptions, Outage};
+use crate::units::SimDuration;
+
+/// 2026-01-05T00:00:00Z, a Monday.
+const DEFAULT_START: i64 = 1_767_571_200;
+
+/// Rows of `timeseries.csv` that a run may write at most.
+const MOST_SAMPLES: i64 = 5_000_000;
+
+pub(super) fn kubelet(spec: &KubeletSpec) -> KubeletOptions {
+    KubeletOptions {
+        container_start: spec.container_start,
+        image_pull_rate: spec.image_pull_rate,
+        image_sizes: spec.image_sizes.iter().map(|(name, size)| (shared(name), *size)).collect(),
+        termination: spec.termination,
+    }
+}
+
+impl Lowering<'_> {
+    pub(super) fn settings(&mut self, spec: &ScenarioSpec) {
+        self.scenario.start_epoch_seconds = match spec.start.as_deref().map(start) {
+            None => DEFAULT_START,
+            Some(Some(seconds)) => seconds,
+            Some(None) => {
+                let text = spec.start.as_deref().unwrap_or_default();
+                let error = self.error("start", format!("{text:?} is not a date or an RFC 3339 time"));
+                error.expected = Some("a date such as 2026-03-02, or a time such as 2026-03-02T06:00:00+01:00".into());
+                DEFAULT_START
+            }
+        };
+        self.check_name();
+        let duration = self.scenario.duration;
+        match spec.duration {
+            Some(duration) if duration <= SimDuration::ZERO => {
+                self.error("duration", "a run needs a duration above 0s");
+            }
+            None if !self.has("duration") => {
+                self.error("", "missing field `duration`").hint = Some("add `duration:` under `spec:`".to_owned());
+            }
+            _ => {}
+        }
+        if spec.sample_interval <= SimDuration::ZERO {
+            self.error("sampleInterval", "the interval of samples must be above 0s");
+        } else if duration.nanos() / spec.sample_interval.nanos() > MOST_SAMPLES {
+            let message = format!("{} gives over {MOST_SAMPLES} samples in {duration}", spec.sample_interval);
+            self.error("sampleInterval", message).hint = Some("sample less often".to_owned());
+        }
+        if spec.metrics.resolution <= SimDuration::ZERO {
+            self.error("metrics.resolution", "the interval of scrapes must be above 0s");
+        }
+        if spec.kubelet.image_pull_rate.get() == 0 {
+            self.error("kubelet.imagePullRate", "a node that pulls nothing never starts a pod").hint =
+                Some("give bytes a second, such as 60M".to_owned());
+        }
+        self.outages(spec);
+        self.expectations(spec);
+    }
+
+    /// The name becomes a folder.
+    fn check_name(&mut self) {
+        let name = self.scenario.name.clone();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.is_empty() || !name.chars().all(is_plain) || name.starts_with('.') {
+            let place = self.document.at("metadata.name");
+            let diagnostic = crate::scenario::diagnostic::Diagnostic::error(
+                place,
+                format!("{name:?} can't name a scenario, for its results go to a folder of that name"),
+            );
+            self.push(diagnostic.expected("letters, digits, `-`, `_` and `.`"));
+        }
+    }
+
+    fn outages(&mut self, spec: &ScenarioSpec) {
+        for (index, outage) in spec.outages.iter().enumerate() {
+            if outage.zone.is_some() == outage.node.is_some() {
+                self.error(&format!("outages[{index}]"), "an outage has a zone or a node, and not both");
+                continue;
+            }
+            if outage.at > self.scenario.duration {
+                let end = self.scenario.duration;
+                let message = format!("the outage at {} comes after the run's end ({end})", outage.at);
+                self.error(&format!("outages[{index}].at"), message);
+            }
+            self.scenario.outages.push(Outage {
+                at: instant(outage.at),
+                zone: outage.zone.as_deref().map(shared),
+                node: outage.node.as_deref().map(shared),
+            });
+        }
+        self.scenario.outages.sort_by_key(|outage| outage.at);
+    }
+
+    fn expectations(&mut self, spec: &ScenarioSpec) {
+        for (index, expectation) in spec.expect.iter().enumerate() {
+            let path = format!("expect[{index}]");
+            if !is_known_metric(&expectation.metric) {
+                let message = format!("unknown metric `{}`", expectation.metric);
+                let hint = suggestion(&expectation.metric, &EXPECTED_METRICS);
+                self.error(&format!("{path}.metric"), message).hint = hint;
+                continue;
+            }
+            let bounds = [expectation.min, expectation.max, expectation.above, expectation.below, expectation.equals];
+            if bounds.iter().all(Option::is_none) {
+                self.error(&path, format!("the expectation on {} has no bound", expectation.metric)).hint =
+                    Some("add min, max, above, below or equals".to_owned());
+                continue;
+            }
+            if expectation.within.is_some() && expectation.equals.is_none() {
+                self.error(&format!("{path}.within"), "`within` is the slack of `equals`, which is missing");
+                continue;
+            }
+            self.scenario.expectations.push(expectation.clone());
+        }
+    }
+}
+
+/// Seconds since the Unix epoch as the clock on the wall shows them: patterns of a day follow the time as written.
+fn start(text: &str) -> Option<i64> {
+    let Some(time) = text.find(['T', 't', ' ']) else {
+        let date = text.parse::<jiff::civil::Date>().ok()?;
+        return Some(wall_seconds(date.to_datetime(jiff::civil::Time::midnight())));
+    };
+    text.parse::<jiff::Timestamp>().ok()?;
+    // With the offset checked, what stands before it is what the wall shows.
+    let end = text[time..].find(['Z', 'z', '+', '-']).map_or(text.len(), |at| time + at);
+    text[..end].parse().ok().map(wall_seconds)
+}
+
+fn wall_seconds(datetime: jiff::civil::DateTime) -> i64 {
+    datetime.to_zoned(jiff::tz::TimeZone::UTC).map_or(DEFAULT_START, |zoned| zoned.timestamp().as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_is_what_the_clock_on_the_wall_shows() {
+        assert_eq!(start("2026-01-05"), Some(DEFAULT_START));
+        assert_eq!(start("2026-01-05T00:00:00Z"), Some(DEFAULT_START));
+        assert_eq!(start("2026-01-05T06:00:00+06:00"), Some(DEFAULT_START + 6 * 3600));
+        assert_eq!(start("2026-13-05"), None);
+        assert_eq!(start("monday"), None);
+    }
+}

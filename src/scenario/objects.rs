@@ -1,0 +1,253 @@
+//! The Kubernetes objects of a scenario: which kinds are known, and each read into its typed form with its place.
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::autoscaling::{v1 as autoscaling_v1, v2 as autoscaling_v2};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::scheduling::v1::PriorityClass;
+use serde::de::DeserializeOwned;
+
+use super::diagnostic::{Diagnostic, Place, suggestion};
+use super::manifest::ManifestError;
+use super::yaml::{Node, Value, read};
+
+/// An object and the tree it was read from.
+#[derive(Debug)]
+pub struct Object<T> {
+    pub value: T,
+    pub node: Node,
+    pub name: String,
+    pub namespace: String,
+}
+
+impl<T> Object<T> {
+    pub fn at(&self, path: &str) -> &Place {
+        self.node.at(path)
+    }
+
+    /// An error of the manifest room at its place.
+    pub fn refuse(&self, error: ManifestError) -> Diagnostic {
+        Diagnostic::error(self.at(&error.path), format!("{}: {}", error.path, error.problem))
+    }
+}
+
+/// All objects by kind, each list in the order of the files.
+#[derive(Debug, Default)]
+pub struct Objects {
+    pub deployments: Vec<Object<Deployment>>,
+    pub replica_sets: Vec<Object<ReplicaSet>>,
+    pub stateful_sets: Vec<Object<StatefulSet>>,
+    pub daemon_sets: Vec<Object<DaemonSet>>,
+    pub jobs: Vec<Object<Job>>,
+    pub pods: Vec<Object<core::Pod>>,
+    pub nodes: Vec<Object<core::Node>>,
+    pub autoscalers: Vec<Object<autoscaling_v2::HorizontalPodAutoscaler>>,
+    pub budgets: Vec<Object<PodDisruptionBudget>>,
+    pub priority_classes: Vec<Object<PriorityClass>>,
+    /// Karpenter's NodePools, not yet typed.
+    pub node_pools: Vec<Object<()>>,
+    /// `(kind, namespace, name)` of objects that could not be read: what refers to them is not told as missing.
+    pub broken: Vec<(String, String, String)>,
+}
+
+/// What is done with a kind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Treatment {
+    Read,
+    /// Has no part in the simulation.
+    Ignored,
+}
+
+/// Kinds with the API versions that we know them in.
+const KINDS: &[(&str, &[&str], Treatment)] = &[
+    ("Deployment", &["apps/v1"], Treatment::Read),
+    ("ReplicaSet", &["apps/v1"], Treatment::Read),
+    ("StatefulSet", &["apps/v1"], Treatment::Read),
+    ("DaemonSet", &["apps/v1"], Treatment::Read),
+    ("Job", &["batch/v1"], Treatment::Read),
+    ("Pod", &["v1"], Treatment::Read),
+    ("Node", &["v1"], Treatment::Read),
+    ("HorizontalPodAutoscaler", &["autoscaling/v2", "autoscaling/v1"], Treatment::Read),
+    ("PodDisruptionBudget", &["policy/v1"], Treatment::Read),
+    ("PriorityClass", &["scheduling.k8s.io/v1"], Treatment::Read),
+    ("NodePool", &["karpenter.sh/v1"], Treatment::Read),
+    ("ClusterRole", &[], Treatment::Ignored),
+    ("ClusterRoleBinding", &[], Treatment::Ignored),
+    ("ConfigMap", &[], Treatment::Ignored),
+    ("CustomResourceDefinition", &[], Treatment::Ignored),
+    ("EC2NodeClass", &[], Treatment::Ignored),
+    ("Endpoints", &[], Treatment::Ignored),
+    ("EndpointSlice", &[], Treatment::Ignored),
+    ("Gateway", &[], Treatment::Ignored),
+    ("HTTPRoute", &[], Treatment::Ignored),
+    ("Ingress", &[], Treatment::Ignored),
+    ("Lease", &[], Treatment::Ignored),
+    ("Namespace", &[], Treatment::Ignored),
+    ("NetworkPolicy", &[], Treatment::Ignored),
+    ("PersistentVolume", &[], Treatment::Ignored),
+    ("PersistentVolumeClaim", &[], Treatment::Ignored),
+    ("PodMonitor", &[], Treatment::Ignored),
+    ("PrometheusRule", &[], Treatment::Ignored),
+    ("Role", &[], Treatment::Ignored),
+    ("RoleBinding", &[], Treatment::Ignored),
+    ("Secret", &[], Treatment::Ignored),
+    ("Service", &[], Treatment::Ignored),
+    ("ServiceAccount", &[], Treatment::Ignored),
+    ("ServiceMonitor", &[], Treatment::Ignored),
+    ("StorageClass", &[], Treatment::Ignored),
+];
+
+/// Takes the items out of `kind: List` and of typed lists (`DeploymentList`).
+pub fn flatten_lists(documents: Vec<Node>) -> Vec<Node> {
+    let mut objects = Vec::with_capacity(documents.len());
+    for document in documents {
+        let is_list = document.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
+        let items = if is_list { document.get("items").cloned() } else { None };
+        match items {
+            Some(Node { value: Value::Sequence(items), .. }) => objects.extend(flatten_lists(items)),
+            _ => objects.push(document),
+        }
+    }
+    objects
+}
+
+/// Reads every document into the list of its kind.
+pub fn read_objects(documents: Vec<Node>, diagnostics: &mut Vec<Diagnostic>) -> Objects {
+    let mut objects = Objects::default();
+    let mut seen: Vec<(String, String, String)> = Vec::new();
+    for document in documents {
+        let Some((kind, version)) = kind_and_version(&document, diagnostics) else { continue };
+        let Some(key) = identity(&document, &kind, diagnostics) else { continue };
+        if seen.contains(&key) {
+            let place = document.at("metadata.name");
+            let message = format!("a second {kind} is called {} in namespace {}", key.2, key.1);
+            diagnostics.push(Diagnostic::error(place, message).hint("give each object a name of its own"));
+            continue;
+        }
+        seen.push(key.clone());
+        objects.add(document, &kind, &version, key, diagnostics);
+    }
+    objects
+}
+
+/// `None` where the document is to be passed over; the reason is told.
+fn kind_and_version(document: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, String)> {
+    let text = |field: &str, diagnostics: &mut Vec<Diagnostic>| match document.get(field).and_then(Node::as_str) {
+        Some(text) => Some(text.to_owned()),
+        None => {
+            let message = format!("a Kubernetes object needs `{field}`");
+            diagnostics.push(Diagnostic::error(document.at(field), message).hint(format!("add `{field}:`")));
+            None
+        }
+    };
+    let kind = text("kind", diagnostics)?;
+    let version = text("apiVersion", diagnostics)?;
+    let Some((_, versions, treatment)) = KINDS.iter().find(|(known, ..)| *known == kind) else {
+        let read: Vec<&str> = KINDS.iter().filter(|kind| kind.2 == Treatment::Read).map(|kind| kind.0).collect();
+        let hint = suggestion(&kind, &read);
+        diagnostics.push(Diagnostic::error(document.at("kind"), format!("unknown kind `{kind}`")).maybe_hint(hint));
+        return None;
+    };
+    if *treatment == Treatment::Ignored {
+        let message = format!("{kind} {} has no part in the simulation and is ignored", document.name().unwrap_or(""));
+        diagnostics.push(Diagnostic::warning(document.at("kind"), message));
+        return None;
+    }
+    if !versions.contains(&version.as_str()) {
+        let message = format!("{kind} is not read in version `{version}`");
+        let diagnostic = Diagnostic::error(document.at("apiVersion"), message).expected(versions.join(" or "));
+        diagnostics.push(diagnostic);
+        return None;
+    }
+    Some((kind, version))
+}
+
+fn identity(document: &Node, kind: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, String, String)> {
+    let metadata = document.get("metadata");
+    let text = |field: &str| metadata.and_then(|metadata| metadata.get(field)).and_then(Node::as_str);
+    let Some(name) = text("name").filter(|name| !name.is_empty()) else {
+        let message = format!("a {kind} needs `metadata.name`");
+        diagnostics.push(Diagnostic::error(document.at("metadata.name"), message).hint("add a name under `metadata:`"));
+        return None;
+    };
+    let is_namespaced = !matches!(kind, "Node" | "NodePool" | "PriorityClass");
+    let namespace = if is_namespaced { text("namespace").unwrap_or("default") } else { "" };
+    Some((kind.to_owned(), namespace.to_owned(), name.to_owned()))
+}
+
+impl Objects {
+    fn add(
+        &mut self,
+        node: Node,
+        kind: &str,
+        version: &str,
+        key: (String, String, String),
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let broken = &mut self.broken;
+        match kind {
+            "Deployment" => typed(node, key, &mut self.deployments, broken, diagnostics),
+            "ReplicaSet" => typed(node, key, &mut self.replica_sets, broken, diagnostics),
+            "StatefulSet" => typed(node, key, &mut self.stateful_sets, broken, diagnostics),
+            "DaemonSet" => typed(node, key, &mut self.daemon_sets, broken, diagnostics),
+            "Job" => typed(node, key, &mut self.jobs, broken, diagnostics),
+            "Pod" => typed(node, key, &mut self.pods, broken, diagnostics),
+            "Node" => typed(node, key, &mut self.nodes, broken, diagnostics),
+            "PodDisruptionBudget" => typed(node, key, &mut self.budgets, broken, diagnostics),
+            "PriorityClass" => typed(node, key, &mut self.priority_classes, broken, diagnostics),
+            "HorizontalPodAutoscaler" if version == "autoscaling/v1" => {
+                let mut old = Vec::new();
+                typed(node, key, &mut old, broken, diagnostics);
+                self.autoscalers.extend(old.into_iter().map(newer_autoscaler));
+            }
+            "HorizontalPodAutoscaler" => typed(node, key, &mut self.autoscalers, broken, diagnostics),
+            _ => self.node_pools.push(Object { value: (), node, name: key.2, namespace: key.1 }),
+        }
+    }
+}
+
+fn typed<T: DeserializeOwned>(
+    node: Node,
+    key: (String, String, String),
+    list: &mut Vec<Object<T>>,
+    broken: &mut Vec<(String, String, String)>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let (value, mistakes) = read(&node);
+    diagnostics.extend(mistakes);
+    match value {
+        Some(value) => list.push(Object { value, node, name: key.2, namespace: key.1 }),
+        None => broken.push(key),
+    }
+}
+
+/// `autoscaling/v1` knows one metric, CPU utilization; as the API server converts it (default 80 %).
+fn newer_autoscaler(
+    old: Object<autoscaling_v1::HorizontalPodAutoscaler>,
+) -> Object<autoscaling_v2::HorizontalPodAutoscaler> {
+    let spec = old.value.spec.map(|spec| autoscaling_v2::HorizontalPodAutoscalerSpec {
+        min_replicas: spec.min_replicas,
+        max_replicas: spec.max_replicas,
+        scale_target_ref: autoscaling_v2::CrossVersionObjectReference {
+            api_version: spec.scale_target_ref.api_version,
+            kind: spec.scale_target_ref.kind,
+            name: spec.scale_target_ref.name,
+        },
+        metrics: Some(vec![autoscaling_v2::MetricSpec {
+            type_: "Resource".to_owned(),
+            resource: Some(autoscaling_v2::ResourceMetricSource {
+                name: "cpu".to_owned(),
+                target: autoscaling_v2::MetricTarget {
+                    type_: "Utilization".to_owned(),
+                    average_utilization: Some(spec.target_cpu_utilization_percentage.unwrap_or(80)),
+                    ..Default::default()
+                },
+            }),
+            ..Default::default()
+        }]),
+        behavior: None,
+    });
+    let value = autoscaling_v2::HorizontalPodAutoscaler { metadata: old.value.metadata, spec, status: None };
+    Object { value, node: old.node, name: old.name, namespace: old.namespace }
+}

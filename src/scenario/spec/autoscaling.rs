@@ -1,0 +1,18 @@
+//! The autoscalers' options, each as its room defines them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::autoscaler::cluster_autoscaler;
+use crate::autoscaler::hpa::HpaFlags;
+
+/// Options of the autoscalers; a controller that is left out runs with upstream's defaults where it has work.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct AutoscalingSpec {
+    /// kube-controller-manager's flags of the HPA.
+    pub horizontal_pod_autoscaler: HpaFlags,
+    /// The Cluster Autoscaler. Default: upstream's options where the scenario has node groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_autoscaler: Option<cluster_autoscaler::Options>,
+}

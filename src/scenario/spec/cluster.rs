@@ -1,0 +1,72 @@
+//! The machinery around the controllers: kubelet, metrics-server, the cloud's bill, outages.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::cost::{AttributionPrices, Billing};
+use crate::units::{Bytes, Distribution, SimDuration};
+
+/// Kubelet and container runtime.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct KubeletSpec {
+    /// From binding to the start of the first container, image present. Default: 1s (a guess).
+    pub container_start: Distribution,
+    /// Bytes a second that a node pulls and unpacks. Default: 60M (reported: 50 to 100 MB/s).
+    pub image_pull_rate: Bytes,
+    /// Size of an image by its name; one not listed is already on every node.
+    pub image_sizes: BTreeMap<String, Bytes>,
+    /// From SIGTERM to the end of a container, at most its pod's grace period. Default: 1s (a guess).
+    pub termination: Distribution,
+}
+
+impl Default for KubeletSpec {
+    fn default() -> KubeletSpec {
+        KubeletSpec {
+            container_start: Distribution::constant(SimDuration::from_secs(1)),
+            image_pull_rate: Bytes(60_000_000),
+            image_sizes: BTreeMap::new(),
+            termination: Distribution::constant(SimDuration::from_secs(1)),
+        }
+    }
+}
+
+/// metrics-server.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct MetricsSpec {
+    /// `--metric-resolution`: the interval of scrapes. Default: 15s.
+    pub resolution: SimDuration,
+}
+
+impl Default for MetricsSpec {
+    fn default() -> MetricsSpec {
+        MetricsSpec { resolution: SimDuration::from_secs(15) }
+    }
+}
+
+/// Billing and attribution.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CostSpec {
+    /// Granularity and minimum of a bill.
+    pub billing: Billing,
+    /// How a node's price is split over its resources.
+    pub attribution: AttributionPrices,
+}
+
+/// A zone or a node that fails at once.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OutageSpec {
+    /// Time from the scenario's start.
+    pub at: SimDuration,
+    /// All nodes of this zone. Exactly one of `zone` and `node`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// One node, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+}

@@ -1,0 +1,50 @@
+//! Training jobs that come from a trace, with measured speeds.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::load::training::TrainingOptions;
+
+/// A trace of training jobs.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JobsSpec {
+    /// Default: gavel.
+    #[serde(default)]
+    pub format: JobsFormat,
+    /// The jobs' file, relative to the scenario: `job, arrival_s, model, batch_size, num_gpus, total_steps`.
+    pub jobs: String,
+    /// The measured speeds' file: `model, batch_size, gpu, num_gpus, consolidated, steps_per_second`.
+    pub throughputs: String,
+    /// Only the first so many jobs. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Multiplies the work of every job. Default: 1.
+    #[serde(default = "one")]
+    pub step_scale: f64,
+    /// Multiplies the time between arrivals: 0.5 is twice as crowded. Default: 1.
+    #[serde(default = "one")]
+    pub time_scale: f64,
+    /// Namespace of the jobs' pods. Default: default.
+    #[serde(default = "default_namespace")]
+    pub namespace: String,
+    /// GPUs, CPU and memory of a worker, and its phases.
+    #[serde(default)]
+    pub training: TrainingOptions,
+}
+
+/// Formats of job traces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobsFormat {
+    #[default]
+    Gavel,
+}
+
+const fn one() -> f64 {
+    1.0
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}

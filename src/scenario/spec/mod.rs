@@ -1,0 +1,139 @@
+//! The scenario document as a user writes it: one file a part, upstream's names in camelCase, every default in its doc.
+//!
+//! The JSON Schema comes from these types. They hold what was written and judge nothing beyond its form; `lower`
+//! resolves names and checks what crosses fields. Option structs of other rooms are gathered here as they stand.
+
+mod autoscaling;
+mod cluster;
+mod expect;
+mod jobs;
+mod load;
+mod nodes;
+mod replay;
+mod workload;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::scheduler::SchedulerOptions;
+use crate::units::SimDuration;
+
+pub use autoscaling::AutoscalingSpec;
+pub use cluster::{CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
+pub use expect::{EXPECTED_METRICS, ExpectationSpec, is_known_metric};
+pub use jobs::{JobsFormat, JobsSpec};
+pub use load::LoadSpec;
+pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
+pub use replay::{ReplayFormat, ReplaySpec};
+pub use workload::{ReplicaChangeSpec, TargetRef, UsageSpec, WorkloadSettingsSpec};
+
+/// The only version there is.
+pub const API_VERSION: &str = "windtunnel/v1";
+pub const KIND: &str = "Scenario";
+
+/// A scenario: one document of a YAML stream whose other documents are Kubernetes objects.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Windtunnel scenario")]
+pub struct ScenarioDocument {
+    pub api_version: ApiVersion,
+    pub kind: Kind,
+    pub metadata: MetadataSpec,
+    pub spec: ScenarioSpec,
+}
+
+/// `windtunnel/v1`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    #[serde(rename = "windtunnel/v1")]
+    V1,
+}
+
+/// `Scenario`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub enum Kind {
+    Scenario,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MetadataSpec {
+    /// Names the scenario in outputs; the default output folder is `results/<name>`.
+    pub name: String,
+}
+
+/// What is simulated.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScenarioSpec {
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Wall-clock time of the scenario's zero, for patterns that follow the day and the week. A date
+    /// (`2026-03-02`) or an RFC 3339 time; diurnal patterns follow its own offset. Default: 2026-01-05T00:00:00Z, a Monday.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// How long is simulated. Required; optional here so that its absence hides no other mistake.
+    #[serde(default)]
+    #[schemars(required, with = "SimDuration")]
+    pub duration: Option<SimDuration>,
+    /// Seed of everything random; `--seed` overrides it. Default: 1.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Interval of the rows of `timeseries.csv`. Default: 1m.
+    #[serde(default = "default_sample_interval")]
+    pub sample_interval: SimDuration,
+    /// Files of Kubernetes objects, relative to this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<String>,
+    /// Nodes that are there from the start and stay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeSpec>,
+    /// Groups of equal nodes that the Cluster Autoscaler grows and shrinks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub node_groups: Vec<NodeGroupSpec>,
+    /// Demand on services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load: Vec<LoadSpec>,
+    /// How workloads of the manifests behave beyond what their manifests say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<WorkloadSettingsSpec>,
+    /// Training jobs of a trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobsSpec>,
+    /// Pods (and nodes) of a trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplaySpec>,
+    /// Options of the autoscalers.
+    #[serde(default)]
+    pub autoscaling: AutoscalingSpec,
+    /// kube-scheduler.
+    #[serde(default)]
+    pub scheduler: SchedulerOptions,
+    /// Kubelet and container runtime.
+    #[serde(default)]
+    pub kubelet: KubeletSpec,
+    /// metrics-server.
+    #[serde(default)]
+    pub metrics: MetricsSpec,
+    /// Billing and attribution.
+    #[serde(default)]
+    pub cost: CostSpec,
+    /// Nodes or zones that go away without warning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<OutageSpec>,
+    /// Replica counts set by hand or by a cron job, at given instants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replica_changes: Vec<ReplicaChangeSpec>,
+    /// What must hold of the outcome (`windtunnel check`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<ExpectationSpec>,
+}
+
+const fn default_seed() -> u64 {
+    1
+}
+
+const fn default_sample_interval() -> SimDuration {
+    SimDuration::from_mins(1)
+}

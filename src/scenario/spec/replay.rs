@@ -1,0 +1,63 @@
+//! A trace of pods, replayed on its own nodes or on node groups.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::UsageSpec;
+use crate::units::{SimDuration, UsdPerHour};
+
+/// Pods, and where given nodes, of a trace.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReplaySpec {
+    pub format: ReplayFormat,
+    /// The pods' file, relative to the scenario.
+    pub pods: String,
+    /// The nodes' file: fixed nodes. Without it pods run on the scenario's own nodes and node groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<String>,
+    /// Only the first so many pods. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Leaves out what arrives before this time of the trace; the scenario starts there. Default: 0s.
+    #[serde(default)]
+    pub offset: SimDuration,
+    /// Multiplies arrival times and durations. Default: 1.
+    #[serde(default = "one")]
+    pub time_scale: f64,
+    /// What the pods use of what they request.
+    #[serde(default)]
+    pub usage: UsageSpec,
+    /// Price of each of the trace's nodes. Default: 0.
+    #[serde(default)]
+    pub node_price_per_hour: UsdPerHour,
+    /// Whether pods can have thousandths of a GPU on the trace's nodes. Default: true.
+    #[serde(default = "yes")]
+    pub shared_gpus: bool,
+    /// Namespace of the pods. Default: default.
+    #[serde(default = "default_namespace")]
+    pub namespace: String,
+}
+
+/// Formats of pod traces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplayFormat {
+    /// Pods: `name, arrival_s, duration_s, cpu_milli, memory_bytes` and optional `gpus, gpu_milli, gpu_model, priority,
+    /// workload`; nodes: `name, cpu_milli, memory_bytes` and optional `gpus, gpu_model, count`.
+    Csv,
+    /// Alibaba's `cluster-trace-gpu-v2023`, files as published.
+    Openb,
+}
+
+const fn one() -> f64 {
+    1.0
+}
+
+const fn yes() -> bool {
+    true
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}

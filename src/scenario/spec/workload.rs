@@ -1,0 +1,86 @@
+//! What a scenario says about workloads of the manifests: which one is meant, and how its pods behave.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Distribution, SimDuration};
+
+/// A workload of the manifests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TargetRef {
+    pub kind: TargetKind,
+    pub name: String,
+    /// Default: default.
+    #[serde(default = "default_namespace")]
+    pub namespace: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TargetKind {
+    Deployment,
+    ReplicaSet,
+    StatefulSet,
+    Job,
+    DaemonSet,
+}
+
+impl fmt::Display for TargetRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
+/// How a workload behaves beyond its manifest.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WorkloadSettingsSpec {
+    pub target: TargetRef,
+    /// What the application needs from its container's start until it serves, on top of the readiness probe's
+    /// initial delay. Default: 0s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup: Option<Distribution>,
+    /// What its pods use of what they request, where no load says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageSpec>,
+    /// How long one pod of a Job works. Default: 10m (a guess).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration: Option<Distribution>,
+    /// When a Job is created. Default: 0s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrival: Option<SimDuration>,
+}
+
+/// Use as a fraction of the request (of GPUs: their duty cycle).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct UsageSpec {
+    /// Default: 0.5 (a guess).
+    pub cpu: f64,
+    /// Default: 0.6 (a guess).
+    pub memory: f64,
+    /// From 0 to 1. Default: 0.5 (a guess).
+    pub gpu: f64,
+}
+
+impl Default for UsageSpec {
+    fn default() -> UsageSpec {
+        UsageSpec { cpu: 0.5, memory: 0.6, gpu: 0.5 }
+    }
+}
+
+/// Somebody sets a replica count.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReplicaChangeSpec {
+    /// Time from the scenario's start.
+    pub at: SimDuration,
+    pub target: TargetRef,
+    pub replicas: u32,
+}

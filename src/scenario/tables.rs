@@ -1,0 +1,96 @@
+//! Tables beside a scenario, read once however often the scenario is lowered.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::import::{self, ImportError, Inputs, Source, Trace};
+use crate::load::pattern::SeriesPoint;
+
+/// What is wrong, and with which input (`pods`, `nodes`, `jobs`, `throughputs`).
+pub type TableError = (&'static str, ImportError);
+
+/// Traces and series by the paths that the scenario names them with.
+#[derive(Debug, Default)]
+pub struct Tables {
+    folder: PathBuf,
+    traces: Mutex<HashMap<TraceKey, Result<Arc<Trace>, TableError>>>,
+    series: Mutex<HashMap<[String; 3], Result<Arc<[SeriesPoint]>, ImportError>>>,
+}
+
+/// Format, and each input with its path.
+type TraceKey = (String, Vec<(&'static str, String)>);
+
+impl Tables {
+    /// Paths are relative to `folder`.
+    pub fn new(folder: PathBuf) -> Tables {
+        Tables { folder, ..Tables::default() }
+    }
+
+    /// A trace of pods, and of nodes where they are named.
+    pub fn trace(&self, format: &str, pods: &str, nodes: Option<&str>) -> Result<Arc<Trace>, TableError> {
+        let mut inputs = vec![("pods", pods.to_owned())];
+        inputs.extend(nodes.map(|nodes| ("nodes", nodes.to_owned())));
+        self.read(format, inputs)
+    }
+
+    /// A trace of jobs with their measured speeds.
+    pub fn jobs(&self, format: &str, jobs: &str, throughputs: &str) -> Result<Arc<Trace>, TableError> {
+        self.read(format, vec![("jobs", jobs.to_owned()), ("throughputs", throughputs.to_owned())])
+    }
+
+    fn read(&self, format: &str, inputs: Vec<(&'static str, String)>) -> Result<Arc<Trace>, TableError> {
+        let mut traces = self.traces.lock().expect("no reader panics while it holds the lock");
+        let key = (format.to_owned(), inputs);
+        if let Some(known) = traces.get(&key) {
+            return known.clone();
+        }
+        let read = self.read_trace(format, &key.1).map(Arc::new);
+        traces.insert(key, read.clone());
+        read
+    }
+
+    fn read_trace(&self, format: &str, inputs: &[(&'static str, String)]) -> Result<Trace, TableError> {
+        let mut files = Vec::with_capacity(inputs.len());
+        for (input, path) in inputs {
+            let name = self.name(path);
+            let file = File::open(&name).map_err(|error| (*input, unreadable(&name, &error)))?;
+            files.push((*input, BufReader::new(file), name));
+        }
+        let mut given = Inputs::default();
+        for (input, reader, name) in &mut files {
+            let source = Some(Source { reader, file: name });
+            match *input {
+                "pods" => given.pods = source,
+                "nodes" => given.nodes = source,
+                "jobs" => given.jobs = source,
+                _ => given.throughputs = source,
+            }
+        }
+        let first = inputs[0].0;
+        import::format(format).and_then(|format| format.read(given)).map_err(|error| (first, error))
+    }
+
+    /// A demand series: `value` over `time`, both columns of a CSV file.
+    pub fn series(&self, path: &str, time: &str, value: &str) -> Result<Arc<[SeriesPoint]>, ImportError> {
+        let mut known = self.series.lock().expect("no reader panics while it holds the lock");
+        let key = [path, time, value].map(str::to_owned);
+        known.entry(key).or_insert_with(|| self.read_series(path, time, value)).clone()
+    }
+
+    fn read_series(&self, path: &str, time: &str, value: &str) -> Result<Arc<[SeriesPoint]>, ImportError> {
+        let name = self.name(path);
+        let file = File::open(&name).map_err(|error| unreadable(&name, &error))?;
+        import::read_series(BufReader::new(file), &name, time, value).map(Arc::from)
+    }
+
+    fn name(&self, path: &str) -> String {
+        self.folder.join(path).display().to_string()
+    }
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> ImportError {
+    ImportError::Unreadable { file: name.to_owned(), problem: format!("it can't be read: {error}") }
+}

@@ -1,0 +1,220 @@
+//! From text to trees: the one place that touches the YAML parser.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span};
+
+use super::scalar::resolve;
+use super::{Entry, Node, Scalar, Value};
+use crate::scenario::diagnostic::{Diagnostic, Place, Source};
+
+/// Values in one file after aliases are written out: more is an attack or a slip.
+const MOST_NODES: usize = 500_000;
+
+/// The documents of a YAML (or JSON) text; empty ones are left out.
+///
+/// # Errors
+/// The first thing that is not YAML, and every key that a mapping holds twice.
+pub fn parse(source: &Arc<Source>) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    parse_part(source, 0..source.text.len())
+}
+
+/// The one value that a part of a text holds; null where it is empty.
+pub fn parse_value(source: &Arc<Source>, part: Range<usize>) -> Result<Node, Vec<Diagnostic>> {
+    let place = Place::new(source, part.clone());
+    let null = Node { place, value: Value::Scalar(String::new(), Scalar::Null) };
+    Ok(parse_part(source, part)?.into_iter().next().unwrap_or(null))
+}
+
+fn parse_part(source: &Arc<Source>, part: Range<usize>) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    let mut options = Options::default();
+    options.emit_comments = false;
+    let mut builder = Builder::new(source, part.start);
+    for event in Parser::new_from_str_with_options(&source.text[part.clone()], options) {
+        match event {
+            Ok((event, span)) => builder.take(event, span),
+            Err(error) => {
+                builder.problems.push(syntax_error(source, &part, &error));
+                break;
+            }
+        }
+        if builder.nodes > MOST_NODES {
+            let place = Place::start_of(source);
+            builder.problems.push(Diagnostic::error(&place, format!("more than {MOST_NODES} values in one file")));
+            break;
+        }
+    }
+    if builder.problems.is_empty() { Ok(builder.documents) } else { Err(builder.problems) }
+}
+
+fn syntax_error(source: &Arc<Source>, part: &Range<usize>, error: &ScanError) -> Diagnostic {
+    let at = error.marker().byte_offset().map_or(part.end, |offset| part.start + offset);
+    let place = Place::new(source, at..at + 1);
+    let hint = match error.kind() {
+        ErrorKind::UnknownAnchor => "define the anchor (`&name`) before its alias (`*name`)",
+        _ if source.text.contains('\t') => "YAML is indented with spaces; this file holds a tab",
+        _ => "check the indentation, and the brackets and quotes before this place",
+    };
+    Diagnostic::error(&place, format!("not YAML: {}", error.info())).hint(hint)
+}
+
+struct Builder<'a> {
+    source: &'a Arc<Source>,
+    /// Where in the source the parsed part begins.
+    offset: usize,
+    documents: Vec<Node>,
+    /// Collections that are open, outermost first.
+    open: Vec<Open>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    problems: Vec<Diagnostic>,
+}
+
+struct Open {
+    place: Place,
+    anchor: usize,
+    items: Items,
+}
+
+enum Items {
+    Sequence(Vec<Node>),
+    /// The key that waits for its value stands beside the finished entries.
+    Mapping(Vec<Entry>, Option<Node>),
+}
+
+impl Builder<'_> {
+    fn new(source: &Arc<Source>, offset: usize) -> Builder<'_> {
+        Builder {
+            source,
+            offset,
+            documents: Vec::new(),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            nodes: 0,
+            problems: Vec::new(),
+        }
+    }
+
+    fn place(&self, span: Span) -> Place {
+        let range = span.byte_range().unwrap_or(0..0);
+        Place::new(self.source, range.start + self.offset..range.end + self.offset)
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Span) {
+        if let Some(tag) = event.tag()
+            && !tag.is_yaml_core_schema()
+        {
+            let place = self.place(span);
+            let message = format!("the tag {} has no meaning here", tag.original());
+            self.problems.push(Diagnostic::error(&place, message).hint("leave the tag out"));
+        }
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_text_tag = tag.as_deref().is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
+                let scalar = if style == ScalarStyle::Plain && !is_text_tag { resolve(&text) } else { Scalar::Text };
+                self.nodes += 1;
+                let node = Node { place: self.place(span), value: Value::Scalar(text.into_owned(), scalar) };
+                self.close(node, anchor);
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.open.push(Open { place: self.place(span), anchor, items: Items::Sequence(Vec::new()) });
+            }
+            Event::MappingStart(_, anchor, _) => {
+                self.open.push(Open { place: self.place(span), anchor, items: Items::Mapping(Vec::new(), None) });
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Open { mut place, anchor, items } = self.open.pop().expect("the parser balances its events");
+                let end = self.place(span).span.start;
+                place.span.end = end.max(place.span.end);
+                let value = match items {
+                    Items::Sequence(items) => Value::Sequence(items),
+                    Items::Mapping(entries, _) => {
+                        if let Some(first) = entries.first() {
+                            // A block mapping starts at its first key; the event stands there or just before it.
+                            place.span.start = place.span.start.min(first.key_place.span.start);
+                        }
+                        Value::Mapping(merge(entries, &mut self.problems))
+                    }
+                };
+                self.nodes += 1;
+                self.close(Node { place, value }, anchor);
+            }
+            Event::Alias(id) => {
+                if let Some(target) = self.anchors.get(&id) {
+                    let node = Node { place: self.place(span), value: target.value.clone() };
+                    self.nodes += count(&node);
+                    self.close(node, 0);
+                }
+            }
+            Event::DocumentEnd => self.anchors.clear(),
+            _ => {}
+        }
+    }
+
+    /// A finished value goes into the collection that is open, or is a document.
+    fn close(&mut self, node: Node, anchor: usize) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut().map(|open| &mut open.items) {
+            None if node.is_null() => {}
+            None => self.documents.push(node),
+            Some(Items::Sequence(items)) => items.push(node),
+            Some(Items::Mapping(_, key @ None)) => *key = Some(node),
+            Some(Items::Mapping(entries, key)) => {
+                let key = key.take().expect("the arm before takes the absent key");
+                add_entry(entries, key, node, &mut self.problems);
+            }
+        }
+    }
+}
+
+fn add_entry(entries: &mut Vec<Entry>, key: Node, value: Node, problems: &mut Vec<Diagnostic>) {
+    let Value::Scalar(text, _) = key.value else {
+        problems.push(Diagnostic::error(&key.place, "a key must be a plain word, not a list or a mapping"));
+        return;
+    };
+    if let Some(first) = entries.iter().find(|entry| entry.key == text && text != MERGE) {
+        let (line, _) = first.key_place.line_and_column();
+        let message = format!("the key `{text}` stands twice in this mapping");
+        let hint = format!("it stands on line {line} already; remove one of the two");
+        problems.push(Diagnostic::error(&key.place, message).hint(hint));
+        return;
+    }
+    entries.push(Entry { key: text, key_place: key.place, value });
+}
+
+/// YAML 1.1's merge key, which many manifests use with anchors: the mapping's own keys win.
+const MERGE: &str = "<<";
+
+fn merge(entries: Vec<Entry>, problems: &mut Vec<Diagnostic>) -> Vec<Entry> {
+    let (merges, mut entries): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.key == MERGE);
+    for merge in merges {
+        let maps = match merge.value.value {
+            Value::Sequence(items) => items,
+            value => vec![Node { place: merge.value.place, value }],
+        };
+        for map in maps {
+            let Value::Mapping(merged) = map.value else {
+                problems.push(Diagnostic::error(&map.place, "`<<` merges a mapping or a list of mappings"));
+                continue;
+            };
+            for entry in merged {
+                if entries.iter().all(|known| known.key != entry.key) {
+                    entries.push(entry);
+                }
+            }
+        }
+    }
+    entries
+}
+
+fn count(node: &Node) -> usize {
+    match &node.value {
+        Value::Scalar(..) => 1,
+        Value::Sequence(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Value::Mapping(entries) => 1 + entries.iter().map(|entry| count(&entry.value)).sum::<usize>(),
+    }
+}

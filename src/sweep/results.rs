@@ -1,0 +1,188 @@
+//! What a sweep found: a row a run, and what can be said of a configuration over its seeds.
+
+use serde_json::{Map, Value, json};
+
+use super::space::plain;
+use super::{PlotSpec, Sweep};
+use crate::record::{Cells, Figure};
+
+/// All runs of a sweep, configuration by configuration, each under every seed.
+#[derive(Clone, Debug)]
+pub struct Results {
+    pub rows: Vec<Row>,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Index of its configuration.
+    pub configuration: usize,
+    pub seed: u64,
+    pub figures: Vec<Figure>,
+}
+
+/// A figure of one configuration over its seeds. NaN where any run has none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Averages {
+    pub min: f64,
+    pub mean: f64,
+    pub max: f64,
+}
+
+impl Row {
+    pub fn figure(&self, name: &str) -> f64 {
+        self.figures.iter().find(|figure| figure.name == name).map_or(f64::NAN, |figure| figure.value)
+    }
+}
+
+impl Results {
+    /// The figure `name` of configuration `index`, over its seeds in their order.
+    pub fn averages(&self, index: usize, name: &str) -> Averages {
+        let runs = self.rows.iter().filter(|row| row.configuration == index);
+        let values: Vec<f64> = runs.map(|row| row.figure(name)).collect();
+        if values.is_empty() || values.iter().any(|value| value.is_nan()) {
+            return Averages { min: f64::NAN, mean: f64::NAN, max: f64::NAN };
+        }
+        Averages {
+            min: values.iter().copied().fold(f64::INFINITY, f64::min),
+            mean: values.iter().sum::<f64>() / values.len() as f64,
+            max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+
+    /// The configurations that no other beats: none is as good in both figures and better in one. Less is better;
+    /// means over the seeds count, and a configuration without one of the figures takes no part. In the order of the
+    /// grid.
+    pub fn unbeaten(&self, configurations: usize, x: &str, y: &str) -> Vec<usize> {
+        let means: Vec<(f64, f64)> =
+            (0..configurations).map(|index| (self.averages(index, x).mean, self.averages(index, y).mean)).collect();
+        let beats = |other: &(f64, f64), own: &(f64, f64)| {
+            other.0 <= own.0 && other.1 <= own.1 && (other.0 < own.0 || other.1 < own.1)
+        };
+        (0..configurations)
+            .filter(|index| {
+                let own = means[*index];
+                own.0.is_finite() && own.1.is_finite() && !means.iter().any(|other| beats(other, &own))
+            })
+            .collect()
+    }
+
+    /// `sweep.json`: every configuration with its parameters and the two plotted figures over its seeds.
+    pub fn summary(&self, sweep: &Sweep) -> Value {
+        let configurations = sweep.configurations();
+        let PlotSpec { x, y } = &sweep.plot;
+        let unbeaten = self.unbeaten(configurations.len(), x, y);
+        let entries = configurations.iter().enumerate().map(|(index, configuration)| {
+            let parameters: Map<String, Value> =
+                configuration.settings.iter().map(|(path, value)| ((*path).to_owned(), (*value).clone())).collect();
+            let mut entry = Map::new();
+            entry.insert("parameters".to_owned(), parameters.into());
+            entry.insert("runs".to_owned(), self.rows.iter().filter(|row| row.configuration == index).count().into());
+            entry.insert("unbeaten".to_owned(), unbeaten.contains(&index).into());
+            for name in [x, y] {
+                let Averages { min, mean, max } = self.averages(index, name);
+                entry.insert(name.clone(), json!({"min": min, "mean": mean, "max": max}));
+            }
+            Value::from(entry)
+        });
+        json!({"sweep": sweep.name, "runs": self.rows.len(), "configurations": entries.collect::<Vec<_>>()})
+    }
+
+    /// Names of all figures, in the order of the first summary; those that only later runs have stand at the end.
+    pub fn figure_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        let mut known = std::collections::BTreeSet::new();
+        for figure in self.rows.iter().flat_map(|row| &row.figures) {
+            if known.insert(figure.name.as_str()) {
+                names.push(&figure.name);
+            }
+        }
+        names
+    }
+
+    /// `runs.csv`: the parameters, the seed, then every figure of the summary.
+    pub fn csv(&self, sweep: &Sweep) -> Vec<u8> {
+        let names = self.figure_names();
+        let mut out = Cells::with_capacity((self.rows.len() + 1) * (names.len() + 4) * 10);
+        sweep.parameters.iter().for_each(|parameter| out.dotted(["param", &parameter.path]));
+        out.text("seed");
+        names.iter().for_each(|name| out.text(name));
+        out.end_row();
+        let configurations = sweep.configurations();
+        for row in &self.rows {
+            let settings: &[(&str, &Value)] = &configurations[row.configuration].settings;
+            settings.iter().for_each(|(_, value)| out.text(&plain(value)));
+            out.integer(row.seed);
+            // Nearly every run has the same figures in the same order.
+            let mut next = 0;
+            for name in &names {
+                match row.figures.get(next).filter(|figure| figure.name == *name) {
+                    Some(figure) => {
+                        next += 1;
+                        out.float(figure.value);
+                    }
+                    None => out.float(row.figure(name)),
+                }
+            }
+            out.end_row();
+        }
+        out.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure(name: &str, value: f64) -> Figure {
+        Figure { name: name.to_owned(), value }
+    }
+
+    fn results() -> (Sweep, Results) {
+        let sweep = Sweep::parse(
+            "apiVersion: windtunnel/v1\nkind: Sweep\nmetadata: {name: s}\nspec: {scenario: a.yaml, parameters: [{path: hpa.target, values: [50, 80]}], seeds: [1, 2]}",
+        )
+        .unwrap();
+        let row = |configuration, seed, figures| Row { configuration, seed, figures };
+        let rows = vec![
+            row(0, 1, vec![figure("cost", 4.0), figure("wait", 10.0)]),
+            row(0, 2, vec![figure("cost", 6.0), figure("by.new", 1.5), figure("wait", 30.0)]),
+            row(1, 1, vec![figure("cost", 3.0), figure("wait", f64::NAN)]),
+            row(1, 2, vec![figure("cost", 3.0), figure("wait", 1.0)]),
+        ];
+        (sweep, Results { rows })
+    }
+
+    #[test]
+    fn a_run_has_its_parameters_its_seed_and_an_empty_cell_for_what_it_lacks() {
+        let (sweep, results) = results();
+        let text = String::from_utf8(results.csv(&sweep)).unwrap();
+        assert_eq!(text, "param.hpa.target,seed,cost,wait,by.new\n50,1,4,10,\n50,2,6,30,1.5\n80,1,3,,\n80,2,3,1,\n");
+    }
+
+    #[test]
+    fn a_configuration_is_unbeaten_unless_another_is_cheaper_and_faster() {
+        let row = |configuration, (x, y)| Row { configuration, seed: 1, figures: vec![figure("x", x), figure("y", y)] };
+        let points = [(1.0, 9.0), (2.0, 5.0), (3.0, 6.0), (2.0, 5.0), (0.0, f64::NAN)];
+        let results =
+            Results { rows: points.into_iter().enumerate().map(|(index, point)| row(index, point)).collect() };
+        assert_eq!(results.unbeaten(5, "x", "y"), [0, 1, 3]);
+    }
+
+    #[test]
+    fn the_summary_of_a_sweep_names_parameters_and_ranges() {
+        let (mut sweep, results) = results();
+        sweep.plot = PlotSpec { x: "wait".to_owned(), y: "cost".to_owned() };
+        let summary = results.summary(&sweep);
+        assert_eq!(summary["configurations"][0]["parameters"]["hpa.target"], 50);
+        assert_eq!(summary["configurations"][0]["wait"], json!({"min": 10.0, "mean": 20.0, "max": 30.0}));
+        assert!(summary["configurations"][1]["wait"]["mean"].is_null());
+    }
+
+    #[test]
+    fn averages_are_over_the_seeds_and_not_a_number_where_a_run_has_none() {
+        let (_, results) = results();
+        assert_eq!(results.averages(0, "cost"), Averages { min: 4.0, mean: 5.0, max: 6.0 });
+        assert!(results.averages(1, "wait").mean.is_nan());
+    }
+}
