@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::spec::ExpectationSpec;
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
+use crate::autoscaler::cron::CronScaler;
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
 use crate::autoscaler::karpenter;
+use crate::autoscaler::keda::ScaledObject;
 use crate::cluster::{DisruptionBudget, LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType};
 use crate::load::service::{QueueSpec, RequestCost};
@@ -48,6 +50,8 @@ pub struct Scenario {
     pub karpenter: Option<Karpenter>,
     pub hpas: Vec<Hpa>,
     pub hpa_flags: HpaFlags,
+    /// Cron and KEDA scalers. The HPA that KEDA makes for an object is among `hpas`.
+    pub scalers: Vec<Scaler>,
     pub scheduler: SchedulerOptions,
     pub kubelet: KubeletOptions,
     pub metrics: MetricsOptions,
@@ -86,6 +90,7 @@ impl Default for Scenario {
             karpenter: None,
             hpas: Vec::new(),
             hpa_flags: HpaFlags::default(),
+            scalers: Vec::new(),
             scheduler: SchedulerOptions::default(),
             kubelet: KubeletOptions::default(),
             metrics: MetricsOptions::default(),
@@ -284,7 +289,22 @@ pub struct Hpa {
     pub spec: HpaSpec,
 }
 
-/// Somebody's hand (or a cron job) on the replica count.
+/// A scaler beside the HPA.
+#[derive(Clone, Debug)]
+pub struct Scaler {
+    pub name: Arc<str>,
+    /// A replicated workload.
+    pub target: WorkloadId,
+    pub policy: ScalerPolicy,
+}
+
+#[derive(Clone, Debug)]
+pub enum ScalerPolicy {
+    Cron(CronScaler),
+    Keda(ScaledObject),
+}
+
+/// Somebody's hand on the replica count.
 #[derive(Clone, Debug)]
 pub struct ReplicaChange {
     pub at: SimTime,

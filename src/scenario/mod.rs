@@ -19,6 +19,6 @@ pub use crate::cost::CapacityType;
 pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use lowered::{
     CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup,
-    Outage, Owner, ReplicaChange, Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel,
-    Workload, WorkloadKind,
+    Outage, Owner, ReplicaChange, Scaler, ScalerPolicy, Scenario, ServiceLoad, TraceJob, TracePod, Training,
+    TrainingJob, UsageModel, Workload, WorkloadKind,
 };

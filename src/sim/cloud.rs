@@ -221,8 +221,10 @@ impl World<'_> {
             "Interrupted",
             format!("spot interruption, notice of {notice}"),
         );
-        self.cordon(id);
-        self.evict_from(id, "Interrupted");
+        if !self.claim_interrupted(id) {
+            self.cordon(id);
+            self.evict_from(id, "Interrupted");
+        }
         self.events.push(self.now + notice, Event::NodeFails { node: id });
     }
 

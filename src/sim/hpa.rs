@@ -161,7 +161,7 @@ impl World<'_> {
     }
 
     /// Metrics of a whole service (`named`, or the HPA's own target), in thousandths.
-    fn service_metric(&self, target: WorkloadId, named: Option<&str>, name: &str) -> Option<i64> {
+    pub(super) fn service_metric(&self, target: WorkloadId, named: Option<&str>, name: &str) -> Option<i64> {
         let load = match named {
             Some(named) => self
                 .scenario

@@ -6,11 +6,12 @@ use super::cloud::{Launch, LaunchRequest};
 use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
+use crate::autoscaler::karpenter::disruption::{DisruptionState, Queue};
 use crate::autoscaler::karpenter::{self, Batcher, NodeClaim, Provisioning, Snapshot, Target};
 use crate::cluster::{NodeId, PodId, PodSpecId};
 use crate::cost;
 use crate::scenario::Karpenter;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// A pod that stays pending is offered to the provisioner again after this
 /// (`pkg/controllers/provisioning/controller.go`).
@@ -25,6 +26,11 @@ pub(super) struct KarpenterRun {
     batcher: Batcher,
     daemon_sets: Vec<PodSpecId>,
     retry_is_planned: bool,
+    pub disruption: DisruptionState,
+    pub queue: Queue,
+    /// [`World::version`] at a pass of the disruption loop that found nothing, and until when that holds.
+    pub quiet_since: Option<u64>,
+    pub quiet_until: Option<SimTime>,
 }
 
 impl World<'_> {
@@ -38,6 +44,10 @@ impl World<'_> {
             batcher: Batcher::default(),
             daemon_sets: self.scenario.daemon_sets.iter().map(|daemon| daemon.spec).collect(),
             retry_is_planned: false,
+            disruption: DisruptionState::default(),
+            queue: Queue::default(),
+            quiet_since: None,
+            quiet_until: None,
         });
         self.start_disruption();
     }
@@ -218,6 +228,7 @@ impl World<'_> {
             state.extra_taints.retain(|taint| !taints.contains(taint));
             self.node_changed(node);
         }
+        self.advance_commands();
     }
 
     /// The claim's instance is gone from the cloud.
@@ -227,6 +238,7 @@ impl World<'_> {
             run.claims.remove(index);
             run.instances.remove(index);
             self.version += 1;
+            self.advance_commands();
         }
     }
 

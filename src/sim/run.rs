@@ -74,6 +74,7 @@ impl World<'_> {
         self.start_services();
         self.start_metrics_server();
         self.start_hpas();
+        self.start_scalers();
         self.start_cluster_autoscaler();
         self.start_karpenter();
         self.events.push(SimTime::ZERO + LEFTOVER_FLUSH, Event::FlushLeftovers);

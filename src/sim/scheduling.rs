@@ -328,10 +328,3 @@ fn score_alone(scoring: &Scoring<'_>, node: &NodeView<'_>) -> i32 {
 fn tie_breaker(seed: u64, pod: PodId) -> Pcg64Mcg {
     stream(seed, "scheduler-tie", u64::from(pod.0))
 }
-
-impl World<'_> {
-    pub(super) fn scaler_tick(&mut self, _hpa: u32) {}
-    pub(super) fn karpenter_disrupt(&mut self) {}
-    pub(super) fn start_disruption(&mut self) {}
-    pub(super) fn claim_expires(&mut self, _i: u32) {}
-}

@@ -15,6 +15,7 @@ use super::scheduling::SpecNotes;
 use super::services::ServiceRun;
 use super::training::JobRun;
 use crate::autoscaler::hpa::Memory;
+use crate::autoscaler::keda::PollState;
 use crate::cluster::{
     ClusterState, ClusterView, NodeId, NodeShapeId, PodId, PodInfo, PodPhase, PodSpecId, Specs, TaintEffect, WorkloadId,
 };
@@ -70,6 +71,8 @@ pub struct World<'s> {
     /// What the HPA controller remembers, by HPA.
     pub(super) hpas: Vec<Memory>,
     pub(super) hpa_buffers: HpaBuffers,
+    /// What KEDA remembers, by scaler.
+    pub(super) polls: Vec<PollState>,
     pub(super) cluster_autoscaler: Option<AutoscalerRun>,
     pub(super) karpenter: Option<KarpenterRun>,
     pub(super) profile: Profile,
@@ -260,6 +263,7 @@ impl<'s> World<'s> {
             scrapes: Scrapes::default(),
             hpas: Vec::new(),
             hpa_buffers: HpaBuffers::default(),
+            polls: Vec::new(),
             cluster_autoscaler: None,
             karpenter: None,
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
@@ -594,6 +598,7 @@ fn lowest_priority(specs: &Specs) -> i32 {
 
 fn scraped_workloads(scenario: &Scenario) -> Vec<WorkloadId> {
     let mut targets: Vec<WorkloadId> = scenario.hpas.iter().map(|hpa| hpa.target).collect();
+    targets.extend(scenario.scalers.iter().map(|scaler| scaler.target));
     targets.sort_unstable();
     targets.dedup();
     targets

@@ -85,3 +85,8 @@ fn the_comparison_tells_sets_from_lists_and_sees_one_too_many() {
     assert!(!agrees("x", &value("1.0"), &value("1.02"), 0.01));
     assert!(agrees("x", &value("1.0"), &value("1.009"), 0.01));
 }
+
+#[test]
+fn whole_iterations_decide_as_upstreams_loop() {
+    assert!(check("cluster_autoscaler_loop") >= 90);
+}

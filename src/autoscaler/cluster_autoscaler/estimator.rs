@@ -1,11 +1,10 @@
 //! How many new nodes some pods need: first-fit decreasing, on copies of a group's template (`estimator/`).
 
 use super::equivalence::PodGroup;
-use super::placement::{check, schedule_on};
+use super::placement::{Cycles, schedule_on, schedule_on_first};
 use super::template::Template;
 use crate::cluster::{ClusterView, Fork, NodeId, NodeShape, PodId, PodSpec, PodSpecId, Specs, label};
-use crate::scheduler::Cycle;
-use crate::scheduler::filter::{Reason, Rejection, fits};
+use crate::scheduler::filter::{Reason, Rejection};
 
 use std::sync::Arc;
 
@@ -33,6 +32,7 @@ pub fn least_limit(limits: impl IntoIterator<Item = i64>) -> i64 {
 /// One estimate. The fork comes back as it was.
 pub struct Estimator<'f, 'c, 't> {
     fork: &'f mut Fork<'c>,
+    cycles: Cycles<'c>,
     template: &'t Template,
     /// From [`least_limit`].
     max_nodes: i64,
@@ -56,8 +56,11 @@ impl<'f, 'c, 't> Estimator<'f, 'c, 't> {
         max_nodes: i64,
         name: &'t mut dyn FnMut(usize) -> Arc<str>,
     ) -> Estimator<'f, 'c, 't> {
+        let mut cycles = Cycles::new(fork);
+        template.pods.iter().for_each(|(_, spec)| cycles.note(&fork.base().specs, *spec));
         Estimator {
             fork,
+            cycles,
             template,
             max_nodes,
             name,
@@ -106,15 +109,11 @@ impl<'f, 'c, 't> Estimator<'f, 'c, 't> {
             return 0;
         }
         for (placed, pod) in group.pods.iter().enumerate() {
-            let found = {
-                let cycle = Cycle::new(&*self.fork, group.spec);
-                (0..count).map(|step| (self.cursor + step) % count).find(|index| {
-                    let view = self.fork.node_view(self.new_nodes[*index]).expect("opened above");
-                    !view.state.unschedulable && fits(&cycle, &view).is_ok()
-                })
-            };
-            let Some(index) = found else { return placed };
-            self.fork.place(*pod, group.spec, self.new_nodes[index]);
+            let circle = (0..count).map(|step| self.new_nodes[(self.cursor + step) % count]);
+            let found = schedule_on_first(self.fork, &mut self.cycles, *pod, group.spec, circle);
+            let Some(node) = found else { return placed };
+            // New nodes are the last of the fork, in the order in which they were opened.
+            let index = node.index() - self.new_nodes[0].index();
             self.cursor = index + 1;
             self.track(*pod, index);
         }
@@ -126,7 +125,7 @@ impl<'f, 'c, 't> Estimator<'f, 'c, 't> {
         for pod in pods {
             let mut found = false;
             if let Some(last) = self.new_nodes.len().checked_sub(1) {
-                match schedule_on(self.fork, *pod, spec, self.new_nodes[last]) {
+                match schedule_on(self.fork, &mut self.cycles, *pod, spec, self.new_nodes[last]) {
                     Ok(()) => {
                         self.track(*pod, last);
                         found = true;
@@ -145,7 +144,7 @@ impl<'f, 'c, 't> Estimator<'f, 'c, 't> {
                 return false;
             }
             let node = self.open();
-            if schedule_on(self.fork, *pod, spec, self.new_nodes[node]).is_err() {
+            if schedule_on(self.fork, &mut self.cycles, *pod, spec, self.new_nodes[node]).is_err() {
                 // Rarely, as with a zone's spread constraint, not even a new node helps.
                 break;
             }
@@ -165,13 +164,9 @@ impl<'f, 'c, 't> Estimator<'f, 'c, 't> {
         }
         let last = self.new_nodes[last];
         let slots = self.fork.node_slots();
-        let found = (0..slots).map(NodeId::new).find(|id| {
-            *id != last
-                && self.fork.node(*id).is_some_and(|node| !node.unschedulable)
-                && check(self.fork, spec, *id).is_ok()
-        });
+        let others = (0..slots).map(NodeId::new).filter(|id| *id != last);
+        let found = schedule_on_first(self.fork, &mut self.cycles, pod, spec, others);
         let Some(node) = found else { return false };
-        self.fork.place(pod, spec, node);
         match self.new_nodes.iter().position(|new| *new == node) {
             Some(index) => self.track(pod, index),
             None => {
@@ -194,7 +189,9 @@ impl<'f, 'c, 't> Estimator<'f, 'c, 't> {
         }
         let node = self.open();
         let mut on_one = 0;
-        while on_one < pods.len() && schedule_on(self.fork, pods[on_one], spec, self.new_nodes[node]).is_ok() {
+        while on_one < pods.len()
+            && schedule_on(self.fork, &mut self.cycles, pods[on_one], spec, self.new_nodes[node]).is_ok()
+        {
             self.track(pods[on_one], node);
             on_one += 1;
         }

@@ -6,7 +6,7 @@ use super::decision::{Decision, DecreaseReason, Halt, ScaleUpResult, TargetDecre
 use super::expander::{Candidate, Choice, Context, Priorities, preferred_cores};
 use super::health::Health;
 use super::pdb::RemainingBudgets;
-use super::placement::{Simulator, schedule_on_any};
+use super::placement::{Cycles, Simulator, schedule_on_any};
 use super::prices::ResourcePrices;
 use super::scale_up::{Iteration, Outcome, Request};
 use super::template::templates;
@@ -116,7 +116,7 @@ fn hold_room(fork: &mut Fork<'_>, snapshot: &Snapshot<'_>, options: &Options, st
     }
 }
 
-impl Iteration<'_> {
+impl<'a> Iteration<'a> {
     /// Lowers targets by the instance deletions from `from` on, as the cloud does.
     fn count_deleted(&mut self, decision: &Decision, from: usize) {
         for deletion in &decision.delete_instances[from..] {
@@ -153,7 +153,7 @@ impl Iteration<'_> {
 
     /// Puts placeholders for nodes that are still to come into the fork, and takes registered ones that have not started
     /// out of it. Returns the registered nodes that are left.
-    fn add_upcoming(&self, fork: &mut Fork<'_>, state: &mut State) -> Vec<NodeId> {
+    fn add_upcoming(&self, fork: &mut Fork<'a>, state: &mut State) -> Vec<NodeId> {
         let mut started: Vec<NodeId> = self.snapshot.cluster.node_views().map(|view| view.id).collect();
         let mut made_up = 0;
         for group in self.snapshot.node_groups {
@@ -179,7 +179,7 @@ impl Iteration<'_> {
 
     /// The pods that could make a scale-up worth while: not expendable, without room on existing or upcoming nodes, no
     /// daemon pods, old enough. Those with room hold it in the fork from here on.
-    fn pods_to_help(&self, fork: &mut Fork<'_>, state: &mut State) -> Vec<(PodId, PodSpecId)> {
+    fn pods_to_help(&self, fork: &mut Fork<'a>, state: &mut State) -> Vec<(PodId, PodSpecId)> {
         let specs = &self.snapshot.cluster.specs;
         let cutoff = self.options.expendable_pods_priority_cutoff;
         let mut pods: Vec<(PodId, PodSpecId)> = self
@@ -199,7 +199,9 @@ impl Iteration<'_> {
         if pods.is_empty() {
             return pods;
         }
-        let mut simulator = Simulator { hints: &mut state.pending_hints, cursor: &mut state.cursor };
+        let mut cycles = Cycles::new(fork);
+        let mut simulator =
+            Simulator { hints: &mut state.pending_hints, cursor: &mut state.cursor, cycles: &mut cycles };
         let placed = simulator.try_schedule(fork, &pods, false, |_| true);
         pods.retain(|(pod, spec)| {
             !placed.contains(pod) && !facts::is_daemon_set_pod(specs.pod(*spec)) && self.is_old_enough(*pod, *spec)
@@ -253,7 +255,7 @@ impl Iteration<'_> {
 
     fn run_scale_up(
         &mut self,
-        fork: &mut Fork<'_>,
+        fork: &mut Fork<'a>,
         state: &mut State,
         mut pods: Vec<(PodId, PodSpecId)>,
         shapes: &[NodeShapeId],
@@ -289,7 +291,7 @@ impl Iteration<'_> {
     }
 
     /// After one of several scale-ups: its nodes are there, and its pods on them.
-    fn add_results(&self, fork: &mut Fork<'_>, state: &mut State, outcome: &Outcome, shapes: &mut Vec<NodeShapeId>) {
+    fn add_results(&self, fork: &mut Fork<'a>, state: &mut State, outcome: &Outcome, shapes: &mut Vec<NodeShapeId>) {
         let first = fork.node_slots();
         for resize in &outcome.resizes {
             let Some(template) = &self.templates[resize.group.index()] else { continue };
@@ -299,10 +301,11 @@ impl Iteration<'_> {
                 shapes.push(template.shape);
             }
         }
+        let mut cycles = Cycles::new(fork);
         for pod in &outcome.triggered {
             let spec = self.snapshot.cluster.pod(*pod).spec;
             // A pod that a limit cut off finds no room here; upstream ends the salvo, here its turn comes later.
-            schedule_on_any(fork, &mut state.cursor, *pod, spec, |node| node.index() >= first);
+            schedule_on_any(fork, &mut cycles, &mut state.cursor, *pod, spec, |node| node.index() >= first);
         }
     }
 
@@ -343,7 +346,7 @@ impl Iteration<'_> {
 
     fn run_scale_down(
         &mut self,
-        fork: &mut Fork<'_>,
+        fork: &mut Fork<'a>,
         state: &mut State,
         nodes: &[NodeId],
         shapes: &[NodeShapeId],

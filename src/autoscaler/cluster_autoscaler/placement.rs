@@ -51,54 +51,98 @@ pub struct Cursor {
     last: usize,
 }
 
+/// Scheduling cycles, made once a spec where that is the same as making one for each pod: where neither the pod nor
+/// anything that runs or was placed cares where other pods run.
+pub struct Cycles<'c> {
+    calm: bool,
+    by_spec: FxHashMap<PodSpecId, Cycle<'c>>,
+}
+
+impl<'c> Cycles<'c> {
+    pub fn new(fork: &Fork<'c>) -> Cycles<'c> {
+        let is_calm =
+            |view: &dyn ClusterView| view.node_views().all(|node| node.state.pods_with_required_anti_affinity == 0);
+        Cycles { calm: is_calm(fork) && is_calm(fork.base()), by_spec: FxHashMap::default() }
+    }
+
+    /// To be told of every pod that comes to a node of the fork.
+    pub fn note(&mut self, specs: &Specs, placed: PodSpecId) {
+        self.calm &= specs.pod(placed).affinity.pod_anti.required.is_empty();
+    }
+
+    fn with<R>(&mut self, fork: &Fork<'c>, spec: PodSpecId, ask: impl FnOnce(&Cycle<'_>) -> R) -> R {
+        if self.calm && !facts::depends_on_other_pods(fork.base().specs.pod(spec)) {
+            ask(self.by_spec.entry(spec).or_insert_with(|| Cycle::new(fork.base(), spec)))
+        } else {
+            ask(&Cycle::new(fork, spec))
+        }
+    }
+}
+
 /// May the pod run there, as far as the filters know?
-pub fn check(fork: &Fork<'_>, spec: PodSpecId, node: NodeId) -> Result<(), Rejection> {
-    let cycle = Cycle::new(fork, spec);
+pub fn check<'c>(fork: &Fork<'c>, cycles: &mut Cycles<'c>, spec: PodSpecId, node: NodeId) -> Result<(), Rejection> {
     let view = fork.node_view(node).expect("callers name nodes of the fork");
-    fits(&cycle, &view)
+    cycles.with(fork, spec, |cycle| fits(cycle, &view))
 }
 
 /// Books the pod on `node` if it fits.
-pub fn schedule_on(fork: &mut Fork<'_>, pod: PodId, spec: PodSpecId, node: NodeId) -> Result<(), Rejection> {
-    check(fork, spec, node)?;
+pub fn schedule_on<'c>(
+    fork: &mut Fork<'c>,
+    cycles: &mut Cycles<'c>,
+    pod: PodId,
+    spec: PodSpecId,
+    node: NodeId,
+) -> Result<(), Rejection> {
+    check(fork, cycles, spec, node)?;
     fork.place(pod, spec, node);
+    cycles.note(&fork.base().specs, spec);
     Ok(())
 }
 
+/// Books the pod on the first of `nodes` that takes it; cordoned nodes are passed over whatever the pod bears.
+pub fn schedule_on_first<'c>(
+    fork: &mut Fork<'c>,
+    cycles: &mut Cycles<'c>,
+    pod: PodId,
+    spec: PodSpecId,
+    mut nodes: impl Iterator<Item = NodeId>,
+) -> Option<NodeId> {
+    let found = cycles.with(fork, spec, |cycle| {
+        nodes.find(|id| fork.node_view(*id).is_some_and(|view| !view.state.unschedulable && fits(cycle, &view).is_ok()))
+    })?;
+    fork.place(pod, spec, found);
+    cycles.note(&fork.base().specs, spec);
+    Some(found)
+}
+
 /// Books the pod on the first acceptable node that takes it, beginning after the last match.
-pub fn schedule_on_any(
-    fork: &mut Fork<'_>,
+pub fn schedule_on_any<'c>(
+    fork: &mut Fork<'c>,
+    cycles: &mut Cycles<'c>,
     cursor: &mut Cursor,
     pod: PodId,
     spec: PodSpecId,
     acceptable: impl Fn(NodeId) -> bool,
 ) -> Option<NodeId> {
-    let slots = fork.node_slots();
-    let found = {
-        let cycle = Cycle::new(fork, spec);
-        let start = cursor.last + 1;
-        (0..slots).map(|step| NodeId::new((start + step) % slots)).find(|id| {
-            fork.node(*id).is_some_and(|node| !node.unschedulable)
-                && acceptable(*id)
-                && fork.node_view(*id).is_some_and(|view| fits(&cycle, &view).is_ok())
-        })
-    }?;
-    fork.place(pod, spec, found);
+    let (slots, start) = (fork.node_slots(), cursor.last + 1);
+    let circle = (0..slots).map(|step| NodeId::new((start + step) % slots));
+    let found = schedule_on_first(fork, cycles, pod, spec, circle.filter(|id| acceptable(*id)))?;
     cursor.last = found.index();
     Some(found)
 }
 
 /// Tries a list of pods one by one, with hints, highest priority first.
-pub struct Simulator<'s> {
+pub struct Simulator<'s, 'c> {
     pub hints: &'s mut Hints,
     pub cursor: &'s mut Cursor,
+    pub cycles: &'s mut Cycles<'c>,
 }
 
-impl Simulator<'_> {
+impl<'c> Simulator<'_, 'c> {
     /// The pods that found room, in no particular order. With `stop_at_failure` the rest is not tried once one failed.
     pub fn try_schedule(
         &mut self,
-        fork: &mut Fork<'_>,
+        fork: &mut Fork<'c>,
         pods: &[(PodId, PodSpecId)],
         stop_at_failure: bool,
         acceptable: impl Fn(NodeId) -> bool,
@@ -124,7 +168,7 @@ impl Simulator<'_> {
             }
             for (pod, spec) in without_hint {
                 if !similar.is_hopeless(&fork.base().specs, spec) {
-                    if let Some(node) = schedule_on_any(fork, self.cursor, pod, spec, &acceptable) {
+                    if let Some(node) = schedule_on_any(fork, self.cycles, self.cursor, pod, spec, &acceptable) {
                         self.hints.set(pod, node);
                         placed.insert(pod);
                         continue;
@@ -141,13 +185,13 @@ impl Simulator<'_> {
 
     fn try_hint(
         &mut self,
-        fork: &mut Fork<'_>,
+        fork: &mut Fork<'c>,
         pod: PodId,
         spec: PodSpecId,
         acceptable: &impl Fn(NodeId) -> bool,
     ) -> bool {
         let Some(node) = self.hints.by_pod.get(&pod).copied() else { return false };
-        fork.node(node).is_some() && acceptable(node) && schedule_on(fork, pod, spec, node).is_ok()
+        fork.node(node).is_some() && acceptable(node) && schedule_on(fork, self.cycles, pod, spec, node).is_ok()
     }
 }
 

@@ -6,7 +6,7 @@ use super::drain::DrainRules;
 use super::facts;
 use super::health::is_ready;
 use super::pdb::RemainingBudgets;
-use super::placement::Simulator;
+use super::placement::{Cycles, Simulator};
 use super::quota::{Quota, QuotaTracker};
 use super::scale_up::Iteration;
 use super::state::{OngoingDeletion, Stamp};
@@ -111,7 +111,7 @@ impl<'a> Iteration<'a> {
     /// candidate.
     pub(super) fn plan(
         &self,
-        fork: &mut Fork<'_>,
+        fork: &mut Fork<'a>,
         state: &mut State,
         nodes: &[NodeId],
         budgets: &mut RemainingBudgets<'_>,
@@ -162,7 +162,7 @@ impl<'a> Iteration<'a> {
 
     fn simulate(
         &self,
-        fork: &mut Fork<'_>,
+        fork: &mut Fork<'a>,
         state: &mut State,
         eligible: &[NodeId],
         destinations: &mut [bool],
@@ -174,11 +174,12 @@ impl<'a> Iteration<'a> {
         let mut found: Vec<Removable> = Vec::new();
         let mut atomic = 0;
         let start = fork.checkpoint();
+        let mut cycles = Cycles::new(fork);
         for id in eligible {
             if found.len() as i64 - atomic >= limit {
                 break;
             }
-            match self.simulate_removal(fork, state, *id, destinations, budgets) {
+            match self.simulate_removal(fork, &mut cycles, state, *id, destinations, budgets) {
                 Ok(removable) => {
                     destinations[id.index()] = false;
                     budgets.remove(&self.snapshot.cluster.specs, &removable.pods);
@@ -202,7 +203,8 @@ impl<'a> Iteration<'a> {
     /// Moves the node's pods elsewhere in the fork and takes the node out; the fork is as before where that fails.
     fn simulate_removal(
         &self,
-        fork: &mut Fork<'_>,
+        fork: &mut Fork<'a>,
+        cycles: &mut Cycles<'a>,
         state: &mut State,
         id: NodeId,
         destinations: &[bool],
@@ -226,7 +228,7 @@ impl<'a> Iteration<'a> {
         if !moves.pods.is_empty() {
             let start = fork.checkpoint();
             self.leave_ghost(fork, id);
-            let mut simulator = Simulator { hints: &mut state.drain_hints, cursor: &mut state.cursor };
+            let mut simulator = Simulator { hints: &mut state.drain_hints, cursor: &mut state.cursor, cycles };
             let acceptable = |other: NodeId| other != id && destinations.get(other.index()) == Some(&true);
             let placed = simulator.try_schedule(fork, &moves.pods, true, acceptable);
             if placed.len() < moves.pods.len() {

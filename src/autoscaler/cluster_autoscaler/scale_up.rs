@@ -9,7 +9,7 @@ use super::equivalence::{PodGroup, pod_groups};
 use super::estimator::{Estimator, least_limit};
 use super::expander::Choice;
 use super::health::Health;
-use super::placement::check;
+use super::placement::{Cycles, check};
 use super::quota::{Quota, QuotaTracker};
 use super::state::Stamp;
 use super::template::Template;
@@ -119,7 +119,7 @@ impl<'a> Iteration<'a> {
     /// Tries the first pod of every pod group on an empty node of every group that may grow.
     fn judge(
         &self,
-        fork: &mut Fork<'_>,
+        fork: &mut Fork<'a>,
         state: &mut State,
         pods: &[(PodId, PodSpecId)],
         skipped: &[(NodeGroupId, SkipReason)],
@@ -129,6 +129,7 @@ impl<'a> Iteration<'a> {
         let mut verdicts =
             Verdicts { pod_groups: groups, taken: vec![Vec::new(); count], answers: vec![FxHashMap::default(); count] };
         let simulate_skipped = self.options.scaleup_simulation_for_skipped_node_groups_enabled;
+        let mut cycles = Cycles::new(fork);
         for group in self.snapshot.node_groups {
             let is_skipped = skipped.iter().any(|(id, _)| *id == group.id);
             if is_skipped && !simulate_skipped {
@@ -137,9 +138,10 @@ impl<'a> Iteration<'a> {
             let Some(template) = self.template(group.id) else { continue };
             let start = fork.checkpoint();
             let node = template.add_to(fork, state.made_up_name(0));
+            template.pods.iter().for_each(|(_, spec)| cycles.note(self.specs(), *spec));
             let answers = &mut verdicts.answers[group.id.index()];
             for (index, pods) in verdicts.pod_groups.iter().enumerate() {
-                let answer = answers.entry(pods.spec).or_insert_with(|| check(fork, pods.spec, node));
+                let answer = answers.entry(pods.spec).or_insert_with(|| check(fork, &mut cycles, pods.spec, node));
                 if answer.is_ok() && !is_skipped {
                     verdicts.taken[group.id.index()].push(index);
                 }
@@ -171,7 +173,7 @@ impl<'a> Iteration<'a> {
     /// The option that a group comes to; `None` where it helps no pod.
     fn option(
         &self,
-        fork: &mut Fork<'_>,
+        fork: &mut Fork<'a>,
         state: &mut State,
         group: &NodeGroup,
         verdicts: &Verdicts,
@@ -269,7 +271,7 @@ impl<'a> Iteration<'a> {
     /// One scale-up. On success the targets, the pending requests and the cooldown's stamp are moved on.
     pub fn scale_up(
         &mut self,
-        fork: &mut Fork<'_>,
+        fork: &mut Fork<'a>,
         state: &mut State,
         request: &Request<'_>,
         choose: &mut Choose<'_>,

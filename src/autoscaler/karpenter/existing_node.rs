@@ -89,7 +89,7 @@ impl ExistingNodes {
                 taints: Vec::new(),
                 all_taints,
                 daemons_to_come: Default::default(),
-                marked_for_deletion: claim.is_some_and(|claim| snapshot.claims[claim].marked_for_deletion),
+                marked_for_deletion: claim.is_some_and(|claim| snapshot.claims[claim].is_marked_for_deletion()),
             };
             existing.push(snapshot, node);
         }
@@ -114,7 +114,7 @@ impl ExistingNodes {
             taints: Vec::new(),
             all_taints: snapshot.cluster.specs.shape(claim.shape).taints.clone(),
             daemons_to_come: Default::default(),
-            marked_for_deletion: claim.marked_for_deletion,
+            marked_for_deletion: claim.is_marked_for_deletion(),
         };
         self.push(snapshot, node);
     }

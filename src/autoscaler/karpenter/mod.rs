@@ -5,6 +5,7 @@
 //! kubernetes-sigs/karpenter at 22664681; `docs/karpenter.md` lists what is modelled and what is not.
 
 mod batcher;
+pub mod disruption;
 mod existing_node;
 pub mod instance_type;
 mod limits;

@@ -27,8 +27,10 @@ pub struct NodeClaim {
     pub drifted: Option<SimTime>,
     /// Kept for pods that were placed on it, until then.
     pub nominated_until: Option<SimTime>,
-    /// A command is about to delete it, or its deletion has begun: its pods need room elsewhere.
-    pub marked_for_deletion: bool,
+    /// A disruption command has begun: the node is tainted and will be deleted once the replacements are there.
+    pub disrupted: bool,
+    /// Its deletion has begun (`metadata.deletionTimestamp`): the node is drained.
+    pub deleting: bool,
     /// Drained, and gone from the cloud (condition `InstanceTerminating`): no longer counted by budgets.
     pub instance_terminating: bool,
     /// `karpenter.sh/do-not-disrupt` on the node.
@@ -52,7 +54,8 @@ impl NodeClaim {
             last_pod_event: None,
             drifted: None,
             nominated_until: None,
-            marked_for_deletion: false,
+            disrupted: false,
+            deleting: false,
             instance_terminating: false,
             do_not_disrupt: false,
             expire_after: pool.expire_after,
@@ -64,6 +67,11 @@ impl NodeClaim {
     /// When `expireAfter` will have passed.
     pub fn expires(&self) -> Option<SimTime> {
         self.expire_after.map(|after| self.created + after)
+    }
+
+    /// Its pods need room elsewhere, and it is no place for others.
+    pub fn is_marked_for_deletion(&self) -> bool {
+        self.disrupted || self.deleting || self.instance_terminating
     }
 
     pub fn is_nominated(&self, now: SimTime) -> bool {

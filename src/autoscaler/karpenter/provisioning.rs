@@ -107,7 +107,7 @@ pub(super) fn pods_to_place(snapshot: &Snapshot<'_>) -> Vec<PodToPlace> {
             pods.push(homeless(*pod));
         }
     }
-    for node in snapshot.claims.iter().filter(|claim| claim.marked_for_deletion).filter_map(|claim| claim.node) {
+    for node in snapshot.claims.iter().filter(|claim| claim.is_marked_for_deletion()).filter_map(|claim| claim.node) {
         let Some(state) = cluster.node(node) else { continue };
         let held = state.pods.iter().map(|held| held.pod);
         pods.extend(held.filter(|pod| is_currently_reschedulable(snapshot, *pod)).map(homeless));

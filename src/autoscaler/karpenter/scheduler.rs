@@ -26,7 +26,7 @@ use super::topology::{Owner, Topology};
 use super::topology_group::first_untolerated;
 use crate::cluster::{ClusterView, Fork, NodeShapeId, NodeState, PodId, PodSpecId};
 use crate::scheduler::Cycle;
-use crate::scheduler::filter::{FILTERS, Filter, Scope};
+use crate::scheduler::filter::{FILTERS, Filter};
 
 /// A pod to be placed.
 #[derive(Clone, Copy, Debug)]
@@ -93,9 +93,10 @@ impl<'a> Base<'a> {
                 remaining[pool].subtract(&shape.capacity, shape.max_pods, 1);
             }
         }
-        let by_label = ["NodeUnschedulable", "TaintToleration", "NodeAffinity"];
-        let filters =
-            FILTERS.iter().copied().filter(|f| f.scope() != Scope::Cluster && !by_label.contains(&f.name())).collect();
+        // Taints, labels and topology go by Karpenter's own rules.
+        let of_karpenter =
+            ["NodeUnschedulable", "TaintToleration", "NodeAffinity", "PodTopologySpread", "InterPodAffinity"];
+        let filters = FILTERS.iter().copied().filter(|filter| !of_karpenter.contains(&filter.name())).collect();
         let prefer_no_schedule = Templates::prefer_no_schedule(snapshot.pools);
         let gate = snapshot.options.feature_gates.reserved_capacity;
         Base {

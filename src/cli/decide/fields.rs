@@ -122,8 +122,7 @@ impl<'a> Fields<'a> {
 pub(super) fn object<T: DeserializeOwned>(value: &Value, path: &str) -> Result<T, Refusal> {
     T::deserialize(value).map_err(|error| {
         let message = error.to_string();
-        let mut copy = value.clone();
-        let place = culprit::<T>(&mut copy, &message);
+        let place = culprit::<T>(value, &message);
         let joint = if place.is_empty() || place.starts_with('[') { "" } else { "." };
         Refusal::new(format!("{path}{joint}{place}"), message)
     })
@@ -131,37 +130,39 @@ pub(super) fn object<T: DeserializeOwned>(value: &Value, path: &str) -> Result<T
 
 /// The path of the value that makes `T` unreadable: the deepest one without which the error is another or none.
 /// (serde does not say where it was; bad input may take its time.)
-fn culprit<T: DeserializeOwned>(root: &mut Value, message: &str) -> String {
-    let mut pointer = String::new();
-    let mut path = String::new();
+fn culprit<T: DeserializeOwned>(root: &Value, message: &str) -> String {
+    let still_fails = |root: &Value| T::deserialize(root).is_err_and(|error| error.to_string() == message);
+    let (mut pointer, mut path) = (String::new(), String::new());
     loop {
-        let children: Vec<(String, String)> = match root.pointer(&pointer) {
-            Some(Value::Object(map)) => map
-                .keys()
-                .map(|key| {
-                    let joint = if path.is_empty() { "" } else { "." };
-                    (format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")), format!("{path}{joint}{key}"))
-                })
-                .collect(),
+        let (step, name) = match root.pointer(&pointer) {
+            Some(Value::Object(map)) => {
+                let guilty = map.keys().find(|key| {
+                    let mut copy = root.clone();
+                    if let Some(Value::Object(map)) = copy.pointer_mut(&pointer) {
+                        map.remove(key.as_str());
+                    }
+                    !still_fails(&copy)
+                });
+                let Some(key) = guilty else { return path };
+                let joint = if path.is_empty() { "" } else { "." };
+                (key.replace('~', "~0").replace('/', "~1"), format!("{joint}{key}"))
+            }
             Some(Value::Array(items)) => {
-                (0..items.len()).map(|index| (format!("{pointer}/{index}"), format!("{path}[{index}]"))).collect()
+                // The list is read in order: the first item with which it fails is the one.
+                let guilty = (0..items.len()).find(|index| {
+                    let mut copy = root.clone();
+                    if let Some(Value::Array(items)) = copy.pointer_mut(&pointer) {
+                        items.truncate(index + 1);
+                    }
+                    still_fails(&copy)
+                });
+                let Some(index) = guilty else { return path };
+                (index.to_string(), format!("[{index}]"))
             }
             _ => return path,
         };
-        let found = children.into_iter().find(|(pointer, _)| {
-            let Some(place) = root.pointer_mut(pointer) else { return false };
-            // Null stands for "absent" in fields; in lists it may be an error of its own, and then differs too.
-            let taken = place.take();
-            let changed = T::deserialize(&*root).err().is_none_or(|error| error.to_string() != message);
-            if let Some(place) = root.pointer_mut(pointer) {
-                *place = taken;
-            }
-            changed
-        });
-        match found {
-            Some((next_pointer, next_path)) => (pointer, path) = (next_pointer, next_path),
-            None => return path,
-        }
+        pointer = format!("{pointer}/{step}");
+        path.push_str(&name);
     }
 }
 

@@ -7,6 +7,7 @@ mod cluster_autoscaler;
 mod envelope;
 mod fields;
 pub mod hpa;
+mod karpenter;
 mod schedule;
 
 use std::io::{self, Read, Write};
@@ -36,6 +37,7 @@ pub struct Arguments {
 enum Controller {
     ClusterAutoscaler,
     Hpa,
+    Karpenter,
     Schedule,
 }
 
@@ -55,6 +57,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         match arguments.controller {
             Controller::ClusterAutoscaler => cluster_autoscaler::decide(input, arguments.seed),
             Controller::Hpa => hpa::decide(input),
+            Controller::Karpenter => karpenter::decide(input),
             Controller::Schedule => schedule::decide(input, arguments.seed),
         }
     };

@@ -1,0 +1,55 @@
+//! What would become of the pods if these nodes were gone?
+//!
+//! Follows `SimulateScheduling` in `pkg/controllers/disruption/helpers.go` (kubernetes-sigs/karpenter 22664681).
+
+use super::candidate::Candidate;
+use crate::autoscaler::karpenter::pods::{is_currently_reschedulable, is_provisionable};
+use crate::autoscaler::karpenter::provisioning::{pods_to_place, unplaced};
+use crate::autoscaler::karpenter::scheduler::{Base, Mode, PodError, PodToPlace, Solution};
+use crate::cluster::PodPhase;
+
+/// Places pending pods, pods of nodes on their way out, and those of the candidates, without the candidates' nodes.
+/// `consolidating`: pods are only moved to save money, so that nodes under `consolidateAfter` are no destination.
+pub(super) fn simulate(base: &Base<'_>, candidates: &[&Candidate], consolidating: bool) -> Solution {
+    let cluster = base.snapshot.cluster;
+    let mut pods = pods_to_place(base.snapshot);
+    // Pods without a place of their own may land on nodes that are starting.
+    let homeless: rustc_hash::FxHashSet<_> = pods.iter().map(|pod| pod.pod).collect();
+    for pod in candidates.iter().flat_map(|candidate| &candidate.reschedulable) {
+        if is_currently_reschedulable(base.snapshot, *pod) {
+            let info = cluster.pod(*pod);
+            pods.push(PodToPlace { pod: *pod, spec: info.spec, homeless: info.phase == PodPhase::Pending });
+        }
+    }
+    let mut without: Vec<usize> = candidates.iter().map(|candidate| candidate.existing).collect();
+    without.sort_unstable();
+    let mode = Mode { enforce_consolidate_after: consolidating, strict_reservations: false };
+    let mut solution = base.solve(pods, &without, mode);
+    for (owner, index) in &solution.on_existing {
+        let pod = solution.pods[*owner as usize].pod;
+        let of_deleting_node = homeless.contains(&pod) && cluster.pod(pod).node.is_some();
+        if !base.existing.nodes[*index].initialized && !of_deleting_node {
+            solution.errors.push((*owner, PodError::Uninitialized(*index)));
+        }
+    }
+    solution
+}
+
+/// The first pod that runs now and would not, with the reason; pods that were pending before may stay so.
+pub(super) fn first_failure(base: &Base<'_>, solution: &Solution) -> Option<String> {
+    let cluster = base.snapshot.cluster;
+    solution.errors.iter().find_map(|(owner, error)| {
+        let pod = solution.pods[*owner as usize].pod;
+        let info = cluster.pod(pod);
+        if is_provisionable(info, cluster.specs.pod(info.spec)) {
+            return None;
+        }
+        let unplaced = unplaced(base, pod, error);
+        let of_pools = unplaced.pools.iter().map(|refusal| {
+            let name = &base.snapshot.pools[refusal.pool].name;
+            format!("{name}: {}", refusal.why)
+        });
+        let reasons: Vec<String> = of_pools.chain(unplaced.why).collect();
+        Some(format!("pod {} would not schedule ({})", info.name, reasons.join("; ")))
+    })
+}

@@ -1,0 +1,320 @@
+//! `karpenter.sh/v1` NodeClaims of an input, and the nodes that they have become.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Node, Taint as RawTaint};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as RawQuantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use serde::Deserialize;
+
+use super::super::Refusal;
+use super::super::envelope::{Envelope, refusal};
+use super::input::{State, at};
+use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
+use crate::autoscaler::karpenter::pods::{DISRUPTED_TAINT, DO_NOT_DISRUPT};
+use crate::autoscaler::karpenter::requirements::{INITIALIZED, REGISTERED};
+use crate::autoscaler::karpenter::{Catalogue, NodeClaim, NodePool};
+use crate::cluster::{ClusterView, Labels, NodeId, NodeShape, Resources, Taint, TaintEffect, label};
+use crate::scenario::manifest::{LoadedCluster, resource_list};
+use crate::units::{SimDuration, SimTime};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawClaim {
+    metadata: ObjectMeta,
+    #[serde(default)]
+    spec: RawSpec,
+    #[serde(default)]
+    status: RawStatus,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawSpec {
+    taints: Vec<RawTaint>,
+    startup_taints: Vec<RawTaint>,
+    /// A duration or `Never` (default 720h).
+    expire_after: Option<String>,
+    termination_grace_period: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawStatus {
+    node_name: Option<String>,
+    #[serde(rename = "providerID")]
+    provider_id: Option<String>,
+    capacity: Option<BTreeMap<String, RawQuantity>>,
+    allocatable: Option<BTreeMap<String, RawQuantity>>,
+    conditions: Vec<RawCondition>,
+    last_pod_event_time: Option<Time>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawCondition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+    last_transition_time: Option<Time>,
+}
+
+impl RawStatus {
+    /// Since when a condition is true; `None` where it is not.
+    fn is_true(&self, kind: &str) -> Option<Option<SimTime>> {
+        let condition = self.conditions.iter().find(|condition| condition.kind == kind)?;
+        (condition.status == "True").then(|| condition.last_transition_time.as_ref().map(at))
+    }
+}
+
+/// The input's claims that have been launched. Without a field `nodeClaims`, every node with the label
+/// `karpenter.sh/nodepool` counts as a claim's that is initialized, of its pool's making.
+pub(super) fn read(
+    envelope: &Envelope<'_>,
+    nodes: &[Node],
+    cluster: &mut LoadedCluster,
+    pools: &[NodePool],
+    catalogue: &Catalogue,
+    state: &State,
+    now: SimTime,
+) -> Result<Vec<NodeClaim>, Refusal> {
+    let mut claims = Vec::new();
+    if envelope.get("nodeClaims").is_none() {
+        for (raw, (id, _)) in nodes.iter().zip(cluster.nodes.clone()) {
+            claims.extend(of_node(raw, id, cluster, pools));
+        }
+    }
+    let hashes = envelope
+        .list::<NodePoolManifest>("nodePools")?
+        .into_iter()
+        .filter_map(|pool| Some((pool.metadata.name, hash(pool.metadata.annotations.as_ref())?)))
+        .collect();
+    for (index, raw) in envelope.list::<RawClaim>("nodeClaims")?.iter().enumerate() {
+        let path = format!("nodeClaims[{index}]");
+        claims.extend(claim(&path, raw, nodes, cluster, catalogue, (&hashes, now))?);
+    }
+    apply(state, &mut claims, cluster)?;
+    Ok(claims)
+}
+
+fn of_node(raw: &Node, id: NodeId, cluster: &LoadedCluster, pools: &[NodePool]) -> Option<NodeClaim> {
+    let state = cluster.state.node(id)?;
+    let labels = &cluster.state.specs.shape(state.shape).labels;
+    let name = labels.get(label::NODE_POOL)?;
+    let fallback = NodePool::named(name);
+    let pool = pools.iter().find(|pool| *pool.name == **name).unwrap_or(&fallback);
+    let created = raw.metadata.creation_timestamp.as_ref().map_or(SimTime::ZERO, at);
+    let mut claim = NodeClaim::launched(Arc::clone(&state.name), pool, state.shape, created);
+    claim.node = Some(id);
+    claim.initialized = Some(created);
+    claim.deleting = raw.metadata.deletion_timestamp.is_some();
+    claim.do_not_disrupt = is_protected(raw);
+    Some(claim)
+}
+
+fn is_protected(node: &Node) -> bool {
+    let annotations = node.metadata.annotations.as_ref();
+    annotations.and_then(|annotations| annotations.get(DO_NOT_DISRUPT)).is_some_and(|value| value == "true")
+}
+
+/// `None` where the claim has not been launched yet: nothing is known of its node.
+fn claim(
+    path: &str,
+    raw: &RawClaim,
+    nodes: &[Node],
+    cluster: &mut LoadedCluster,
+    catalogue: &Catalogue,
+    (hashes, now): (&BTreeMap<String, Hash>, SimTime),
+) -> Result<Option<NodeClaim>, Refusal> {
+    let Some(name) = raw.metadata.name.as_deref() else {
+        return Err(refusal(&format!("{path}.metadata.name"), "a name is required"));
+    };
+    let labels = raw.metadata.labels.clone().unwrap_or_default();
+    let Some(pool) = labels.get(label::NODE_POOL) else {
+        let problem = format!("the label {} is required", label::NODE_POOL);
+        return Err(refusal(&format!("{path}.metadata.labels"), &problem));
+    };
+    let status = &raw.status;
+    let provider_id = status.provider_id.as_deref().filter(|id| !id.is_empty());
+    let node = nodes.iter().find(|node| {
+        let of_name = status.node_name.is_some() && node.metadata.name == status.node_name;
+        let id = node.spec.as_ref().and_then(|spec| spec.provider_id.as_deref());
+        of_name || provider_id.is_some() && id == provider_id
+    });
+    let node_label = |key: &str| {
+        let labels = node.and_then(|node| node.metadata.labels.as_ref());
+        labels.and_then(|labels| labels.get(key)).is_some_and(|value| value == "true")
+    };
+    let registered = node_label(REGISTERED) || status.is_true("Registered").is_some();
+    let node_id = node
+        .filter(|_| registered)
+        .and_then(|node| cluster.node_ids.get(node.metadata.name.as_deref().unwrap_or_default()))
+        .copied();
+    let created = raw.metadata.creation_timestamp.as_ref().map_or(SimTime::ZERO, at);
+    let shape = match node_id.and_then(|node| cluster.state.node(node)) {
+        Some(state) => state.shape,
+        None => {
+            let Some(shape) = shape(path, raw, &labels, cluster, catalogue)? else { return Ok(None) };
+            cluster.state.specs.intern_shape(shape)
+        }
+    };
+    let initialized = match (node_label(INITIALIZED), status.is_true("Initialized")) {
+        (_, Some(since)) if node_id.is_some() => Some(since.unwrap_or(created)),
+        (true, _) if node_id.is_some() => Some(created),
+        _ => None,
+    };
+    Ok(Some(NodeClaim {
+        name: name.into(),
+        node_pool: pool.as_str().into(),
+        shape,
+        node: node_id,
+        created,
+        initialized,
+        last_pod_event: status.last_pod_event_time.as_ref().map(at),
+        drifted: match status.is_true("Drifted") {
+            Some(since) => Some(since.unwrap_or(now)),
+            None => is_of_another_hash(raw, hashes.get(pool)).then_some(now),
+        },
+        nominated_until: None,
+        disrupted: false,
+        deleting: raw.metadata.deletion_timestamp.is_some(),
+        instance_terminating: status.is_true("InstanceTerminating").is_some(),
+        do_not_disrupt: node.is_some_and(is_protected),
+        expire_after: match raw.spec.expire_after.as_deref() {
+            None => Some(SimDuration::from_secs(720 * 3600)),
+            Some("Never") => None,
+            Some(text) => Some(duration(&format!("{path}.spec.expireAfter"), text)?),
+        },
+        termination_grace_period: match &raw.spec.termination_grace_period {
+            None => None,
+            Some(text) => Some(duration(&format!("{path}.spec.terminationGracePeriod"), text)?),
+        },
+        startup_taints: taints(&format!("{path}.spec.startupTaints"), &raw.spec.startup_taints)?,
+    }))
+}
+
+/// A template's hash and the version of the hashing.
+type Hash = (String, String);
+
+fn hash(annotations: Option<&Labels>) -> Option<Hash> {
+    let get = |key: &str| annotations.and_then(|annotations| annotations.get(key)).cloned();
+    Some((get("karpenter.sh/nodepool-hash")?, get("karpenter.sh/nodepool-hash-version")?))
+}
+
+/// The pool's template has changed since (upstream's static drift). Hashes of two versions say nothing.
+fn is_of_another_hash(raw: &RawClaim, of_pool: Option<&Hash>) -> bool {
+    let of_claim = hash(raw.metadata.annotations.as_ref());
+    of_claim.zip(of_pool).is_some_and(|(claim, pool)| claim.1 == pool.1 && claim.0 != pool.0)
+}
+
+/// What the node of a launched claim will be.
+fn shape(
+    path: &str,
+    raw: &RawClaim,
+    labels: &Labels,
+    cluster: &mut LoadedCluster,
+    catalogue: &Catalogue,
+) -> Result<Option<NodeShape>, Refusal> {
+    let known = labels.get(label::INSTANCE_TYPE).and_then(|name| catalogue.by_name(name));
+    let (capacity, allocatable) = (&raw.status.capacity, &raw.status.allocatable);
+    if known.is_none() && capacity.is_none() && allocatable.is_none() {
+        return Ok(None);
+    }
+    let mut amounts = |field: &str, list: &Option<BTreeMap<String, RawQuantity>>, default: Option<&Resources>| {
+        let Some(mut list) = list.clone() else { return Ok((default.cloned().unwrap_or_default(), None)) };
+        let pods = list.remove("pods").and_then(|raw| raw.0.parse::<i64>().ok());
+        let amounts = resource_list(&list, &mut cluster.state.specs.resources)
+            .map_err(|error| error.within(format!("{path}.status.{field}")))?;
+        Ok::<_, Refusal>((amounts, pods))
+    };
+    let (capacity, slots) = amounts("capacity", capacity, known.map(|known| &known.capacity))?;
+    let (allocatable, allocatable_slots) = match allocatable {
+        Some(_) => amounts("allocatable", allocatable, None)?,
+        None => (known.map_or_else(|| capacity.clone(), |known| known.allocatable.clone()), None),
+    };
+    let mut labels = labels.clone();
+    labels.remove(label::HOSTNAME);
+    Ok(Some(NodeShape {
+        labels,
+        taints: taints(&format!("{path}.spec.taints"), &raw.spec.taints)?,
+        capacity,
+        allocatable,
+        max_pods: allocatable_slots.or(slots).or(known.map(|known| known.max_pods)).unwrap_or(110),
+        shared_gpus: known.map_or(0, |known| known.shared_gpus),
+        ..NodeShape::default()
+    }))
+}
+
+fn taints(path: &str, raw: &[RawTaint]) -> Result<Vec<Taint>, Refusal> {
+    raw.iter()
+        .enumerate()
+        .map(|(index, raw)| {
+            let effect = match raw.effect.as_str() {
+                "NoSchedule" => TaintEffect::NoSchedule,
+                "PreferNoSchedule" => TaintEffect::PreferNoSchedule,
+                "NoExecute" => TaintEffect::NoExecute,
+                other => {
+                    let problem = format!("{other:?} is not one of NoSchedule, PreferNoSchedule, NoExecute");
+                    return Err(refusal(&format!("{path}[{index}].effect"), &problem));
+                }
+            };
+            Ok(Taint { key: raw.key.clone(), value: raw.value.clone().unwrap_or_default(), effect })
+        })
+        .collect()
+}
+
+fn duration(path: &str, text: &str) -> Result<SimDuration, Refusal> {
+    match text.parse::<SimDuration>() {
+        Ok(duration) if !duration.is_negative() => Ok(duration),
+        Ok(_) => Err(refusal(path, &format!("duration {text:?} is negative; a duration here is zero or more"))),
+        Err(error) => Err(refusal(path, &error.to_string())),
+    }
+}
+
+/// Marks claims by what Karpenter remembers of them.
+fn apply(state: &State, claims: &mut [NodeClaim], cluster: &mut LoadedCluster) -> Result<(), Refusal> {
+    for (name, until) in &state.nominated_until {
+        let at_name = std::slice::from_ref(name);
+        for index in positions("state.nominatedUntil", at_name, claims, cluster)? {
+            claims[index].nominated_until = Some(at(until));
+        }
+    }
+    let is_disrupted = |claim: &NodeClaim| {
+        let node = claim.node.and_then(|node| cluster.state.node(node));
+        node.is_some_and(|node| node.extra_taints.iter().any(|taint| taint.key == DISRUPTED_TAINT))
+    };
+    let marked: Vec<usize> = match &state.marked_for_deletion {
+        Some(names) => positions("state.markedForDeletion", names, claims, cluster)?,
+        None => (0..claims.len()).filter(|index| is_disrupted(&claims[*index])).collect(),
+    };
+    for index in &marked {
+        claims[*index].disrupted = true;
+    }
+    // A pass begins by taking the taint off nodes that no command is about to delete.
+    for node in claims.iter().filter(|claim| !claim.is_marked_for_deletion()).filter_map(|claim| claim.node) {
+        if let Some(node) = cluster.state.node_mut(node) {
+            node.extra_taints.retain(|taint| taint.key != DISRUPTED_TAINT);
+        }
+    }
+    Ok(())
+}
+
+/// Positions of claims by their names or their nodes' names.
+pub(super) fn positions(
+    path: &str,
+    names: &[String],
+    claims: &[NodeClaim],
+    cluster: &LoadedCluster,
+) -> Result<Vec<usize>, Refusal> {
+    names
+        .iter()
+        .map(|name| {
+            let node = cluster.node_ids.get(name);
+            claims
+                .iter()
+                .position(|claim| *claim.name == **name || claim.node.is_some() && claim.node == node.copied())
+                .ok_or_else(|| refusal(path, &format!("{name} is no claim and no claim's node")))
+        })
+        .collect()
+}

@@ -1,0 +1,293 @@
+//! The envelope of `decide karpenter`, read and checked.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::DaemonSet;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as RawQuantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::Refusal;
+use super::super::envelope::{Envelope, refusal};
+use super::claims;
+use crate::autoscaler::karpenter::disruption::drift_reason;
+use crate::autoscaler::karpenter::node_pool::{FieldError, NodePoolManifest, RequirementManifest};
+use crate::autoscaler::karpenter::requirement::{Operator, Requirement};
+use crate::autoscaler::karpenter::{
+    CapacityType, Catalogue, InstanceType, NodeClaim, NodePool, Offering, Options, Reservation, Snapshot,
+};
+use crate::cluster::{DisruptionBudget, PodId, PodSpecId, ResourceNames};
+use crate::scenario::manifest::{
+    LoadedCluster, ManifestError, PriorityClasses, daemon_set_pod, disruption_budget, instant, resource_list,
+};
+use crate::units::{SimTime, UsdPerHour};
+
+const FIELDS: &[&str] = &[
+    "now",
+    "nodePools",
+    "instanceTypes",
+    "nodeClaims",
+    "nodes",
+    "pods",
+    "podDisruptionBudgets",
+    "daemonSets",
+    "priorityClasses",
+    "options",
+    "state",
+];
+
+/// An input, read.
+pub(super) struct Question {
+    pub cluster: LoadedCluster,
+    pub pools: Vec<NodePool>,
+    pub catalogue: Catalogue,
+    pub claims: Vec<NodeClaim>,
+    pub pending: Vec<PodId>,
+    pub daemon_sets: Vec<PodSpecId>,
+    pub budgets: Vec<DisruptionBudget>,
+    pub options: Options,
+    pub now: SimTime,
+    /// Positions of claims whose interruption was announced.
+    pub interrupted: Vec<usize>,
+}
+
+/// What Karpenter remembers and no object shows.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct State {
+    /// By node or claim: kept for pods that were placed there, until then.
+    pub nominated_until: BTreeMap<String, Time>,
+    /// Nodes or claims of commands under way. Absent: nodes with the taint `karpenter.sh/disrupted`.
+    pub marked_for_deletion: Option<Vec<String>>,
+    /// Nodes or claims that the cloud has announced to take back.
+    pub interrupted: Vec<String>,
+}
+
+impl Question {
+    pub fn read(input: &Value) -> Result<Question, Refusal> {
+        let envelope = Envelope::new(input, FIELDS)?;
+        let now = envelope.instant("now")?.ok_or_else(|| refusal("now", "the instant of the decision is required"))?;
+        let priorities = PriorityClasses::new(&envelope.list::<_>("priorityClasses")?)
+            .map_err(|error| error.within("priorityClasses"))?;
+        let mut cluster = LoadedCluster::default();
+        let nodes = envelope.list::<Node>("nodes")?;
+        for (index, node) in nodes.iter().enumerate() {
+            cluster.add_node(node).map_err(|error| error.within(format!("nodes[{index}]")))?;
+        }
+        add_pods(&envelope, &mut cluster, &priorities)?;
+        let mut daemon_sets = Vec::new();
+        for (index, raw) in envelope.list::<DaemonSet>("daemonSets")?.iter().enumerate() {
+            let pod = daemon_set_pod(raw, &priorities, &mut cluster.state.specs.resources)
+                .map_err(|error| error.within(format!("daemonSets[{index}]")))?;
+            daemon_sets.push(cluster.state.specs.intern_pod(pod));
+        }
+        let mut budgets = Vec::new();
+        for (index, raw) in envelope.list::<PodDisruptionBudget>("podDisruptionBudgets")?.iter().enumerate() {
+            let budget = disruption_budget(raw);
+            budgets.push(budget.map_err(|error| error.within(format!("podDisruptionBudgets[{index}]")))?);
+        }
+        let catalogue = catalogue(&envelope, &mut cluster.state.specs.resources)?;
+        let pools = pools(&envelope, &catalogue)?;
+        let state: State = envelope.optional("state")?.unwrap_or_default();
+        let claims = claims::read(&envelope, &nodes, &mut cluster, &pools, &catalogue, &state, now)?;
+        let interrupted = claims::positions("state.interrupted", &state.interrupted, &claims, &cluster)?;
+        let pending = cluster.pods.iter().filter(|(_, pod)| pod.node_name.is_none()).map(|(id, _)| *id).collect();
+        let options = envelope.optional("options")?.unwrap_or_default();
+        let mut question =
+            Question { cluster, pools, catalogue, claims, pending, daemon_sets, budgets, options, now, interrupted };
+        question.notice_drift();
+        Ok(question)
+    }
+
+    /// What upstream's drift controller would have noted by now, where the claims do not say it.
+    fn notice_drift(&mut self) {
+        let snapshot = self.snapshot();
+        let is_drifted = |index: usize| drift_reason(&snapshot, index).is_some();
+        let drifted: Vec<usize> = (0..self.claims.len()).filter(|index| is_drifted(*index)).collect();
+        for index in drifted {
+            self.claims[index].drifted.get_or_insert(self.now);
+        }
+    }
+
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
+            cluster: &self.cluster.state,
+            pools: &self.pools,
+            catalogue: &self.catalogue,
+            claims: &self.claims,
+            pending: &self.pending,
+            daemon_sets: &self.daemon_sets,
+            disruption_budgets: &self.budgets,
+            options: &self.options,
+            now: self.now,
+            epoch_seconds: 0,
+        }
+    }
+}
+
+/// In the order of their uids, by which upstream tells pods of one age apart; pods without stay in the order given.
+fn add_pods(envelope: &Envelope<'_>, cluster: &mut LoadedCluster, priorities: &PriorityClasses) -> Result<(), Refusal> {
+    let pods = envelope.list::<Pod>("pods")?;
+    let mut order: Vec<usize> = (0..pods.len()).collect();
+    order.sort_by_key(|index| pods[*index].metadata.uid.as_deref().unwrap_or_default());
+    for index in order {
+        cluster.add_pod(&pods[index], priorities).map_err(|error| error.within(format!("pods[{index}]")))?;
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawInstanceType {
+    name: String,
+    capacity: BTreeMap<String, RawQuantity>,
+    /// Default: the capacity, less the overhead.
+    allocatable: Option<BTreeMap<String, RawQuantity>>,
+    /// What kubelet and system keep.
+    overhead: Option<BTreeMap<String, RawQuantity>>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    /// Labels with more than one possible value.
+    #[serde(default)]
+    requirements: Vec<RequirementManifest>,
+    offerings: Vec<RawOffering>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawOffering {
+    zone: String,
+    capacity_type: String,
+    price: f64,
+    #[serde(default = "yes")]
+    available: bool,
+    reservation: Option<RawReservation>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawReservation {
+    id: String,
+    capacity: u32,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Kubelet's default, for types that state no pod slots.
+const DEFAULT_MAX_PODS: i64 = 110;
+
+fn catalogue(envelope: &Envelope<'_>, names: &mut ResourceNames) -> Result<Catalogue, Refusal> {
+    let mut types: Vec<InstanceType> = Vec::new();
+    for (index, raw) in envelope.list::<RawInstanceType>("instanceTypes")?.iter().enumerate() {
+        let path = format!("instanceTypes[{index}]");
+        if types.iter().any(|other| *other.name == *raw.name) {
+            return Err(refusal(&format!("{path}.name"), &format!("a second type is called {}", raw.name)));
+        }
+        types.push(instance_type(&path, raw, names)?);
+    }
+    Ok(Catalogue::new(types))
+}
+
+fn instance_type(path: &str, raw: &RawInstanceType, names: &mut ResourceNames) -> Result<InstanceType, Refusal> {
+    let within = |field: &str| {
+        let prefix = format!("{path}.{field}");
+        move |error: ManifestError| error.within(prefix)
+    };
+    let mut amounts = |field: &str, list: &BTreeMap<String, RawQuantity>| {
+        let mut list = list.clone();
+        let pods = list.remove("pods");
+        let resources = resource_list(&list, names).map_err(within(field))?;
+        let pods = pods.map(|raw| {
+            raw.0
+                .parse::<i64>()
+                .map_err(|_| refusal(&format!("{path}.{field}.pods"), &format!("{:?} is not a whole number", raw.0)))
+        });
+        Ok::<_, Refusal>((resources, pods.transpose()?))
+    };
+    let (capacity, slots) = amounts("capacity", &raw.capacity)?;
+    let (mut allocatable, allocatable_slots) = match &raw.allocatable {
+        Some(list) => amounts("allocatable", list)?,
+        None => (capacity.clone(), None),
+    };
+    if let Some(list) = &raw.overhead {
+        if raw.allocatable.is_some() {
+            return Err(refusal(&format!("{path}.overhead"), "give either allocatable or overhead"));
+        }
+        allocatable -= &amounts("overhead", list)?.0;
+    }
+    let mut offerings = Vec::new();
+    for (index, raw) in raw.offerings.iter().enumerate() {
+        let path = format!("{path}.offerings[{index}]");
+        let Some(capacity_type) = CapacityType::from_name(&raw.capacity_type) else {
+            let problem = format!("{:?} is not one of spot, on-demand, reserved", raw.capacity_type);
+            return Err(refusal(&format!("{path}.capacityType"), &problem));
+        };
+        let Some(price) = UsdPerHour::from_f64(raw.price) else {
+            return Err(refusal(&format!("{path}.price"), "a price is in dollars per hour, zero or more"));
+        };
+        let reservation =
+            raw.reservation.as_ref().map(|raw| Reservation { id: raw.id.as_str().into(), capacity: raw.capacity });
+        if (capacity_type == CapacityType::Reserved) != reservation.is_some() {
+            return Err(refusal(&format!("{path}.reservation"), "reserved offerings have one, and no others"));
+        }
+        let mut offering = Offering::reserved(&raw.zone, capacity_type, price, reservation);
+        offering.available = raw.available;
+        offerings.push(offering);
+    }
+    let max_pods = allocatable_slots.or(slots).unwrap_or(DEFAULT_MAX_PODS);
+    let mut instance_type = InstanceType::new(&raw.name, capacity, allocatable, max_pods, &raw.labels, offerings);
+    for (index, raw) in raw.requirements.iter().enumerate() {
+        let Some((_, operator)) = Operator::NAMES.iter().find(|(name, _)| *name == raw.operator) else {
+            let problem = format!("{:?} is not an operator", raw.operator);
+            return Err(refusal(&format!("{path}.requirements[{index}].operator"), &problem));
+        };
+        instance_type = instance_type.with_requirement(Requirement::new(&raw.key, *operator, &raw.values));
+    }
+    Ok(instance_type)
+}
+
+fn pools(envelope: &Envelope<'_>, catalogue: &Catalogue) -> Result<Vec<NodePool>, Refusal> {
+    let mut pools: Vec<NodePool> = Vec::new();
+    for (index, raw) in envelope.list::<NodePoolManifest>("nodePools")?.iter().enumerate() {
+        let path = format!("nodePools[{index}]");
+        let pool = NodePool::from_manifest(raw).map_err(|errors| all(&path, &errors))?;
+        if pools.iter().any(|other| other.name == pool.name) {
+            return Err(refusal(&format!("{path}.metadata.name"), "a second NodePool has this name"));
+        }
+        let meets = |instance_type: &InstanceType| instance_type.requirements().intersects(&pool.requirements);
+        if catalogue.types.iter().all(|instance_type| meets(instance_type).is_err()) {
+            let nearest = catalogue.types.first().and_then(|first| meets(first).err().map(|why| (first, why)));
+            let why = match nearest {
+                Some((first, why)) => format!("; {}: {why}", first.name),
+                None => "; the input has no instanceTypes".to_owned(),
+            };
+            let path = format!("{path}.spec.template.spec.requirements");
+            return Err(refusal(&path, &format!("NodePool {} matches no instance type{why}", pool.name)));
+        }
+        pools.push(pool);
+    }
+    Ok(pools)
+}
+
+/// Every mistake of one object, the first one's path leading.
+fn all(path: &str, errors: &[FieldError]) -> Refusal {
+    let mut errors = errors.iter();
+    let first = errors.next().map_or_else(
+        || refusal(path, "refused"),
+        |error| Refusal { path: format!("{path}.{}", error.path), problem: error.problem.clone() },
+    );
+    errors.fold(first, |mut refusal, error| {
+        refusal.problem += &format!("; {path}.{error}");
+        refusal
+    })
+}
+
+/// Since the Unix epoch.
+pub(super) fn at(time: &Time) -> SimTime {
+    instant(time)
+}

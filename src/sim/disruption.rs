@@ -1,0 +1,196 @@
+//! Karpenter's disruption at work: the loop, commands under way, expiry and interruptions.
+
+use std::sync::Arc;
+
+use super::event::Event;
+use super::observer::Controller;
+use super::world::World;
+use crate::autoscaler::karpenter::disruption::{self, Command, POLLING_PERIOD, Progress};
+use crate::cluster::{NodeId, Taint, TaintEffect};
+use crate::units::SimTime;
+
+/// Karpenter's mark on a node that it disrupts.
+pub(super) const DISRUPTED: &str = "karpenter.sh/disrupted";
+
+impl World<'_> {
+    pub(super) fn start_disruption(&mut self) {
+        self.drain_taint = DISRUPTED;
+        self.events.push(SimTime::ZERO + POLLING_PERIOD, Event::KarpenterDisrupt);
+    }
+
+    /// One pass of the loop, or none where nothing changed since one that found nothing.
+    pub(super) fn karpenter_disrupt(&mut self) {
+        self.advance_commands();
+        let Some(mut run) = self.karpenter.take() else { return };
+        let is_quiet = run.quiet_since == Some(self.version) && run.quiet_until.is_none_or(|until| self.now < until);
+        if is_quiet && !self.plain {
+            self.counts.autoscaler_loops_skipped += 1;
+            self.karpenter = Some(run);
+            self.events.push(self.now + POLLING_PERIOD, Event::KarpenterDisrupt);
+            return;
+        }
+        self.counts.autoscaler_loops += 1;
+        let mut state = std::mem::take(&mut run.disruption);
+        self.karpenter = Some(run);
+        let pending = self.unschedulable_pods();
+        let decision = self.with_karpenter_snapshot(&pending, |snapshot| disruption::disrupt(snapshot, &mut state));
+        let found_nothing = decision.command.is_none() && state.waiting().is_none() && decision.abandoned.is_none();
+        if let Some((command, why)) = &decision.abandoned {
+            self.tell_command(command, "abandoned", why);
+        }
+        let refused: Vec<(Arc<str>, String)> = match (&self.karpenter, self.verbose) {
+            (Some(run), true) => decision
+                .refused
+                .iter()
+                .map(|refusal| (Arc::clone(&run.claims[refusal.claim].name), refusal.why.clone()))
+                .collect(),
+            _ => Vec::new(),
+        };
+        for (claim, why) in refused {
+            self.decide(Controller::Karpenter, format!("nodeclaim/{claim}"), "Ready", "kept", why);
+        }
+        if let Some(run) = &mut self.karpenter {
+            run.disruption = state;
+            run.quiet_since = found_nothing.then_some(self.version);
+            run.quiet_until = decision.next_possible_change;
+        }
+        if let Some(command) = decision.command {
+            self.carry_out_command(command);
+        }
+        let soonest = self.now + crate::units::SimDuration::from_secs(1);
+        self.events.push(decision.next_pass.max(soonest), Event::KarpenterDisrupt);
+    }
+
+    fn carry_out_command(&mut self, command: Command) {
+        let spec = self.scenario.karpenter.as_ref().expect("a running Karpenter has a spec");
+        self.tell_command(&command, "Disrupted", "");
+        for gone in &command.nodes {
+            self.set_disrupted(&gone.claim, gone.node, true);
+        }
+        let mut replacements = Vec::new();
+        for create in &command.replacements {
+            match self.create_claim(spec, create, "replaces disrupted nodes") {
+                Some(name) => replacements.push(name),
+                None => {
+                    // Nothing can be launched: the nodes are let be.
+                    for gone in &command.nodes {
+                        self.set_disrupted(&gone.claim, gone.node, false);
+                    }
+                    return;
+                }
+            }
+        }
+        let until = self.now + spec.options.nomination_window();
+        if let Some(run) = &mut self.karpenter {
+            for claim in run.claims.iter_mut().filter(|claim| command.nominated.contains(&claim.name)) {
+                claim.nominated_until = Some(until);
+            }
+            run.queue.start(command, replacements, self.now);
+        }
+        self.counts.scale_downs += 1;
+        self.advance_commands();
+    }
+
+    /// Deletes the nodes of commands whose replacements are ready, and lets those be whose failed.
+    pub(super) fn advance_commands(&mut self) {
+        let Some(run) = &mut self.karpenter else { return };
+        if run.queue.executing().is_empty() {
+            return;
+        }
+        let mut queue = std::mem::take(&mut run.queue);
+        let ended = self.with_karpenter_snapshot(&[], |snapshot| queue.advance(snapshot));
+        if let Some(run) = &mut self.karpenter {
+            run.queue = queue;
+        }
+        for progress in ended {
+            match progress {
+                Progress::Delete(executing) => {
+                    for gone in &executing.command.nodes {
+                        self.delete_claim(&gone.claim, executing.command.method.name());
+                    }
+                }
+                Progress::GiveUp(executing, why) => {
+                    self.tell_command(&executing.command, "given up", &why);
+                    for gone in &executing.command.nodes {
+                        self.set_disrupted(&gone.claim, gone.node, false);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell_command(&mut self, command: &Command, to: &'static str, why: &str) {
+        for gone in &command.nodes {
+            let extra = if why.is_empty() { String::new() } else { format!("; {why}") };
+            let reason = format!(
+                "{}: {} nodes for {} replacements, saves {:.4} USD an hour{extra}",
+                command.method.name(),
+                command.nodes.len(),
+                command.replacements.len(),
+                command.savings_per_hour,
+            );
+            self.decide(Controller::Karpenter, format!("nodeclaim/{}", gone.claim), "Ready", to, reason);
+        }
+    }
+
+    fn set_disrupted(&mut self, claim: &str, node: NodeId, on: bool) {
+        if let Some(claim) = self.karpenter.as_mut().and_then(|run| run.claims.iter_mut().find(|c| *c.name == *claim)) {
+            claim.disrupted = on;
+        }
+        let Some(state) = self.cluster.node_mut(node) else { return };
+        state.extra_taints.retain(|taint| taint.key != DISRUPTED);
+        if on {
+            state.extra_taints.push(Taint {
+                key: DISRUPTED.into(),
+                value: String::new(),
+                effect: TaintEffect::NoSchedule,
+            });
+        }
+        self.node_changed(node);
+        if !on {
+            self.node_may_help(node);
+        }
+    }
+
+    /// The termination of a claim: its node is drained and handed back.
+    fn delete_claim(&mut self, name: &str, reason: &'static str) {
+        let Some(claim) = self.karpenter.as_mut().and_then(|run| run.claims.iter_mut().find(|c| *c.name == *name))
+        else {
+            return;
+        };
+        if std::mem::replace(&mut claim.deleting, true) {
+            return;
+        }
+        let (node, grace) = (claim.node, claim.termination_grace_period);
+        // One without a node has nothing to drain; its instance goes when it would have registered.
+        let Some(node) = node else { return };
+        self.set_disrupted(name, node, false);
+        self.drain(node, DISRUPTED, crate::units::SimDuration::ZERO, reason);
+        if let Some(grace) = grace {
+            self.events.push(self.now + grace, Event::NodeDeletes { node });
+        }
+        self.karpenter_hears_of_pod();
+    }
+
+    /// `expireAfter` has passed: forceful, no budget holds it.
+    pub(super) fn claim_expires(&mut self, instance: u32) {
+        let Some(run) = &self.karpenter else { return };
+        let Some(index) = run.instances.iter().position(|other| *other == instance) else { return };
+        let name = Arc::clone(&run.claims[index].name);
+        if run.claims[index].deleting {
+            return;
+        }
+        self.decide(Controller::Karpenter, format!("nodeclaim/{name}"), "Ready", "Expired", "expireAfter has passed");
+        self.delete_claim(&name, "Expired");
+    }
+
+    /// The cloud announced that it takes a claim's instance back: Karpenter drains it at once and provisions anew.
+    /// False where the node is none of Karpenter's.
+    pub(super) fn claim_interrupted(&mut self, node: NodeId) -> bool {
+        let Some(run) = &self.karpenter else { return false };
+        let Some(claim) = run.claims.iter().find(|claim| claim.node == Some(node)) else { return false };
+        let name = Arc::clone(&claim.name);
+        self.delete_claim(&name, "Interrupted");
+        true
+    }
+}

@@ -1,0 +1,72 @@
+//! Cron and KEDA scalers at work.
+
+use jiff::Timestamp;
+
+use super::event::Event;
+use super::observer::Controller;
+use super::world::World;
+use crate::autoscaler::keda::{self, PollState};
+use crate::scenario::ScalerPolicy;
+use crate::units::{SimDuration, SimTime};
+
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+
+impl World<'_> {
+    pub(super) fn start_scalers(&mut self) {
+        for (index, scaler) in self.scenario.scalers.iter().enumerate() {
+            self.polls.push(PollState { created: SimTime::ZERO, last_active: None });
+            let event = Event::ScalerTick { scaler: index as u32 };
+            match &scaler.policy {
+                ScalerPolicy::Cron(_) => self.plan_cron(index),
+                ScalerPolicy::Keda(object) => self.events.push(SimTime::ZERO + object.polling_interval, event),
+            }
+        }
+    }
+
+    pub(super) fn scaler_tick(&mut self, index: u32) {
+        let scaler = &self.scenario.scalers[index as usize];
+        let before = self.workloads[scaler.target.index()].desired;
+        let (controller, wanted, reason) = match &scaler.policy {
+            ScalerPolicy::Cron(cron) => {
+                // The rule that this tick was planned for is the last that fired up to now.
+                let fired =
+                    cron.decide(self.timestamp(self.now - SimDuration::from_secs(60)), self.timestamp(self.now));
+                self.plan_cron(index as usize);
+                let Some(fired) = fired else { return };
+                (Controller::Cron, Some(fired.replicas), format!("schedule {}", cron.rules[fired.rule].schedule))
+            }
+            ScalerPolicy::Keda(object) => {
+                let values: Vec<Option<i64>> = object
+                    .triggers
+                    .iter()
+                    .map(|trigger| self.service_metric(scaler.target, None, &trigger.name))
+                    .collect();
+                let now = self.now;
+                let decision = keda::poll(object, &values, before, now, &mut self.polls[index as usize]);
+                self.events.push(now + object.polling_interval, Event::ScalerTick { scaler: index });
+                (Controller::Keda, decision.replicas, decision.reason.to_string())
+            }
+        };
+        if let Some(replicas) = wanted
+            && self.scale(scaler.target, replicas)
+        {
+            let object = format!("{}/{}", self.kind_of(scaler.target), self.workload_name(scaler.target));
+            self.decide(controller, object, before.to_string(), replicas.to_string(), reason);
+        }
+    }
+
+    fn plan_cron(&mut self, index: usize) {
+        let ScalerPolicy::Cron(cron) = &self.scenario.scalers[index].policy else { return };
+        let Some(next) = cron.next_after(self.timestamp(self.now)) else { return };
+        let start = i128::from(self.scenario.start_epoch_seconds) * NANOS_PER_SECOND;
+        if let Ok(at) = i64::try_from(next.as_nanosecond() - start) {
+            self.events.push(SimTime::from_nanos(at), Event::ScalerTick { scaler: index as u32 });
+        }
+    }
+
+    /// The wall clock at an instant of the run.
+    fn timestamp(&self, at: SimTime) -> Timestamp {
+        let start = i128::from(self.scenario.start_epoch_seconds) * NANOS_PER_SECOND;
+        Timestamp::from_nanosecond(start + i128::from(at.nanos())).unwrap_or(Timestamp::MAX)
+    }
+}

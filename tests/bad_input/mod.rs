@@ -1,0 +1,3 @@
+//! What users get wrong: exit codes, the field's path, and silence on standard output.
+
+mod hpa;
