@@ -3,4 +3,6 @@
 mod bad_input;
 mod conformance;
 mod invariants;
+mod plan;
 mod schema;
+mod watch;
