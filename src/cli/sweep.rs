@@ -1,5 +1,6 @@
 //! `windtunnel sweep`: a grid of parameters times seeds, on all cores.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,9 @@ pub struct Arguments {
     /// Write the plot as PNG too
     #[arg(long)]
     png: bool,
+    /// Write a Markdown table of all configurations: cost, wait and utilization
+    #[arg(long, value_name = "FILE")]
+    export_markdown: Option<PathBuf>,
     /// Replace the results of another sweep in the folder
     #[arg(long)]
     force: bool,
@@ -50,15 +54,14 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.sweep;
     let text = std::fs::read_to_string(path).with_context(|| format!("can't read the sweep {}", path.display()))?;
     let sweep = Sweep::parse(&text).with_context(|| path.display().to_string())?;
-    let scenario = path.parent().unwrap_or(Path::new("")).join(&sweep.scenario);
-    let files = ScenarioFiles::open(&scenario).map_err(reported)?;
+    let files = open_scenarios(path, &sweep)?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&sweep.name));
     let folder = OutputFolder::prepare(&out, &sweep.name, arguments.force)?;
 
     let load = |configuration: &Configuration<'_>| {
         let overrides: Result<Vec<Override>, Vec<Diagnostic>> =
             configuration.overrides().map(|text| Override::parse(&text)).collect();
-        files.load(&overrides?).map(|loaded| loaded.scenario)
+        files[&scenario_of(&sweep, configuration)].load(&overrides?).map(|loaded| loaded.scenario)
     };
     let runs = sweep.configurations().len() * sweep.seeds.as_ref().map_or(1, Vec::len);
     let bar = progress::bar(runs as u64, "runs", arguments.quiet);
@@ -85,6 +88,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let summary = format!("{:#}\n", results.summary(&sweep));
     folder.write("sweep.json", summary.as_bytes())?;
+    if let Some(file) = &arguments.export_markdown {
+        let text = markdown(&sweep, &results);
+        std::fs::write(file, text).with_context(|| format!("can't write {}", file.display()))?;
+    }
     if !arguments.quiet {
         let mut stdout = io::stdout().lock();
         match arguments.format {
@@ -96,6 +103,47 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The scenario of every configuration, each read once.
+fn open_scenarios(path: &Path, sweep: &Sweep) -> Result<BTreeMap<PathBuf, ScenarioFiles>, Failure> {
+    let mut files = BTreeMap::new();
+    for configuration in sweep.configurations() {
+        let scenario = scenario_of(sweep, &configuration);
+        if !files.contains_key(&scenario) {
+            let opened = ScenarioFiles::open(&path.parent().unwrap_or(Path::new("")).join(&scenario));
+            files.insert(scenario, opened.map_err(reported)?);
+        }
+    }
+    Ok(files)
+}
+
+fn scenario_of(sweep: &Sweep, configuration: &Configuration<'_>) -> PathBuf {
+    configuration.scenario().unwrap_or_else(|| sweep.scenario.clone())
+}
+
+/// Figures of the exported table, with how they are shown.
+const EXPORTED: &[(&str, &str)] = &[
+    ("cost.total_usd", "cost (USD)"),
+    ("cost.idle_usd", "idle (USD)"),
+    ("nodes.node_hours", "node hours"),
+    ("pod_wait_seconds.mean", "mean wait (s)"),
+    ("pod_wait_seconds.p99", "p99 wait (s)"),
+    ("utilization.cpu.requested", "CPU requested"),
+    ("utilization.gpu.requested", "GPU requested"),
+];
+
+/// One row a configuration, in the order of the sweep; means over seeds, with the range where they differ.
+fn markdown(sweep: &Sweep, results: &Results) -> String {
+    let mut names: Vec<&str> = sweep.short_names();
+    names.extend(EXPORTED.iter().map(|(_, label)| *label));
+    let mut text = format!("| {} |\n|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    for (index, configuration) in sweep.configurations().iter().enumerate() {
+        let mut cells: Vec<String> = configuration.settings.iter().map(|(_, value)| plain(value)).collect();
+        cells.extend(EXPORTED.iter().map(|(figure, _)| spread(results.averages(index, figure))));
+        text += &format!("| {} |\n", cells.join(" | "));
+    }
+    text
 }
 
 fn reported(mistakes: Vec<Diagnostic>) -> Failure {

@@ -9,6 +9,9 @@ use thiserror::Error;
 
 use crate::units::SimDuration;
 
+/// The parameter whose values are whole scenarios.
+const SCENARIO: &str = "scenario";
+
 /// More runs than these are taken for a mistake in the file.
 const MOST_RUNS: usize = 100_000;
 
@@ -34,7 +37,8 @@ pub struct Metadata {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SweepSpec {
-    /// Path of the scenario, from the folder of the sweep file.
+    /// Path of the scenario, from the folder of the sweep file. A parameter with the path `scenario` has such paths as
+    /// its values and takes precedence.
     pub scenario: PathBuf,
     /// Each parameter's values are combined with all values of the others.
     #[serde(default)]
@@ -249,7 +253,14 @@ impl Sweep {
 impl Configuration<'_> {
     /// The settings as `--set` takes them: `path=value`, the value as flow YAML.
     pub fn overrides(&self) -> impl Iterator<Item = String> {
-        self.settings.iter().map(|(path, value)| format!("{path}={value}"))
+        let within = self.settings.iter().filter(|(path, _)| *path != SCENARIO);
+        within.map(|(path, value)| format!("{path}={value}"))
+    }
+
+    /// The scenario file that a parameter called `scenario` picks, from the folder of the sweep file.
+    pub fn scenario(&self) -> Option<PathBuf> {
+        let (_, value) = self.settings.iter().find(|(path, _)| *path == SCENARIO)?;
+        Some(PathBuf::from(plain(value)))
     }
 }
 
