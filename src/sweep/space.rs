@@ -305,7 +305,7 @@ impl RangeSpec {
         }
         // A step such as 0.1 is no binary fraction: the last value may miss `to` by a hair.
         let steps = ((to - from) / step + 1e-9).floor();
-        if !(steps >= 0.0) {
+        if steps.is_nan() || steps < 0.0 {
             return Err(SweepError::Backwards(path.to_owned()));
         }
         if steps >= MOST_RUNS as f64 {
