@@ -194,7 +194,7 @@ mod tests {
             label: format!("target {index}"),
             x: range(f64::from(index)),
             y: range(if index == 3 { f64::NAN } else { f64::from(count - index) }),
-            unbeaten: index % 10 == 0,
+            unbeaten: index.is_multiple_of(10),
         };
         Tradeoff {
             title: "Cost against wait".to_owned(),
