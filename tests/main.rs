@@ -3,3 +3,5 @@
 mod bad_input;
 mod conformance;
 mod invariants;
+mod plan;
+mod watch;

@@ -4,7 +4,12 @@ mod completions;
 pub mod decide;
 mod diagnostics;
 pub mod exit_code;
+mod format;
+mod memory;
+mod progress;
+mod run;
 mod schema;
+mod sweep;
 mod validate;
 
 use std::io;
@@ -24,6 +29,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(run::Arguments),
+    Sweep(sweep::Arguments),
     Validate(validate::Arguments),
     /// Print the JSON Schema of scenarios, for editors and for `scenario.schema.json`
     Schema,
@@ -36,6 +43,8 @@ pub fn main() -> ExitCode {
     exit_code::install_panic_hook();
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Schema => schema::run(),
         Command::Decide(arguments) => decide::run(&arguments),

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use super::diagnostic::{Diagnostic, Place, suggestion};
 use super::manifest::ManifestError;
 use super::yaml::{Node, Value, read};
+use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
 
 /// An object and the tree it was read from.
 #[derive(Debug)]
@@ -45,8 +46,7 @@ pub struct Objects {
     pub autoscalers: Vec<Object<autoscaling_v2::HorizontalPodAutoscaler>>,
     pub budgets: Vec<Object<PodDisruptionBudget>>,
     pub priority_classes: Vec<Object<PriorityClass>>,
-    /// Karpenter's NodePools, not yet typed.
-    pub node_pools: Vec<Object<()>>,
+    pub node_pools: Vec<Object<NodePoolManifest>>,
     /// `(kind, namespace, name)` of objects that could not be read: what refers to them is not told as missing.
     pub broken: Vec<(String, String, String)>,
 }
@@ -202,7 +202,7 @@ impl Objects {
                 self.autoscalers.extend(old.into_iter().map(newer_autoscaler));
             }
             "HorizontalPodAutoscaler" => typed(node, key, &mut self.autoscalers, broken, diagnostics),
-            _ => self.node_pools.push(Object { value: (), node, name: key.2, namespace: key.1 }),
+            _ => typed(node, key, &mut self.node_pools, broken, diagnostics),
         }
     }
 }

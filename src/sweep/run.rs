@@ -43,7 +43,7 @@ pub fn run<E: Send>(
         let loaded: Vec<Result<Scenario, E>> = configurations.par_iter().with_max_len(1).map(&load).collect();
         let mut scenarios = Vec::with_capacity(loaded.len());
         for (configuration, scenario) in configurations.iter().zip(loaded) {
-            let label = || configuration.label();
+            let label = || sweep.label(configuration);
             scenarios.push(scenario.map_err(|cause| SweepProblem::Scenario { label: label(), cause })?);
         }
         let runs: Vec<(usize, u64)> = scenarios
@@ -102,7 +102,88 @@ fn every_figure() -> Vec<Figure> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
+    use crate::cluster::{Container, NodeShape, PodSpec, Resources, WorkloadId};
+    use crate::scenario::{FixedNode, GpuUsage, TracePod, UsageModel, Workload, WorkloadKind};
+    use crate::units::distribution::Exponential;
+    use crate::units::{Bytes, Distribution, Millicores, SimDuration, SimTime, UsdPerHour};
+
+    /// Pods that start after a random time on one node; `pods` of them.
+    fn scenario(pods: i64) -> Scenario {
+        let mut scenario = Scenario { name: "random".to_owned(), ..Scenario::default() };
+        let room = Resources::new(Millicores(8_000), Bytes(1 << 34));
+        let shape = NodeShape { capacity: room.clone(), allocatable: room, max_pods: 110, ..NodeShape::default() };
+        let shape = scenario.specs.intern_shape(shape);
+        let price = UsdPerHour::from_nanos(1_000_000_000);
+        scenario.nodes.push(FixedNode { name: "node".into(), shape, instance_type: None, price });
+        let container = Container { requests: Resources::new(Millicores(100), Bytes(1 << 20)), ..Container::default() };
+        let spec = scenario.specs.intern_pod(PodSpec { containers: vec![container], ..PodSpec::default() });
+        let workload = WorkloadId(0);
+        let usage = UsageModel { cpu: 0.5, memory: 0.5, gpu: GpuUsage(0.0) };
+        let kind = WorkloadKind::Replayed;
+        scenario.workloads.push(Workload {
+            id: workload,
+            name: "trace".into(),
+            namespace: "default".into(),
+            kind,
+            usage,
+        });
+        scenario.kubelet.container_start = Distribution::Exponential(Exponential { mean: SimDuration::from_secs(20) });
+        scenario.trace_pods = (0..pods)
+            .map(|index| TracePod {
+                name: format!("pod-{index}").into(),
+                spec,
+                workload,
+                arrival: SimTime::from_secs(index),
+                duration: Some(SimDuration::from_mins(5)),
+            })
+            .collect();
+        scenario
+    }
+
+    fn sweep() -> Sweep {
+        Sweep::parse(
+            "apiVersion: windtunnel/v1\nkind: Sweep\nmetadata: {name: s}\nspec: {scenario: a.yaml, parameters: [{path: pods, values: [3, 20, 9]}], seeds: {from: 1, count: 4}}",
+        )
+        .unwrap()
+    }
+
+    fn runs_csv(jobs: usize) -> String {
+        let load = |configuration: &Configuration<'_>| {
+            let pods = configuration.settings[0].1.as_i64().ok_or("not a number")?;
+            Ok::<_, &str>(scenario(pods))
+        };
+        let results = run(&sweep(), load, NonZeroUsize::new(jobs), || ()).unwrap();
+        String::from_utf8(results.csv(&sweep())).unwrap()
+    }
+
+    #[test]
+    fn the_rows_of_a_sweep_do_not_depend_on_the_number_of_threads() {
+        let one = runs_csv(1);
+        assert_eq!(one, runs_csv(4));
+        let columns: Vec<Vec<&str>> = one.lines().map(|line| line.split(',').collect()).collect();
+        let keys: Vec<[&str; 2]> = columns[1..].iter().map(|row| [row[0], row[1]]).collect();
+        assert_eq!(keys[..5], [["3", "1"], ["3", "2"], ["3", "3"], ["3", "4"], ["20", "1"]]);
+        let startup = columns[0].iter().position(|name| *name == "pod_startup_seconds.max").unwrap();
+        assert_ne!(columns[1][startup], columns[2][startup], "another seed draws other start times");
+    }
+
+    #[test]
+    fn a_configuration_that_is_no_scenario_stops_the_sweep_before_the_first_run() {
+        let load = |configuration: &Configuration<'_>| match configuration.settings[0].1.as_i64() {
+            Some(20) => Err("too many"),
+            _ => Ok(scenario(1)),
+        };
+        let ran = AtomicU32::new(0);
+        let count = || {
+            ran.fetch_add(1, Ordering::Relaxed);
+        };
+        let problem = run(&sweep(), load, None, count).unwrap_err();
+        assert!(matches!(problem, SweepProblem::Scenario { ref label, cause: "too many" } if label == "pods 20"));
+        assert_eq!(ran.into_inner(), 0);
+    }
 
     #[test]
     fn a_misspelt_figure_is_found_before_the_first_run() {

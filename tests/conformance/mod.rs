@@ -2,6 +2,7 @@
 
 mod cluster_autoscaler;
 mod hpa;
+mod karpenter;
 mod schedule;
 
 use std::io::Write as _;

@@ -117,7 +117,7 @@ impl Draw for Tradeoff {
             shown().filter(|(_, point)| point.unbeaten).map(|(_, point)| (x(point.x.mean), y(point.y.mean))).collect();
         front.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
         canvas.line(&front, Color::BLUE, 1.0)?;
-        for (index, point) in shown() {
+        for (_, point) in shown() {
             let color = if point.unbeaten { Color::BLUE } else { Color::GRAY };
             let at = (x(point.x.mean), y(point.y.mean));
             canvas.line(&[(x(point.x.min), at.1), (x(point.x.max), at.1)], color, 1.0)?;

@@ -8,6 +8,7 @@ mod controllers;
 mod fit;
 mod jobs;
 mod load;
+mod node_pools;
 mod nodes;
 mod replay;
 mod settings;
@@ -46,6 +47,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.priority_classes(&objects);
     lowering.fixed_nodes(&spec, &objects);
     lowering.node_groups(&spec);
+    lowering.node_pools(&spec, &objects);
     lowering.workloads(&spec, &objects);
     lowering.budgets(&objects);
     lowering.scheduler(&spec);
@@ -88,6 +90,8 @@ struct Lowering<'a> {
     /// Objects that exist but could not be lowered.
     broken: Vec<(String, String, String)>,
     origins: Vec<PodOrigin>,
+    /// What Karpenter could launch.
+    launchable: Vec<node_pools::Launchable>,
     /// False where a manifest could not be read: what is not found may stand there.
     objects_are_complete: bool,
 }
@@ -103,6 +107,7 @@ impl<'a> Lowering<'a> {
             known: Vec::new(),
             broken: Vec::new(),
             origins: Vec::new(),
+            launchable: Vec::new(),
             objects_are_complete: true,
         }
     }

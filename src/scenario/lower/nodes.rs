@@ -362,7 +362,7 @@ fn taint(spec: &TaintSpec) -> Taint {
     Taint { key: spec.key.clone(), value: spec.value.clone(), effect }
 }
 
-fn default_startup(has_gpus: bool) -> Distribution {
+pub(super) fn default_startup(has_gpus: bool) -> Distribution {
     if has_gpus {
         return Distribution::Uniform(Uniform { min: SimDuration::from_secs(20), max: SimDuration::from_secs(300) });
     }

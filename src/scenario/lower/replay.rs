@@ -13,10 +13,11 @@ use crate::cluster::{
     Affinity, Container, GpuShare, Labels, NodeAffinity, NodeSelectorTerm, NodeShape, PodSpec, PodSpecId, ResourceId,
     Resources, RestartPolicy, SelectorOperator, SelectorRequirement, WorkloadId, label, resource,
 };
+use crate::scenario::diagnostic::suggestion;
 use crate::scenario::import::{Qos, Trace, TraceNode, TracePod as Row};
-use crate::scenario::spec::{ReplayFormat, ReplaySpec, ScenarioSpec, UsageSpec};
+use crate::scenario::spec::{NodePrices, ReplayFormat, ReplaySpec, ScenarioSpec, UsageSpec};
 use crate::scenario::{FixedNode, TracePod, Workload, WorkloadKind};
-use crate::units::{Bytes, Millicores, SimDuration, SimTime};
+use crate::units::{Bytes, Millicores, SimDuration, SimTime, UsdPerHour};
 
 const DEFAULT_MAX_PODS: i64 = 110;
 const MOST_SHARED_GPUS: u32 = 16;
@@ -59,9 +60,16 @@ impl Lowering<'_> {
 
     fn trace_nodes(&mut self, trace: &Trace, replay: &ReplaySpec) {
         let gpu = self.scenario.specs.resources.intern(resource::NVIDIA_GPU);
+        for model in replay.node_prices.gpus.keys() {
+            let models: Vec<&str> = trace.nodes.iter().filter_map(|node| node.gpu_model.as_deref()).collect();
+            if !models.contains(&model.as_str()) {
+                let message = format!("no node of the trace has GPUs of model {model}");
+                self.error(&format!("replay.nodePrices.gpus.{model}"), message).hint = suggestion(model, &models);
+            }
+        }
         for row in &trace.nodes {
             let shape = self.scenario.specs.intern_shape(node_shape(row, replay, gpu));
-            let price = replay.node_price_per_hour;
+            let price = price(row, &replay.node_prices);
             for index in 0..row.count {
                 let name = if row.count == 1 { row.name.clone() } else { shared(&format!("{}-{index}", row.name)) };
                 self.scenario.nodes.push(FixedNode { name, shape, instance_type: None, price });
@@ -135,6 +143,15 @@ impl Lowering<'_> {
         self.scenario.workloads.push(Workload { id, name, namespace, kind, usage });
         id
     }
+}
+
+/// The sum of the node's parts, rounded to a billionth of a dollar.
+fn price(row: &TraceNode, prices: &NodePrices) -> UsdPerHour {
+    let gpu = row.gpu_model.as_deref().and_then(|model| prices.gpus.get(model)).unwrap_or(&prices.gpu);
+    let cores = row.cpu.get() as f64 / 1000.0;
+    let gib = row.memory.get() as f64 / (1u64 << 30) as f64;
+    let sum = cores * prices.cpu.as_f64() + gib * prices.memory.as_f64() + f64::from(row.gpus) * gpu.as_f64();
+    UsdPerHour::from_f64(sum).unwrap_or(UsdPerHour::ZERO)
 }
 
 fn node_shape(row: &TraceNode, replay: &ReplaySpec, gpu: ResourceId) -> NodeShape {

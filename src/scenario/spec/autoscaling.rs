@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::autoscaler::cluster_autoscaler;
 use crate::autoscaler::hpa::HpaFlags;
+use crate::autoscaler::{cluster_autoscaler, karpenter};
 
 /// Options of the autoscalers; a controller that is left out runs with upstream's defaults where it has work.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -15,4 +15,7 @@ pub struct AutoscalingSpec {
     /// The Cluster Autoscaler. Default: upstream's options where the scenario has node groups.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_autoscaler: Option<cluster_autoscaler::Options>,
+    /// Karpenter. Default: upstream's settings where the manifests hold a NodePool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub karpenter: Option<karpenter::Options>,
 }

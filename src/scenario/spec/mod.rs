@@ -8,6 +8,7 @@ mod cluster;
 mod expect;
 mod jobs;
 mod load;
+mod node_pools;
 mod nodes;
 mod replay;
 mod workload;
@@ -23,8 +24,9 @@ pub use cluster::{CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
 pub use expect::{EXPECTED_METRICS, ExpectationSpec, is_known_metric};
 pub use jobs::{JobsFormat, JobsSpec};
 pub use load::LoadSpec;
+pub use node_pools::{NodePoolsSpec, OfferedPrices};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
-pub use replay::{ReplayFormat, ReplaySpec};
+pub use replay::{NodePrices, ReplayFormat, ReplaySpec};
 pub use workload::{ReplicaChangeSpec, TargetRef, UsageSpec, WorkloadSettingsSpec};
 
 /// The only version there is.
@@ -92,6 +94,9 @@ pub struct ScenarioSpec {
     /// Groups of equal nodes that the Cluster Autoscaler grows and shrinks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub node_groups: Vec<NodeGroupSpec>,
+    /// What the NodePools of the manifests (Karpenter) can buy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_pools: Option<NodePoolsSpec>,
     /// Demand on services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub load: Vec<LoadSpec>,

@@ -1,5 +1,7 @@
 //! A trace of pods, replayed on its own nodes or on node groups.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,15 +30,30 @@ pub struct ReplaySpec {
     /// What the pods use of what they request.
     #[serde(default)]
     pub usage: UsageSpec,
-    /// Price of each of the trace's nodes. Default: 0.
+    /// What the trace's nodes cost. Default: nothing.
     #[serde(default)]
-    pub node_price_per_hour: UsdPerHour,
-    /// Whether pods can have thousandths of a GPU on the trace's nodes. Default: true.
+    pub node_prices: NodePrices,
+    /// Whether pods ask for thousandths of a GPU (the trace's nodes share theirs, and so must node groups); false: a
+    /// fraction becomes a whole GPU. Default: true.
     #[serde(default = "yes")]
     pub shared_gpus: bool,
     /// Namespace of the pods. Default: default.
     #[serde(default = "default_namespace")]
     pub namespace: String,
+}
+
+/// A node's price as the sum of its parts, as OpenCost prices nodes without a list price.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct NodePrices {
+    /// Of a core for an hour. Default: 0.
+    pub cpu: UsdPerHour,
+    /// Of a GiB of memory for an hour. Default: 0.
+    pub memory: UsdPerHour,
+    /// Of a GPU for an hour, where its model is not among `gpus`. Default: 0.
+    pub gpu: UsdPerHour,
+    /// Of a GPU for an hour, by model.
+    pub gpus: BTreeMap<String, UsdPerHour>,
 }
 
 /// Formats of pod traces.

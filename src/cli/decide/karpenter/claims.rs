@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::super::Refusal;
 use super::super::envelope::{Envelope, refusal};
 use super::input::{State, at};
+use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
 use crate::autoscaler::karpenter::pods::{DISRUPTED_TAINT, DO_NOT_DISRUPT};
 use crate::autoscaler::karpenter::requirements::{INITIALIZED, REGISTERED};
 use crate::autoscaler::karpenter::{Catalogue, NodeClaim, NodePool};
@@ -84,9 +85,14 @@ pub(super) fn read(
             claims.extend(of_node(raw, id, cluster, pools));
         }
     }
+    let hashes = envelope
+        .list::<NodePoolManifest>("nodePools")?
+        .into_iter()
+        .filter_map(|pool| Some((pool.metadata.name, hash(pool.metadata.annotations.as_ref())?)))
+        .collect();
     for (index, raw) in envelope.list::<RawClaim>("nodeClaims")?.iter().enumerate() {
         let path = format!("nodeClaims[{index}]");
-        claims.extend(claim(&path, raw, nodes, cluster, catalogue, now)?);
+        claims.extend(claim(&path, raw, nodes, cluster, catalogue, (&hashes, now))?);
     }
     apply(state, &mut claims, cluster)?;
     Ok(claims)
@@ -119,7 +125,7 @@ fn claim(
     nodes: &[Node],
     cluster: &mut LoadedCluster,
     catalogue: &Catalogue,
-    now: SimTime,
+    (hashes, now): (&BTreeMap<String, Hash>, SimTime),
 ) -> Result<Option<NodeClaim>, Refusal> {
     let Some(name) = raw.metadata.name.as_deref() else {
         return Err(refusal(&format!("{path}.metadata.name"), "a name is required"));
@@ -166,7 +172,10 @@ fn claim(
         created,
         initialized,
         last_pod_event: status.last_pod_event_time.as_ref().map(at),
-        drifted: status.is_true("Drifted").map(|since| since.unwrap_or(now)),
+        drifted: match status.is_true("Drifted") {
+            Some(since) => Some(since.unwrap_or(now)),
+            None => is_of_another_hash(raw, hashes.get(pool)).then_some(now),
+        },
         nominated_until: None,
         disrupted: false,
         deleting: raw.metadata.deletion_timestamp.is_some(),
@@ -183,6 +192,20 @@ fn claim(
         },
         startup_taints: taints(&format!("{path}.spec.startupTaints"), &raw.spec.startup_taints)?,
     }))
+}
+
+/// A template's hash and the version of the hashing.
+type Hash = (String, String);
+
+fn hash(annotations: Option<&Labels>) -> Option<Hash> {
+    let get = |key: &str| annotations.and_then(|annotations| annotations.get(key)).cloned();
+    Some((get("karpenter.sh/nodepool-hash")?, get("karpenter.sh/nodepool-hash-version")?))
+}
+
+/// The pool's template has changed since (upstream's static drift). Hashes of two versions say nothing.
+fn is_of_another_hash(raw: &RawClaim, of_pool: Option<&Hash>) -> bool {
+    let of_claim = hash(raw.metadata.annotations.as_ref());
+    of_claim.zip(of_pool).is_some_and(|(claim, pool)| claim.1 == pool.1 && claim.0 != pool.0)
 }
 
 /// What the node of a launched claim will be.

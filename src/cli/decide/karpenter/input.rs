@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::super::Refusal;
 use super::super::envelope::{Envelope, refusal};
 use super::claims;
+use crate::autoscaler::karpenter::disruption::drift_reason;
 use crate::autoscaler::karpenter::node_pool::{FieldError, NodePoolManifest, RequirementManifest};
 use crate::autoscaler::karpenter::requirement::{Operator, Requirement};
 use crate::autoscaler::karpenter::{
@@ -95,7 +96,20 @@ impl Question {
         let interrupted = claims::positions("state.interrupted", &state.interrupted, &claims, &cluster)?;
         let pending = cluster.pods.iter().filter(|(_, pod)| pod.node_name.is_none()).map(|(id, _)| *id).collect();
         let options = envelope.optional("options")?.unwrap_or_default();
-        Ok(Question { cluster, pools, catalogue, claims, pending, daemon_sets, budgets, options, now, interrupted })
+        let mut question =
+            Question { cluster, pools, catalogue, claims, pending, daemon_sets, budgets, options, now, interrupted };
+        question.notice_drift();
+        Ok(question)
+    }
+
+    /// What upstream's drift controller would have noted by now, where the claims do not say it.
+    fn notice_drift(&mut self) {
+        let snapshot = self.snapshot();
+        let is_drifted = |index: usize| drift_reason(&snapshot, index).is_some();
+        let drifted: Vec<usize> = (0..self.claims.len()).filter(|index| is_drifted(*index)).collect();
+        for index in drifted {
+            self.claims[index].drifted.get_or_insert(self.now);
+        }
     }
 
     pub fn snapshot(&self) -> Snapshot<'_> {

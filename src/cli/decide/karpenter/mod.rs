@@ -7,8 +7,6 @@
 mod claims;
 mod input;
 mod output;
-#[cfg(test)]
-mod tests;
 
 use serde_json::Value;
 

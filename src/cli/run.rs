@@ -1,0 +1,116 @@
+//! `windtunnel run`: one simulation, its files, and a short table.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::format::Format;
+use super::progress::Progress;
+use super::validate::read_overrides;
+use super::{Outcome, diagnostics, memory};
+use crate::cli::exit_code::Failure;
+use crate::record::writer::{OutputFolder, csv, json};
+use crate::record::{Recorder, Summary};
+use crate::report::{plot, table};
+use crate::scenario;
+use crate::sim;
+
+/// Simulate a scenario and write its cost and utilization
+#[derive(Args)]
+pub struct Arguments {
+    /// Scenario file
+    scenario: PathBuf,
+    /// Folder for the results [default: results/NAME of the scenario]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Seed of all random draws [default: the scenario's]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Change a value of the scenario, such as nodeGroups.general.maxSize=5
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    overrides: Vec<String>,
+    /// Write plots as PNG too
+    #[arg(long, conflicts_with = "no_plots")]
+    png: bool,
+    /// Write no plots
+    #[arg(long)]
+    no_plots: bool,
+    /// Replace the results of another scenario in the folder
+    #[arg(long)]
+    force: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Record in decisions.csv why controllers did not act, too
+    #[arg(long)]
+    verbose_decisions: bool,
+    /// Print no table, no warnings and no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let overrides = read_overrides(&arguments.overrides)?;
+    let loaded = scenario::load(&arguments.scenario, &overrides).map_err(|mistakes| {
+        diagnostics::show(&mistakes);
+        Failure::Reported
+    })?;
+    if !arguments.quiet {
+        diagnostics::show(&loaded.warnings);
+    }
+    let scenario = loaded.scenario;
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&scenario.name));
+    let folder = OutputFolder::prepare(&out, &scenario.name, arguments.force)?;
+
+    let seed = arguments.seed.unwrap_or(scenario.seed);
+    let mut recorder = Recorder::new(&scenario, arguments.verbose_decisions);
+    let started = Instant::now();
+    let outcome = sim::run(&scenario, seed, &mut Progress::new(&mut recorder, scenario.duration, arguments.quiet));
+    let wall_seconds = started.elapsed().as_secs_f64();
+
+    let summary = Summary::of(&outcome);
+    folder.remove("summary.json")?;
+    folder.write("timeseries.csv", &csv::timeseries(&recorder))?;
+    folder.write("decisions.csv", &csv::decisions(&recorder))?;
+    folder.write("pods.csv", &csv::pods(&outcome))?;
+    folder.write("nodes.csv", &csv::nodes(&outcome))?;
+    // A scenario that states no date starts at the epoch.
+    let start_epoch_seconds = Some(scenario.start_epoch_seconds).filter(|seconds| *seconds != 0);
+    write_plots(&folder, &plot::Run { record: &recorder, outcome: &outcome, start_epoch_seconds }, arguments)?;
+    let peak_memory_bytes = memory::peak_bytes();
+    let report = json::EngineReport { figures: outcome.figures, wall_seconds, peak_memory_bytes };
+    folder.write("engine.json", &json::engine(&report))?;
+    folder.write("summary.json", &json::summary(&summary))?;
+
+    if !arguments.quiet {
+        let mut stdout = io::stdout().lock();
+        match arguments.format {
+            Format::Table => {
+                write!(stdout, "{}", table::summary(&summary))?;
+                writeln!(stdout, "results in {}", folder.path().display())?;
+            }
+            Format::Json => stdout.write_all(&json::summary(&summary))?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what was asked for and removes what an earlier run left, so that every picture shows this run.
+fn write_plots(folder: &OutputFolder, run: &plot::Run<'_>, arguments: &Arguments) -> Result<(), Failure> {
+    for plot in plot::PLOTS {
+        let figure = if arguments.no_plots { None } else { (plot.figure)(run) };
+        let (svg, png) = (format!("{}.svg", plot.name), format!("{}.png", plot.name));
+        match &figure {
+            Some(figure) => folder.write(&svg, figure.svg()?.as_bytes())?,
+            None => folder.remove(&svg)?,
+        }
+        match figure.filter(|_| arguments.png) {
+            Some(figure) => folder.write(&png, &figure.png()?)?,
+            None => folder.remove(&png)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! `windtunnel sweep`: a grid of parameters times seeds, on all cores.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::exit_code::Failure;
+use super::format::Format;
+use super::{Outcome, diagnostics, progress};
+use crate::record::writer::OutputFolder;
+use crate::report::plot::{self, Tradeoff, number};
+use crate::report::table;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::{Override, ScenarioFiles};
+use crate::sweep::{self, Averages, Configuration, PlotSpec, Results, Sweep, SweepProblem, plain};
+
+/// Rows of the printed table.
+const BEST: usize = 10;
+
+/// Simulate a grid of parameters times seeds
+#[derive(Args)]
+pub struct Arguments {
+    /// Sweep file
+    sweep: PathBuf,
+    /// Folder for the results [default: results/NAME of the sweep]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Write the plot as PNG too
+    #[arg(long)]
+    png: bool,
+    /// Replace the results of another sweep in the folder
+    #[arg(long)]
+    force: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print no table and no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let path = &arguments.sweep;
+    let text = std::fs::read_to_string(path).with_context(|| format!("can't read the sweep {}", path.display()))?;
+    let sweep = Sweep::parse(&text).with_context(|| path.display().to_string())?;
+    let scenario = path.parent().unwrap_or(Path::new("")).join(&sweep.scenario);
+    let files = ScenarioFiles::open(&scenario).map_err(reported)?;
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&sweep.name));
+    let folder = OutputFolder::prepare(&out, &sweep.name, arguments.force)?;
+
+    let load = |configuration: &Configuration<'_>| {
+        let overrides: Result<Vec<Override>, Vec<Diagnostic>> =
+            configuration.overrides().map(|text| Override::parse(&text)).collect();
+        files.load(&overrides?).map(|loaded| loaded.scenario)
+    };
+    let runs = sweep.configurations().len() * sweep.seeds.as_ref().map_or(1, Vec::len);
+    let bar = progress::bar(runs as u64, "runs", arguments.quiet);
+    let results = sweep::run(&sweep, load, arguments.jobs, || bar.inc(1));
+    bar.finish_and_clear();
+    let results = results.map_err(|problem| match problem {
+        SweepProblem::Scenario { label, cause } => {
+            diagnostics::show(&cause);
+            Failure::BadInput(anyhow::anyhow!("{}: with {label} the scenario is not valid", path.display()))
+        }
+        SweepProblem::UnknownFigure { .. } | SweepProblem::Threads(_) => {
+            Failure::BadInput(anyhow::anyhow!("{}: {problem}", path.display()))
+        }
+    })?;
+
+    folder.remove("sweep.json")?;
+    folder.write("runs.csv", &results.csv(&sweep))?;
+    let tradeoff = tradeoff(&sweep, &results);
+    folder.write("cost-against-wait.svg", tradeoff.svg()?.as_bytes())?;
+    if arguments.png {
+        folder.write("cost-against-wait.png", &tradeoff.png()?)?;
+    } else {
+        folder.remove("cost-against-wait.png")?;
+    }
+    let summary = format!("{:#}\n", results.summary(&sweep));
+    folder.write("sweep.json", summary.as_bytes())?;
+    if !arguments.quiet {
+        let mut stdout = io::stdout().lock();
+        match arguments.format {
+            Format::Table => {
+                write!(stdout, "{}", best(&sweep, &results))?;
+                writeln!(stdout, "{} runs in {}", results.rows.len(), folder.path().join("runs.csv").display())?;
+            }
+            Format::Json => write!(stdout, "{summary}")?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reported(mistakes: Vec<Diagnostic>) -> Failure {
+    diagnostics::show(&mistakes);
+    Failure::Reported
+}
+
+fn tradeoff(sweep: &Sweep, results: &Results) -> Tradeoff {
+    let PlotSpec { x, y } = &sweep.plot;
+    let configurations = sweep.configurations();
+    let unbeaten = results.unbeaten(configurations.len(), x, y);
+    let range = |index: usize, name: &str| {
+        let Averages { min, mean, max } = results.averages(index, name);
+        plot::Range { min, mean, max }
+    };
+    let points = configurations.iter().enumerate().map(|(index, configuration)| plot::Configuration {
+        label: sweep.label(configuration),
+        x: range(index, x),
+        y: range(index, y),
+        unbeaten: unbeaten.contains(&index),
+    });
+    let seeds = results.rows.len() / configurations.len().max(1);
+    Tradeoff {
+        title: "Cost against wait".to_owned(),
+        subtitle: format!(
+            "{}: {} configurations, {seeds} seeds each (bars: lowest to highest); blue: no other is better in both",
+            sweep.name,
+            configurations.len()
+        ),
+        x_label: axis_label(x),
+        y_label: axis_label(y),
+        configurations: points.collect(),
+    }
+}
+
+/// The figure in words where it is one of the usual ones.
+fn axis_label(figure: &str) -> String {
+    match figure {
+        "cost.total_usd" => "cost (USD)".to_owned(),
+        "pod_wait_seconds.p99" => "pod wait, 99th percentile (s)".to_owned(),
+        "pod_wait_seconds.mean" => "pod wait, mean (s)".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// The unbeaten configurations, the cheapest first.
+fn best(sweep: &Sweep, results: &Results) -> String {
+    let PlotSpec { x, y } = &sweep.plot;
+    let configurations = sweep.configurations();
+    let mut unbeaten = results.unbeaten(configurations.len(), x, y);
+    unbeaten.sort_by(|a, b| results.averages(*a, y).mean.total_cmp(&results.averages(*b, y).mean).then(a.cmp(b)));
+    let mut header: Vec<String> = sweep.short_names().into_iter().map(str::to_owned).collect();
+    header.extend([y.clone(), x.clone()]);
+    let rows: Vec<Vec<String>> = unbeaten
+        .iter()
+        .take(BEST)
+        .map(|index| {
+            let mut row: Vec<String> = configurations[*index].settings.iter().map(|(_, value)| plain(value)).collect();
+            row.extend([y, x].map(|name| spread(results.averages(*index, name))));
+            row
+        })
+        .collect();
+    let shown = rows.len();
+    let mut text = table::columns(&header, &rows, sweep.parameters.len());
+    if unbeaten.len() > shown {
+        text += &format!("… and {} more that no other configuration beats in both\n", unbeaten.len() - shown);
+    }
+    text
+}
+
+/// The mean, and the range where seeds differ.
+fn spread(averages: Averages) -> String {
+    let Averages { min, mean, max } = averages;
+    let shown = |value: f64| number(value, if value.abs() < 100.0 { 2 } else { 0 });
+    if min == max { shown(mean) } else { format!("{} ({} to {})", shown(mean), shown(min), shown(max)) }
+}

@@ -1,0 +1,242 @@
+//! Karpenter: NodePools of the manifests, and the instance types that they choose among.
+
+use super::nodes::{DEFAULT_ZONE, default_startup};
+use super::{Lowering, shared};
+use crate::autoscaler::cluster_autoscaler::GroupOptions;
+use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
+use crate::autoscaler::karpenter::{self, CapacityType, NodePool, Offering};
+use crate::cluster::{Labels, NodeGroupId, NodeShape, Resources, label, resource};
+use crate::cost::{self, Catalogue, InstanceType};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::objects::{Object, Objects};
+use crate::scenario::spec::{NodePoolsSpec, ScenarioSpec};
+use crate::scenario::{CloudLimits, Karpenter, NodeGroup};
+use crate::units::{Quantity, UsdPerHour};
+
+/// Devices on one node that can be shared.
+const MOST_SHARED_GPUS: u32 = 16;
+
+/// A node that Karpenter could launch, for judging what pods fit.
+pub(super) struct Launchable {
+    pub name: String,
+    pub shape: NodeShape,
+}
+
+impl Lowering<'_> {
+    pub(super) fn node_pools(&mut self, spec: &ScenarioSpec, objects: &Objects) {
+        if objects.node_pools.is_empty() {
+            for (field, is_stated) in [
+                ("nodePools", spec.node_pools.is_some()),
+                ("autoscaling.karpenter", spec.autoscaling.karpenter.is_some()),
+            ] {
+                if is_stated && self.objects_are_complete {
+                    self.error(field, "the manifests hold no NodePool, so Karpenter has nothing to do").hint =
+                        Some("add a karpenter.sh/v1 NodePool to the manifests".to_owned());
+                }
+            }
+            return;
+        }
+        let offers = spec.node_pools.clone().unwrap_or_default();
+        if !self.check_offers(&offers) {
+            return;
+        }
+        let Some(types) = self.instance_types(&offers) else { return };
+        let catalogue = karpenter::Catalogue::new(types.iter().map(|(_, offered, _)| offered.clone()).collect());
+        let (mut node_pools, mut groups) = (Vec::new(), Vec::new());
+        for object in &objects.node_pools {
+            let Some(pool) = self.node_pool(object) else { continue };
+            let suiting: Vec<_> = types
+                .iter()
+                .filter(|(_, offered, _)| pool.requirements.intersects(offered.requirements()).is_ok())
+                .collect();
+            if suiting.is_empty() {
+                let message =
+                    format!("NodePool {} matches none of the {} instance types on offer", pool.name, types.len());
+                let diagnostic = Diagnostic::error(object.at("spec.template.spec.requirements"), message);
+                self.push(diagnostic.hint("loosen its requirements, or list instance types under `nodePools:`"));
+                continue;
+            }
+            let has_gpus = suiting.iter().all(|(instance, ..)| instance.gpus() > 0);
+            for (_, offered, labels) in suiting {
+                self.launchable.extend(launchable(&pool, offered, labels));
+            }
+            let id = NodeGroupId::new(self.scenario.node_groups.len());
+            self.scenario.node_groups.push(pool_group(id, &pool, &offers, has_gpus));
+            node_pools.push(pool);
+            groups.push(id);
+        }
+        let options = spec.autoscaling.karpenter.clone().unwrap_or_default();
+        self.scenario.karpenter = Some(Karpenter { options, node_pools, groups, catalogue });
+    }
+
+    fn check_offers(&mut self, offers: &NodePoolsSpec) -> bool {
+        let before = self.diagnostics.len();
+        if !(0.0..=1.0).contains(&offers.launch_failure_probability) {
+            let message = format!("{} is not a chance from 0 to 1", offers.launch_failure_probability);
+            self.error("nodePools.launchFailureProbability", message);
+        }
+        let rates =
+            [("interruptionsPerHour", offers.interruptions_per_hour), ("failuresPerHour", offers.failures_per_hour)];
+        for (field, rate) in rates {
+            if !(0.0..=3600.0).contains(&rate) {
+                self.error(&format!("nodePools.{field}"), format!("{rate} is not a rate from 0 to 3600 an hour"));
+            }
+        }
+        for name in offers.prices.keys() {
+            if let Err(error) = Catalogue::builtin().get(name) {
+                self.error(&format!("nodePools.prices.{name}"), error.to_string());
+            }
+        }
+        self.diagnostics.len() == before
+    }
+
+    /// The types on offer: catalogue entry, Karpenter's form, labels of their nodes.
+    fn instance_types(
+        &mut self,
+        offers: &NodePoolsSpec,
+    ) -> Option<Vec<(&'static InstanceType, karpenter::InstanceType, Labels)>> {
+        let catalogue = Catalogue::builtin();
+        let mut chosen = Vec::new();
+        for (index, name) in offers.instance_types.iter().enumerate() {
+            match catalogue.get(name) {
+                Ok(_) if offers.instance_types[..index].contains(name) => {
+                    self.error(&format!("nodePools.instanceTypes[{index}]"), format!("{name} is listed twice"));
+                    return None;
+                }
+                Ok(instance) => chosen.push(instance),
+                Err(error) => {
+                    self.error(&format!("nodePools.instanceTypes[{index}]"), error.to_string());
+                    return None;
+                }
+            }
+        }
+        if offers.instance_types.is_empty() {
+            chosen = catalogue.types().iter().filter(|instance| instance.cloud == "aws").collect();
+        }
+        Some(chosen.into_iter().map(|instance| self.instance_type(instance, offers)).collect())
+    }
+
+    fn instance_type(
+        &mut self,
+        instance: &'static InstanceType,
+        offers: &NodePoolsSpec,
+    ) -> (&'static InstanceType, karpenter::InstanceType, Labels) {
+        let mut capacity = Resources::new(instance.vcpus, instance.memory);
+        if let Some(gpu) = &instance.gpu {
+            let count = Quantity::from_value(i64::from(gpu.count));
+            self.scenario.specs.resources.set(&mut capacity, resource::NVIDIA_GPU, count);
+        }
+        let kept = offers.reserved.allocatable(instance.vcpus, instance.memory);
+        let mut allocatable = capacity.clone();
+        (allocatable.cpu, allocatable.memory) = (kept.cpu, kept.memory);
+        let stated = offers.prices.get(&instance.name).copied().unwrap_or_default();
+        let on_demand = stated.on_demand.unwrap_or(instance.on_demand);
+        let default_zone = [DEFAULT_ZONE.to_owned()];
+        let zones = if offers.zones.is_empty() { &default_zone[..] } else { &offers.zones };
+        let mut offerings = Vec::new();
+        for zone in zones {
+            offerings.push(Offering::new(zone, CapacityType::OnDemand, on_demand));
+            if let Some(spot) = stated.spot.or(instance.spot) {
+                offerings.push(Offering::new(zone, CapacityType::Spot, spot));
+            }
+        }
+        let labels = labels(instance);
+        let slots = i64::from(kept.pods);
+        let mut offered =
+            karpenter::InstanceType::new(&instance.name, capacity, allocatable, slots, &labels, offerings);
+        if offers.shared_gpus {
+            offered.shared_gpus = instance.gpus().min(MOST_SHARED_GPUS) as u16;
+        }
+        (instance, offered, labels)
+    }
+
+    fn node_pool(&mut self, object: &Object<NodePoolManifest>) -> Option<NodePool> {
+        match NodePool::from_manifest(&object.value) {
+            Ok(pool) => Some(pool),
+            Err(errors) => {
+                for error in errors {
+                    let message = format!("{}: {}", error.path, error.problem);
+                    self.diagnostics.push(Diagnostic::error(object.at(&error.path), message));
+                }
+                None
+            }
+        }
+    }
+}
+
+/// The group under which a pool's nodes are reported; Karpenter alone sizes it.
+fn pool_group(id: NodeGroupId, pool: &NodePool, offers: &NodePoolsSpec, has_gpus: bool) -> NodeGroup {
+    NodeGroup {
+        id,
+        name: shared(&pool.name),
+        instance_type: None,
+        shapes: Vec::new(),
+        min_size: 0,
+        max_size: u32::MAX,
+        initial_size: 0,
+        price: UsdPerHour::ZERO,
+        capacity_type: cost::CapacityType::OnDemand,
+        priority: None,
+        autoscaling: GroupOptions::default(),
+        is_node_pool: true,
+        provisioning: offers.provisioning,
+        startup: offers.startup.unwrap_or_else(|| default_startup(has_gpus)),
+        deprovisioning: offers.deprovisioning,
+        limits: CloudLimits { failure_probability: offers.launch_failure_probability, ..CloudLimits::default() },
+        interruptions_per_hour: offers.interruptions_per_hour,
+        interruption_notice: offers.interruption_notice,
+        failures_per_hour: offers.failures_per_hour,
+    }
+}
+
+/// The well-known labels of an instance type; for AWS those that its provider adds, which NodePools select by.
+fn labels(instance: &InstanceType) -> Labels {
+    let mut labels =
+        Labels::from([(label::ARCH.to_owned(), "amd64".to_owned()), (label::OS.to_owned(), "linux".to_owned())]);
+    let mut put = |key: &str, value: String| labels.insert(key.to_owned(), value);
+    if let Some(gpu) = &instance.gpu {
+        put(label::GPU_PRODUCT, gpu.model.clone());
+    }
+    if instance.cloud == "aws"
+        && let Some((family, size)) = instance.name.split_once('.')
+    {
+        let letters = family.find(|c: char| c.is_ascii_digit()).unwrap_or(family.len());
+        let generation: String = family[letters..].chars().take_while(char::is_ascii_digit).collect();
+        put("karpenter.k8s.aws/instance-category", family[..letters].to_owned());
+        put("karpenter.k8s.aws/instance-family", family.to_owned());
+        put("karpenter.k8s.aws/instance-generation", generation);
+        put("karpenter.k8s.aws/instance-size", size.to_owned());
+        put("karpenter.k8s.aws/instance-cpu", (instance.vcpus.get() / 1000).to_string());
+        put("karpenter.k8s.aws/instance-memory", (instance.memory.get() >> 20).to_string());
+        if let Some(gpu) = &instance.gpu {
+            put("karpenter.k8s.aws/instance-gpu-name", gpu.model.to_lowercase());
+            put("karpenter.k8s.aws/instance-gpu-count", gpu.count.to_string());
+            put("karpenter.k8s.aws/instance-gpu-manufacturer", "nvidia".to_owned());
+            put("karpenter.k8s.aws/instance-gpu-memory", (gpu.memory.get() >> 20).to_string());
+        }
+    }
+    labels
+}
+
+/// A node for each way to buy the type that suits the pool.
+fn launchable(pool: &NodePool, offered: &karpenter::InstanceType, labels: &Labels) -> Vec<Launchable> {
+    let suiting = offered.offerings.iter().filter(|offering| offering.suits(&pool.requirements));
+    let nodes = suiting.map(|offering| {
+        let mut labels = labels.clone();
+        labels.extend(pool.labels.clone());
+        labels.insert(label::INSTANCE_TYPE.to_owned(), offered.name.to_string());
+        labels.insert(label::ZONE.to_owned(), offering.zone.to_string());
+        labels.insert(label::CAPACITY_TYPE.to_owned(), offering.capacity_type.name().to_owned());
+        let shape = NodeShape {
+            labels,
+            taints: pool.taints.clone(),
+            capacity: offered.capacity.clone(),
+            allocatable: offered.allocatable.clone(),
+            max_pods: offered.max_pods,
+            shared_gpus: offered.shared_gpus,
+            ..NodeShape::default()
+        };
+        Launchable { name: format!("NodePool {} with {}", pool.name, offered.name), shape }
+    });
+    nodes.collect()
+}
