@@ -337,7 +337,8 @@ impl World<'_> {
 
     /// The drained node leaves the API server; the cloud stops the machine.
     pub(super) fn node_deletes(&mut self, id: NodeId) {
-        if self.cluster.node(id).is_none() {
+        // The drain may have been given up since.
+        if self.cluster.node(id).is_none() || !self.instance_of_node(id).deleting {
             return;
         }
         for pod in self.pods_on(id) {

@@ -183,9 +183,6 @@ impl World<'_> {
         for worker in workers {
             freed = self.cluster.pod(worker).node;
             self.end_pod(worker, End::Succeeded, "Completed");
-            if let Some(node) = freed {
-                self.drained_by_one(node);
-            }
         }
         self.room_was_freed(freed);
     }

@@ -17,7 +17,8 @@ use super::training::JobRun;
 use crate::autoscaler::hpa::Memory;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
-    ClusterState, ClusterView, NodeId, NodeShapeId, PodId, PodInfo, PodPhase, PodSpecId, Specs, TaintEffect, WorkloadId,
+    ClusterState, ClusterView, NodeId, NodeShapeId, PodId, PodInfo, PodPhase, PodSpec, PodSpecId, Specs, TaintEffect,
+    WorkloadId,
 };
 use crate::cost::{CapacityType, NodeShape as NodePrice, ResourceShare};
 use crate::scenario::{Scenario, UsageModel};
@@ -52,6 +53,8 @@ pub struct World<'s> {
     pub(super) pods_with_affinity: u32,
     /// Nodes are always asked one by one (to hold the class index against).
     pub(super) plain: bool,
+    /// Pods of this scenario have affinity or spread constraints: where one goes can help another.
+    pub(super) placements_matter: bool,
     /// No pod of this scenario has a lower priority.
     pub(super) lowest_priority: i32,
     pub(super) next_backoff_event: Option<SimTime>,
@@ -203,6 +206,8 @@ pub(super) struct WorkloadRun {
     pub desired: u32,
     /// Replicas and Jobs' pods that neither ended nor are terminating, in the order of their creation.
     pub pods: Vec<PodId>,
+    /// Its terminating pods.
+    pub leaving: Vec<PodId>,
     pub ready: u32,
     pub next_ordinal: u32,
     /// Pods of a Job that ended.
@@ -253,6 +258,7 @@ impl<'s> World<'s> {
             spec_notes: Vec::new(),
             pods_with_affinity: 0,
             plain: false,
+            placements_matter: scenario.specs.pods().any(hangs_on_others),
             lowest_priority: lowest_priority(&scenario.specs),
             next_backoff_event: None,
             next_trace_pod: 0,
@@ -514,6 +520,14 @@ impl<'s> World<'s> {
             run.reason = reason;
         }
         self.forget_in_workload(pod);
+        let info = self.cluster.pod(pod);
+        if info.deletion.is_some() {
+            let workload = self.pods[pod.index()].workload;
+            self.workloads[workload.index()].leaving.retain(|other| *other != pod);
+        }
+        if let Some(node) = info.node {
+            self.drained_by_one(node);
+        }
     }
 
     /// The pod no longer counts towards what its owner keeps alive.
@@ -590,6 +604,11 @@ impl<'s> World<'s> {
             self.events.push(self.now, Event::Schedule);
         }
     }
+}
+
+/// Whether where other pods are decides where pods of this spec may go.
+pub(super) fn hangs_on_others(spec: &PodSpec) -> bool {
+    spec.has_pod_affinity() || !spec.topology_spread_constraints.is_empty()
 }
 
 fn lowest_priority(specs: &Specs) -> i32 {
