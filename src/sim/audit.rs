@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use super::entities::Role;
 use super::ledger::{capacity_of, offered_by};
 use super::observer::{PodCounts, Usage};
-use super::world::{Role, World};
+use super::world::World;
 use crate::cluster::{ClusterView, NodeId, NodeState, PodId, PodPhase};
 use crate::scenario::{Owner, WorkloadKind};
 use crate::units::{GpuMilli, UsdPerHour};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand_distr::{Distribution as _, Exp};
 
+use super::entities::{Instance, Role};
 use super::event::Event;
 use super::observer::Controller;
-use super::world::{Instance, World};
+use super::world::World;
 use crate::cluster::{ClusterView, NodeId, NodeShapeId, PodId, Taint, TaintEffect};
 use crate::cost::CapacityType;
 use crate::units::random::{entity_of_name, stream};
@@ -320,7 +321,7 @@ impl World<'_> {
     }
 
     fn is_daemon(&self, pod: PodId) -> bool {
-        self.pods[pod.index()].role == super::world::Role::Daemon
+        self.pods[pod.index()].role == Role::Daemon
     }
 
     /// A pod left a node: one that is being drained and is empty now may go.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::entities::{End, Role};
 use super::event::Event;
 use super::observer::{Controller, Usage};
-use super::world::{End, Role, World};
+use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, RestartPolicy};
 use crate::units::random::stream;
 use crate::units::{Distribution, SimDuration};

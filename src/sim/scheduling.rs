@@ -3,9 +3,10 @@
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
+use super::entities::Role;
 use super::event::Event;
 use super::observer::Controller;
-use super::world::{Role, World, hangs_on_others};
+use super::world::{World, hangs_on_others};
 use crate::cluster::{ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::Cure;
 use crate::scheduler::score::Scoring;

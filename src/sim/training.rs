@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::entities::{End, Role};
 use super::event::Event;
 use super::observer::{TrainingRow, Usage};
-use super::world::{End, Role, World};
+use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;

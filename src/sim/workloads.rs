@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::entities::Role;
 use super::event::Event;
 use super::observer::Controller;
-use super::world::{Role, World};
+use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, PodSpecId, WorkloadId};
 use crate::scenario::{Owner, WorkloadKind};
 use crate::scheduler::{Cycle, filter};
