@@ -112,7 +112,7 @@ fn tradeoff(sweep: &Sweep, results: &Results) -> Tradeoff {
         plot::Range { min, mean, max }
     };
     let points = configurations.iter().enumerate().map(|(index, configuration)| plot::Configuration {
-        label: configuration.label(),
+        label: sweep.label(configuration),
         x: range(index, x),
         y: range(index, y),
         unbeaten: unbeaten.contains(&index),
@@ -147,7 +147,7 @@ fn best(sweep: &Sweep, results: &Results) -> String {
     let configurations = sweep.configurations();
     let mut unbeaten = results.unbeaten(configurations.len(), x, y);
     unbeaten.sort_by(|a, b| results.averages(*a, y).mean.total_cmp(&results.averages(*b, y).mean).then(a.cmp(b)));
-    let mut header: Vec<String> = sweep.parameters.iter().map(|parameter| parameter.path.clone()).collect();
+    let mut header: Vec<String> = sweep.short_names().into_iter().map(str::to_owned).collect();
     header.extend([y.clone(), x.clone()]);
     let rows: Vec<Vec<String>> = unbeaten
         .iter()

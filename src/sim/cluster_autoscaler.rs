@@ -231,7 +231,7 @@ impl World<'_> {
             let blocking = unremovable
                 .blocking_pod
                 .as_ref()
-                .map_or_else(String::new, |(pod, _)| format!(": pod {}", self.cluster.pod(*pod).name));
+                .map_or_else(String::new, |(pod, why)| format!(": pod {} ({why:?})", self.cluster.pod(*pod).name));
             rows.push([object, "Ready".into(), "kept".into(), format!("{}{blocking}", unremovable.reason)]);
         }
     }

@@ -43,7 +43,7 @@ pub fn run<E: Send>(
         let loaded: Vec<Result<Scenario, E>> = configurations.par_iter().with_max_len(1).map(&load).collect();
         let mut scenarios = Vec::with_capacity(loaded.len());
         for (configuration, scenario) in configurations.iter().zip(loaded) {
-            let label = || configuration.label();
+            let label = || sweep.label(configuration);
             scenarios.push(scenario.map_err(|cause| SweepProblem::Scenario { label: label(), cause })?);
         }
         let runs: Vec<(usize, u64)> = scenarios

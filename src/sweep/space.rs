@@ -205,6 +205,28 @@ impl Sweep {
         Ok(Sweep { name, scenario: spec.scenario, parameters, seeds, plot: spec.plot })
     }
 
+    /// For people: the last part of each parameter's path, or the whole path where two end alike.
+    pub fn short_names(&self) -> Vec<&str> {
+        let last = |path: &str| path.rfind(['.', '/']).map_or(0, |at| at + 1);
+        let is_alone = |own: &str| {
+            let same = self.parameters.iter().filter(|other| other.path[last(&other.path)..] == *own);
+            same.count() == 1
+        };
+        self.parameters
+            .iter()
+            .map(|parameter| {
+                let name = &parameter.path[last(&parameter.path)..];
+                if is_alone(name) { name } else { &parameter.path }
+            })
+            .collect()
+    }
+
+    /// A configuration in words: the short names with its values.
+    pub fn label(&self, configuration: &Configuration<'_>) -> String {
+        let settings = self.short_names().into_iter().zip(&configuration.settings);
+        settings.map(|(name, (_, value))| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
+    }
+
     /// Every combination of values, the last parameter's changing fastest.
     pub fn configurations(&self) -> Vec<Configuration<'_>> {
         let mut configurations = vec![Configuration { settings: Vec::new() }];
@@ -228,13 +250,6 @@ impl Configuration<'_> {
     /// The settings as `--set` takes them: `path=value`, the value as flow YAML.
     pub fn overrides(&self) -> impl Iterator<Item = String> {
         self.settings.iter().map(|(path, value)| format!("{path}={value}"))
-    }
-
-    /// For people: the last parts of the paths and the values.
-    pub fn label(&self) -> String {
-        let short = |path: &str| path.rsplit(['.', '/']).next().unwrap_or_default().to_owned();
-        let parts = self.settings.iter().map(|(path, value)| format!("{} {}", short(path), plain(value)));
-        parts.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -343,7 +358,7 @@ mod tests {
             "parameters: [{path: a.b, values: [1, fast]}, {path: t, range: {from: 5m, to: 15m, step: 5m}}]\n  seeds: {from: 3, count: 2}",
         )
         .unwrap();
-        let labels: Vec<String> = sweep.configurations().iter().map(Configuration::label).collect();
+        let labels: Vec<String> = sweep.configurations().iter().map(|point| sweep.label(point)).collect();
         assert_eq!(
             labels,
             ["b 1, t 5m0s", "b 1, t 10m0s", "b 1, t 15m0s", "b fast, t 5m0s", "b fast, t 10m0s", "b fast, t 15m0s"]
@@ -352,6 +367,13 @@ mod tests {
         assert_eq!(overrides, ["a.b=\"fast\"", "t=\"5m0s\""]);
         assert_eq!(sweep.seeds, Some(vec![3, 4]));
         assert_eq!(sweep.plot.y, "cost.total_usd");
+    }
+
+    #[test]
+    fn parameters_whose_paths_end_alike_keep_their_whole_path() {
+        let sweep =
+            sweep("parameters: [{path: a.max, values: [1]}, {path: b.max, values: [1]}, {path: x.min, values: [1]}]");
+        assert_eq!(sweep.unwrap().short_names(), ["a.max", "b.max", "min"]);
     }
 
     #[test]

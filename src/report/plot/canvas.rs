@@ -49,6 +49,9 @@ pub enum Align {
 /// A page to draw on; what a layout draws is the same for every format.
 pub struct Canvas<'a, DB: DrawingBackend> {
     area: &'a DrawingArea<DB, Shift>,
+    /// plotters fills a thick line on a bitmap as one polygon, which leaves holes where the line turns sharply or
+    /// crosses itself: there each stretch is drawn by itself.
+    is_bitmap: bool,
 }
 
 /// A layout: draws a whole page.
@@ -67,7 +70,7 @@ pub fn svg(page: &impl Draw) -> Result<String, PlotError> {
     let mut text = String::with_capacity(1 << 16);
     {
         let area = SVGBackend::with_string(&mut text, device).into_drawing_area();
-        page.draw(&Canvas { area: &area })?;
+        page.draw(&Canvas { area: &area, is_bitmap: false })?;
         area.present()?;
     }
     // The page's own size is the logical one; its view box keeps the finer grid.
@@ -84,7 +87,7 @@ pub fn png(page: &impl Draw) -> Result<Vec<u8>, PlotError> {
     {
         let device = (width * SCALE as u32, height * SCALE as u32);
         let area = BitMapBackend::new(file.path(), device).into_drawing_area();
-        page.draw(&Canvas { area: &area })?;
+        page.draw(&Canvas { area: &area, is_bitmap: true })?;
         area.present()?;
     }
     Ok(std::fs::read(file.path())?)
@@ -127,7 +130,24 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
 
     pub fn line(&self, points: &[(f64, f64)], color: Color, width: f64) -> Result<(), PlotError> {
         let points: Vec<_> = points.iter().copied().map(device).collect();
-        Ok(self.area.draw(&PathElement::new(points, stroke(color, width)))?)
+        let stroke = stroke(color, width);
+        if !self.is_bitmap {
+            return Ok(self.area.draw(&PathElement::new(points, stroke))?);
+        }
+        for pair in points.windows(2) {
+            let [from, to] = [pair[0], pair[1]];
+            if from.0 == to.0 || from.1 == to.1 {
+                // Longer by half its width at both ends, so that corners are square.
+                let thickness = stroke.stroke_width as i32;
+                let (before, after) = (thickness / 2, thickness - thickness / 2 - 1);
+                let upper_left = (from.0.min(to.0) - before, from.1.min(to.1) - before);
+                let lower_right = (from.0.max(to.0) + after, from.1.max(to.1) + after);
+                self.area.draw(&Rectangle::new([upper_left, lower_right], fill(color, 1.0)))?;
+            } else {
+                self.area.draw(&PathElement::new(vec![from, to], stroke))?;
+            }
+        }
+        Ok(())
     }
 
     pub fn polygon(&self, points: &[(f64, f64)], color: Color, opacity: f64) -> Result<(), PlotError> {

@@ -111,8 +111,9 @@ impl Lowering<'_> {
         let Some(template) = raw.template else {
             return Err(ManifestError::new("spec.template", format!("a {kind} needs a pod template")));
         };
+        // The pods of a Deployment are controlled by its ReplicaSet, which autoscalers know how to move.
         let owner = Controller {
-            kind: kind.to_owned(),
+            kind: if kind == "Deployment" { "ReplicaSet" } else { kind }.to_owned(),
             name: object.name.clone(),
             uid: format!("{kind}/{}/{}", object.namespace, object.name),
         };
