@@ -3,3 +3,6 @@
 mod bad_input;
 mod conformance;
 mod invariants;
+mod plan;
+mod schema;
+mod watch;

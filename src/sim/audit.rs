@@ -102,6 +102,7 @@ impl World<'_> {
             let (pod, run) = (PodId::new(index), &self.pods[index]);
             let wrong = |what: &str| format!("pod {} ({:?}): {what}", info.name, info.phase);
             match info.phase {
+                _ if info.deleted => counts.deleted += 1,
                 PodPhase::Pending => counts.pending += 1,
                 PodPhase::Running => counts.running += 1,
                 PodPhase::Succeeded => counts.succeeded += 1,
@@ -115,10 +116,10 @@ impl World<'_> {
             ensure(held == (info.node.is_some() && !info.is_terminal()), || {
                 wrong("held by its node, or not, in error")
             })?;
-            ensure(info.phase != PodPhase::Running || held, || wrong("it runs nowhere"))?;
-            ensure(!info.ready || info.phase == PodPhase::Running, || wrong("ready, but it does not run"))?;
+            ensure(info.phase != PodPhase::Running || info.is_terminal() || held, || wrong("it runs nowhere"))?;
+            ensure(!info.ready || (held && info.phase == PodPhase::Running), || wrong("ready, but it does not run"))?;
             ensure(!info.ready || info.deletion.is_none(), || wrong("ready while it is terminating"))?;
-            ensure(run.used == Usage::default() || info.phase == PodPhase::Running, || wrong("it uses something"))?;
+            ensure(run.used == Usage::default() || held, || wrong("it uses something"))?;
             ensure(run.finished.is_some() == info.is_terminal(), || wrong("its end and its phase disagree"))?;
             let unbound = info.node.is_none() && !info.is_terminal();
             counts.unbound += u32::from(unbound);

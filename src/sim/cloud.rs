@@ -114,6 +114,7 @@ impl World<'_> {
             removed: None,
             reason: "",
             used: Default::default(),
+            under_memory_pressure: false,
             images: Vec::new(),
             pods_run: 0,
             pods_cost: Usd::ZERO,

@@ -13,6 +13,8 @@ pub enum Event {
     PodFinishes { pod: PodId, generation: u32 },
     /// A terminating pod's grace period is over.
     PodGone { pod: PodId },
+    /// The kubelet looks whether its node is still short of memory.
+    MemoryPressure { node: NodeId },
     /// A pod's scheduling backoff is over.
     BackoffEnds,
     /// The scheduler looks for pods that have been unschedulable for too long.
@@ -25,6 +27,8 @@ pub enum Event {
     TrainingArrival,
     /// A batch Job is created.
     JobStarts { workload: WorkloadId },
+    /// A gang whose worker failed by its own fault is made anew.
+    GangRestarts { job: u32, generation: u32 },
     /// A training job's phase ends, or its work does.
     TrainingPhase { job: u32, generation: u32 },
     /// An instance registers with the API server.
@@ -77,11 +81,14 @@ impl Event {
         match self {
             Event::PodFinishes { .. } | Event::PodGone { .. } => 0,
             Event::NodeGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => 1,
-            Event::SpotNotice { .. } | Event::EvictionRetry { .. } | Event::InstanceFails { .. } => 2,
+            Event::MemoryPressure { .. }
+            | Event::SpotNotice { .. }
+            | Event::EvictionRetry { .. }
+            | Event::InstanceFails { .. } => 2,
             Event::NodeRegisters { .. } | Event::NodeReady { .. } => 3,
             Event::PodStarts { .. } => 4,
             Event::PodReady { .. } | Event::TrainingPhase { .. } => 5,
-            Event::TraceArrival | Event::TrainingArrival | Event::JobStarts { .. } => 6,
+            Event::GangRestarts { .. } | Event::TraceArrival | Event::TrainingArrival | Event::JobStarts { .. } => 6,
             Event::ReplicaChange { .. } => 7,
             Event::LoadTick { .. } => 8,
             Event::Scrape => 9,

@@ -9,6 +9,9 @@ use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, RestartPolicy};
 use crate::units::random::stream;
 use crate::units::{Distribution, SimDuration};
 
+/// How often the kubelet looks for memory pressure (`pkg/kubelet`, `evictionMonitoringPeriod`).
+const EVICTION_MONITORING_PERIOD: SimDuration = SimDuration::from_secs(10);
+
 /// Crash back-off of the kubelet: the first restart is immediate, then 10 s doubling to 5 min; ten minutes of running
 /// clear it (`pkg/kubelet`, `MaxContainerBackOff`).
 const CRASH_BACKOFF_INITIAL: SimDuration = SimDuration::from_secs(10);
@@ -107,34 +110,48 @@ impl World<'_> {
             return false;
         }
         if let Some(node) = info.node {
-            self.relieve_memory_pressure(node);
+            self.watch_memory(node);
         }
-        !self.cluster.pod(pod).is_terminal()
+        true
     }
 
-    /// The kubelet evicts pods while a node uses more memory than its eviction threshold leaves: first those that use
-    /// more than they requested, then by priority, then by how far above the request they are
+    /// Where a node uses more memory than its eviction threshold leaves, its kubelet will see it at its next look.
+    fn watch_memory(&mut self, node: NodeId) {
+        let Some(view) = self.cluster.node_view(node) else { return };
+        let allocatable = view.shape.allocatable.memory;
+        let instance = self.instance_of_node_mut(node);
+        if instance.used.memory > allocatable && !instance.under_memory_pressure {
+            instance.under_memory_pressure = true;
+            self.events.push(self.now + EVICTION_MONITORING_PERIOD, Event::MemoryPressure { node });
+        }
+    }
+
+    /// The kubelet evicts one pod at each look while a node uses more memory than its eviction threshold leaves: first
+    /// those that use more than they requested, then by priority, then by how far above the request they are
     /// (`pkg/kubelet/eviction/helpers.go`).
-    fn relieve_memory_pressure(&mut self, node: NodeId) {
-        loop {
-            let Some(view) = self.cluster.node_view(node) else { return };
-            if self.instance_of_node(node).used.memory <= view.shape.allocatable.memory {
-                return;
-            }
-            let worst = view.state.pods.iter().map(|held| held.pod).filter(|pod| self.runs(*pod)).min_by_key(|pod| {
-                let spec = self.cluster.specs.pod(self.cluster.pod(*pod).spec);
-                let above = self.pods[pod.index()].used.memory - spec.requests.memory;
-                (above.get() <= 0, spec.priority, std::cmp::Reverse(above), *pod)
-            });
-            let Some(pod) = worst else { return };
-            let object = format!("pod/{}", self.cluster.pod(pod).name);
-            let node_name = self.instance_of_node(node).name.to_string();
-            self.decide(Controller::Kubelet, object, "Running", "Evicted", format!("memory pressure on {node_name}"));
-            self.counts.evicted += 1;
-            self.end_pod(pod, End::Failed, "Evicted");
-            self.room_was_freed(Some(node));
+    pub(super) fn relieve_memory_pressure(&mut self, node: NodeId) {
+        let Some(view) = self.cluster.node_view(node) else { return };
+        self.instances[self.instance_of[node.index()] as usize].under_memory_pressure = false;
+        if self.instance_of_node(node).used.memory <= view.shape.allocatable.memory {
+            return;
+        }
+        let worst = view.state.pods.iter().map(|held| held.pod).filter(|pod| self.runs(*pod)).min_by_key(|pod| {
+            let spec = self.cluster.specs.pod(self.cluster.pod(*pod).spec);
+            let above = self.pods[pod.index()].used.memory - spec.requests.memory;
+            (above.get() <= 0, spec.priority, std::cmp::Reverse(above), *pod)
+        });
+        let Some(pod) = worst else { return };
+        let object = format!("pod/{}", self.cluster.pod(pod).name);
+        let node_name = self.instance_of_node(node).name.to_string();
+        self.decide(Controller::Kubelet, object, "Running", "Evicted", format!("memory pressure on {node_name}"));
+        self.counts.evicted += 1;
+        let was_leaving = self.cluster.pod(pod).deletion.is_some();
+        self.end_pod(pod, End::Failed, "Evicted");
+        self.room_was_freed(Some(node));
+        if !was_leaving {
             self.owner_sees_end(pod);
         }
+        self.watch_memory(node);
     }
 
     fn runs(&self, pod: PodId) -> bool {

@@ -18,6 +18,9 @@ pub struct RunOptions {
     pub audit_every: u64,
 }
 
+/// So many events of one instant are a loop without end, in a run that is audited.
+const LONGEST_STANDSTILL: u64 = 100_000;
+
 /// Simulates `scenario` under `seed` and tells `observer`. The same arguments give the same calls.
 pub fn run(scenario: &Scenario, seed: u64, observer: &mut dyn Observer) -> Outcome {
     run_with(scenario, seed, RunOptions::default(), observer)
@@ -29,11 +32,13 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
     world.verbose = observer.wants_verbose_decisions();
     world.start();
     let end = SimTime::ZERO + scenario.duration;
+    let mut standstill = 0;
     while let Some(at) = world.events.next_at() {
         if at > end {
             break;
         }
         let (at, event) = world.events.pop().expect("an event was peeked");
+        standstill = if at == world.now { standstill + 1 } else { 0 };
         world.now = at;
         world.counts.events += 1;
         if event == Event::Sample {
@@ -42,7 +47,7 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
             world.handle(event);
         }
         if options.audit_every > 0 && world.counts.events.is_multiple_of(options.audit_every) {
-            world.hold_books_together(event);
+            world.hold_books_together(event, standstill);
         }
         for decision in world.decisions.drain(..) {
             observer.decision(&decision);
@@ -55,7 +60,8 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
 }
 
 impl World<'_> {
-    fn hold_books_together(&self, event: Event) {
+    fn hold_books_together(&self, event: Event, standstill: u64) {
+        assert!(standstill < LONGEST_STANDSTILL, "time stands still at {}, after {event:?}", self.now);
         if let Err(disagreement) = self.audit() {
             panic!("at {} after {event:?}: {disagreement}", self.now);
         }
@@ -81,6 +87,8 @@ impl World<'_> {
             Event::PodReady { pod, generation } => self.pod_ready(pod, generation),
             Event::PodFinishes { pod, generation } => self.pod_finishes(pod, generation),
             Event::PodGone { pod } => self.pod_gone(pod),
+            Event::MemoryPressure { node } => self.relieve_memory_pressure(node),
+            Event::GangRestarts { job, generation } => self.gang_restarts(job, generation),
             Event::BackoffEnds => self.backoff_ends(),
             Event::FlushLeftovers => {
                 self.flush_leftovers();

@@ -112,7 +112,8 @@ impl World<'_> {
         }
         let mut notes = self.spec_notes[spec.index()];
         if let Some((at, cure)) = notes.refused_at {
-            if at == version {
+            // A pod with a nomination is not refused for its own.
+            if at == version && !self.plain && self.cluster.pod(pod).nominated_node.is_none() {
                 return Err(cure);
             }
         }
@@ -260,6 +261,10 @@ impl World<'_> {
         let Some(preemption) = self.preemption_for(pod) else { return };
         let preemptor = self.pod_name(pod);
         for victim in preemption.victims {
+            // One that is leaving already needs no more than time.
+            if self.cluster.pod(victim).deletion.is_some() {
+                continue;
+            }
             self.counts.preempted += 1;
             let object = format!("pod/{}", self.cluster.pod(victim).name);
             let reason = format!("makes way for {preemptor} of higher priority");

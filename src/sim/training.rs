@@ -8,7 +8,7 @@ use super::world::{End, Role, World};
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;
-use crate::units::{Bytes, GpuMilli, Millicores, SimTime};
+use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime};
 
 /// One job of the scenario, once it has arrived.
 #[derive(Clone, Debug)]
@@ -27,7 +27,13 @@ pub(super) struct JobRun {
     gpu_held: i128,
     held_since: Option<SimTime>,
     launched: u32,
+    /// Failures by its own fault.
+    failures: u32,
 }
+
+/// Back-off of a Job's pods that fail (`pkg/controller/job`): 10 s, doubled with each failure up to 10 min.
+const FAILURE_BACKOFF: SimDuration = SimDuration::from_secs(10);
+const FAILURE_BACKOFF_MAX: SimDuration = SimDuration::from_mins(10);
 
 impl World<'_> {
     pub(super) fn start_training(&mut self) {
@@ -58,6 +64,7 @@ impl World<'_> {
                 gpu_held: 0,
                 held_since: None,
                 launched: 0,
+                failures: 0,
             });
             self.launch_gang(index);
         }
@@ -169,6 +176,7 @@ impl World<'_> {
         self.stop_holding(job);
         let run = &mut self.jobs[job as usize];
         run.finished = Some(self.now);
+        run.running = 0;
         run.generation += 1;
         let workers = std::mem::take(&mut run.workers);
         let mut freed = None;
@@ -183,7 +191,8 @@ impl World<'_> {
     }
 
     /// A worker is gone before the work is done: the others stop, and the gang queues again from its checkpoint.
-    pub(super) fn worker_ended(&mut self, job: u32) {
+    /// Where the worker failed by itself (its memory), that happens after the back-off of failed Jobs.
+    pub(super) fn worker_ended(&mut self, pod: PodId, job: u32) {
         let run = &mut self.jobs[job as usize];
         if run.finished.is_some() || run.workers.is_empty() {
             return;
@@ -200,7 +209,20 @@ impl World<'_> {
         for worker in workers {
             self.delete_pod(worker, "GangRestarted");
         }
-        self.launch_gang(job);
+        if self.pods[pod.index()].reason != "OOMKilled" {
+            return self.launch_gang(job);
+        }
+        let run = &mut self.jobs[job as usize];
+        let backoff = (FAILURE_BACKOFF * (1 << run.failures.min(10))).min(FAILURE_BACKOFF_MAX);
+        run.failures += 1;
+        let generation = run.generation;
+        self.events.push(self.now + backoff, Event::GangRestarts { job, generation });
+    }
+
+    pub(super) fn gang_restarts(&mut self, job: u32, generation: u32) {
+        if self.jobs[job as usize].generation == generation {
+            self.launch_gang(job);
+        }
     }
 
     fn stop_holding(&mut self, job: u32) {

@@ -148,7 +148,7 @@ impl World<'_> {
                 info.ready,
                 cost,
                 Reverse(crowd),
-                info.ready.then(|| age_bucket(self.now, run.ready_at.unwrap_or(self.now))),
+                info.ready.then(|| age_bucket(self.now, run.ready_changed.unwrap_or(self.now))),
                 Reverse(run.restarts),
                 age_bucket(self.now, info.created),
                 Reverse(pod),
@@ -177,16 +177,16 @@ impl World<'_> {
         match self.pods[pod.index()].role {
             Role::Replica { .. } => self.reconcile_replicas(workload),
             Role::JobPod => self.job_pod_ended(pod, workload),
-            Role::Worker { job } => self.worker_ended(job),
+            Role::Worker { job } => self.worker_ended(pod, job),
             Role::Trace { index } => self.resubmit(pod, index),
             Role::Daemon => {}
         }
     }
 
     /// A bare pod of a trace that was evicted, preempted or lost comes back, as whoever submitted it would see to it;
-    /// its work starts anew.
+    /// its work starts anew. One that failed by its own fault does not.
     fn resubmit(&mut self, pod: PodId, index: u32) {
-        if self.cluster.pod(pod).phase == PodPhase::Succeeded {
+        if self.cluster.pod(pod).phase == PodPhase::Succeeded || self.pods[pod.index()].reason == "OOMKilled" {
             return;
         }
         let trace = &self.scenario.trace_pods[index as usize];

@@ -173,6 +173,8 @@ pub(super) struct Instance {
     pub removed: Option<SimTime>,
     pub reason: &'static str,
     pub used: Usage,
+    /// Its kubelet is to look at its memory.
+    pub under_memory_pressure: bool,
     /// Images on its disk, by index in [`KubeletOptions::image_sizes`](crate::scenario::KubeletOptions).
     pub images: Vec<u32>,
     pub pods_run: u32,

@@ -69,8 +69,11 @@ pub struct Requirements {
 /// Why two sets can't hold at once: the first label that fails, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Incompatible {
-    Unknown { key: Arc<str> },
-    Disjoint { incoming: Requirement, existing: Requirement },
+    Unknown {
+        key: Arc<str>,
+    },
+    /// What is asked for, and what there is.
+    Disjoint(Box<(Requirement, Requirement)>),
 }
 
 impl Requirements {
@@ -192,8 +195,9 @@ impl Requirements {
                     let may_be_absent = |requirement: &Requirement| {
                         matches!(requirement.operator(), Operator::NotIn | Operator::DoesNotExist)
                     };
-                    if !existing.intersects(asked) && !(may_be_absent(existing) && may_be_absent(asked)) {
-                        return Err(Incompatible::Disjoint { incoming: asked.clone(), existing: existing.clone() });
+                    let meet = existing.intersects(asked) || may_be_absent(existing) && may_be_absent(asked);
+                    if !meet {
+                        return Err(Incompatible::Disjoint(Box::new((asked.clone(), existing.clone()))));
                     }
                     mine += 1;
                     theirs += 1;
@@ -229,7 +233,7 @@ impl fmt::Display for Incompatible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Incompatible::Unknown { key } => write!(f, "label {key:?} does not have known values"),
-            Incompatible::Disjoint { incoming, existing } => write!(f, "{incoming} is not within {existing}"),
+            Incompatible::Disjoint(both) => write!(f, "{} is not within {}", both.0, both.1),
         }
     }
 }

@@ -1,0 +1,116 @@
+//! Sums that must agree in what a run showed.
+
+use std::collections::BTreeMap;
+
+use windtunnel::cluster::PodPhase;
+use windtunnel::cost::Attribution;
+use windtunnel::scenario::Scenario;
+use windtunnel::sim::Outcome;
+use windtunnel::units::{SimTime, Usd};
+
+use crate::watch::{Seen, Watched};
+
+pub fn books(scenario: &Scenario, run: &Watched) {
+    let end = SimTime::ZERO + scenario.duration;
+    every_sample(run);
+    pods_are_conserved(run);
+    last_row_is_the_outcome(run, end);
+    integrals_follow_from_the_rows(&run.outcome, end);
+    costs_sum_up(scenario, &run.outcome, end);
+    training_ends_in_time(&run.outcome);
+}
+
+fn every_sample(run: &Watched) {
+    let mut before: Option<&Seen> = None;
+    for sample in &run.samples {
+        for usage in [sample.allocatable, sample.requested, sample.used] {
+            assert!(usage.cpu.get() >= 0 && usage.memory.get() >= 0 && usage.gpu.get() >= 0, "{sample:?}");
+        }
+        assert!(sample.cost_rate.nanos() >= 0 && sample.cost >= Usd::ZERO, "{sample:?}");
+        assert!(sample.nodes_ready <= sample.nodes && sample.pods.ready <= sample.pods.running, "{sample:?}");
+        assert!(sample.services.iter().all(|(demand, served, backlog)| *demand >= 0 && *served >= 0 && *backlog >= 0));
+        if let Some(before) = before {
+            assert!(sample.at > before.at, "samples ascend");
+            assert!(sample.cost >= before.cost, "money comes back: {before:?} {sample:?}");
+        }
+        before = Some(sample);
+    }
+}
+
+/// Created is pending + running + succeeded + failed + deleted, at every sample.
+fn pods_are_conserved(run: &Watched) {
+    for sample in &run.samples {
+        let created = run.outcome.pods.iter().filter(|pod| pod.created <= sample.at).count();
+        let counts = sample.pods;
+        let counted = counts.pending + counts.running + counts.succeeded + counts.failed + counts.deleted;
+        assert_eq!(created, counted as usize, "at {}", sample.at);
+    }
+    for pod in &run.outcome.pods {
+        let instants = [Some(pod.created), pod.scheduled, pod.started, pod.finished];
+        let known: Vec<SimTime> = instants.into_iter().flatten().collect();
+        assert!(known.is_sorted(), "{pod:?}");
+        assert!(pod.finished.is_some() || matches!(pod.phase, PodPhase::Pending | PodPhase::Running), "{pod:?}");
+        assert_eq!(pod.node.is_some(), pod.scheduled.is_some(), "{pod:?}");
+    }
+    let mut names: Vec<_> = run.outcome.nodes.iter().map(|node| &node.name).collect();
+    names.sort_unstable();
+    assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "two nodes share a name");
+}
+
+fn last_row_is_the_outcome(run: &Watched, end: SimTime) {
+    let last = run.samples.last().expect("the end is sampled");
+    assert_eq!(last.at, end);
+    assert_eq!(last.integrals, run.outcome.integrals);
+    assert_eq!(last.cost, run.outcome.cost);
+}
+
+/// What was requested over time is what each pod requested, from its binding to its end.
+fn integrals_follow_from_the_rows(outcome: &Outcome, end: SimTime) {
+    let mut requested = [0i128; 3];
+    for pod in &outcome.pods {
+        let Some(from) = pod.scheduled else { continue };
+        let held = i128::from((pod.finished.unwrap_or(end) - from).nanos());
+        for (sum, amount) in requested.iter_mut().zip([pod.cpu.get(), pod.memory.get(), pod.gpu.get()]) {
+            *sum += held * i128::from(amount);
+        }
+    }
+    assert_eq!(requested, outcome.integrals.requested);
+    let nodes = outcome.nodes.iter().filter_map(|node| Some(node.removed.unwrap_or(end) - node.registered?));
+    assert_eq!(nodes.map(|life| i128::from(life.nanos())).sum::<i128>(), outcome.integrals.nodes);
+    for resource in 0..3 {
+        assert!(outcome.integrals.requested[resource] <= outcome.integrals.allocatable[resource]);
+    }
+}
+
+/// Node-hours times price is the cost, and every split of it sums to it.
+fn costs_sum_up(scenario: &Scenario, outcome: &Outcome, end: SimTime) {
+    let mut by_group: BTreeMap<&str, Usd> = BTreeMap::new();
+    for node in &outcome.nodes {
+        let bill = scenario.billing.cost(node.price, node.requested, node.removed.unwrap_or(end));
+        assert_eq!(bill, node.cost, "{node:?}");
+        assert!(Usd::ZERO <= node.idle_cost && node.idle_cost <= node.cost, "{node:?}");
+        let group = if node.group.is_empty() { "fixed" } else { &*node.group };
+        *by_group.entry(group).or_default() += node.cost;
+    }
+    assert_eq!(outcome.nodes.iter().map(|node| node.cost).sum::<Usd>(), outcome.cost);
+    assert_eq!(outcome.cost_by_node_group.iter().map(|(_, cost)| *cost).sum::<Usd>(), outcome.cost);
+    for (group, cost) in &outcome.cost_by_node_group {
+        assert_eq!(by_group.get(&**group).copied().unwrap_or_default(), *cost, "group {group}");
+    }
+    assert_eq!(outcome.cost_by_workload.iter().map(|row| row.cost).sum::<Usd>(), outcome.cost);
+    let mut by_workload: BTreeMap<&str, Usd> = BTreeMap::from([(Attribution::IDLE, outcome.idle_cost)]);
+    for pod in &outcome.pods {
+        *by_workload.entry(&pod.workload).or_default() += pod.cost;
+    }
+    for row in &outcome.cost_by_workload {
+        assert_eq!(by_workload.get(&*row.workload).copied().unwrap_or_default(), row.cost, "{row:?}");
+    }
+}
+
+fn training_ends_in_time(outcome: &Outcome) {
+    for job in &outcome.training {
+        assert!(job.steps_done <= job.total_steps as f64, "{job:?}");
+        assert_eq!(job.finished.is_some(), job.steps_done == job.total_steps as f64, "{job:?}");
+        assert!(job.steps_lost >= 0.0 && job.gpu_hours >= 0.0, "{job:?}");
+    }
+}
