@@ -4,4 +4,5 @@ mod bad_input;
 mod conformance;
 mod invariants;
 mod plan;
+mod schema;
 mod watch;

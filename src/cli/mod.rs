@@ -5,6 +5,7 @@ pub mod decide;
 mod diagnostics;
 pub mod exit_code;
 mod format;
+mod import;
 mod memory;
 mod progress;
 mod run;
@@ -34,6 +35,7 @@ enum Command {
     Validate(validate::Arguments),
     /// Print the JSON Schema of scenarios, for editors and for `scenario.schema.json`
     Schema,
+    Import(import::Arguments),
     Decide(decide::Arguments),
     Completions(completions::Arguments),
 }
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Schema => schema::run(),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };

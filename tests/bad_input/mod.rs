@@ -1,3 +1,4 @@
 //! What users get wrong: exit codes, the field's path, and silence on standard output.
 
 mod hpa;
+mod scenario;

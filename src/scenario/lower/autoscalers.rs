@@ -2,10 +2,11 @@
 
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec};
 
+use super::scalers::{POD_METRICS, SERVICE_METRICS};
 use super::{Lowering, shared};
 use crate::autoscaler::hpa::HpaFlags;
 use crate::cluster::WorkloadId;
-use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::manifest::autoscaler_spec;
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::ScenarioSpec;
@@ -81,6 +82,29 @@ impl Lowering<'_> {
             self.push(diagnostic.maybe_hint(hint));
         }
         None
+    }
+
+    /// A metric that nothing reports makes the HPA fail at every sync, as it would in a cluster: a warning.
+    pub(super) fn check_custom_metrics(&mut self, objects: &Objects) {
+        for object in &objects.autoscalers {
+            let metrics = object.value.spec.iter().flat_map(|spec| spec.metrics.iter().flatten()).enumerate();
+            for (index, metric) in metrics {
+                let (field, name, known) = if let Some(pods) = &metric.pods {
+                    ("pods", &pods.metric.name, &POD_METRICS[..])
+                } else if let Some(object) = &metric.object {
+                    ("object", &object.metric.name, &SERVICE_METRICS[..])
+                } else if let Some(external) = &metric.external {
+                    ("external", &external.metric.name, &SERVICE_METRICS[..])
+                } else {
+                    continue;
+                };
+                if !known.contains(&name.as_str()) {
+                    let place = object.at(&format!("spec.metrics[{index}].{field}.metric.name"));
+                    let message = format!("no load reports the metric `{name}`, so the HPA can't compute it");
+                    self.diagnostics.push(Diagnostic::warning(place, message).maybe_hint(suggestion(name, known)));
+                }
+            }
+        }
     }
 
     /// Utilization is usage over request: without a request upstream's HPA computes nothing.

@@ -11,6 +11,7 @@ mod load;
 mod node_pools;
 mod nodes;
 mod replay;
+mod scalers;
 mod settings;
 mod table;
 mod workloads;
@@ -54,7 +55,10 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.cluster_autoscaler(&spec);
     lowering.autoscalers(&spec, &objects);
     lowering.loads(&spec);
+    lowering.check_custom_metrics(&objects);
+    lowering.scalers(&spec);
     lowering.replica_changes(&spec);
+    lowering.check_outages(&spec);
     lowering.replay(&spec);
     lowering.jobs(&spec);
     // With mistakes about, what can hold a pod is not known.

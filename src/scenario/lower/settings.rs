@@ -1,6 +1,7 @@
 //! The run's own settings: when it starts, how long it lasts, kubelet, metrics, outages, expectations.
 
 use super::{Lowering, instant, shared};
+use crate::cluster::label;
 use crate::scenario::diagnostic::suggestion;
 use crate::scenario::spec::{EXPECTED_METRICS, KubeletSpec, ScenarioSpec, is_known_metric};
 use crate::scenario::{KubeletOptions, Outage};
@@ -93,6 +94,25 @@ impl Lowering<'_> {
             });
         }
         self.scenario.outages.sort_by_key(|outage| outage.at);
+    }
+
+    /// Comes after the nodes.
+    pub(super) fn check_outages(&mut self, spec: &ScenarioSpec) {
+        let specs = &self.scenario.specs;
+        let fixed = self.scenario.nodes.iter().map(|node| node.shape);
+        let shapes = fixed.chain(self.scenario.node_groups.iter().flat_map(|group| group.shapes.iter().copied()));
+        let mut zones: Vec<String> =
+            shapes.filter_map(|shape| specs.shape(shape).labels.get(label::ZONE).cloned()).collect();
+        zones.extend(self.launchable.iter().filter_map(|node| node.shape.labels.get(label::ZONE).cloned()));
+        zones.sort_unstable();
+        zones.dedup();
+        let known: Vec<&str> = zones.iter().map(String::as_str).collect();
+        for (index, outage) in spec.outages.iter().enumerate() {
+            if let Some(zone) = outage.zone.as_deref().filter(|zone| !known.contains(zone)) {
+                let hint = suggestion(zone, &known);
+                self.error(&format!("outages[{index}].zone"), format!("no node is in zone {zone}")).hint = hint;
+            }
+        }
     }
 
     fn expectations(&mut self, spec: &ScenarioSpec) {

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::TargetRef;
+use crate::autoscaler::cron::CronScaler;
 use crate::autoscaler::hpa::HpaFlags;
+use crate::autoscaler::keda::ScaledObject;
 use crate::autoscaler::{cluster_autoscaler, karpenter};
 
 /// Options of the autoscalers; a controller that is left out runs with upstream's defaults where it has work.
@@ -18,4 +21,32 @@ pub struct AutoscalingSpec {
     /// Karpenter. Default: upstream's settings where the manifests hold a NodePool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub karpenter: Option<karpenter::Options>,
+    /// Replica counts by schedule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cron: Vec<CronSpec>,
+    /// Event-driven scaling between zero and many, as KEDA does it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keda: Vec<KedaSpec>,
+}
+
+/// A cron-like scaler of one workload.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CronSpec {
+    /// Default: the target's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    pub target: TargetRef,
+    pub schedule: CronScaler,
+}
+
+/// A KEDA ScaledObject of one workload.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KedaSpec {
+    /// Default: the target's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    pub target: TargetRef,
+    pub scaled_object: ScaledObject,
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::scheduler::SchedulerOptions;
 use crate::units::SimDuration;
 
-pub use autoscaling::AutoscalingSpec;
+pub use autoscaling::{AutoscalingSpec, CronSpec, KedaSpec};
 pub use cluster::{CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
 pub use expect::{EXPECTED_METRICS, ExpectationSpec, is_known_metric};
 pub use jobs::{JobsFormat, JobsSpec};
@@ -67,6 +67,7 @@ pub struct MetadataSpec {
 /// What is simulated.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("required" = ["duration"]))]
 pub struct ScenarioSpec {
     /// A sentence for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -77,7 +78,7 @@ pub struct ScenarioSpec {
     pub start: Option<String>,
     /// How long is simulated. Required; optional here so that its absence hides no other mistake.
     #[serde(default)]
-    #[schemars(required, with = "SimDuration")]
+    #[schemars(with = "SimDuration")]
     pub duration: Option<SimDuration>,
     /// Seed of everything random; `--seed` overrides it. Default: 1.
     #[serde(default = "default_seed")]

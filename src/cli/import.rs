@@ -1,0 +1,252 @@
+//! `windtunnel import`: checks a trace and writes a scenario that replays it.
+
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::{Component, Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use super::Outcome;
+use crate::cost::Catalogue;
+use crate::scenario::import::{self, Inputs, Source, Trace};
+use crate::units::{SimDuration, SimTime};
+
+/// Check a trace and write a scenario that replays it
+#[derive(Args)]
+#[command(after_help = formats())]
+pub struct Arguments {
+    /// Format of the trace
+    format: String,
+    /// Table of pods
+    #[arg(long, value_name = "FILE")]
+    pods: Option<PathBuf>,
+    /// Table of nodes
+    #[arg(long, value_name = "FILE")]
+    nodes: Option<PathBuf>,
+    /// Table of training jobs
+    #[arg(long, value_name = "FILE")]
+    jobs: Option<PathBuf>,
+    /// Table of measured training speeds
+    #[arg(long, value_name = "FILE")]
+    throughputs: Option<PathBuf>,
+    /// Run the trace on node groups of these instance types that scale from zero, in place of its nodes
+    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    autoscale: Vec<String>,
+    /// The scenario to write
+    #[arg(long, short, value_name = "SCENARIO")]
+    output: PathBuf,
+}
+
+fn formats() -> String {
+    let lines = import::FORMATS.iter().map(|format| {
+        let flag = |(name, required): &(&str, bool)| {
+            if *required { format!("--{name} FILE") } else { format!("[--{name} FILE]") }
+        };
+        let inputs: Vec<String> = format.inputs.iter().map(flag).collect();
+        format!("  {:<6} {} ({})", format.name, format.about, inputs.join(" "))
+    });
+    format!("Formats:\n{}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// Most nodes of a group that the trace says nothing about.
+const DEFAULT_MAX_SIZE: u32 = 1000;
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let format = import::format(&arguments.format)?;
+    let trace = read(arguments, format)?;
+    for name in &arguments.autoscale {
+        Catalogue::builtin().get(name).context("--autoscale")?;
+    }
+    if arguments.autoscale.is_empty() && trace.nodes.is_empty() {
+        let hint = if format.inputs.iter().any(|input| input.0 == "nodes") { "--nodes FILE or " } else { "" };
+        return Err(anyhow::anyhow!("the trace needs nodes to run on: give {hint}--autoscale TYPE,…").into());
+    }
+    let text = scenario(arguments, &trace)?;
+    write(&arguments.output, text.as_bytes())?;
+    let mut out = io::stdout().lock();
+    let counts = [
+        (trace.pods.len(), "pods"),
+        (trace.nodes.iter().map(|node| node.count as usize).sum(), "nodes"),
+        (trace.jobs.len(), "training jobs"),
+    ];
+    let counts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    writeln!(out, "{}: {}", arguments.output.display(), counts.join(", "))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(arguments: &Arguments, format: &import::Format) -> anyhow::Result<Trace> {
+    type Given = Option<(BufReader<File>, String)>;
+    let open = |path: &Option<PathBuf>| -> anyhow::Result<Given> {
+        let Some(path) = path else { return Ok(None) };
+        let file = File::open(path).with_context(|| format!("{} can't be read", path.display()))?;
+        Ok(Some((BufReader::new(file), path.display().to_string())))
+    };
+    let (mut pods, mut nodes) = (open(&arguments.pods)?, open(&arguments.nodes)?);
+    let (mut jobs, mut throughputs) = (open(&arguments.jobs)?, open(&arguments.throughputs)?);
+    fn source(given: &mut Option<(BufReader<File>, String)>) -> Option<Source<'_>> {
+        given.as_mut().map(|(reader, file)| Source { reader, file })
+    }
+    let inputs = Inputs {
+        pods: source(&mut pods),
+        nodes: source(&mut nodes),
+        jobs: source(&mut jobs),
+        throughputs: source(&mut throughputs),
+    };
+    Ok(format.read(inputs)?)
+}
+
+/// The written document: only what differs from the defaults.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: Metadata,
+    spec: Spec,
+}
+
+#[derive(Serialize)]
+struct Metadata {
+    name: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    description: String,
+    duration: SimDuration,
+    sample_interval: SimDuration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<Replay>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jobs: Option<Jobs>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    node_groups: Vec<Group>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replay {
+    format: String,
+    pods: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Jobs {
+    format: String,
+    jobs: String,
+    throughputs: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Group {
+    name: String,
+    instance_type: String,
+    min_size: u32,
+    max_size: u32,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shared_gpus: bool,
+}
+
+fn scenario(arguments: &Arguments, trace: &Trace) -> anyhow::Result<String> {
+    let folder = arguments.output.parent().unwrap_or(Path::new(""));
+    let path = |path: &Option<PathBuf>| path.as_deref().map(|path| relative(path, folder)).transpose();
+    let format = arguments.format.clone();
+    let replay = match path(&arguments.pods)? {
+        Some(pods) => {
+            let nodes = if arguments.autoscale.is_empty() { path(&arguments.nodes)? } else { None };
+            Some(Replay { format: format.clone(), pods, nodes })
+        }
+        None => None,
+    };
+    let jobs = match (path(&arguments.jobs)?, path(&arguments.throughputs)?) {
+        (Some(jobs), Some(throughputs)) => Some(Jobs { format, jobs, throughputs }),
+        _ => None,
+    };
+    let stem = arguments.output.file_stem().and_then(|stem| stem.to_str()).unwrap_or("imported");
+    let duration = duration(trace);
+    let document = Document {
+        api_version: crate::scenario::spec::API_VERSION,
+        kind: crate::scenario::spec::KIND,
+        metadata: Metadata { name: plain_name(stem) },
+        spec: Spec {
+            description: format!("A {} trace, written by windtunnel import.", arguments.format),
+            duration,
+            sample_interval: sample_interval(duration),
+            replay,
+            jobs,
+            node_groups: groups(&arguments.autoscale, trace),
+        },
+    };
+    serde_saphyr::to_string(&document).context("the scenario can't be written as YAML")
+}
+
+fn groups(types: &[String], trace: &Trace) -> Vec<Group> {
+    let nodes: u32 = trace.nodes.iter().map(|node| node.count).sum();
+    let shares_gpus = trace.pods.iter().any(|pod| pod.gpus > 0);
+    let group = |name: &String| Group {
+        name: name.to_lowercase().replace(['.', '_'], "-"),
+        instance_type: name.clone(),
+        min_size: 0,
+        max_size: if nodes > 0 { nodes } else { DEFAULT_MAX_SIZE },
+        shared_gpus: shares_gpus && Catalogue::builtin().get(name).is_ok_and(|instance| instance.gpus() > 0),
+    };
+    types.iter().map(group).collect()
+}
+
+/// Until the last pod has ended or the last job has come, and a tenth of that for waiting, in whole hours.
+fn duration(trace: &Trace) -> SimDuration {
+    let pods = trace.pods.iter().map(|pod| pod.arrival + pod.duration.unwrap_or_default());
+    let last = pods.chain(trace.jobs.iter().map(|job| job.arrival)).max().unwrap_or_default();
+    let seconds = last.since(SimTime::ZERO).mul_f64(1.1).as_secs_f64();
+    SimDuration::from_secs(((seconds / 3600.0).ceil().max(1.0) as i64).saturating_mul(3600))
+}
+
+/// A round interval that gives a few thousand samples.
+fn sample_interval(duration: SimDuration) -> SimDuration {
+    let choices = [1, 5, 15, 60, 360].map(SimDuration::from_mins);
+    choices.into_iter().find(|interval| duration.nanos() / interval.nanos() <= 5_000).unwrap_or(choices[4])
+}
+
+/// Results go to a folder of the scenario's name.
+fn plain_name(stem: &str) -> String {
+    let name: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    name.trim_start_matches('.').to_owned()
+}
+
+/// `file` as seen from `folder`, with `/` between its parts.
+fn relative(file: &Path, folder: &Path) -> anyhow::Result<String> {
+    let absolute = |path: &Path| {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        path.canonicalize().with_context(|| format!("{} can't be found", path.display()))
+    };
+    let (file, folder) = (absolute(file)?, absolute(folder)?);
+    let common = file.components().zip(folder.components()).take_while(|(a, b)| a == b).count();
+    let up = folder.components().skip(common).map(|_| "..".to_owned());
+    let down = file.components().skip(common).map(|part| match part {
+        Component::Normal(name) => name.to_string_lossy().into_owned(),
+        other => other.as_os_str().to_string_lossy().into_owned(),
+    });
+    Ok(up.chain(down).collect::<Vec<_>>().join("/"))
+}
+
+/// Written aside, then renamed: the scenario appears whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let unwritable = || format!("{} can't be written", path.display());
+    if path.is_dir() {
+        bail!("{} is a folder; give the name of a scenario file", path.display());
+    }
+    let mut aside = NamedTempFile::new_in(folder).with_context(unwritable)?;
+    aside.write_all(bytes).with_context(unwritable)?;
+    aside.persist(path).map_err(|error| error.error).with_context(unwritable)?;
+    Ok(())
+}
