@@ -45,7 +45,7 @@ fn record(samples: u32) -> Recorder {
         let wave = 500 + (f64::from(index) / 50.0).sin().mul_add(400.0, f64::from(index * 37 % 40)) as i64;
         let usage = |factor: i64| Usage {
             cpu: Millicores(wave * factor),
-            memory: Bytes(wave * factor << 22),
+            memory: Bytes((wave * factor) << 22),
             gpu: GpuMilli(wave * factor / 10),
         };
         recorder.sample(&Sample {

@@ -1,7 +1,10 @@
 //! Integration tests: one binary, a room for each kind.
 
 mod bad_input;
+mod behaviour;
 mod conformance;
+mod determinism;
+mod house;
 mod invariants;
 mod plan;
 mod schema;

@@ -100,10 +100,11 @@ fn spread(spread: &Spread) -> String {
 }
 
 fn utilized(share: Share) -> Option<String> {
+    let percent = |fraction: f64| number(100.0 * fraction, usize::from(fraction < 0.1));
     share
         .requested
         .is_finite()
-        .then(|| format!("{:.0} % requested, {:.0} % used of allocatable", 100.0 * share.requested, 100.0 * share.used))
+        .then(|| format!("{} % requested, {} % used of allocatable", percent(share.requested), percent(share.used)))
 }
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// `did you mean …?` where a near name is known, else the list of the known ones (the first dozen).
-pub fn suggestion<'a>(name: &str, known: &[&'a str]) -> Option<String> {
+pub fn suggestion(name: &str, known: &[&str]) -> Option<String> {
     if let Some(near) = nearest(name, known.iter().copied()) {
         return Some(format!("did you mean `{near}`?"));
     }

@@ -57,6 +57,9 @@ pub fn load(path: &Path, overrides: &[Override]) -> Result<Loaded, Vec<Diagnosti
     ScenarioFiles::open(path)?.load(overrides)
 }
 
+/// A file's documents, or what is wrong with it.
+type Parsed = Result<Arc<Vec<Node>>, Vec<Diagnostic>>;
+
 /// A scenario's files, parsed.
 #[derive(Debug)]
 pub struct ScenarioFiles {
@@ -67,7 +70,7 @@ pub struct ScenarioFiles {
     /// The stream's other documents.
     objects: Vec<Node>,
     /// Parsed manifests by path as written; filled as overrides ask for them.
-    manifests: Mutex<HashMap<String, Result<Arc<Vec<Node>>, Vec<Diagnostic>>>>,
+    manifests: Mutex<HashMap<String, Parsed>>,
     tables: Tables,
 }
 
@@ -93,8 +96,7 @@ impl ScenarioFiles {
             vec![Diagnostic::without_text(&name, problem).hint("give the path of a scenario file (kind: Scenario)")]
         })?;
         let documents = parse(&source)?;
-        let (mut scenarios, objects): (Vec<Node>, Vec<Node>) =
-            documents.into_iter().partition(|document| is_scenario(document));
+        let (mut scenarios, objects): (Vec<Node>, Vec<Node>) = documents.into_iter().partition(is_scenario);
         if scenarios.len() > 1 {
             let diagnostic = Diagnostic::error(&scenarios[1].place, "a second document of kind Scenario");
             return Err(vec![diagnostic.hint("a file holds one scenario; give the other a file of its own")]);

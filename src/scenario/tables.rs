@@ -9,15 +9,22 @@ use std::sync::{Arc, Mutex};
 use super::import::{self, ImportError, Inputs, Source, Trace};
 use crate::load::pattern::SeriesPoint;
 
-/// What is wrong, and with which input (`pods`, `nodes`, `jobs`, `throughputs`).
-pub type TableError = (&'static str, ImportError);
+/// What is wrong, and with which input (`pods`, `nodes`, `jobs`, `throughputs`, `series`).
+#[derive(Clone, Debug)]
+pub struct TableError {
+    pub input: &'static str,
+    pub error: ImportError,
+}
+
+/// Boxed, for errors of tables are large.
+type Read<T> = Result<Arc<T>, Box<TableError>>;
 
 /// Traces and series by the paths that the scenario names them with.
 #[derive(Debug, Default)]
 pub struct Tables {
     folder: PathBuf,
-    traces: Mutex<HashMap<TraceKey, Result<Arc<Trace>, TableError>>>,
-    series: Mutex<HashMap<[String; 3], Result<Arc<[SeriesPoint]>, ImportError>>>,
+    traces: Mutex<HashMap<TraceKey, Read<Trace>>>,
+    series: Mutex<HashMap<[String; 3], Read<[SeriesPoint]>>>,
 }
 
 /// Format, and each input with its path.
@@ -30,18 +37,18 @@ impl Tables {
     }
 
     /// A trace of pods, and of nodes where they are named.
-    pub fn trace(&self, format: &str, pods: &str, nodes: Option<&str>) -> Result<Arc<Trace>, TableError> {
+    pub fn trace(&self, format: &str, pods: &str, nodes: Option<&str>) -> Read<Trace> {
         let mut inputs = vec![("pods", pods.to_owned())];
         inputs.extend(nodes.map(|nodes| ("nodes", nodes.to_owned())));
         self.read(format, inputs)
     }
 
     /// A trace of jobs with their measured speeds.
-    pub fn jobs(&self, format: &str, jobs: &str, throughputs: &str) -> Result<Arc<Trace>, TableError> {
+    pub fn jobs(&self, format: &str, jobs: &str, throughputs: &str) -> Read<Trace> {
         self.read(format, vec![("jobs", jobs.to_owned()), ("throughputs", throughputs.to_owned())])
     }
 
-    fn read(&self, format: &str, inputs: Vec<(&'static str, String)>) -> Result<Arc<Trace>, TableError> {
+    fn read(&self, format: &str, inputs: Vec<(&'static str, String)>) -> Read<Trace> {
         let mut traces = self.traces.lock().expect("no reader panics while it holds the lock");
         let key = (format.to_owned(), inputs);
         if let Some(known) = traces.get(&key) {
@@ -52,11 +59,11 @@ impl Tables {
         read
     }
 
-    fn read_trace(&self, format: &str, inputs: &[(&'static str, String)]) -> Result<Trace, TableError> {
+    fn read_trace(&self, format: &str, inputs: &[(&'static str, String)]) -> Result<Trace, Box<TableError>> {
         let mut files = Vec::with_capacity(inputs.len());
         for (input, path) in inputs {
             let name = self.name(path);
-            let file = File::open(&name).map_err(|error| (*input, unreadable(&name, &error)))?;
+            let file = File::open(&name).map_err(|error| unreadable(input, &name, &error))?;
             files.push((*input, BufReader::new(file), name));
         }
         let mut given = Inputs::default();
@@ -70,20 +77,21 @@ impl Tables {
             }
         }
         let first = inputs[0].0;
-        import::format(format).and_then(|format| format.read(given)).map_err(|error| (first, error))
+        import::format(format).and_then(|format| format.read(given)).map_err(|error| refused(first, error))
     }
 
     /// A demand series: `value` over `time`, both columns of a CSV file.
-    pub fn series(&self, path: &str, time: &str, value: &str) -> Result<Arc<[SeriesPoint]>, ImportError> {
+    pub fn series(&self, path: &str, time: &str, value: &str) -> Read<[SeriesPoint]> {
         let mut known = self.series.lock().expect("no reader panics while it holds the lock");
         let key = [path, time, value].map(str::to_owned);
         known.entry(key).or_insert_with(|| self.read_series(path, time, value)).clone()
     }
 
-    fn read_series(&self, path: &str, time: &str, value: &str) -> Result<Arc<[SeriesPoint]>, ImportError> {
+    fn read_series(&self, path: &str, time: &str, value: &str) -> Read<[SeriesPoint]> {
         let name = self.name(path);
-        let file = File::open(&name).map_err(|error| unreadable(&name, &error))?;
-        import::read_series(BufReader::new(file), &name, time, value).map(Arc::from)
+        let file = File::open(&name).map_err(|error| unreadable("series", &name, &error))?;
+        let points = import::read_series(BufReader::new(file), &name, time, value);
+        points.map(Arc::from).map_err(|error| refused("series", error))
     }
 
     fn name(&self, path: &str) -> String {
@@ -91,6 +99,10 @@ impl Tables {
     }
 }
 
-fn unreadable(name: &str, error: &std::io::Error) -> ImportError {
-    ImportError::Unreadable { file: name.to_owned(), problem: format!("it can't be read: {error}") }
+fn refused(input: &'static str, error: ImportError) -> Box<TableError> {
+    Box::new(TableError { input, error })
+}
+
+fn unreadable(input: &'static str, name: &str, error: &std::io::Error) -> Box<TableError> {
+    refused(input, ImportError::Unreadable { file: name.to_owned(), problem: format!("it can't be read: {error}") })
 }

@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use super::entities::Role;
 use super::ledger::{capacity_of, offered_by};
 use super::observer::{PodCounts, Usage};
-use super::world::{Role, World};
+use super::world::World;
 use crate::cluster::{ClusterView, NodeId, NodeState, PodId, PodPhase};
 use crate::scenario::{Owner, WorkloadKind};
 use crate::units::{GpuMilli, UsdPerHour};
@@ -170,8 +171,18 @@ impl World<'_> {
                 .filter(|pod| !self.cluster.pod(*pod).is_terminal() && self.cluster.pod(*pod).deletion.is_none())
                 .collect();
             same(|| name("live pods"), &live, &run.pods)?;
+            let leaving =
+                all().filter(|pod| !self.cluster.pod(*pod).is_terminal() && self.cluster.pod(*pod).deletion.is_some());
+            same(|| name("terminating pods"), leaving.count(), run.leaving.len())?;
             match &workload.kind {
-                WorkloadKind::Replicated { owner: Owner::StatefulSet, .. } => {}
+                WorkloadKind::Replicated { owner: Owner::StatefulSet, .. } => {
+                    let ordinals = run.pods.iter().chain(&run.leaving).map(|pod| match self.pods[pod.index()].role {
+                        Role::Replica { ordinal } => ordinal,
+                        _ => u32::MAX,
+                    });
+                    let distinct: BTreeSet<u32> = ordinals.collect();
+                    same(|| name("ordinals"), distinct.len(), run.pods.len() + run.leaving.len())?;
+                }
                 WorkloadKind::Replicated { .. } => {
                     same(|| name("live pods and spec.replicas"), live.len(), run.desired as usize)?;
                 }

@@ -1,7 +1,8 @@
 //! PodDisruptionBudgets as the disruption controller keeps them, and the eviction API that obeys them.
 
+use super::entities::Role;
 use super::event::Event;
-use super::world::{Role, World};
+use super::world::World;
 use crate::cluster::{ClusterView, DisruptionBudget, IntOrPercent, NodeId, PodId, PodPhase};
 use crate::scenario::WorkloadKind;
 use crate::units::SimDuration;

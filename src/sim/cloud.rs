@@ -5,9 +5,10 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand_distr::{Distribution as _, Exp};
 
+use super::entities::{Instance, Role};
 use super::event::Event;
 use super::observer::Controller;
-use super::world::{Instance, World};
+use super::world::World;
 use crate::cluster::{ClusterView, NodeId, NodeShapeId, PodId, Taint, TaintEffect};
 use crate::cost::CapacityType;
 use crate::units::random::{entity_of_name, stream};
@@ -320,7 +321,7 @@ impl World<'_> {
     }
 
     fn is_daemon(&self, pod: PodId) -> bool {
-        self.pods[pod.index()].role == super::world::Role::Daemon
+        self.pods[pod.index()].role == Role::Daemon
     }
 
     /// A pod left a node: one that is being drained and is empty now may go.
@@ -337,7 +338,8 @@ impl World<'_> {
 
     /// The drained node leaves the API server; the cloud stops the machine.
     pub(super) fn node_deletes(&mut self, id: NodeId) {
-        if self.cluster.node(id).is_none() {
+        // The drain may have been given up since.
+        if self.cluster.node(id).is_none() || !self.instance_of_node(id).deleting {
             return;
         }
         for pod in self.pods_on(id) {

@@ -8,6 +8,7 @@ mod budgets;
 mod cloud;
 mod cluster_autoscaler;
 mod disruption;
+mod entities;
 mod event;
 mod hpa;
 mod karpenter;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::entities::{End, Role};
 use super::event::Event;
 use super::observer::{Controller, Usage};
-use super::world::{End, Role, World};
+use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, RestartPolicy};
 use crate::units::random::stream;
 use crate::units::{Distribution, SimDuration};
@@ -148,8 +149,10 @@ impl World<'_> {
         let was_leaving = self.cluster.pod(pod).deletion.is_some();
         self.end_pod(pod, End::Failed, "Evicted");
         self.room_was_freed(Some(node));
-        if !was_leaving {
-            self.owner_sees_end(pod);
+        if was_leaving {
+            self.leaver_is_gone(pod)
+        } else {
+            self.owner_sees_end(pod)
         }
         self.watch_memory(node);
     }
@@ -235,6 +238,7 @@ impl World<'_> {
         let takes = self.draw(&self.scenario.kubelet.termination, "termination", pod).min(grace);
         let ends = self.now + takes;
         self.cluster.pod_mut(pod).deletion = Some(self.now + grace);
+        self.workloads[self.pods[pod.index()].workload.index()].leaving.push(pod);
         self.set_ready(pod, false);
         self.pods[pod.index()].generation += 1;
         self.forget_in_workload(pod);
@@ -252,9 +256,7 @@ impl World<'_> {
         let node = self.cluster.pod(pod).node;
         self.end_pod(pod, End::Deleted, "Deleted");
         self.room_was_freed(node);
-        if let Some(node) = node {
-            self.drained_by_one(node);
-        }
+        self.leaver_is_gone(pod);
     }
 
     /// The eviction API: the pod terminates gracefully, and its owner makes another at once.
@@ -275,9 +277,7 @@ impl World<'_> {
         }
         let was_leaving = self.cluster.pod(pod).deletion.is_some();
         self.end_pod(pod, End::Deleted, reason);
-        if !was_leaving {
-            self.owner_sees_end(pod);
-        }
+        if was_leaving { self.leaver_is_gone(pod) } else { self.owner_sees_end(pod) }
     }
 
     pub(super) fn pod_name(&self, pod: PodId) -> Arc<str> {

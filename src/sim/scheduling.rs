@@ -3,9 +3,10 @@
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
+use super::entities::Role;
 use super::event::Event;
 use super::observer::Controller;
-use super::world::{Role, World};
+use super::world::{World, hangs_on_others};
 use crate::cluster::{ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::Cure;
 use crate::scheduler::score::Scoring;
@@ -51,6 +52,7 @@ impl World<'_> {
             Ok(node) => {
                 self.book(pod, node);
                 self.kubelet_takes(pod, node);
+                self.placement_may_help();
             }
             Err(cure) => {
                 self.refuse(pod, spec, cure);
@@ -86,6 +88,7 @@ impl World<'_> {
         for (worker, node) in placed {
             self.kubelet_takes(worker, node);
         }
+        self.placement_may_help();
     }
 
     fn refuse(&mut self, pod: PodId, spec: PodSpecId, cure: Cure) {
@@ -178,7 +181,24 @@ impl World<'_> {
                 .node_view(node)
                 .is_some_and(|node| filter::fits(&cycle, &node).is_err_and(|refusal| !refusal.reason.is_unresolvable()))
         };
-        if self.classes.representatives().any(wants_room) { Cure::Room } else { Cure::Node }
+        // A class answers for its nodes only where other pods have no say.
+        let pod = self.cluster.specs.pod(spec);
+        let some_room_would_do = if ClassIndex::serves(pod) && self.pods_with_affinity == 0 && !self.plain {
+            self.classes.representatives().any(wants_room)
+        } else {
+            self.cluster.node_views().any(|node| wants_room(node.id))
+        };
+        if some_room_would_do { Cure::Room } else { Cure::Node }
+    }
+
+    /// A pod was placed: those with affinity to it, or spread with it, may try again.
+    fn placement_may_help(&mut self) {
+        if !self.placements_matter || self.queue.unschedulable_len() == 0 {
+            return;
+        }
+        let World { queue, cluster, now, .. } = self;
+        queue.on_event(*now, |spec, _| hangs_on_others(cluster.specs.pod(spec)));
+        self.after_queue_event();
     }
 
     /// Pods that waited for room may try again.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::entities::{End, Role};
 use super::event::Event;
 use super::observer::{TrainingRow, Usage};
-use super::world::{End, Role, World};
+use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;
@@ -183,9 +184,6 @@ impl World<'_> {
         for worker in workers {
             freed = self.cluster.pod(worker).node;
             self.end_pod(worker, End::Succeeded, "Completed");
-            if let Some(node) = freed {
-                self.drained_by_one(node);
-            }
         }
         self.room_was_freed(freed);
     }

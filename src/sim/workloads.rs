@@ -1,12 +1,14 @@
 //! The controllers that own pods: Deployments and StatefulSets, Jobs, DaemonSets, and the replay of a trace.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::entities::Role;
 use super::event::Event;
 use super::observer::Controller;
-use super::world::{Role, World};
-use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, WorkloadId};
+use super::world::World;
+use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, PodSpecId, WorkloadId};
 use crate::scenario::{Owner, WorkloadKind};
 use crate::scheduler::{Cycle, filter};
 use crate::units::{SimDuration, SimTime};
@@ -75,30 +77,72 @@ impl World<'_> {
         let WorkloadKind::Replicated { owner, spec, ordered, .. } = &scenario.workloads[workload.index()].kind else {
             return;
         };
+        if *owner == Owner::StatefulSet {
+            return self.reconcile_ordinals(workload, *spec, *ordered);
+        }
         let desired = self.workloads[workload.index()].desired as usize;
         let live = self.workloads[workload.index()].pods.len();
         if live > desired {
             let mut candidates = self.workloads[workload.index()].pods.clone();
-            match owner {
-                Owner::StatefulSet => candidates.sort_by_key(|pod| Reverse(self.ordinal(*pod))),
-                Owner::Deployment | Owner::ReplicaSet => self.rank_for_deletion(&mut candidates),
-            }
+            self.rank_for_deletion(&mut candidates);
             for pod in candidates.into_iter().take(live - desired) {
                 self.delete_pod(pod, "ScaledDown");
             }
             return;
         }
-        let is_stateful = *owner == Owner::StatefulSet;
         for _ in live..desired {
-            // Ordered: the next pod is made once all before it are ready.
-            let run = &mut self.workloads[workload.index()];
-            if is_stateful && *ordered && (run.ready as usize) < run.pods.len() {
-                return;
+            let ordinal = self.next_ordinal(workload);
+            self.create_replica(workload, *spec, ordinal);
+        }
+    }
+
+    fn create_replica(&mut self, workload: WorkloadId, spec: PodSpecId, ordinal: u32) {
+        let name = format!("{}-{ordinal}", self.workload_name(workload)).into();
+        let pod = self.create_pod(name, spec, workload, Role::Replica { ordinal });
+        self.enqueue(pod);
+    }
+
+    /// A StatefulSet's pods have numbers, and one comes again only when its forerunner is gone. With `OrderedReady`
+    /// each step waits until the one before is done: pods are made from the lowest number up as those before them turn
+    /// ready, and deleted from the highest down, one at a time, while all that stay are ready
+    /// (`pkg/controller/statefulset/stateful_set_control.go`).
+    fn reconcile_ordinals(&mut self, workload: WorkloadId, spec: PodSpecId, ordered: bool) {
+        loop {
+            match self.next_ordinal_step(workload, ordered) {
+                OrdinalStep::Create(ordinal) => self.create_replica(workload, spec, ordinal),
+                OrdinalStep::Delete(pod) => self.delete_pod(pod, "ScaledDown"),
+                OrdinalStep::Wait => return,
             }
-            let ordinal = if is_stateful { self.free_ordinal(workload) } else { self.next_ordinal(workload) };
-            let name = format!("{}-{ordinal}", self.workload_name(workload)).into();
-            let pod = self.create_pod(name, *spec, workload, Role::Replica { ordinal });
-            self.enqueue(pod);
+        }
+    }
+
+    fn next_ordinal_step(&self, workload: WorkloadId, ordered: bool) -> OrdinalStep {
+        let run = &self.workloads[workload.index()];
+        let numbered =
+            |pods: &[PodId]| -> BTreeMap<u32, PodId> { pods.iter().map(|pod| (self.ordinal(*pod), *pod)).collect() };
+        let (live, leaving) = (numbered(&run.pods), numbered(&run.leaving));
+        let is_ready = |pod: PodId| self.cluster.pod(pod).ready;
+        for ordinal in 0..run.desired {
+            let waits = match live.get(&ordinal) {
+                None if !leaving.contains_key(&ordinal) => return OrdinalStep::Create(ordinal),
+                None => true,
+                Some(pod) => !is_ready(*pod),
+            };
+            if ordered && waits {
+                return OrdinalStep::Wait;
+            }
+        }
+        let Some((_, last)) = live.range(run.desired..).next_back() else { return OrdinalStep::Wait };
+        let first_unready = live.values().find(|pod| !is_ready(**pod));
+        let may_go = !ordered
+            || leaving.range(run.desired..).next().is_none() && (is_ready(*last) || first_unready == Some(last));
+        if may_go { OrdinalStep::Delete(*last) } else { OrdinalStep::Wait }
+    }
+
+    /// A terminating pod is gone: a StatefulSet has waited for that.
+    pub(super) fn leaver_is_gone(&mut self, pod: PodId) {
+        if let Role::Replica { .. } = self.pods[pod.index()].role {
+            self.reconcile_replicas(self.pods[pod.index()].workload);
         }
     }
 
@@ -106,11 +150,6 @@ impl World<'_> {
         let next = &mut self.workloads[workload.index()].next_ordinal;
         *next += 1;
         *next - 1
-    }
-
-    fn free_ordinal(&self, workload: WorkloadId) -> u32 {
-        let taken: Vec<u32> = self.workloads[workload.index()].pods.iter().map(|pod| self.ordinal(*pod)).collect();
-        (0..).find(|ordinal| !taken.contains(ordinal)).expect("there are more numbers than pods")
     }
 
     fn ordinal(&self, pod: PodId) -> u32 {
@@ -124,7 +163,7 @@ impl World<'_> {
     /// pending before running, unready before ready, lower deletion cost, crowded nodes first, then the ones ready for
     /// a shorter time (in powers of two, as `LogarithmicScaleDown` has it), more restarts, newer.
     fn rank_for_deletion(&self, pods: &mut [PodId]) {
-        let mut on_node: std::collections::BTreeMap<NodeId, usize> = Default::default();
+        let mut on_node: BTreeMap<NodeId, usize> = Default::default();
         for pod in pods.iter() {
             if let Some(node) = self.cluster.pod(*pod).node {
                 *on_node.entry(node).or_default() += 1;
@@ -270,6 +309,13 @@ impl World<'_> {
             WorkloadKind::Replayed => "workload",
         }
     }
+}
+
+/// What a StatefulSet does next.
+enum OrdinalStep {
+    Create(u32),
+    Delete(PodId),
+    Wait,
 }
 
 /// Powers of two of the age in nanoseconds, younger first.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::cluster_autoscaler::AutoscalerRun;
+use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
 use super::hpa::HpaBuffers;
 use super::karpenter::KarpenterRun;
@@ -17,13 +18,13 @@ use super::training::JobRun;
 use crate::autoscaler::hpa::Memory;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
-    ClusterState, ClusterView, NodeId, NodeShapeId, PodId, PodInfo, PodPhase, PodSpecId, Specs, TaintEffect, WorkloadId,
+    ClusterState, ClusterView, NodeId, PodId, PodInfo, PodPhase, PodSpec, PodSpecId, Specs, TaintEffect, WorkloadId,
 };
-use crate::cost::{CapacityType, NodeShape as NodePrice, ResourceShare};
+use crate::cost::{NodeShape as NodePrice, ResourceShare};
 use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
 use crate::scheduler::{self, ClassIndex, Profile};
-use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd, UsdPerHour};
+use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd};
 
 /// Everything that a run changes.
 pub struct World<'s> {
@@ -52,6 +53,8 @@ pub struct World<'s> {
     pub(super) pods_with_affinity: u32,
     /// Nodes are always asked one by one (to hold the class index against).
     pub(super) plain: bool,
+    /// Pods of this scenario have affinity or spread constraints: where one goes can help another.
+    pub(super) placements_matter: bool,
     /// No pod of this scenario has a lower priority.
     pub(super) lowest_priority: i32,
     pub(super) next_backoff_event: Option<SimTime>,
@@ -88,151 +91,6 @@ pub struct World<'s> {
     pub(super) counts: Counts,
 }
 
-/// How a pod ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Succeeded,
-    Failed,
-    /// Taken out of the API server before it ended by itself.
-    Deleted,
-}
-
-/// What a pod belongs to beside its workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Replica { ordinal: u32 },
-    Trace { index: u32 },
-    JobPod,
-    Worker { job: u32 },
-    Daemon,
-}
-
-impl Role {
-    /// True where a controller keeps a number of such pods alive; the others are not listed by workload.
-    fn is_counted_by_owner(self) -> bool {
-        matches!(self, Role::Replica { .. } | Role::JobPod)
-    }
-}
-
-/// What the kubelet and the books know of a pod.
-#[derive(Clone, Debug)]
-pub(super) struct PodRun {
-    pub workload: WorkloadId,
-    pub role: Role,
-    /// Voids events that were meant for an earlier life of its container.
-    pub generation: u32,
-    pub scheduled: Option<SimTime>,
-    pub started: Option<SimTime>,
-    pub ready_at: Option<SimTime>,
-    pub finished: Option<SimTime>,
-    pub restarts: u32,
-    /// Crashes since the back-off was last cleared.
-    pub crashes: u32,
-    pub reason: &'static str,
-    /// Since when it has been as ready or unready as it is.
-    pub ready_changed: Option<SimTime>,
-    /// What it uses now, as counted in the ledger and on its node.
-    pub used: Usage,
-    /// CPU used up to `counted_at`, in millicore-nanoseconds, as cAdvisor's counter; and at its container's start.
-    pub cpu_counter: i128,
-    pub counted_at: SimTime,
-    pub counter_at_start: i128,
-    /// Requests that it serves a second, in thousandths.
-    pub serving: i64,
-    pub cost: Usd,
-}
-
-impl PodRun {
-    /// The CPU counter at `now`, in millicore-nanoseconds.
-    pub fn cpu_counter_at(&self, now: SimTime) -> i128 {
-        self.cpu_counter + i128::from(self.used.cpu.get()) * i128::from((now - self.counted_at).nanos())
-    }
-}
-
-/// A machine, from the request to the end of its bill.
-#[derive(Clone, Debug)]
-pub(super) struct Instance {
-    pub name: Arc<str>,
-    pub group: Option<u32>,
-    pub shape: NodeShapeId,
-    pub instance_type: Arc<str>,
-    pub price: UsdPerHour,
-    pub capacity_type: CapacityType,
-    pub requested: SimTime,
-    /// Why it will never come up, where that is so.
-    pub error: Option<Arc<str>>,
-    pub node: Option<NodeId>,
-    pub registered: Option<SimTime>,
-    pub ready: Option<SimTime>,
-    /// Drain or removal has begun.
-    pub deleting: bool,
-    /// A drained node waits at least until then.
-    pub deletes_not_before: SimTime,
-    /// A drain that is not over by then is given up.
-    pub gives_up_drain_at: Option<SimTime>,
-    pub removed: Option<SimTime>,
-    pub reason: &'static str,
-    pub used: Usage,
-    /// Its kubelet is to look at its memory.
-    pub under_memory_pressure: bool,
-    /// Images on its disk, by index in [`KubeletOptions::image_sizes`](crate::scenario::KubeletOptions).
-    pub images: Vec<u32>,
-    pub pods_run: u32,
-    pub pods_cost: Usd,
-    pub cost: Usd,
-}
-
-/// A node group at the cloud.
-#[derive(Clone, Debug, Default)]
-pub(super) struct GroupRun {
-    /// What the autoscaler asked for.
-    pub target: u32,
-    /// Instances that the cloud runs or is bringing up.
-    pub instances: u32,
-    /// Registered nodes.
-    pub registered: u32,
-    /// Instances ever asked for: names and zones go round by it.
-    pub launched: u32,
-    /// Instances that have not registered, those that failed to come up included until somebody deletes them.
-    pub unregistered: Vec<u32>,
-}
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct WorkloadRun {
-    /// `spec.replicas`.
-    pub desired: u32,
-    /// Replicas and Jobs' pods that neither ended nor are terminating, in the order of their creation.
-    pub pods: Vec<PodId>,
-    pub ready: u32,
-    pub next_ordinal: u32,
-    /// Pods of a Job that ended.
-    pub succeeded: u32,
-    pub failed: u32,
-    /// A Job that reached its back-off limit.
-    pub gave_up: bool,
-    pub cost: Usd,
-    /// Request × time of pods that ended or moved on: `[cpu, memory, gpu]`.
-    pub requested: [i128; 3],
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub events: u64,
-    pub scheduling_attempts: u64,
-    pub autoscaler_loops: u64,
-    pub autoscaler_loops_skipped: u64,
-    pub scale_ups: u32,
-    pub scale_downs: u32,
-    pub nodes_added: u32,
-    pub nodes_removed: u32,
-    pub hpa_changes: u32,
-    pub evicted: u32,
-    pub preempted: u32,
-    pub oom_kills: u32,
-    pub restarts: u32,
-    pub interruptions: u32,
-}
-
 impl<'s> World<'s> {
     pub(super) fn new(scenario: &'s Scenario, seed: u64) -> World<'s> {
         World {
@@ -253,6 +111,7 @@ impl<'s> World<'s> {
             spec_notes: Vec::new(),
             pods_with_affinity: 0,
             plain: false,
+            placements_matter: scenario.specs.pods().any(hangs_on_others),
             lowest_priority: lowest_priority(&scenario.specs),
             next_backoff_event: None,
             next_trace_pod: 0,
@@ -514,6 +373,14 @@ impl<'s> World<'s> {
             run.reason = reason;
         }
         self.forget_in_workload(pod);
+        let info = self.cluster.pod(pod);
+        if info.deletion.is_some() {
+            let workload = self.pods[pod.index()].workload;
+            self.workloads[workload.index()].leaving.retain(|other| *other != pod);
+        }
+        if let Some(node) = info.node {
+            self.drained_by_one(node);
+        }
     }
 
     /// The pod no longer counts towards what its owner keeps alive.
@@ -590,6 +457,11 @@ impl<'s> World<'s> {
             self.events.push(self.now, Event::Schedule);
         }
     }
+}
+
+/// Whether where other pods are decides where pods of this spec may go.
+pub(super) fn hangs_on_others(spec: &PodSpec) -> bool {
+    spec.has_pod_affinity() || !spec.topology_spread_constraints.is_empty()
 }
 
 fn lowest_priority(specs: &Specs) -> i32 {

@@ -27,6 +27,12 @@ pub struct SweepFile {
     pub spec: SweepSpec,
 }
 
+/// The one field that tells what a file is.
+#[derive(Deserialize)]
+struct Header {
+    kind: String,
+}
+
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
@@ -173,13 +179,17 @@ pub struct Configuration<'a> {
 impl Sweep {
     /// Reads and checks a sweep file's text.
     pub fn parse(text: &str) -> Result<Sweep, SweepError> {
-        let file: SweepFile = serde_saphyr::from_str(text)
-            .map_err(|error| SweepError::Syntax(error.to_string().trim_end().to_owned()))?;
+        // Another kind of file, a scenario say, would otherwise be told that its fields are unknown.
+        let header: Result<Header, _> = serde_saphyr::from_str(text);
+        if let Some(Header { kind }) = header.ok().filter(|header| header.kind != "Sweep") {
+            return Err(SweepError::Kind(kind));
+        }
+        let file: SweepFile = serde_saphyr::from_str(text).map_err(|error| {
+            let text = error.to_string();
+            SweepError::Syntax(text.trim_start_matches("error: ").trim_end().to_owned())
+        })?;
         if file.api_version != "windtunnel/v1" {
             return Err(SweepError::ApiVersion(file.api_version));
-        }
-        if file.kind != "Sweep" {
-            return Err(SweepError::Kind(file.kind));
         }
         let name = file.metadata.name;
         let names_a_folder = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
@@ -306,7 +316,7 @@ impl RangeSpec {
         }
         // A step such as 0.1 is no binary fraction: the last value may miss `to` by a hair.
         let steps = ((to - from) / step + 1e-9).floor();
-        if !(steps >= 0.0) {
+        if steps.is_nan() || steps < 0.0 {
             return Err(SweepError::Backwards(path.to_owned()));
         }
         if steps >= MOST_RUNS as f64 {
@@ -392,6 +402,12 @@ mod tests {
         let sweep = sweep("parameters: [{path: x, range: {from: 0.1, to: 0.7, step: 0.2}}]").unwrap();
         assert_eq!(sweep.parameters[0].values, [0.1, 0.3, 0.5, 0.7].map(Value::from));
         assert_eq!(sweep.seeds, None);
+    }
+
+    #[test]
+    fn a_scenario_given_as_a_sweep_is_told_its_kind() {
+        let error = Sweep::parse("kind: Scenario\nspec: {duration: 24h}").unwrap_err().to_string();
+        assert_eq!(error, "kind is \"Scenario\"; expected Sweep");
     }
 
     #[test]

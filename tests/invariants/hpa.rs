@@ -29,7 +29,7 @@ impl World {
 
     /// One sync period passes under a load in millicores (`None`: no metrics); returns the new count.
     fn step(&mut self, load: Option<i64>, unready: usize) -> i32 {
-        self.now = self.now + SimDuration::from_secs(SYNC_SECONDS);
+        self.now += SimDuration::from_secs(SYNC_SECONDS);
         let start = self.now - SimDuration::from_secs(3600);
         let count = self.replicas.max(0) as usize;
         let pods: Vec<PodState> = (0..count)

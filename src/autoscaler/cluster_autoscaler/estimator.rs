@@ -273,7 +273,7 @@ fn simulations_saved(pod: &PodSpec, count: usize, shape: &NodeShape) -> usize {
     let nodes = (if keeps_apart { count } else { 0 })
         .max(nodes_by(first.map(|r| r.cpu.get()), shape.capacity.cpu.get()))
         .max(nodes_by(first.map(|r| r.memory.get()), shape.capacity.memory.get()));
-    if nodes > 0 { count - count / nodes } else { 0 }
+    count.checked_div(nodes).map_or(0, |on_one| count - on_one)
 }
 
 fn is_fit_for_fastpath(pod: &PodSpec) -> bool {

@@ -27,6 +27,8 @@ mod options;
 mod pdb;
 mod placement;
 mod prices;
+#[cfg(test)]
+mod properties;
 pub mod quota;
 mod scale_down;
 mod scale_up;

@@ -100,7 +100,7 @@ impl Owners for AllOwnersExist {
 impl<'a> Snapshot<'a> {
     pub fn group_of(&self, node: &NodeState) -> Option<&'a NodeGroup> {
         let id = self.cluster.specs.shape(node.shape).group?;
-        self.node_groups.get(id.index())
+        self.node_groups.get(id.index()).filter(|group| group.id == id)
     }
 
     pub fn record(&self, node: NodeId) -> NodeRecord {

@@ -50,10 +50,6 @@ impl UnneededNodes {
         self.nodes.clear();
     }
 
-    pub fn since(&self, node: NodeId) -> Option<SimTime> {
-        self.nodes.iter().find(|unneeded| unneeded.removable.node == node).map(|unneeded| unneeded.since)
-    }
-
     /// A pass found exactly these. Who was there keeps its age; who is missing starts anew when found again.
     pub fn update(&mut self, found: Vec<Removable>, now: SimTime, threshold: impl Fn(&Removable) -> SimDuration) {
         let since: rustc_hash::FxHashMap<NodeId, SimTime> =

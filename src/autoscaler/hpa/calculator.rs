@@ -88,11 +88,8 @@ impl PodSamples<'_> {
 
 /// Ratio, whole percent and average of a utilization; `None` where nothing is requested.
 fn utilization_ratio(usage: i64, requests: i64, pods: usize, target_percent: i32) -> Option<(f64, i32, i64)> {
-    if requests == 0 {
-        return None;
-    }
-    let percent = usage.wrapping_mul(100).wrapping_div(requests) as i32;
-    let average = if pods == 0 { 0 } else { usage / pods as i64 };
+    let percent = usage.wrapping_mul(100).checked_div(requests)? as i32;
+    let average = usage.checked_div(pods as i64).unwrap_or(0);
     Some((f64::from(percent) / f64::from(target_percent), percent, average))
 }
 
@@ -117,7 +114,7 @@ fn propose(
         }
         return Ok(ceil_to_i32(ratio * groups.ready as f64));
     }
-    let missing_filled = groups.missing > 0 && (ratio < 1.0 || ratio > 1.0);
+    let missing_filled = groups.missing > 0 && ratio != 1.0;
     let samples = groups.ready
         + groups.foreign
         + if missing_filled { groups.missing } else { 0 }
@@ -162,7 +159,7 @@ pub fn utilization(
         if ratio < 1.0 {
             usage = usage.wrapping_add(totals.missing_fill);
         }
-        if ratio < 1.0 || ratio > 1.0 {
+        if ratio != 1.0 {
             requests = requests.wrapping_add(totals.missing_requests);
         }
         if up_with_unready {
@@ -198,7 +195,7 @@ pub fn average_value(
         if ratio < 1.0 {
             usage = usage.wrapping_add(totals.missing_fill);
         }
-        if ratio < 1.0 || ratio > 1.0 {
+        if ratio != 1.0 {
             samples += groups.missing;
         }
         if up_with_unready {

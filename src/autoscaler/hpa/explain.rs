@@ -54,7 +54,7 @@ impl Decision {
                     let _ = write!(text, " from {} {}", source.source_type(), source.name());
                 }
                 if failed > 0 {
-                    let _ = write!(text, " ({failed} failed metrics can't lower it)");
+                    let _ = write!(text, " ({failed} of {} metrics failed)", spec.metrics.len());
                 }
                 if let Some(side) = stabilization {
                     let word = if stabilized > raw { "raised" } else { "held" };

@@ -55,5 +55,13 @@ pub fn pod_request(pod: &PodRequests<'_>, container: Option<&str>) -> Result<i64
     if let Some(request) = pod.pod_level {
         return request.ok_or(missing);
     }
-    all.try_fold(0i64, |sum, container| container.request.map(|request| sum.wrapping_add(request)).ok_or(missing))
+    let mut sum = 0i64;
+    for container in all {
+        sum = sum.wrapping_add(container.request.ok_or(missing)?);
+        // Upstream compares names before it asks whether one was wanted, so a container without a name ends the sum.
+        if container.name.is_empty() {
+            break;
+        }
+    }
+    Ok(sum)
 }

@@ -77,7 +77,7 @@ fn a_failed_metric_tells_the_pod_and_does_not_block_a_scale_up() {
     assert_eq!(decision.desired_replicas, 4);
     let reasons = decision.reasons(&spec, &|index| format!("web-{index}"));
     assert_eq!(reasons[0], "Resource cpu: failed: a container of pod web-1 has no request");
-    assert_eq!(reasons[2], "raw 4 from Pods qps (1 failed metrics can't lower it); scales 2 to 4");
+    assert_eq!(reasons[2], "raw 4 from Pods qps (1 of 2 metrics failed); scales 2 to 4");
     let active = memory.conditions.get(&ConditionType::ScalingActive).unwrap();
     assert_eq!((active.status, active.reason.as_ref()), (ConditionStatus::True, "ValidMetricFound"));
 }

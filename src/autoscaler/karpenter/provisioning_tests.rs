@@ -1,3 +1,5 @@
+//! Cases of upstream's provisioning suite, in our words.
+
 use super::*;
 use crate::cluster::{
     ClusterView, Container, LabelSelector, Labels, NodeShape, PodInfo, PodSpec, Resources, SpreadPolicy,

@@ -12,9 +12,9 @@ const OWNERS: [(&str, &str); 2] = [("summary.json", "scenario"), ("sweep.json", 
 
 #[derive(Debug, Error)]
 pub enum FolderError {
-    #[error("can't create the output folder {}: {source}; choose another with --out", path.display())]
+    #[error("can't create the output folder {} (--out names another)", path.display())]
     Create { path: PathBuf, source: io::Error },
-    #[error("can't write into the output folder {}: {source}; choose another with --out", path.display())]
+    #[error("can't write into the output folder {} (--out names another)", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error(
         "the output folder {} holds the results of {found:?}; give --force to replace them, or another folder with --out",

@@ -37,9 +37,11 @@ const TIME_STEPS: [i64; 26] = [
     364 * DAY,
 ];
 
-/// An axis from the start to the last of its ticks (or a bit beyond).
+/// An axis of round ticks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
+    /// What stands at the near end of the axis.
+    pub start: f64,
     /// What stands at the far end of the axis.
     pub end: f64,
     pub ticks: Vec<Tick>,
@@ -63,9 +65,26 @@ pub fn value_axis(max: f64, wanted: usize, whole: bool) -> Axis {
     let step = step.unwrap_or(10.0 * magnitude);
     let step = if whole { step.max(1.0).round() } else { step };
     let count = (max / step - 1e-9).ceil().max(1.0) as usize;
+    stepped(0, count, step)
+}
+
+/// From a round number below `min` to one above `max`, for points whose distances matter more than their size; from
+/// zero where `min` is near it.
+pub fn close_axis(min: f64, max: f64, wanted: usize) -> Axis {
+    let spread = max - min;
+    if !(min.is_finite() && spread.is_finite()) || min < spread || spread <= max * 1e-9 {
+        return value_axis(max, wanted, false);
+    }
+    let step = value_axis(spread, wanted, false).ticks[1].at;
+    let (first, last) = ((min / step + 1e-9).floor(), (max / step - 1e-9).ceil());
+    stepped(first as usize, last as usize, step)
+}
+
+fn stepped(first: usize, last: usize, step: f64) -> Axis {
     let places = (-step.log10().floor()).max(0.0) as usize;
-    let ticks = (0..=count).map(|index| index as f64 * step).map(|at| Tick { at, label: number(at, places) }).collect();
-    Axis { end: count as f64 * step, ticks, title: String::new() }
+    let at = |index: usize| index as f64 * step;
+    let ticks = (first..=last).map(|index| Tick { at: at(index), label: number(at(index), places) }).collect();
+    Axis { start: at(first), end: at(last), ticks, title: String::new() }
 }
 
 /// From zero to `seconds`, with at most `most` ticks: times of day or dates where the start is known, else the time
@@ -88,7 +107,7 @@ pub fn time_axis(seconds: f64, start_epoch_seconds: Option<i64>, most: usize) ->
         Some(start) => format!("UTC, from {start}"),
         None => "time since the start".to_owned(),
     };
-    Axis { end, ticks, title }
+    Axis { start: 0.0, end, ticks, title }
 }
 
 fn elapsed_label(at: i64, step: i64) -> String {
@@ -163,6 +182,14 @@ mod tests {
                 assert_eq!(shown, expected, "{max}");
             }
         }
+    }
+
+    #[test]
+    fn a_close_axis_leaves_the_stretch_before_far_points_out() {
+        assert_eq!(labels(&close_axis(3.4, 4.2, 4)), ["3.4", "3.6", "3.8", "4.0", "4.2"]);
+        assert_eq!(labels(&close_axis(1.0, 7.0, 4)), ["0", "2", "4", "6", "8"]);
+        assert_eq!(labels(&close_axis(5.0, 5.0, 4)), ["0", "2", "4", "6"]);
+        assert_eq!(labels(&close_axis(f64::INFINITY, f64::NEG_INFINITY, 2)), ["0.0", "0.5", "1.0"]);
     }
 
     #[test]

@@ -139,7 +139,8 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             if from.0 == to.0 || from.1 == to.1 {
                 // Longer by half its width at both ends, so that corners are square.
                 let thickness = stroke.stroke_width as i32;
-                let (before, after) = (thickness / 2, thickness - thickness / 2 - 1);
+                // A filled rectangle ends before its lower right corner.
+                let (before, after) = (thickness / 2, thickness - thickness / 2);
                 let upper_left = (from.0.min(to.0) - before, from.1.min(to.1) - before);
                 let lower_right = (from.0.max(to.0) + after, from.1.max(to.1) + after);
                 self.area.draw(&Rectangle::new([upper_left, lower_right], fill(color, 1.0)))?;

@@ -6,7 +6,7 @@
 use plotters::prelude::DrawingBackend;
 
 use super::Color;
-use super::axis::{Axis, value_axis};
+use super::axis::{Axis, close_axis};
 use super::canvas::{self, Align, Canvas, Draw, PlotError, text_width};
 use super::render::{FAINT_INK, GRID, INK, LEFT, RIGHT, TEXT, WIDTH, header};
 
@@ -35,7 +35,7 @@ pub struct Range {
     pub max: f64,
 }
 
-/// A plot of points; both axes from zero, less is better on both.
+/// A plot of points; less is better on both axes.
 #[derive(Clone, Debug)]
 pub struct Tradeoff {
     pub title: String,
@@ -83,10 +83,13 @@ impl Tradeoff {
     }
 
     fn axes(&self) -> (Axis, Axis) {
-        let most = |range: fn(&Configuration) -> Range| {
-            self.configurations.iter().map(|configuration| range(configuration).max).fold(0.0, f64::max)
+        let axis = |range: fn(&Configuration) -> Range| {
+            let ranges = || self.configurations.iter().map(range).filter(|range| range.mean.is_finite());
+            let lowest = ranges().map(|range| range.min).fold(f64::INFINITY, f64::min);
+            let highest = ranges().map(|range| range.max).fold(f64::NEG_INFINITY, f64::max);
+            close_axis(lowest, highest, 8)
         };
-        (value_axis(most(|point| point.x), 8, false), value_axis(most(|point| point.y), 8, false))
+        (axis(|point| point.x), axis(|point| point.y))
     }
 }
 
@@ -99,8 +102,9 @@ impl Draw for Tradeoff {
         header(canvas, &self.title, &self.subtitle)?;
         let (x_axis, y_axis) = self.axes();
         let (right, bottom) = (WIDTH - RIGHT, TOP + PLOT);
-        let x = |value: f64| LEFT + value / x_axis.end * (right - LEFT);
-        let y = |value: f64| bottom - value / y_axis.end * PLOT;
+        let place = |axis: &Axis, value: f64| (value - axis.start) / (axis.end - axis.start);
+        let x = |value: f64| LEFT + place(&x_axis, value) * (right - LEFT);
+        let y = |value: f64| bottom - place(&y_axis, value) * PLOT;
         canvas.text(&self.y_label, (LEFT, TOP - 16.0), TEXT, INK, Align::Left)?;
         for tick in &x_axis.ticks {
             canvas.line(&[(x(tick.at), TOP), (x(tick.at), bottom)], GRID, 0.5)?;
@@ -125,11 +129,22 @@ impl Draw for Tradeoff {
             canvas.disc(at, 4.0, color)?;
         }
         let mut taken: Vec<(f64, f64)> = shown().map(|(_, point)| (x(point.x.mean), y(point.y.mean))).collect();
+        // Points on one another share a label.
+        let mut labels: Vec<((f64, f64), Vec<usize>)> = Vec::new();
         for index in self.numbered() {
             let point = &self.configurations[index];
-            let at = free_place((x(point.x.mean), y(point.y.mean)), &taken);
+            let at = (x(point.x.mean), y(point.y.mean));
+            let is_near = |other: (f64, f64)| (at.0 - other.0).abs() < 5.0 && (at.1 - other.1).abs() < 5.0;
+            match labels.iter_mut().find(|(other, _)| is_near(*other)) {
+                Some((_, indices)) => indices.push(index),
+                None => labels.push((at, vec![index])),
+            }
+        }
+        for (at, indices) in labels {
+            let text = numbers(&indices);
+            let at = free_place(at, text_width(&text, TEXT - 1.0), &taken);
             taken.push(at);
-            canvas.text(&(index + 1).to_string(), at, TEXT - 1.0, INK, Align::Center)?;
+            canvas.text(&text, at, TEXT - 1.0, INK, Align::Center)?;
         }
         self.draw_key(canvas, bottom + AXIS)
     }
@@ -148,21 +163,23 @@ impl Tradeoff {
     }
 }
 
-/// A place for a number near `point` where it covers neither points nor numbers; above it where there is none.
-fn free_place(point: (f64, f64), taken: &[(f64, f64)]) -> (f64, f64) {
-    let around = [
-        (0.0, -13.0),
-        (13.0, -8.0),
-        (-13.0, -8.0),
-        (13.0, 8.0),
-        (-13.0, 8.0),
-        (0.0, 14.0),
-        (0.0, -26.0),
-        (22.0, -18.0),
-    ];
+/// Numbers of the configurations at these ascending indices: `3, 5-7`.
+fn numbers(indices: &[usize]) -> String {
+    let runs = indices.chunk_by(|before, next| before + 1 == *next);
+    let texts = runs.map(|run| match run {
+        [first, .., last] => format!("{}-{}", first + 1, last + 1),
+        _ => (run[0] + 1).to_string(),
+    });
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+/// A place for a text of this width near `point` where it covers neither points nor numbers; above where there is none.
+fn free_place(point: (f64, f64), width: f64, taken: &[(f64, f64)]) -> (f64, f64) {
+    let side = width / 2.0 + 8.0;
+    let around = [(0.0, -13.0), (side, -8.0), (-side, -8.0), (side, 8.0), (-side, 8.0), (0.0, 14.0), (0.0, -26.0)];
     let mut places = around.into_iter().map(|(dx, dy)| (point.0 + dx, point.1 + dy));
     let is_free = |place: &(f64, f64)| {
-        taken.iter().all(|other| (place.0 - other.0).abs() > 12.0 || (place.1 - other.1).abs() > 9.0)
+        taken.iter().all(|other| (place.0 - other.0).abs() > width / 2.0 + 5.0 || (place.1 - other.1).abs() > 9.0)
     };
     places.find(is_free).unwrap_or((point.0, point.1 - 13.0))
 }
@@ -177,7 +194,7 @@ mod tests {
             label: format!("target {index}"),
             x: range(f64::from(index)),
             y: range(if index == 3 { f64::NAN } else { f64::from(count - index) }),
-            unbeaten: index % 10 == 0,
+            unbeaten: index.is_multiple_of(10),
         };
         Tradeoff {
             title: "Cost against wait".to_owned(),
@@ -194,6 +211,12 @@ mod tests {
         assert!(svg.contains("20  target 19") && svg.contains("cost (USD)") && svg.contains("wait (s)"));
         assert!(!svg.contains("target 3\n") && !svg.contains("NaN"));
         assert_eq!(plot(20).numbered().len(), 19);
+    }
+
+    #[test]
+    fn neighbours_in_number_are_written_as_a_range() {
+        assert_eq!(numbers(&[0]), "1");
+        assert_eq!(numbers(&[2, 4, 5, 6, 9]), "3, 5-7, 10");
     }
 
     #[test]

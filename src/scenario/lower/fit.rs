@@ -8,6 +8,9 @@ use crate::scheduler::Cycle;
 use crate::scheduler::filter::{FILTERS, Reason, Scope};
 use crate::units::{Millicores, SimTime};
 
+/// A trace can hold thousands of sizes; the first few misfits show what is wrong.
+const MOST_WARNINGS: usize = 5;
+
 impl Lowering<'_> {
     /// Judges every pod spec on an empty node of every shape, with the scheduler's own filters.
     pub(super) fn check_fit(&mut self) {
@@ -39,7 +42,12 @@ impl Lowering<'_> {
                 Some(Diagnostic::warning(&origin.place, message).hint(hint))
             })
             .collect();
-        self.diagnostics.extend(warnings);
+        let more = warnings.len().saturating_sub(MOST_WARNINGS);
+        self.diagnostics.extend(warnings.into_iter().take(MOST_WARNINGS));
+        if more > 0 {
+            let message = format!("pods of {more} more sizes fit on no node either");
+            self.push(Diagnostic::warning(self.at("replay.pods"), message));
+        }
     }
 
     fn bind_daemons(&self, cluster: &mut ClusterState, nodes: &[(NodeId, String)]) {

@@ -31,7 +31,7 @@ impl Lowering<'_> {
         let JobsFormat::Gavel = jobs.format;
         let trace = match self.tables.jobs("gavel", &jobs.jobs, &jobs.throughputs) {
             Ok(trace) => trace,
-            Err((input, error)) => return self.refuse_table(&error, &format!("jobs.{input}")),
+            Err(refused) => return self.refuse_table(&refused.error, &format!("jobs.{}", refused.input)),
         };
         let throughputs = match ThroughputTable::from_rows(trace.throughputs.iter().cloned()) {
             Ok(table) => table,

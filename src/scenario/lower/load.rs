@@ -60,8 +60,8 @@ impl Lowering<'_> {
             let file = replay.file.clone().unwrap_or_default();
             match self.tables.series(&file, &time, &column) {
                 Ok(points) => replay.set_series(points.to_vec()),
-                Err(error) => {
-                    self.refuse_table(&error, &format!("{path}.replay.file"));
+                Err(refused) => {
+                    self.refuse_table(&refused.error, &format!("{path}.replay.file"));
                     return None;
                 }
             }

@@ -49,8 +49,8 @@ impl Lowering<'_> {
         };
         let trace = match self.tables.trace(format, &replay.pods, replay.nodes.as_deref()) {
             Ok(trace) => trace,
-            Err((input, error)) => {
-                self.refuse_table(&error, &format!("replay.{input}"));
+            Err(refused) => {
+                self.refuse_table(&refused.error, &format!("replay.{}", refused.input));
                 return;
             }
         };

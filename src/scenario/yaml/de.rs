@@ -27,11 +27,11 @@ pub fn read<T: DeserializeOwned>(root: &Node) -> (Option<T>, Vec<Diagnostic>) {
         match T::deserialize(Reader { node: root, context: &context }) {
             Ok(value) => return (Some(value), context.diagnostics.into_inner()),
             Err(error) => {
-                let error = error.at(root);
-                let at = error.at.expect("it was set just now");
-                if !error.is_consequence {
-                    let mut diagnostic = Diagnostic::error(&at.place, error.message).maybe_hint(error.hint);
-                    diagnostic.expected = error.expected;
+                let mistake = *error.at(root).0;
+                let at = mistake.at.expect("it was set just now");
+                if !mistake.is_consequence {
+                    let mut diagnostic = Diagnostic::error(&at.place, mistake.message).maybe_hint(mistake.hint);
+                    diagnostic.expected = mistake.expected;
                     context.diagnostics.borrow_mut().push(diagnostic);
                 }
                 let is_new = context.skipped.borrow_mut().insert(at.skip);
@@ -70,9 +70,13 @@ fn address(node: &Node) -> usize {
     std::ptr::from_ref(node) as usize
 }
 
-/// A mistake on its way up; it gets its place from the innermost value that was being read.
+/// A mistake on its way up; it gets its place from the innermost value that was being read. Boxed, for it stands in the
+/// result of every reading.
 #[derive(Debug)]
-struct Error {
+struct Error(Box<Mistake>);
+
+#[derive(Debug, Default)]
+struct Mistake {
     message: String,
     expected: Option<String>,
     hint: Option<String>,
@@ -89,26 +93,35 @@ struct At {
 }
 
 impl Error {
+    fn of(mistake: Mistake) -> Error {
+        Error(Box::new(mistake))
+    }
+
     fn new(message: String) -> Error {
-        Error { message, expected: None, hint: None, missing: None, is_consequence: false, at: None }
+        Error::of(Mistake { message, ..Mistake::default() })
+    }
+
+    fn hinted(message: String, hint: Option<String>) -> Error {
+        Error::of(Mistake { message, hint, ..Mistake::default() })
     }
 
     fn at(mut self, node: &Node) -> Error {
-        if self.at.is_none() {
-            let is_text = self.expected.as_deref() == Some("a string");
+        let mistake = &mut self.0;
+        if mistake.at.is_none() {
+            let is_text = mistake.expected.as_deref() == Some("a string");
             if let Value::Scalar(text, scalar) = &node.value {
                 if is_text && !matches!(scalar, Scalar::Text | Scalar::Null) {
-                    self.hint = Some(format!("write it in quotes: \"{text}\""));
+                    mistake.hint = Some(format!("write it in quotes: \"{text}\""));
                 }
-                let is_number = self.expected.as_deref().is_some_and(|expected| expected.contains("number"));
+                let is_number = mistake.expected.as_deref().is_some_and(|expected| expected.contains("number"));
                 if is_number && *scalar == Scalar::Text && text.parse::<f64>().is_ok() {
-                    self.hint = Some("remove the quotes".to_owned());
+                    mistake.hint = Some("remove the quotes".to_owned());
                 }
             }
-            if let Some(field) = self.missing {
-                self.is_consequence = node.get(field).is_some_and(|value| !value.is_null());
+            if let Some(field) = mistake.missing {
+                mistake.is_consequence = node.get(field).is_some_and(|value| !value.is_null());
             }
-            self.at = Some(At { place: node.place.clone(), skip: address(node) });
+            mistake.at = Some(At { place: node.place.clone(), skip: address(node) });
         }
         self
     }
@@ -116,7 +129,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
@@ -128,33 +141,36 @@ impl de::Error for Error {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Error {
-        Error {
+        Error::of(Mistake {
+            message: format!("wrong type: found {}", name(found)),
             expected: Some(plain(&expected.to_string())),
-            ..Error::new(format!("wrong type: found {}", name(found)))
-        }
+            ..Mistake::default()
+        })
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Error {
-        Error {
+        Error::of(Mistake {
+            message: format!("wrong value: found {}", name(found)),
             expected: Some(plain(&expected.to_string())),
-            ..Error::new(format!("wrong value: found {}", name(found)))
-        }
+            ..Mistake::default()
+        })
     }
 
     fn missing_field(field: &'static str) -> Error {
-        Error {
+        Error::of(Mistake {
+            message: format!("missing field `{field}`"),
             missing: Some(field),
             hint: Some(format!("add `{field}:` here")),
-            ..Error::new(format!("missing field `{field}`"))
-        }
+            ..Mistake::default()
+        })
     }
 
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Error {
-        Error { hint: suggestion(field, known), ..Error::new(format!("unknown field `{field}`")) }
+        Error::hinted(format!("unknown field `{field}`"), suggestion(field, known))
     }
 
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Error {
-        Error { hint: suggestion(variant, known), ..Error::new(format!("unknown value `{variant}`")) }
+        Error::hinted(format!("unknown value `{variant}`"), suggestion(variant, known))
     }
 }
 
@@ -333,7 +349,7 @@ impl<'de> MapAccess<'de> for Mapping<'de> {
             self.value = Some(&entry.value);
             let key = Key(&entry.key);
             return seed.deserialize(key).map(Some).map_err(|mut error: Error| {
-                error.at.get_or_insert_with(|| At { place: entry.key_place.clone(), skip: address(&entry.value) });
+                error.0.at.get_or_insert_with(|| At { place: entry.key_place.clone(), skip: address(&entry.value) });
                 error
             });
         }
@@ -415,7 +431,7 @@ impl<'de> Variant<'de> {
             None => {
                 let message = format!("`{}` stands alone, but needs settings", self.variant);
                 let hint = format!("write {}: {{…}}", self.variant);
-                Err(Error { hint: Some(hint), ..Error::new(message) }.at(self.reader.node))
+                Err(Error::hinted(message, Some(hint)).at(self.reader.node))
             }
         }
     }

@@ -19,6 +19,9 @@ use crate::units::{SimDuration, SimTime, random};
 
 const KINDS: [&str; 7] = ["expander", "estimate", "utilization", "scale_up", "scale_down", "backoff", "balance"];
 
+/// Pods of one group of an estimate; more are a slip of the pen.
+const MOST_PODS: usize = 1_000_000;
+
 pub fn decide(kind: &Value, input: &Value, seed: u64) -> Result<Value, Refusal> {
     let mut input = input.clone();
     if let Value::Object(fields) = &mut input {
@@ -157,6 +160,9 @@ fn estimate(input: &Value) -> Result<Value, Refusal> {
     let mut groups = Vec::new();
     let mut group_of = Vec::new();
     for (index, pod) in input.pod_groups.iter().enumerate() {
+        if pod.count.is_some_and(|count| count > MOST_PODS) {
+            return Err(refusal(&format!("pod_groups[{index}].count"), &format!("more than {MOST_PODS} pods")));
+        }
         let first = cluster.add_pod(pod)?;
         let spec = cluster.state.pod(first).spec;
         let mut pods = vec![first];

@@ -134,7 +134,8 @@ fn requests(input: &Value) -> Result<Value, Refusal> {
     fields.text("resource")?;
     let container = fields.text("container")?;
     let pod_level_enabled = fields.flag("pod_level_enabled")?.unwrap_or(true);
-    let pod = Fields::new(fields.required("pod")?, "pod", &["containers", "init_containers", "pod_request_milli"])?;
+    let known = ["name", "containers", "init_containers", "pod_request_milli"];
+    let pod = Fields::new(fields.required("pod")?, "pod", &known)?;
     let mut containers = Vec::new();
     for (path, item) in pod.list("containers")? {
         let item = Fields::new(item, path, &["name", "request_milli"])?;

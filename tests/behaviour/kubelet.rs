@@ -1,0 +1,68 @@
+//! Crash back-off, eviction under memory pressure, and budgets that hold evictions back.
+
+use windtunnel::units::SimTime;
+
+use super::{deployment, pod, run, secs, trace_pod};
+use crate::plan::{AskPlan, GroupPlan, NodePlan, Plan, ReplicatedPlan};
+
+#[test]
+fn a_container_that_outgrows_its_limit_is_restarted_at_once_and_then_ever_later() {
+    let ask = AskPlan { memory_use: 150, ..AskPlan::default() };
+    let plan = Plan {
+        minutes: 21,
+        nodes: vec![NodePlan::default()],
+        replicated: vec![ReplicatedPlan { ask, ..deployment(1) }],
+        ..Plan::default()
+    };
+    let run = run(&plan);
+    let kills: Vec<&String> = run.decisions.iter().filter(|line| line.contains("OOMKilled")).collect();
+    // 0 s, 10 s, then doubled up to 5 min.
+    let expected = [0, 0, 10, 30, 70, 150, 310, 610, 910, 1_210];
+    assert_eq!(kills.len(), expected.len(), "{kills:#?}");
+    for (line, at) in kills.iter().zip(expected) {
+        assert!(line.starts_with(&format!("{} ", secs(at))), "{line} is not at {at} s");
+    }
+}
+
+#[test]
+fn memory_pressure_takes_the_pod_above_its_request_first_whatever_its_priority() {
+    // 512 MiB are allocatable; 200 + 304 + 60 are in use.
+    let ask = |mib, memory_use, priority| AskPlan { cpu: 100, mib, memory_use, priority, ..AskPlan::default() };
+    let plan = Plan {
+        minutes: 2,
+        nodes: vec![NodePlan { gib: 1, ..NodePlan::default() }],
+        pods: vec![
+            trace_pod(ask(192, 104, 1), 1, 3_000),
+            trace_pod(ask(256, 119, 2), 1, 3_000),
+            trace_pod(ask(64, 94, 0), 1, 3_000),
+        ],
+        ..Plan::default()
+    };
+    let run = run(&plan);
+    // Both of the first two are above their requests: the lower priority goes, at the kubelet's next look.
+    let evicted: Vec<&String> = run.decisions.iter().filter(|line| line.contains("Evicted")).collect();
+    assert!(evicted[0].starts_with(&format!("{} kubelet pod/trace-0:", secs(11))), "{evicted:#?}");
+    assert_eq!(pod(&run, "trace-2").finished, None);
+}
+
+/// Half of three replicas is one and a half; two must stay available, so one goes at a time.
+#[test]
+fn a_budgets_percentage_rounds_up() {
+    let group = GroupPlan { initial: 1, max: 1, spot: true, losses_per_hour: 60.0, ..GroupPlan::default() };
+    let plan = Plan {
+        minutes: 60,
+        nodes: vec![],
+        groups: vec![group],
+        replicated: vec![ReplicatedPlan { budget: Some(150), ..deployment(3) }],
+        ..Plan::default()
+    };
+    let run = run(&plan);
+    let noticed = run.decisions.iter().filter(|line| line.contains("spot interruption")).count();
+    assert!(noticed > 0, "no spot node was taken back");
+    // The replacement cannot start anywhere, so that the first eviction is the only one until the node is lost.
+    let first_node = run.outcome.pods.iter().filter(|pod| pod.node == Some(0));
+    let mut ends: Vec<(SimTime, &str)> = first_node.filter_map(|pod| Some((pod.finished?, pod.reason))).collect();
+    ends.sort_unstable();
+    let reasons: Vec<&str> = ends.iter().map(|(_, reason)| *reason).collect();
+    assert_eq!(reasons, ["Interrupted", "NodeLost", "NodeLost"], "{ends:?}");
+}
