@@ -20,6 +20,15 @@ pub mod label {
     pub const NODE_GROUP: &str = "windtunnel/node-group";
     /// GPU model, as NVIDIA's feature discovery labels it.
     pub const GPU_PRODUCT: &str = "nvidia.com/gpu.product";
+    /// Labels by which cloud providers mark nodes with GPUs, in the Cluster Autoscaler's order; the value is the type
+    /// that its `gpu-total` counts.
+    pub const ACCELERATORS: [&str; 5] = [
+        "cloud.google.com/gke-accelerator",
+        "k8s.amazonaws.com/accelerator",
+        "accelerator",
+        "TestGPULabel/accelerator",
+        GPU_PRODUCT,
+    ];
 }
 
 /// What nodes of one kind have in common. The hostname label is a node's own and not part of it.
@@ -36,8 +45,16 @@ pub struct NodeShape {
     /// Devices that [`GpuShare`](super::GpuShare) requests can be placed on; 0 where GPUs are not shared.
     pub shared_gpus: u16,
     pub group: Option<NodeGroupId>,
+    /// Value of the first of [`label::ACCELERATORS`] among the labels; derived when the shape is interned.
+    pub accelerator: Option<String>,
     /// Images that are on the nodes, by name with tag, sorted (`status.images`; only the ImageLocality score reads it).
     pub images: Vec<(String, Bytes)>,
+}
+
+impl NodeShape {
+    pub(super) fn derive(&mut self) {
+        self.accelerator = label::ACCELERATORS.iter().find_map(|key| self.labels.get(*key)).cloned();
+    }
 }
 
 /// A pod that holds room on a node.
@@ -70,6 +87,8 @@ pub struct NodeState {
     pub pods: Vec<PodOnNode>,
     /// Thousandths in use of each shared device.
     pub gpu_used: SmallVec<[u16; 8]>,
+    /// At least as many as `pods` that are being deleted; zero says that there is none.
+    pub terminating_pods: u32,
     /// How many of `pods` have required anti-affinity (so that others need not look).
     pub pods_with_required_anti_affinity: u32,
     /// How many of `pods` have any pod affinity or anti-affinity.
@@ -93,6 +112,7 @@ impl NodeState {
             nonzero_requested: Default::default(),
             pods: Vec::new(),
             gpu_used: SmallVec::from_elem(0, usize::from(shape.shared_gpus)),
+            terminating_pods: 0,
             pods_with_required_anti_affinity: 0,
             pods_with_affinity: 0,
         }

@@ -29,7 +29,8 @@ impl Specs {
         intern(spec, &mut self.pods, &mut self.pod_ids, PodSpecId::new)
     }
 
-    pub fn intern_shape(&mut self, shape: NodeShape) -> NodeShapeId {
+    pub fn intern_shape(&mut self, mut shape: NodeShape) -> NodeShapeId {
+        shape.derive();
         self.any_images |= !shape.images.is_empty();
         intern(shape, &mut self.shapes, &mut self.shape_ids, NodeShapeId::new)
     }

@@ -126,6 +126,17 @@ impl ClusterState {
         let whole_gpus = self.specs.whole_gpus(spec);
         let state = self.nodes[node.index()].as_mut().expect("a pod is bound to a node that exists");
         state.add_pod(pod, info.spec, spec, whole_gpus);
+        state.terminating_pods += u32::from(info.deletion.is_some());
+    }
+
+    /// Sets `metadata.deletionTimestamp`. The one way to do so for a bound pod.
+    pub fn set_deletion(&mut self, pod: PodId, at: SimTime) {
+        let info = &mut self.pods[pod.index()];
+        if info.deletion.replace(at).is_none()
+            && let Some(node) = info.node.and_then(|node| self.nodes[node.index()].as_mut())
+        {
+            node.terminating_pods += 1;
+        }
     }
 
     /// Releases what the pod holds on its node; [`PodInfo::node`] keeps saying where it ran.
@@ -133,7 +144,9 @@ impl ClusterState {
         let info = &self.pods[pod.index()];
         let spec = self.specs.pod(info.spec);
         if let Some(node) = info.node.and_then(|node| self.nodes[node.index()].as_mut()) {
-            node.remove_pod(pod, spec);
+            if node.remove_pod(pod, spec) && info.deletion.is_some() {
+                node.terminating_pods = node.terminating_pods.saturating_sub(1);
+            }
         }
     }
 }

@@ -293,7 +293,9 @@ impl World<'_> {
     pub(super) fn drain(&mut self, id: NodeId, taint: &str, delay: SimDuration, reason: &'static str) {
         let Some(node) = self.cluster.node_mut(id) else { return };
         node.unschedulable = true;
-        node.extra_taints.push(Taint { key: taint.into(), value: String::new(), effect: TaintEffect::NoSchedule });
+        // As upstream writes it, the value is the second at which the taint was set.
+        let value = self.now.nanos().div_euclid(1_000_000_000).to_string();
+        node.extra_taints.push(Taint { key: taint.into(), value, effect: TaintEffect::NoSchedule });
         self.node_changed(id);
         let earliest = self.now + delay;
         let instance = self.instance_of_node_mut(id);

@@ -237,7 +237,7 @@ impl World<'_> {
         let grace = self.cluster.specs.pod(spec).termination_grace_period;
         let takes = self.draw(&self.scenario.kubelet.termination, "termination", pod).min(grace);
         let ends = self.now + takes;
-        self.cluster.pod_mut(pod).deletion = Some(self.now + grace);
+        self.cluster.set_deletion(pod, self.now + grace);
         self.workloads[self.pods[pod.index()].workload.index()].leaving.push(pod);
         self.set_ready(pod, false);
         self.pods[pod.index()].generation += 1;

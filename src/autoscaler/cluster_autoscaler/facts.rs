@@ -1,19 +1,10 @@
 //! What is worked out once a node shape or pod spec: GPUs, counted capacity, kinds of pods.
 
-use crate::cluster::{Labels, NodeShape, PodSpec, Resources, Specs};
+use crate::cluster::{NodeShape, PodSpec, Resources, Specs};
 
 /// Extended resources that upstream knows as GPUs (`utils/gpu/gpu.go`), in its order.
 const GPU_RESOURCES: [&str; 5] =
     ["nvidia.com/gpu", "habana.ai/gaudi", "gpu.intel.com/xe", "amd.com/gpu", "microsoft.com/directx"];
-
-/// Labels by which cloud providers mark nodes with GPUs; the value is the type that `--gpu-total` counts.
-const GPU_LABELS: [&str; 5] = [
-    "cloud.google.com/gke-accelerator",
-    "k8s.amazonaws.com/accelerator",
-    "accelerator",
-    "TestGPULabel/accelerator",
-    crate::cluster::label::GPU_PRODUCT,
-];
 
 /// Capacity as quotas count it: whole cores rounded up, bytes, GPUs of one type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,10 +13,6 @@ pub struct CountedCapacity<'a> {
     pub memory: i64,
     /// GPU type and count.
     pub gpus: Option<(&'a str, i64)>,
-}
-
-pub fn gpu_label(labels: &Labels) -> Option<&str> {
-    GPU_LABELS.iter().find_map(|key| labels.get(*key)).map(String::as_str)
 }
 
 /// The first GPU resource of which the node has any to give.
@@ -43,12 +30,12 @@ fn first_gpu(specs: &Specs, resources: &Resources) -> Option<(crate::cluster::Re
 
 /// A GPU node by label or by what it has to give; shared devices count as well.
 pub fn has_gpu(specs: &Specs, shape: &NodeShape) -> bool {
-    shape.shared_gpus > 0 || gpu_label(&shape.labels).is_some() || gpu_allocatable(specs, shape).is_some()
+    shape.shared_gpus > 0 || shape.accelerator.is_some() || gpu_allocatable(specs, shape).is_some()
 }
 
 /// A GPU node whose devices do not show yet, so that it counts as starting.
 pub fn is_waiting_for_gpu(specs: &Specs, shape: &NodeShape) -> bool {
-    shape.shared_gpus == 0 && gpu_label(&shape.labels).is_some() && gpu_allocatable(specs, shape).is_none()
+    shape.shared_gpus == 0 && shape.accelerator.is_some() && gpu_allocatable(specs, shape).is_none()
 }
 
 pub fn requests_gpu(specs: &Specs, pod: &PodSpec) -> bool {
@@ -63,7 +50,7 @@ pub fn counted_capacity<'a>(
     template: Option<&'a NodeShape>,
 ) -> CountedCapacity<'a> {
     let cores = shape.capacity.cpu.get().max(0);
-    let gpus = gpu_label(&shape.labels).and_then(|kind| {
+    let gpus = shape.accelerator.as_deref().and_then(|kind| {
         let count = match gpu_allocatable(specs, shape) {
             Some((_, count)) => count,
             None if shape.shared_gpus > 0 => i64::from(shape.shared_gpus),

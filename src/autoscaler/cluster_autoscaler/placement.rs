@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::facts;
 use crate::cluster::{ClusterView, Fork, NodeId, PodId, PodSpecId, Specs};
 use crate::scheduler::Cycle;
-use crate::scheduler::filter::{Rejection, fits};
+use crate::scheduler::filter::{Rejection, clearly_lacks_room, fits};
 
 /// Pods of one controller that found no room and are remembered by their likeness; more are not.
 const MAX_SPECS_BY_CONTROLLER: usize = 10;
@@ -62,7 +62,8 @@ impl<'c> Cycles<'c> {
     pub fn new(fork: &Fork<'c>) -> Cycles<'c> {
         let is_calm =
             |view: &dyn ClusterView| view.node_views().all(|node| node.state.pods_with_required_anti_affinity == 0);
-        Cycles { calm: is_calm(fork) && is_calm(fork.base()), by_spec: FxHashMap::default() }
+        let calm = !fork.specs().any_required_anti_affinity() || (is_calm(fork) && is_calm(fork.base()));
+        Cycles { calm, by_spec: FxHashMap::default() }
     }
 
     /// To be told of every pod that comes to a node of the fork.
@@ -108,7 +109,11 @@ pub fn schedule_on_first<'c>(
     mut nodes: impl Iterator<Item = NodeId>,
 ) -> Option<NodeId> {
     let found = cycles.with(fork, spec, |cycle| {
-        nodes.find(|id| fork.node_view(*id).is_some_and(|view| !view.state.unschedulable && fits(cycle, &view).is_ok()))
+        nodes.find(|id| {
+            fork.node_view(*id).is_some_and(|view| {
+                !view.state.unschedulable && !clearly_lacks_room(cycle, &view) && fits(cycle, &view).is_ok()
+            })
+        })
     })?;
     fork.place(pod, spec, found);
     cycles.note(&fork.base().specs, spec);

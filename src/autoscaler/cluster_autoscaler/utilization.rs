@@ -81,6 +81,9 @@ pub fn utilization(cluster: &ClusterState, node: &NodeState, ignored: Ignored, c
 fn requests(cluster: &ClusterState, node: &NodeState, ignored: Ignored, clock: &Clock) -> (Resources, Resources) {
     let mut counted = node.requested.clone();
     let mut left_out = Resources::default();
+    if !ignored.daemon_sets && !ignored.mirror_pods && node.terminating_pods == 0 {
+        return (counted, left_out);
+    }
     for held in &node.pods {
         let (info, spec) = (cluster.pod(held.pod), cluster.specs.pod(held.spec));
         if (ignored.daemon_sets && facts::is_daemon_set_pod(spec)) || (ignored.mirror_pods && spec.is_mirror_pod()) {

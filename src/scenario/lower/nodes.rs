@@ -342,6 +342,7 @@ impl Lowering<'_> {
             max_pods: slots,
             shared_gpus: if machine.shared_gpus { gpus as u16 } else { 0 },
             group: None,
+            accelerator: None,
             images: Vec::new(),
         };
         Some(Resolved { shape, instance })

@@ -81,6 +81,7 @@ pub fn live_node(node: &core::Node, names: &mut ResourceNames) -> Result<LiveNod
             max_pods: slots.unwrap_or(DEFAULT_MAX_PODS),
             shared_gpus,
             group: None,
+            accelerator: None,
             images: status.map(images).unwrap_or_default(),
         },
         hostname: hostname.filter(|hostname| hostname != name).map(Arc::from),

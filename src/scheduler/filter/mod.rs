@@ -20,6 +20,7 @@ use crate::cluster::{NodeView, Shortfall, Specs, Taint};
 pub(in crate::scheduler) use inter_pod_affinity::AffinityCounts;
 pub use node_affinity::matches_node_selector_and_affinity;
 pub(in crate::scheduler) use node_affinity::matches_term;
+pub use node_resources_fit::clearly_lacks_room;
 pub(in crate::scheduler) use pod_topology_spread::SpreadCounts;
 pub use taint_toleration::untolerated_taint;
 
