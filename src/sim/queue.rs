@@ -39,14 +39,6 @@ impl EventQueue {
     pub fn next_at(&self) -> Option<SimTime> {
         self.heap.peek().map(|Reverse(entry)| entry.at)
     }
-
-    pub fn len(&self) -> usize {
-        self.heap.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
-    }
 }
 
 impl PartialEq for Entry {

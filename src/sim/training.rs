@@ -274,9 +274,4 @@ impl World<'_> {
         }
         Ok(())
     }
-
-    /// Jobs whose workers all run and that compute, load or save.
-    pub(super) fn jobs_running(&self) -> u32 {
-        self.jobs.iter().filter(|run| !matches!(run.progress.phase(), Phase::Waiting | Phase::Complete)).count() as u32
-    }
 }
