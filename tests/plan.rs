@@ -146,6 +146,11 @@ pub struct GangPlan {
 
 impl Plan {
     pub fn scenario(&self) -> Scenario {
+        self.scenario_on(Scenario::default())
+    }
+
+    /// On top of a scenario that has autoscalers, and as yet no workloads.
+    pub fn scenario_on(&self, base: Scenario) -> Scenario {
         let mut builder = Builder {
             scenario: Scenario {
                 name: "drawn".into(),
@@ -156,7 +161,7 @@ impl Plan {
                     termination: about(SimDuration::from_millis(self.end_millis)),
                     ..KubeletOptions::default()
                 },
-                ..Scenario::default()
+                ..base
             },
         };
         if self.most_allocated {

@@ -128,11 +128,11 @@ impl SchedulingQueue {
         let Some(entry) = self.entries.get_mut(pod.index()) else { return };
         let place = std::mem::take(&mut entry.place);
         entry.ticket += 1;
-        if place == Place::Unschedulable {
-            if let Some(waiting) = self.unschedulable.get_mut(&spec) {
-                waiting.retain(|(other, _)| *other != pod);
-                self.unschedulable_count -= 1;
-            }
+        if place == Place::Unschedulable
+            && let Some(waiting) = self.unschedulable.get_mut(&spec)
+        {
+            waiting.retain(|(other, _)| *other != pod);
+            self.unschedulable_count -= 1;
         }
     }
 

@@ -3,25 +3,104 @@
 //! The engine recounts its own books after every event ([`RunOptions::audit_every`]); the rest is judged by what an
 //! observer sees.
 
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
 use proptest::prelude::*;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
+use windtunnel::scenario::{self, Override, Scenario, ScenarioFiles};
 use windtunnel::sim::RunOptions;
 
 use super::{draw, judge};
-use crate::plan::Plan;
 use crate::watch::{Watched, watch};
 
+/// `PROPTEST_CASES` asks for more (or fewer) draws than an ordinary test run makes.
 fn config(cases: u32) -> Config {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
     Config { cases, max_shrink_iters: 2_000, failure_persistence: None, ..Config::default() }
 }
 
-fn holds(plan: &Plan, seed: u64) {
-    let scenario = plan.scenario();
-    let fast = watch(&scenario, seed, RunOptions { audit_every: 1, ..RunOptions::default() });
-    judge::books(&scenario, &fast);
-    let plain = watch(&scenario, seed, RunOptions { plain: true, ..RunOptions::default() });
+fn holds(scenario: &Scenario, seed: u64) {
+    let fast = watch(scenario, seed, RunOptions { audit_every: 1, ..RunOptions::default() });
+    judge::books(scenario, &fast);
+    let plain = watch(scenario, seed, RunOptions { plain: true, ..RunOptions::default() });
     same_run(&fast, &plain);
+}
+
+/// Two NodePools, one of them spot, that consolidate soon.
+fn node_pools() -> Scenario {
+    static LOADED: OnceLock<Scenario> = OnceLock::new();
+    LOADED.get_or_init(read_node_pools).clone()
+}
+
+fn read_node_pools() -> Scenario {
+    let text = r#"
+apiVersion: windtunnel/v1
+kind: Scenario
+metadata: {name: drawn}
+spec:
+  duration: 1h
+  nodePools:
+    instanceTypes: [m6i.large, m6i.xlarge, m6i.2xlarge, c6i.xlarge, g4dn.xlarge]
+    zones: [zone-a, zone-b, zone-c]
+    prices: {m6i.large: {spot: 0.04}, m6i.xlarge: {spot: 0.07}, m6i.2xlarge: {spot: 0.15}}
+    launchFailureProbability: 0.1
+    interruptionsPerHour: 1
+    failuresPerHour: 0.2
+---
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {name: spot}
+spec:
+  weight: 10
+  limits: {cpu: 24}
+  disruption: {consolidateAfter: 30s, budgets: [{nodes: "50%"}]}
+  template:
+    spec:
+      expireAfter: 25m
+      requirements:
+        - {key: karpenter.sh/capacity-type, operator: In, values: [spot]}
+        - {key: node.kubernetes.io/instance-type, operator: In, values: [m6i.large, m6i.xlarge, m6i.2xlarge]}
+      nodeClassRef: {group: karpenter.k8s.aws, kind: EC2NodeClass, name: default}
+---
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {name: on-demand}
+spec:
+  disruption: {consolidateAfter: 1m}
+  template:
+    spec:
+      requirements:
+        - {key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}
+        - {key: node.kubernetes.io/instance-type, operator: In, values: [m6i.large, m6i.xlarge, m6i.2xlarge, c6i.xlarge, g4dn.xlarge]}
+      nodeClassRef: {group: karpenter.k8s.aws, kind: EC2NodeClass, name: default}
+"#;
+    let folder = tempfile::tempdir().expect("there is room for a scenario");
+    let path = folder.path().join("pools.yaml");
+    std::fs::write(&path, text).expect("there is room for a scenario");
+    scenario::load(&path, &[]).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false))).scenario
+}
+
+/// What is shipped balances as well; the trace of a thousand nodes for its first hours only.
+#[test]
+fn books_balance_in_every_scenario_of_the_repository() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let files = std::fs::read_dir(&folder).expect("scenarios are shipped").flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    for path in files {
+        let files = ScenarioFiles::open(&path).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
+        let shorter = Override::parse("duration=6h").unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
+        let loaded = files.load(&[shorter]).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
+        let scenario = loaded.scenario;
+        let fast = watch(&scenario, 1, RunOptions { audit_every: 499, ..RunOptions::default() });
+        judge::books(&scenario, &fast);
+        if scenario.nodes.len() < 100 && scenario.trace_pods.len() < 1_000 {
+            same_run(&fast, &watch(&scenario, 1, RunOptions { plain: true, ..RunOptions::default() }));
+        }
+    }
 }
 
 /// Byte for byte, in all that an observer gets to see.
@@ -68,13 +147,18 @@ proptest! {
 
     #[test]
     fn books_balance_and_nothing_is_lost_on_fixed_nodes(plan in draw::fixed_cluster(), seed in 0..1_000u64) {
-        holds(&plan, seed);
+        holds(&plan.scenario(), seed);
     }
 
     #[test]
     fn books_balance_and_nothing_is_lost_under_the_cluster_autoscaler(
         plan in draw::autoscaled_cluster(), seed in 0..1_000u64,
     ) {
-        holds(&plan, seed);
+        holds(&plan.scenario(), seed);
+    }
+
+    #[test]
+    fn books_balance_and_nothing_is_lost_under_karpenter(plan in draw::fixed_cluster(), seed in 0..1_000u64) {
+        holds(&plan.scenario_on(node_pools()), seed);
     }
 }
