@@ -156,6 +156,11 @@ proptest! {
     ) {
         holds(&plan.scenario(), seed);
     }
+}
+
+proptest! {
+    // A simulation of Karpenter's consolidation costs a second where nothing is optimized.
+    #![proptest_config(config(10))]
 
     #[test]
     fn books_balance_and_nothing_is_lost_under_karpenter(plan in draw::fixed_cluster(), seed in 0..1_000u64) {
