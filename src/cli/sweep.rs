@@ -1,6 +1,7 @@
 //! `windtunnel sweep`: a grid of parameters times seeds, on all cores.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -110,9 +111,9 @@ fn open_scenarios(path: &Path, sweep: &Sweep) -> Result<BTreeMap<PathBuf, Scenar
     let mut files = BTreeMap::new();
     for configuration in sweep.configurations() {
         let scenario = scenario_of(sweep, &configuration);
-        if !files.contains_key(&scenario) {
-            let opened = ScenarioFiles::open(&path.parent().unwrap_or(Path::new("")).join(&scenario));
-            files.insert(scenario, opened.map_err(reported)?);
+        if let Entry::Vacant(slot) = files.entry(scenario) {
+            let opened = ScenarioFiles::open(&path.parent().unwrap_or(Path::new("")).join(slot.key()));
+            slot.insert(opened.map_err(reported)?);
         }
     }
     Ok(files)

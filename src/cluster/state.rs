@@ -143,10 +143,11 @@ impl ClusterState {
     pub fn release(&mut self, pod: PodId) {
         let info = &self.pods[pod.index()];
         let spec = self.specs.pod(info.spec);
-        if let Some(node) = info.node.and_then(|node| self.nodes[node.index()].as_mut()) {
-            if node.remove_pod(pod, spec) && info.deletion.is_some() {
-                node.terminating_pods = node.terminating_pods.saturating_sub(1);
-            }
+        if let Some(node) = info.node.and_then(|node| self.nodes[node.index()].as_mut())
+            && node.remove_pod(pod, spec)
+            && info.deletion.is_some()
+        {
+            node.terminating_pods = node.terminating_pods.saturating_sub(1);
         }
     }
 }
