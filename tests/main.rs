@@ -2,10 +2,12 @@
 
 mod bad_input;
 mod behaviour;
+mod cli;
 mod conformance;
 mod determinism;
 mod house;
 mod invariants;
 mod plan;
 mod schema;
+mod snapshots;
 mod watch;

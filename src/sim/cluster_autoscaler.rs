@@ -19,8 +19,9 @@ use crate::units::{SimDuration, SimTime};
 /// The mark of a node that may be removed soon.
 const DELETION_CANDIDATE: &str = "DeletionCandidateOfClusterAutoscaler";
 
-/// A loop takes a moment, whatever triggers the next one: a stream of new pods doesn't make it spin.
-const SHORTEST_PAUSE: SimDuration = SimDuration::from_secs(1);
+/// From one loop's start to the next, whatever triggers that: a real loop takes about as long, and pods younger than two
+/// seconds cause no scale-up anyway.
+const SHORTEST_PAUSE: SimDuration = SimDuration::from_secs(2);
 
 /// What a run keeps for its Cluster Autoscaler.
 #[derive(Debug)]

@@ -44,19 +44,17 @@ impl<'a> Iteration<'a> {
             state.unneeded.iter().map(|unneeded| unneeded.removable.node).collect();
         let in_delay: Vec<bool> =
             self.snapshot.node_groups.iter().map(|group| self.is_in_local_delay(group.id, state)).collect();
-        let mut candidates: Vec<(NodeId, (bool, bool, bool))> = nodes
-            .iter()
-            .filter_map(|id| {
-                let node = fork.node(*id)?;
-                let group = self.snapshot.group_of(node)?;
-                let has_room = self.targets[group.id.index()] > group.min_size;
-                if !has_room || in_delay[group.id.index()] || state.deletions.contains_key(id) {
-                    return None;
-                }
-                let emptiness = rules.emptiness(node);
-                Some((*id, (emptiness.is_none(), emptiness == Some(true), !previous.contains(id))))
-            })
-            .collect();
+        let mut candidates: Vec<(NodeId, (bool, bool, bool))> = Vec::with_capacity(nodes.len());
+        candidates.extend(nodes.iter().filter_map(|id| {
+            let node = fork.node(*id)?;
+            let group = self.snapshot.group_of(node)?;
+            let has_room = self.targets[group.id.index()] > group.min_size;
+            if !has_room || in_delay[group.id.index()] || state.deletions.contains_key(id) {
+                return None;
+            }
+            let emptiness = rules.emptiness(node);
+            Some((*id, (emptiness.is_none(), emptiness == Some(true), !previous.contains(id))))
+        }));
         candidates.sort_by_key(|(_, key)| *key);
         candidates.into_iter().map(|(id, _)| id).collect()
     }
@@ -123,7 +121,9 @@ impl<'a> Iteration<'a> {
         let clock = self.clock;
         state.recheck.retain(|node, until| fork.node(*node).is_some() && !clock.has_come(*until));
 
-        let mut eligible = Vec::new();
+        let mut eligible = Vec::with_capacity(candidates.len());
+        decision.utilization.reserve(candidates.len());
+        decision.unremovable.reserve(candidates.len());
         for id in &candidates {
             let view = fork.node_view(*id).expect("candidates are nodes of the fork");
             let reason = if state.recheck.contains_key(id) {

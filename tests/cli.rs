@@ -1,0 +1,86 @@
+//! The command line as a user meets it: files that appear whole, the same bytes twice, errors with a way out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+
+fn windtunnel() -> Command {
+    let mut command = Command::cargo_bin("windtunnel").expect("the binary is built with the tests");
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+/// Every file of a folder but `engine.json`, which holds wall times.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fs::read_dir(folder)
+        .expect("the folder was made")
+        .map(|entry| entry.expect("an entry").path())
+        .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), path))
+        .filter(|(name, _)| name != "engine.json")
+        .map(|(name, path)| (name, fs::read(path).expect("a readable file")))
+        .collect()
+}
+
+#[test]
+fn two_processes_with_one_seed_write_the_same_bytes_and_another_seed_other_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |name: &str, seed: &str| {
+        let out = folder.path().join(name);
+        let arguments = ["run", "scenarios/ai-model-training.yaml", "--quiet", "--seed", seed, "--out"];
+        windtunnel().args(arguments).arg(&out).assert().success().stdout("");
+        files(&out)
+    };
+    let first = run("a", "5");
+    for name in ["summary.json", "timeseries.csv", "decisions.csv", "pods.csv", "nodes.csv", "utilization.svg"] {
+        assert!(first.contains_key(name), "{name} is missing");
+    }
+    assert_eq!(first, run("b", "5"));
+    assert_ne!(first["timeseries.csv"], run("c", "6")["timeseries.csv"]);
+}
+
+#[test]
+fn a_sweep_gives_the_same_rows_on_one_thread_and_on_several() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sweep = folder.path().join("sweep.yaml");
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/ai-model-training.yaml");
+    let text = format!(
+        "apiVersion: windtunnel/v1\nkind: Sweep\nmetadata: {{name: s}}\nspec:\n  scenario: {}\n  parameters:\n    - {{path: autoscaling.clusterAutoscaler.scaleDownUnneededTime, values: [2m, 10m]}}\n  seeds: {{from: 1, count: 2}}\n",
+        scenario.display()
+    );
+    fs::write(&sweep, text).expect("written");
+    let run = |name: &str, jobs: &str| {
+        let out = folder.path().join(name);
+        windtunnel().args(["sweep", "--quiet", "--jobs", jobs, "--out"]).arg(&out).arg(&sweep).assert().success();
+        files(&out)
+    };
+    let alone = run("a", "1");
+    assert_eq!(String::from_utf8_lossy(&alone["runs.csv"]).lines().count(), 1 + 4);
+    assert_eq!(alone, run("b", "3"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_told_before_anything_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("taken");
+    fs::write(&file, "").expect("written");
+    let out = file.join("inside");
+    let run =
+        windtunnel().args(["run", "scenarios/ai-model-training.yaml", "--out"]).arg(&out).assert().code(2).stdout("");
+    let told = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(told.contains("taken"), "{told}");
+}
+
+#[test]
+fn results_of_another_scenario_are_not_overwritten_without_force() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |scenario: &str, more: &[&str]| {
+        windtunnel().args(["run", scenario, "--quiet", "--no-plots", "--out"]).arg(folder.path()).args(more).assert()
+    };
+    run("scenarios/ai-model-training.yaml", &[]).success();
+    let before = files(folder.path());
+    run("scenarios/hpa/flapping.yaml", &[]).code(2);
+    assert_eq!(files(folder.path()), before);
+    run("scenarios/hpa/flapping.yaml", &["--force"]).success();
+}
