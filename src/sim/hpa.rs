@@ -122,8 +122,17 @@ impl World<'_> {
         values.clear();
         let run = &self.workloads[target.index()];
         match metric {
-            MetricSpec::Resource { resource, .. } | MetricSpec::ContainerResource { resource, .. } => {
+            MetricSpec::Resource { resource, .. } => {
                 samples.extend(run.pods.iter().map(|pod| self.resource_sample(*pod, resource)));
+            }
+            MetricSpec::ContainerResource { resource, container, .. } => {
+                samples.extend(run.pods.iter().map(|pod| {
+                    let spec = self.cluster.specs.pod(self.cluster.pod(*pod).spec);
+                    let (part, whole) = share_of_container(spec, resource, container)?;
+                    let sample = self.resource_sample(*pod, resource)?;
+                    let value = i128::from(sample.value) * i128::from(part) / i128::from(whole);
+                    Some(Sample { value: value as i64, ..sample })
+                }));
             }
             MetricSpec::Pods { metric, .. } => {
                 samples.extend(run.pods.iter().map(|pod| self.custom_sample(*pod, &metric.name)));
@@ -178,6 +187,20 @@ impl World<'_> {
             "latency_seconds_p95" => Some(reading.latency?.p95.nanos() / 1_000_000),
             _ => None,
         }
+    }
+}
+
+/// A pod's use is modelled as a whole; a container has its part of it by requests (or an even one, where nobody states
+/// any). `None`: there is no such container.
+fn share_of_container(pod: &PodSpec, name: &str, container: &str) -> Option<(i64, i64)> {
+    let request = |container: &crate::cluster::Container| match name {
+        resource::CPU => container.requests.cpu.get(),
+        _ => container.requests.memory.get(),
+    };
+    let wanted = pod.containers.iter().find(|other| other.name == container)?;
+    match pod.containers.iter().map(request).sum() {
+        0 => Some((1, pod.containers.len() as i64)),
+        whole => Some((request(wanted), whole)),
     }
 }
 
