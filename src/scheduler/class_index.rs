@@ -7,6 +7,7 @@
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::node_set::NodeSet;
 use crate::cluster::{
     ClusterState, ClusterView, NodeId, NodeShapeId, NodeState, PodSpec, PodSpecId, Resources, Taint, label,
 };
@@ -46,7 +47,7 @@ impl Key {
 struct Class {
     full: bool,
     /// Ascending.
-    members: Vec<NodeId>,
+    members: NodeSet,
     /// Place in [`ClassIndex::live`]; meaningless while there are no members.
     live_at: u32,
 }
@@ -139,7 +140,7 @@ impl ClassIndex {
         let full = key.full;
         let classes = &mut self.classes;
         *self.ids.entry(key).or_insert_with(|| {
-            classes.push(Class { full, members: Vec::new(), live_at: 0 });
+            classes.push(Class { full, members: NodeSet::default(), live_at: 0 });
             classes.len() as u32 - 1
         })
     }
@@ -154,8 +155,8 @@ impl ClassIndex {
         }
         if from != NO_CLASS {
             let class = &mut self.classes[from as usize];
-            let at = class.members.binary_search(&id).expect("a node is a member of its class");
-            class.members.remove(at);
+            let was_member = class.members.remove(id);
+            debug_assert!(was_member, "a node is a member of its class");
             if class.members.is_empty() {
                 let at = class.live_at as usize;
                 self.live.swap_remove(at);
@@ -170,8 +171,7 @@ impl ClassIndex {
                 class.live_at = self.live.len() as u32;
                 self.live.push(to);
             }
-            let at = class.members.partition_point(|member| *member < id);
-            class.members.insert(at, id);
+            class.members.insert(id);
         }
     }
 
@@ -189,7 +189,8 @@ impl ClassIndex {
         for class in &self.live {
             let verdict = &mut verdicts[*class as usize];
             if *verdict == UNKNOWN {
-                *verdict = judge(self.classes[*class as usize].members[0]).unwrap_or(REFUSED);
+                let member = self.classes[*class as usize].members.first().expect("a live class has members");
+                *verdict = judge(member).unwrap_or(REFUSED);
             }
             match (*verdict).cmp(&best) {
                 std::cmp::Ordering::Greater => {
@@ -217,7 +218,9 @@ impl ClassIndex {
                 Some(node) if self.ids.get(&Key::of(cluster, node)) != Some(&class) => {
                     return Err(format!("node {} is in class {class}, which is not that of its state", node.name));
                 }
-                Some(node) if self.classes[class as usize].members.binary_search(&NodeId::new(index)).is_err() => {
+                Some(node)
+                    if self.classes[class as usize].members.iter().all(|member| member != NodeId::new(index)) =>
+                {
                     return Err(format!("class {class} does not list its node {}", node.name));
                 }
                 Some(_) => members += 1,
@@ -234,7 +237,7 @@ impl ClassIndex {
 
     /// One node for each class that has any.
     pub fn representatives(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.live.iter().map(|class| self.classes[*class as usize].members[0])
+        self.live.iter().filter_map(|class| self.classes[*class as usize].members.first())
     }
 
     pub fn live_classes(&self) -> usize {
@@ -258,13 +261,13 @@ impl Best<'_> {
     pub fn nth(&self, rank: usize) -> NodeId {
         let lists = || self.tied.iter().map(|class| &self.index.classes[*class as usize].members);
         if let [class] = self.tied[..] {
-            return self.index.classes[class as usize].members[rank];
+            return self.index.classes[class as usize].members.nth(rank).expect("the rank is below the count");
         }
         // The least id with more than `rank` tied ids at or below it.
         let (mut low, mut high) = (0, lists().filter_map(|list| list.last()).max().map_or(0, |id| id.0));
         while low < high {
             let middle = low + (high - low) / 2;
-            let at_or_below: usize = lists().map(|list| list.partition_point(|id| id.0 <= middle)).sum();
+            let at_or_below: usize = lists().map(|list| list.count_up_to(NodeId(middle))).sum();
             if at_or_below > rank { high = middle } else { low = middle + 1 }
         }
         NodeId(low)

@@ -10,6 +10,7 @@
 mod class_index;
 mod cycle;
 pub mod filter;
+mod node_set;
 mod nomination;
 mod preemption;
 mod profile;
