@@ -18,6 +18,17 @@ use crate::cluster::{
 };
 use crate::units::{SimDuration, SimTime};
 
+/// True at the index of each of these nodes. Ids beyond `slots` are no nodes of the cluster and left out.
+fn marks(slots: usize, nodes: impl Iterator<Item = NodeId>) -> Vec<bool> {
+    let mut marks = vec![false; slots];
+    for node in nodes {
+        if let Some(mark) = marks.get_mut(node.index()) {
+            *mark = true;
+        }
+    }
+    marks
+}
+
 /// How long a hard taint says that a node is being deleted.
 const DELETION_TIME: SimDuration = SimDuration::from_mins(5);
 
@@ -40,8 +51,7 @@ impl<'a> Iteration<'a> {
     /// Nodes of groups above their minimum size, empty ones first, then those unneeded the last time.
     fn candidates(&self, nodes: &[NodeId], fork: &Fork<'_>, state: &State) -> Vec<NodeId> {
         let rules = self.drain_rules();
-        let previous: rustc_hash::FxHashSet<NodeId> =
-            state.unneeded.iter().map(|unneeded| unneeded.removable.node).collect();
+        let previous = marks(fork.node_slots(), state.unneeded.iter().map(|unneeded| unneeded.removable.node));
         let in_delay: Vec<bool> =
             self.snapshot.node_groups.iter().map(|group| self.is_in_local_delay(group.id, state)).collect();
         let mut candidates: Vec<(NodeId, (bool, bool, bool))> = Vec::with_capacity(nodes.len());
@@ -53,7 +63,7 @@ impl<'a> Iteration<'a> {
                 return None;
             }
             let emptiness = rules.emptiness(node);
-            Some((*id, (emptiness.is_none(), emptiness == Some(true), !previous.contains(id))))
+            Some((*id, (emptiness.is_none(), emptiness == Some(true), !previous[id.index()])))
         }));
         candidates.sort_by_key(|(_, key)| *key);
         candidates.into_iter().map(|(id, _)| id).collect()
@@ -365,19 +375,18 @@ impl<'a> Iteration<'a> {
         if left == 0 {
             return;
         }
-        let unneeded: rustc_hash::FxHashSet<NodeId> = decision.unneeded.iter().copied().collect();
+        let unneeded = marks(self.snapshot.cluster.node_slots(), decision.unneeded.iter().copied());
         let has = |id: NodeId, key: &str| {
             let node = self.snapshot.cluster.node(id);
             node.is_some_and(|node| node.extra_taints.iter().any(|taint| taint.key == key))
         };
         for id in nodes {
-            let node = self.snapshot.cluster.node(*id);
+            if left == 0 {
+                break;
+            }
+            let node = self.snapshot.cluster.node(*id).filter(|node| !node.extra_taints.is_empty());
             let in_group = node.is_some_and(|node| self.snapshot.group_of(node).is_some());
-            if left > 0
-                && in_group
-                && !unneeded.contains(id)
-                && has(*id, DELETION_CANDIDATE_TAINT)
-                && !has(*id, TO_BE_DELETED_TAINT)
+            if in_group && !unneeded[id.index()] && has(*id, DELETION_CANDIDATE_TAINT) && !has(*id, TO_BE_DELETED_TAINT)
             {
                 decision.soft_untaint.push(*id);
                 left -= 1;
