@@ -16,8 +16,6 @@ use crate::units::{SimDuration, Usd, UsdPerHour};
 
 /// Taint of a node whose kubelet has registered but is not ready.
 pub(super) const NOT_READY: &str = "node.kubernetes.io/not-ready";
-/// The Cluster Autoscaler's mark on a node that it is about to delete.
-pub(super) const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
 
 /// What the cloud says to a request for one instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,12 +288,10 @@ impl World<'_> {
 
     /// Begins the removal of a node: no pod may come any more; after `delay` those on it are evicted, and the machine
     /// goes once it is empty.
-    pub(super) fn drain(&mut self, id: NodeId, taint: &str, delay: SimDuration, reason: &'static str) {
+    pub(super) fn drain(&mut self, id: NodeId, taint: Taint, delay: SimDuration, reason: &'static str) {
         let Some(node) = self.cluster.node_mut(id) else { return };
         node.unschedulable = true;
-        // As upstream writes it, the value is the second at which the taint was set.
-        let value = self.now.nanos().div_euclid(1_000_000_000).to_string();
-        node.extra_taints.push(Taint { key: taint.into(), value, effect: TaintEffect::NoSchedule });
+        node.extra_taints.push(taint);
         self.node_changed(id);
         let earliest = self.now + delay;
         let instance = self.instance_of_node_mut(id);

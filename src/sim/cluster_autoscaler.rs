@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rand_pcg::Pcg64Mcg;
 
-use super::cloud::{Launch, TO_BE_DELETED};
+use super::cloud::Launch;
 use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
@@ -12,12 +12,9 @@ use crate::autoscaler::cluster_autoscaler::{
     self as ca, Decision, ExpansionOption, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
 };
 use crate::cluster::{self, ClusterView, NodeGroupId, NodeId, PodSpecId, Taint, TaintEffect};
-use crate::scenario::{Scenario, WorkloadKind};
+use crate::scenario::WorkloadKind;
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
-
-/// The mark of a node that may be removed soon.
-const DELETION_CANDIDATE: &str = "DeletionCandidateOfClusterAutoscaler";
 
 /// From one loop's start to the next, whatever triggers that: a real loop takes about as long, and pods younger than two
 /// seconds cause no scale-up anyway.
@@ -136,7 +133,7 @@ impl World<'_> {
         let unschedulable = self.unschedulable_pods();
         let (nominated, pending): (Vec<_>, Vec<_>) =
             unschedulable.into_iter().partition(|pod| self.cluster.pod(*pod).nominated_node.is_some());
-        let owners = ScenarioOwners { scenario: self.scenario, world: self };
+        let owners = ScenarioOwners { world: self };
         let snapshot = Snapshot {
             now: self.now,
             cluster: &self.cluster,
@@ -252,7 +249,10 @@ impl World<'_> {
         for deletion in &decision.delete {
             self.counts.scale_downs += 1;
             let delay = options.node_delete_delay_after_taint;
-            self.drain(deletion.node, TO_BE_DELETED, delay, "ScaleDown");
+            // As upstream writes it, the value is the second at which the taint was set.
+            let value = self.now.nanos().div_euclid(1_000_000_000).to_string();
+            let taint = Taint { key: ca::TO_BE_DELETED_TAINT.into(), value, effect: TaintEffect::NoSchedule };
+            self.drain(deletion.node, taint, delay, "ScaleDown");
             self.instance_of_node_mut(deletion.node).gives_up_drain_at =
                 Some(self.now + delay + options.max_pod_eviction_time);
         }
@@ -301,10 +301,10 @@ impl World<'_> {
 
     fn set_soft_taint(&mut self, id: NodeId, on: bool) {
         let Some(node) = self.cluster.node_mut(id) else { return };
-        node.extra_taints.retain(|taint| taint.key != DELETION_CANDIDATE);
+        node.extra_taints.retain(|taint| taint.key != ca::DELETION_CANDIDATE_TAINT);
         if on {
             node.extra_taints.push(Taint {
-                key: DELETION_CANDIDATE.into(),
+                key: ca::DELETION_CANDIDATE_TAINT.into(),
                 value: String::new(),
                 effect: TaintEffect::PreferNoSchedule,
             });
@@ -334,13 +334,12 @@ fn described(option: &ExpansionOption, name: &str) -> String {
 
 /// Controllers of the scenario: those of replicated workloads have their replica count, the others exist.
 struct ScenarioOwners<'a> {
-    scenario: &'a Scenario,
     world: &'a World<'a>,
 }
 
 impl Owners for ScenarioOwners<'_> {
     fn find(&self, namespace: &str, controller: &cluster::Controller) -> Owner {
-        let workload = self.scenario.workloads.iter().find(|workload| {
+        let workload = self.world.scenario.workloads.iter().find(|workload| {
             *workload.namespace == *namespace
                 && *workload.name == *controller.name
                 && matches!(workload.kind, WorkloadKind::Replicated { .. })

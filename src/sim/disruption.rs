@@ -6,15 +6,13 @@ use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
 use crate::autoscaler::karpenter::disruption::{self, Command, POLLING_PERIOD, Progress};
+use crate::autoscaler::karpenter::pods::DISRUPTED_TAINT;
 use crate::cluster::{NodeId, Taint, TaintEffect};
 use crate::units::SimTime;
 
-/// Karpenter's mark on a node that it disrupts.
-pub(super) const DISRUPTED: &str = "karpenter.sh/disrupted";
-
 impl World<'_> {
     pub(super) fn start_disruption(&mut self) {
-        self.drain_taint = DISRUPTED;
+        self.drain_taint = DISRUPTED_TAINT;
         self.events.push(SimTime::ZERO + POLLING_PERIOD, Event::KarpenterDisrupt);
     }
 
@@ -138,13 +136,9 @@ impl World<'_> {
             claim.disrupted = on;
         }
         let Some(state) = self.cluster.node_mut(node) else { return };
-        state.extra_taints.retain(|taint| taint.key != DISRUPTED);
+        state.extra_taints.retain(|taint| taint.key != DISRUPTED_TAINT);
         if on {
-            state.extra_taints.push(Taint {
-                key: DISRUPTED.into(),
-                value: String::new(),
-                effect: TaintEffect::NoSchedule,
-            });
+            state.extra_taints.push(disrupted_taint());
         }
         self.node_changed(node);
         if !on {
@@ -165,7 +159,7 @@ impl World<'_> {
         // One without a node has nothing to drain; its instance goes when it would have registered.
         let Some(node) = node else { return };
         self.set_disrupted(name, node, false);
-        self.drain(node, DISRUPTED, crate::units::SimDuration::ZERO, reason);
+        self.drain(node, disrupted_taint(), crate::units::SimDuration::ZERO, reason);
         if let Some(grace) = grace {
             self.events.push(self.now + grace, Event::NodeDeletes { node });
         }
@@ -193,4 +187,9 @@ impl World<'_> {
         self.delete_claim(&name, "Interrupted");
         true
     }
+}
+
+/// Karpenter's mark on a node that it disrupts.
+fn disrupted_taint() -> Taint {
+    Taint { key: DISRUPTED_TAINT.into(), value: String::new(), effect: TaintEffect::NoSchedule }
 }

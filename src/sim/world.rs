@@ -128,7 +128,7 @@ impl<'s> World<'s> {
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),
-            drain_taint: super::cloud::TO_BE_DELETED,
+            drain_taint: crate::autoscaler::cluster_autoscaler::TO_BE_DELETED_TAINT,
             verbose: false,
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
             schedule_is_due: false,
