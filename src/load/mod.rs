@@ -5,6 +5,7 @@
 //! measured table and their pods' usage from the phase they are in. Options here are what a scenario's YAML holds;
 //! this room itself reads no file.
 
+mod metrics;
 pub mod pattern;
 pub mod queueing;
 
@@ -13,5 +14,6 @@ mod signal;
 pub mod training;
 mod wall_clock;
 
+pub use metrics::{PodMetric, ServiceMetric};
 pub use signal::{Signal, SignalContext, SignalError, SignalSpec};
 pub use wall_clock::{TimeOfDay, WallClock};

@@ -8,6 +8,7 @@ use crate::autoscaler::hpa::{
     ReadyStatus, Requests, Sample, SelectorState, Snapshot,
 };
 use crate::cluster::{PodId, PodSpec, WorkloadId, resource};
+use crate::load::{PodMetric, ServiceMetric};
 use crate::scenario::Hpa;
 use crate::units::SimTime;
 
@@ -158,13 +159,12 @@ impl World<'_> {
         Some(Sample { value: scraped.value, timestamp: scraped.at, window: scraped.window })
     }
 
-    /// Custom metrics that a pod of a service exports, by the names that exporters commonly give them.
+    /// Custom metrics that a pod of a service exports.
     fn custom_sample(&self, pod: PodId, name: &str) -> Option<Sample> {
         let meter = self.scrapes.pods.get(&pod)?;
-        let value = match name {
-            "http_requests_per_second" | "requests_per_second" => meter.requests_per_second,
-            "DCGM_FI_DEV_GPU_UTIL" | "gpu_duty_cycle" => meter.gpu_duty_cycle,
-            _ => return None,
+        let value = match PodMetric::named(name)? {
+            PodMetric::RequestsPerSecond => meter.requests_per_second,
+            PodMetric::GpuDutyCycle => meter.gpu_duty_cycle,
         };
         Some(Sample { value, timestamp: meter.memory.at, window: self.scenario.metrics.resolution })
     }
@@ -180,12 +180,11 @@ impl World<'_> {
             None => self.service_of[target.index()]? as usize,
         };
         let reading = self.scrapes.services.get(load)?;
-        match name {
-            "http_requests_per_second" | "requests_per_second" => Some(reading.demand),
-            "queue_length" => Some(reading.queue_length()),
-            "latency_seconds" | "latency_seconds_mean" => Some(reading.latency?.mean.nanos() / 1_000_000),
-            "latency_seconds_p95" => Some(reading.latency?.p95.nanos() / 1_000_000),
-            _ => None,
+        match ServiceMetric::named(name)? {
+            ServiceMetric::RequestsPerSecond => Some(reading.demand),
+            ServiceMetric::QueueLength => Some(reading.queue_length()),
+            ServiceMetric::MeanLatency => Some(reading.latency?.mean.nanos() / 1_000_000),
+            ServiceMetric::P95Latency => Some(reading.latency?.p95.nanos() / 1_000_000),
         }
     }
 }

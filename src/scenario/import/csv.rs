@@ -9,21 +9,14 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::table::{Column, Interner, Names, Row, Table};
-use super::{ImportError, Inputs, Trace, TraceNode, TracePod};
+use super::{ImportError, Inputs, Trace, TraceNode, TracePod, read_nodes_and_pods};
 use crate::units::{Bytes, GpuMilli, Millicores, SimTime};
 
 /// Most GPUs that a node or a pod may have: enough for any machine, and a guard against shifted columns.
 pub(super) const MOST_GPUS: i64 = 1024;
 
 pub(super) fn read(inputs: Inputs<'_>) -> Result<Trace, ImportError> {
-    let mut trace = Trace::default();
-    if let Some(nodes) = inputs.nodes {
-        trace.nodes = read_nodes(nodes.reader, nodes.file)?;
-    }
-    if let Some(pods) = inputs.pods {
-        trace.pods = read_pods(pods.reader, pods.file)?;
-    }
-    Ok(trace)
+    read_nodes_and_pods(inputs, |reader, file| read_nodes(reader, file), |reader, file| read_pods(reader, file))
 }
 
 fn read_pods(reader: impl Read, file: &str) -> Result<Vec<TracePod>, ImportError> {

@@ -94,6 +94,25 @@ pub struct Inputs<'a> {
     pub throughputs: Option<Source<'a>>,
 }
 
+/// Reads one table of a trace, under the name that its errors give it.
+type TableReader<T> = fn(&mut dyn Read, &str) -> Result<Vec<T>, ImportError>;
+
+/// A trace of nodes and pods, each from the input that was given for it.
+fn read_nodes_and_pods(
+    inputs: Inputs<'_>,
+    nodes: TableReader<TraceNode>,
+    pods: TableReader<TracePod>,
+) -> Result<Trace, ImportError> {
+    let mut trace = Trace::default();
+    if let Some(source) = inputs.nodes {
+        trace.nodes = nodes(source.reader, source.file)?;
+    }
+    if let Some(source) = inputs.pods {
+        trace.pods = pods(source.reader, source.file)?;
+    }
+    Ok(trace)
+}
+
 /// A trace format that can be read.
 pub struct Format {
     pub name: &'static str,

@@ -16,20 +16,13 @@ use std::io::Read;
 
 use super::csv::{GpuModels, MOST_GPUS, gpu_request};
 use super::table::{Column, Interner, Names, Row, Table};
-use super::{ImportError, Inputs, Qos, Trace, TraceNode, TracePod};
+use super::{ImportError, Inputs, Qos, Trace, TraceNode, TracePod, read_nodes_and_pods};
 use crate::units::{Bytes, Millicores, SimTime};
 
 const MIB: i64 = 1 << 20;
 
 pub(super) fn read(inputs: Inputs<'_>) -> Result<Trace, ImportError> {
-    let mut trace = Trace::default();
-    if let Some(nodes) = inputs.nodes {
-        trace.nodes = read_nodes(nodes.reader, nodes.file)?;
-    }
-    if let Some(pods) = inputs.pods {
-        trace.pods = read_pods(pods.reader, pods.file)?;
-    }
-    Ok(trace)
+    read_nodes_and_pods(inputs, |reader, file| read_nodes(reader, file), |reader, file| read_pods(reader, file))
 }
 
 fn read_nodes(reader: impl Read, file: &str) -> Result<Vec<TraceNode>, ImportError> {

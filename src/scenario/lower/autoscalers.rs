@@ -2,10 +2,10 @@
 
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec};
 
-use super::scalers::{POD_METRICS, SERVICE_METRICS};
 use super::{Lowering, shared};
 use crate::autoscaler::hpa::HpaFlags;
 use crate::cluster::WorkloadId;
+use crate::load::{PodMetric, ServiceMetric};
 use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::manifest::autoscaler_spec;
 use crate::scenario::objects::{Object, Objects};
@@ -90,11 +90,11 @@ impl Lowering<'_> {
             let metrics = object.value.spec.iter().flat_map(|spec| spec.metrics.iter().flatten()).enumerate();
             for (index, metric) in metrics {
                 let (field, name, known) = if let Some(pods) = &metric.pods {
-                    ("pods", &pods.metric.name, &POD_METRICS[..])
+                    ("pods", &pods.metric.name, &PodMetric::NAMES[..])
                 } else if let Some(object) = &metric.object {
-                    ("object", &object.metric.name, &SERVICE_METRICS[..])
+                    ("object", &object.metric.name, &ServiceMetric::NAMES[..])
                 } else if let Some(external) = &metric.external {
-                    ("external", &external.metric.name, &SERVICE_METRICS[..])
+                    ("external", &external.metric.name, &ServiceMetric::NAMES[..])
                 } else {
                     continue;
                 };

@@ -1,22 +1,10 @@
 //! Cron and KEDA scalers, and the HPA that KEDA makes for each of its objects.
 
 use super::{Lowering, shared};
+use crate::load::ServiceMetric;
 use crate::scenario::diagnostic::suggestion;
 use crate::scenario::spec::ScenarioSpec;
 use crate::scenario::{Hpa, Scaler, ScalerPolicy};
-
-/// Metrics that each pod of a service exports, by the names that exporters give them.
-pub(super) const POD_METRICS: [&str; 4] =
-    ["http_requests_per_second", "requests_per_second", "DCGM_FI_DEV_GPU_UTIL", "gpu_duty_cycle"];
-/// Metrics of a whole service.
-pub(super) const SERVICE_METRICS: [&str; 6] = [
-    "http_requests_per_second",
-    "requests_per_second",
-    "queue_length",
-    "latency_seconds",
-    "latency_seconds_mean",
-    "latency_seconds_p95",
-];
 
 impl Lowering<'_> {
     /// Comes after the HPAs of the manifests, and after the loads.
@@ -38,9 +26,9 @@ impl Lowering<'_> {
                 continue;
             }
             for (at, trigger) in keda.scaled_object.triggers.iter().enumerate() {
-                if !SERVICE_METRICS.contains(&trigger.name.as_str()) {
+                if ServiceMetric::named(&trigger.name).is_none() {
                     let message = format!("no service reports a metric `{}`", trigger.name);
-                    let hint = suggestion(&trigger.name, &SERVICE_METRICS);
+                    let hint = suggestion(&trigger.name, &ServiceMetric::NAMES);
                     self.error(&format!("{path}.scaledObject.triggers[{at}].name"), message).hint = hint;
                 }
             }
