@@ -1,21 +1,18 @@
-//! The cloud: machines that boot, register, fail, are taken back and billed; and the drain of a node before it goes.
+//! The cloud: machines that boot, register, are taken back and billed.
 
 use std::sync::Arc;
 
 use rand::RngExt;
-use rand_distr::{Distribution as _, Exp};
 
-use super::entities::{Instance, Role};
+use super::entities::Instance;
 use super::event::Event;
+use super::node_lifecycle::NOT_READY;
 use super::observer::Controller;
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, NodeShapeId, PodId, Taint, TaintEffect};
+use crate::cluster::{NodeId, NodeShapeId, Taint, TaintEffect};
 use crate::cost::CapacityType;
 use crate::units::random::{entity_of_name, stream};
 use crate::units::{SimDuration, Usd, UsdPerHour};
-
-/// Taint of a node whose kubelet has registered but is not ready.
-pub(super) const NOT_READY: &str = "node.kubernetes.io/not-ready";
 
 /// What the cloud says to a request for one instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,90 +176,8 @@ impl World<'_> {
         self.node_may_help(id);
     }
 
-    /// Draws when a spot node is taken back and when a node fails by itself.
-    fn plan_end_of(&mut self, id: NodeId) {
-        let instance = self.instance_of_node(id);
-        let Some(group) = instance.group else { return };
-        let group = &self.scenario.node_groups[group as usize];
-        let entity = entity_of_name(&instance.name);
-        let after = |rate: f64, purpose: &str| {
-            let rate = (rate > 0.0).then(|| Exp::new(rate).ok()).flatten()?;
-            Some(SimDuration::from_secs_f64(rate.sample(&mut stream(self.seed, purpose, entity)) * 3600.0))
-        };
-        let spot = (instance.capacity_type == CapacityType::Spot)
-            .then(|| after(group.interruptions_per_hour, "spot-interruption"))
-            .flatten();
-        let failure = after(group.failures_per_hour, "node-failure");
-        if let Some(after) = spot {
-            self.events.push(self.now + after, Event::SpotNotice { node: id });
-        }
-        if let Some(after) = failure {
-            self.events.push(self.now + after, Event::NodeFails { node: id });
-        }
-    }
-
-    /// The cloud gives notice, and takes the machine when it is over.
-    pub(super) fn spot_notice(&mut self, id: NodeId) {
-        if self.cluster.node(id).is_none() || self.instance_of_node(id).deleting {
-            return;
-        }
-        self.counts.interruptions += 1;
-        let group = self.instance_of_node(id).group.expect("only groups have spot nodes") as usize;
-        let notice = self.scenario.node_groups[group].interruption_notice;
-        let object = format!("node/{}", self.instance_of_node(id).name);
-        self.decide(
-            Controller::Cloud,
-            object,
-            "Ready",
-            "Interrupted",
-            format!("spot interruption, notice of {notice}"),
-        );
-        if !self.claim_interrupted(id) {
-            self.cordon(id);
-            self.evict_from(id, "Interrupted");
-        }
-        self.events.push(self.now + notice, Event::NodeFails { node: id });
-    }
-
-    /// The machine is gone without a word to Kubernetes beforehand.
-    pub(super) fn node_fails(&mut self, id: NodeId, reason: &'static str) {
-        if self.cluster.node(id).is_none() {
-            return;
-        }
-        let was_noticed = self.cluster.node(id).is_some_and(|node| node.unschedulable);
-        let reason = if was_noticed && !self.instance_of_node(id).deleting { "Interrupted" } else { reason };
-        if !was_noticed {
-            let object = format!("node/{}", self.instance_of_node(id).name);
-            self.decide(Controller::Cloud, object, "Ready", "Lost", "the machine failed");
-        }
-        for pod in self.pods_on(id) {
-            self.lose_pod(pod, "NodeLost");
-        }
-        self.retire(id, reason);
-        if let Some(group) = self.instance_of_node(id).group {
-            self.replace_lost(group);
-        }
-    }
-
-    pub(super) fn outage(&mut self, index: u32) {
-        let outage = &self.scenario.outages[index as usize];
-        let hit: Vec<NodeId> = self
-            .cluster
-            .node_views()
-            .filter(|node| {
-                let zone = node.label(crate::cluster::label::ZONE);
-                outage.zone.as_deref().is_some_and(|struck| zone == Some(struck))
-                    || outage.node.as_deref().is_some_and(|struck| *struck == *node.state.name)
-            })
-            .map(|node| node.id)
-            .collect();
-        for node in hit {
-            self.node_fails(node, "Outage");
-        }
-    }
-
     /// A node group's machines that vanish are replaced by the group itself, as scaling groups do; a NodePool's are not.
-    fn replace_lost(&mut self, group: u32) {
+    pub(super) fn replace_lost(&mut self, group: u32) {
         if self.scenario.node_groups[group as usize].is_node_pool {
             self.groups[group as usize].target -= 1;
             return;
@@ -276,85 +191,8 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn cordon(&mut self, id: NodeId) {
-        self.change_node(id, |node| node.unschedulable = true);
-    }
-
-    /// Begins the removal of a node: no pod may come any more; after `delay` those on it are evicted, and the machine
-    /// goes once it is empty.
-    pub(super) fn drain(&mut self, id: NodeId, taint: Taint, delay: SimDuration, reason: &'static str) {
-        let is_there = self.change_node(id, |node| {
-            node.unschedulable = true;
-            node.extra_taints.push(taint);
-        });
-        if !is_there {
-            return;
-        }
-        let earliest = self.now + delay;
-        let instance = self.instance_of_node_mut(id);
-        instance.deleting = true;
-        instance.reason = reason;
-        instance.deletes_not_before = earliest;
-        self.events.push(earliest, Event::EvictionRetry { node: id });
-    }
-
-    /// The drain took too long: the node serves on.
-    pub(super) fn give_up_drain(&mut self, id: NodeId) {
-        let taint = self.drain_taint;
-        let is_there = self.change_node(id, |node| {
-            node.unschedulable = false;
-            node.extra_taints.retain(|held| held.key != taint);
-        });
-        if !is_there {
-            return;
-        }
-        let instance = self.instance_of_node_mut(id);
-        instance.deleting = false;
-        instance.gives_up_drain_at = None;
-        instance.reason = "";
-        let object = format!("node/{}", instance.name);
-        self.decide(Controller::ClusterAutoscaler, object, "Draining", "Ready", "pods could not be evicted in time");
-        self.deletion_given_up(id);
-        self.node_may_help(id);
-    }
-
-    fn is_daemon(&self, pod: PodId) -> bool {
-        self.pods[pod.index()].role == Role::Daemon
-    }
-
-    /// A pod left a node: one that is being drained and is empty now may go.
-    pub(super) fn drained_by_one(&mut self, id: NodeId) {
-        let instance = self.instance_of_node(id);
-        if !instance.deleting || self.cluster.node(id).is_none() {
-            return;
-        }
-        if self.pods_on(id).into_iter().all(|pod| self.is_daemon(pod)) {
-            let at = self.instance_of_node(id).deletes_not_before.max(self.now);
-            self.events.push(at, Event::NodeDeletes { node: id });
-        }
-    }
-
-    /// The drained node leaves the API server; the cloud stops the machine.
-    pub(super) fn node_deletes(&mut self, id: NodeId) {
-        // The drain may have been given up since.
-        if self.cluster.node(id).is_none() || !self.instance_of_node(id).deleting {
-            return;
-        }
-        for pod in self.pods_on(id) {
-            self.lose_pod(pod, "NodeDeleted");
-        }
-        let reason = self.instance_of_node(id).reason;
-        if let Some(group) = self.instance_of_node(id).group {
-            let run = &mut self.groups[group as usize];
-            run.target = run.target.saturating_sub(1);
-        }
-        self.counts.nodes_removed += 1;
-        self.retire(id, reason);
-        self.deletion_finished(id);
-    }
-
     /// Takes the node out; its bill ends when the cloud has stopped the machine.
-    fn retire(&mut self, id: NodeId, reason: &'static str) {
+    pub(super) fn retire(&mut self, id: NodeId, reason: &'static str) {
         self.remove_node(id);
         let stopping = match self.instance_of_node(id).group {
             Some(group) => {
