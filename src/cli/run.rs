@@ -7,15 +7,16 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::progress::Progress;
 use super::validate::read_overrides;
-use super::{Outcome, diagnostics, memory};
-use crate::cli::exit_code::Failure;
+use super::{Outcome, check, diagnostics, memory};
+use crate::check::{Expectation, Run, SeedVerdict, Suite, Tally, Verdict};
 use crate::record::writer::{OutputFolder, csv, json};
 use crate::record::{Recorder, Summary};
 use crate::report::{plot, table};
-use crate::scenario;
+use crate::scenario::{self, Scenario};
 use crate::sim;
 
 /// Simulate a scenario and write its cost and utilization
@@ -62,6 +63,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         diagnostics::show(&loaded.warnings);
     }
     let scenario = loaded.scenario;
+    let expectations = own_expectations(&scenario)?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&scenario.name));
     let folder = OutputFolder::prepare(&out, &scenario.name, arguments.force)?;
 
@@ -85,17 +87,45 @@ pub fn run(arguments: &Arguments) -> Outcome {
     folder.write("engine.json", &json::engine(&report))?;
     folder.write("summary.json", &json::summary(&summary))?;
 
+    let suite = judge(&expectations, &Run { summary: &summary, record: &recorder, outcome: &outcome });
     if !arguments.quiet {
         let mut stdout = io::stdout().lock();
         match arguments.format {
             Format::Table => {
                 write!(stdout, "{}", table::summary(&summary))?;
+                check::show(&suite, false, &mut stdout)?;
                 writeln!(stdout, "results in {}", folder.path().display())?;
             }
             Format::Json => stdout.write_all(&json::summary(&summary))?,
         }
+    } else if suite.failed() > 0 {
+        check::show(&suite, true, &mut io::stderr().lock())?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if suite.failed() == 0 { ExitCode::SUCCESS } else { exit_code::EXPECTATION_FAILED.into() })
+}
+
+/// What the scenario expects of itself as it is; its tests are `check`'s.
+fn own_expectations(scenario: &Scenario) -> Result<Vec<Expectation>, Failure> {
+    let plans = crate::check::plans(scenario).map_err(|mistakes| {
+        diagnostics::show(&mistakes);
+        Failure::Reported
+    })?;
+    let own = plans.into_iter().find(|plan| plan.test.is_none());
+    // What only a baseline bounds has none here.
+    Ok(own.map_or_else(Vec::new, |plan| plan.expectations.into_iter().filter(|e| !e.bounds.is_empty()).collect()))
+}
+
+fn judge(expectations: &[Expectation], run: &Run<'_>) -> Suite {
+    let seed = run.outcome.seed;
+    let verdicts = crate::check::judge(expectations, run);
+    let tally =
+        |(expectation, verdict): (&Expectation, Verdict)| Tally::of(expectation, &[SeedVerdict { seed, verdict }]);
+    Suite {
+        name: "expectations".to_owned(),
+        seeds: vec![seed],
+        simulated_seconds: run.outcome.simulated.as_secs_f64(),
+        tallies: expectations.iter().zip(verdicts).map(tally).collect(),
+    }
 }
 
 /// Writes what was asked for and removes what an earlier run left, so that every picture shows this run.
