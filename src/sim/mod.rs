@@ -15,6 +15,7 @@ mod hpa;
 mod karpenter;
 mod ledger;
 mod metrics_server;
+mod naming;
 mod node_lifecycle;
 mod observer;
 mod outcome;

@@ -65,7 +65,7 @@ impl World<'_> {
         let change = &self.scenario.replica_changes[index as usize];
         let before = self.workloads[change.target.index()].desired;
         if self.scale(change.target, change.replicas) {
-            let object = format!("{}/{}", self.kind_of(change.target), self.workload_name(change.target));
+            let object = self.workload_object(change.target);
             let to = change.replicas.to_string();
             self.decide(Controller::Manual, object, before.to_string(), to, "planned change of spec.replicas");
         }
@@ -264,7 +264,7 @@ impl World<'_> {
         if run.failed > job.backoff_limit {
             if !run.gave_up {
                 self.workloads[workload.index()].gave_up = true;
-                let object = format!("job/{}", self.workload_name(workload));
+                let object = self.workload_object(workload);
                 self.decide(Controller::Job, object, "Active", "Failed", "BackoffLimitExceeded");
                 for pod in self.workloads[workload.index()].pods.clone() {
                     self.delete_pod(pod, "JobFailed");
@@ -297,16 +297,6 @@ impl World<'_> {
                 self.book(pod, node);
                 self.kubelet_takes(pod, node);
             }
-        }
-    }
-
-    pub(super) fn kind_of(&self, workload: WorkloadId) -> &'static str {
-        match &self.scenario.workloads[workload.index()].kind {
-            WorkloadKind::Replicated { owner: Owner::Deployment, .. } => "deployment",
-            WorkloadKind::Replicated { owner: Owner::ReplicaSet, .. } => "replicaset",
-            WorkloadKind::Replicated { owner: Owner::StatefulSet, .. } => "statefulset",
-            WorkloadKind::Job(_) => "job",
-            WorkloadKind::Replayed => "workload",
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct World<'s> {
     /// By [`NodeId`].
     pub(super) instance_of: Vec<u32>,
     pub(super) workloads: Vec<WorkloadRun>,
+    /// By workload: what it is called in figures.
+    pub(super) workload_keys: Vec<Arc<str>>,
     /// Grows with every change of nodes, pods or bindings that a scheduler or an autoscaler could see.
     pub(super) version: u64,
     /// Grows with what a node could answer a pod: nodes, taints, bookings.
@@ -106,6 +108,7 @@ impl<'s> World<'s> {
             instances: Vec::new(),
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
+            workload_keys: scenario.workload_keys(),
             version: 0,
             node_version: 0,
             spec_notes: Vec::new(),
@@ -153,10 +156,6 @@ impl<'s> World<'s> {
             to: to.into(),
             reason: reason.into(),
         });
-    }
-
-    pub(super) fn workload_name(&self, workload: WorkloadId) -> &Arc<str> {
-        &self.scenario.workloads[workload.index()].name
     }
 
     pub(super) fn usage_model(&self, workload: WorkloadId) -> UsageModel {
