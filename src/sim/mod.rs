@@ -4,6 +4,7 @@
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
 mod audit;
+mod books;
 mod budgets;
 mod cloud;
 mod cluster_autoscaler;
