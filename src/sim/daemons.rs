@@ -10,7 +10,7 @@ impl World<'_> {
     pub(super) fn start_daemons(&mut self, node: NodeId) {
         for daemon in &self.scenario.daemon_sets {
             let fits = {
-                let cycle = Cycle::new(&self.cluster, daemon.spec);
+                let cycle = Cycle::new(self.cluster.state(), daemon.spec);
                 let view = self.cluster.node_view(node).expect("a node that turned ready exists");
                 filter::fits(&cycle, &view).is_ok()
             };

@@ -51,7 +51,7 @@ impl World<'_> {
         for _ in run.pods.len()..wanted {
             let ordinal = self.next_ordinal(workload);
             let name = format!("{}-{ordinal}", self.workload_name(workload)).into();
-            let pod = self.create_pod(name, job.spec, workload, Role::JobPod);
+            let pod = self.create_pod(name, job.spec, workload, Role::JobPod { index: ordinal });
             self.enqueue(pod);
         }
     }

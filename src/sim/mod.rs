@@ -4,11 +4,13 @@
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
 mod audit;
+mod books;
 mod budgets;
 mod cloud;
 mod cluster_autoscaler;
 mod daemons;
 mod disruption;
+mod drain;
 mod entities;
 mod event;
 mod hpa;
@@ -16,6 +18,7 @@ mod jobs;
 mod karpenter;
 mod ledger;
 mod metrics_server;
+mod node_lifecycle;
 mod observer;
 mod outcome;
 mod pods;

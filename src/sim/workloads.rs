@@ -53,7 +53,7 @@ impl World<'_> {
         if std::mem::replace(&mut run.desired, replicas) == replicas {
             return false;
         }
-        self.version += 1;
+        self.cluster.touch();
         self.reconcile_replicas(workload);
         true
     }
@@ -79,7 +79,7 @@ impl World<'_> {
         let workload = self.pods[pod.index()].workload;
         match self.pods[pod.index()].role {
             Role::Replica { .. } => self.reconcile_replicas(workload),
-            Role::JobPod => self.job_pod_ended(pod, workload),
+            Role::JobPod { .. } => self.job_pod_ended(pod, workload),
             Role::Worker { job } => self.worker_ended(pod, job),
             Role::Trace { index } => self.resubmit(pod, index),
             Role::Daemon => {}
