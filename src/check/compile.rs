@@ -1,7 +1,7 @@
 //! All expectations of a scenario, read before it runs; mistakes come with their place.
 
-use super::expectation::Expectation;
-use crate::scenario::diagnostic::Diagnostic;
+use super::expectation::{Expectation, Misread, Subject};
+use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::{Expected, Scenario};
 
 /// One set of runs and what must hold of them.
@@ -21,10 +21,11 @@ pub struct Plan {
 /// Every expectation that can't be judged.
 pub fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Vec<Diagnostic>> {
     let mut mistakes = Vec::new();
-    let own = compile(&scenario.expectations, &mut mistakes);
+    let keys = Keys::of(scenario);
+    let own = compile(&scenario.expectations, &keys, &mut mistakes);
     let mut plans = vec![Plan { test: None, overrides: Vec::new(), seeds: None, expectations: own.clone() }];
     for test in &scenario.tests {
-        let expectations = [own.clone(), compile(&test.expectations, &mut mistakes)].concat();
+        let expectations = [own.clone(), compile(&test.expectations, &keys, &mut mistakes)].concat();
         let overrides = test.spec.set.iter().map(|(path, value)| format!("{path}={value}")).collect();
         plans.push(Plan { test: Some(test.spec.name.clone()), overrides, seeds: test.spec.seeds, expectations });
     }
@@ -32,10 +33,10 @@ pub fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Vec<Diagnostic>> {
     if mistakes.is_empty() { Ok(plans) } else { Err(mistakes) }
 }
 
-fn compile(expected: &[Expected], mistakes: &mut Vec<Diagnostic>) -> Vec<Expectation> {
+fn compile(expected: &[Expected], keys: &Keys, mistakes: &mut Vec<Diagnostic>) -> Vec<Expectation> {
     let mut compiled = Vec::new();
     for Expected { spec, place } in expected {
-        match Expectation::compile(spec) {
+        match Expectation::compile(spec).and_then(|expectation| keys.check(expectation)) {
             Ok(expectation) => {
                 let (line, _) = place.line_and_column();
                 compiled.push(Expectation { line, file: place.source.name.clone(), ..expectation });
@@ -50,4 +51,42 @@ fn compile(expected: &[Expected], mistakes: &mut Vec<Diagnostic>) -> Vec<Expecta
         }
     }
     compiled
+}
+
+/// Names of the scenario's own that the summary has keys of.
+struct Keys {
+    workloads: Vec<String>,
+    node_groups: Vec<String>,
+    services: Vec<String>,
+}
+
+impl Keys {
+    fn of(scenario: &Scenario) -> Keys {
+        let keys = scenario.workload_keys();
+        let group = scenario.node_groups.iter().map(|group| group.name.to_string());
+        Keys {
+            workloads: keys.iter().map(|key| key.to_string()).chain(["__idle__".to_owned()]).collect(),
+            node_groups: group.chain(["fixed".to_owned()]).collect(),
+            services: scenario.loads.iter().map(|load| keys[load.target.index()].to_string()).collect(),
+        }
+    }
+
+    /// A figure of a workload, node group or service that the scenario does not have could never be judged.
+    fn check(&self, expectation: Expectation) -> Result<Expectation, Misread> {
+        let Subject::Figure { path, .. } = &expectation.subject else { return Ok(expectation) };
+        let (above, key, known) = match &path[..] {
+            [cost, by, key, ..] if cost == "cost" && by == "by_workload" => ("cost.by_workload", key, &self.workloads),
+            [cost, by, key, ..] if cost == "cost" && by == "by_node_group" => {
+                ("cost.by_node_group", key, &self.node_groups)
+            }
+            [services, key, ..] if services == "services" => ("services", key, &self.services),
+            _ => return Ok(expectation),
+        };
+        if known.contains(key) {
+            return Ok(expectation);
+        }
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let hint = suggestion(&format!("default/{key}"), &known).or_else(|| suggestion(key, &known));
+        Err(Misread { message: format!("`{key}` names nothing in `{above}`"), hint })
+    }
 }

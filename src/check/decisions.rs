@@ -104,7 +104,7 @@ mod tests {
     fn decisions_are_counted_in_the_fullest_window() {
         let record = record(&[
             (0, "hpa/a", "1", "2"),
-            (500, "hpa/a", "2", "3"),
+            (650, "hpa/a", "2", "3"),
             (700, "hpa/a", "3", "4"),
             (700, "hpa/b", "3", "4"),
         ]);
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(count(&rule(None, false), &record).count, 4);
         assert_eq!(count(&rule(None, true), &record).count, 3);
         let fullest = count(&rule(Some(600), true), &record);
-        assert_eq!((fullest.count, fullest.at), (2, Some(SimTime::from_secs(500))));
+        assert_eq!((fullest.count, fullest.at), (2, Some(SimTime::from_secs(650))));
         assert_eq!(count(&DecisionRule { to: Some("9".to_owned()), ..DecisionRule::default() }, &record).count, 0);
     }
 

@@ -183,7 +183,7 @@ fn verdict(expectation: &Expectation, value: f64, because: Option<String>) -> Ve
 
 /// "3m32s (+18 %)".
 fn beyond(shown: String, value: f64, bound: &Bound) -> String {
-    if bound.value == 0.0 {
+    if bound.value == 0.0 || value == bound.value {
         return shown;
     }
     let percent = (value / bound.value - 1.0) * 100.0;

@@ -13,7 +13,7 @@ pub fn first(name: &str, bound: &Bound, run: &Run<'_>) -> Option<String> {
     let end = SimTime::ZERO + run.outcome.simulated;
     // Whatever has not happened by the end has taken so long at least.
     let first_late = |spans: &mut dyn Iterator<Item = (SimTime, Option<SimTime>, &str)>| {
-        let late = spans.filter(|(from, to, _)| to.unwrap_or(end).since(*from) > limit);
+        let late = spans.filter(|(from, to, _)| !bound.holds(to.unwrap_or(end).since(*from).as_secs_f64()));
         late.min_by_key(|(from, _, name)| (*from, name.to_owned()))
             .map(|(from, _, name)| (from + limit, name.to_owned()))
     };
@@ -40,11 +40,11 @@ pub fn first(name: &str, bound: &Bound, run: &Run<'_>) -> Option<String> {
             (at, format!("job {job}"), "training.svg")
         }
         ["cost", "total_usd"] => {
-            let row = run.record.rows().iter().find(|row| row.cost.as_f64() > bound.value)?;
+            let row = run.record.rows().iter().find(|row| !bound.holds(row.cost.as_f64()))?;
             return Some(format!("first exceeded at {}; see cost.svg", instant(row.at)));
         }
         ["nodes", "peak"] => {
-            let row = run.record.rows().iter().find(|row| f64::from(row.nodes) > bound.value)?;
+            let row = run.record.rows().iter().find(|row| !bound.holds(f64::from(row.nodes)))?;
             return Some(format!("first exceeded at {}; see nodes.svg", instant(row.at)));
         }
         _ => return None,
