@@ -1,7 +1,7 @@
 //! All expectations of a scenario, read before it runs; mistakes come with their place.
 
 use super::expectation::{Expectation, Misread, Subject};
-use crate::scenario::diagnostic::{Diagnostic, suggestion};
+use crate::scenario::diagnostic::{Diagnostic, nearest, suggestion};
 use crate::scenario::{Expected, Scenario};
 
 /// One set of runs and what must hold of them.
@@ -86,7 +86,9 @@ impl Keys {
             return Ok(expectation);
         }
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let hint = suggestion(&format!("default/{key}"), &known).or_else(|| suggestion(key, &known));
+        let in_default = format!("default/{key}");
+        let near = nearest(key, known.iter().copied()).or_else(|| nearest(&in_default, known.iter().copied()));
+        let hint = suggestion(near.unwrap_or(key), &known);
         Err(Misread { message: format!("`{key}` names nothing in `{above}`"), hint })
     }
 }
