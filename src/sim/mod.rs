@@ -23,6 +23,7 @@ mod pods;
 mod queue;
 mod run;
 mod scalers;
+mod scaling_group;
 mod scheduling;
 mod services;
 mod training;

@@ -365,7 +365,6 @@ impl<'a> Iteration<'a> {
             self.health.targets[resize.group.index()] = resize.to;
         }
         if state.stamps.last_scale_up != now {
-            state.earlier_scale_up = state.stamps.last_scale_up;
         }
         state.changed = true;
     }
