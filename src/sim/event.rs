@@ -84,7 +84,9 @@ impl Event {
     pub const fn class(self) -> u8 {
         match self {
             Event::PodFinishes { .. } | Event::PodGone { .. } => 0,
-            Event::InstanceGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => 1,
+            Event::InstanceGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => {
+                1
+            }
             Event::MemoryPressure { .. }
             | Event::SpotNotice { .. }
             | Event::EvictionRetry { .. }
