@@ -105,10 +105,10 @@ pub fn apply(function: Function, values: &[f64]) -> Option<(f64, usize)> {
     let (index, value) = match function {
         Function::Max => numbers().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?,
         Function::Min => numbers().min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)))?,
-        Function::Last | Function::Every => numbers().last()?,
+        Function::Last | Function::Every => numbers().next_back()?,
         Function::Avg => {
             let (count, sum) = numbers().fold((0u32, 0.0), |(count, sum), (_, value)| (count + 1, sum + value));
-            let last = numbers().last()?.0;
+            let last = numbers().next_back()?.0;
             (last, sum / f64::from(count))
         }
         Function::Quantile(fraction) => {
