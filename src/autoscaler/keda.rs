@@ -14,8 +14,8 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::hpa::{
-    self, Behavior, Decision, HpaFlags, HpaSpec, Memory, MetricError, MetricIdentifier, MetricSelector, MetricSpec, PodState, Reading,
-    SelectorState, Snapshot, ValueTarget,
+    self, Behavior, Decision, HpaFlags, HpaSpec, Memory, MetricError, MetricIdentifier, MetricSelector, MetricSpec,
+    PodState, Reading, SelectorState, Snapshot, ValueTarget,
 };
 use crate::units::{Quantity, SimDuration, SimTime};
 

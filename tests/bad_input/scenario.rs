@@ -189,7 +189,7 @@ fn an_autoscaler_on_containers_without_requests_is_a_warning() {
     );
     let verdict = validate_in(folder(SCENARIO, &without).path(), &["s.yaml"]);
     assert_eq!(verdict.code, Some(0), "{}", verdict.err);
-    for part in ["warning", "no cpu request", "FailedGetResourceMetric", "m.yaml:27:7", "add resources.requests.cpu"] {
+    for part in ["warning", "no cpu request", "FailedGetResourceMetric", "m.yaml:28:7", "add resources.requests.cpu"] {
         assert!(verdict.err.contains(part), "{part:?} is not in:\n{}", verdict.err);
     }
 }
@@ -294,7 +294,7 @@ fn an_override_that_leads_nowhere_or_holds_a_wrong_value() {
 fn every_mistake_of_a_scenario_is_told_in_one_run() {
     let scenario = SCENARIO.replace("minSize: 1", "minSize: 9").replace("m6i.large", "m6i.lrge").replace("1h", "60");
     let manifests = MANIFESTS.replace("minReplicas: 2", "minReplicas: 6").replace("limits", "limit");
-    let places = ["s.yaml:6:13", "s.yaml:10:21", "s.yaml:11:16", "m.yaml:18:13", "m.yaml:26:16"];
+    let places = ["s.yaml:6:13", "s.yaml:10:21", "s.yaml:11:16", "m.yaml:18:13", "m.yaml:27:16"];
     refused(&folder(&scenario, &manifests), &["s.yaml"], &places);
 }
 

@@ -62,7 +62,10 @@ fn the_reasons_tell_which_pods_counted_and_which_policy_limited() {
 fn a_failed_metric_tells_the_pod_and_does_not_block_a_scale_up() {
     let metrics = vec![
         cpu(50),
-        MetricSpec::Pods { metric: MetricIdentifier { name: "qps".into(), selector: MetricSelector::All }, average_value: 1000 },
+        MetricSpec::Pods {
+            metric: MetricIdentifier { name: "qps".into(), selector: MetricSelector::All },
+            average_value: 1000,
+        },
     ];
     let spec = HpaSpec { min_replicas: 1, max_replicas: 50, metrics, behavior: None };
     let pods = [pod(ReadyStatus::True); 2];

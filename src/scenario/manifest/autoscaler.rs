@@ -194,8 +194,7 @@ fn target(raw: &raw::MetricTarget) -> Result<Target, ManifestError> {
     }
     let amount = |quantity: &Option<RawQuantity>, field: &str| {
         let Some(quantity) = quantity else { return Ok(None) };
-        let parsed: Quantity =
-            quantity.0.parse().map_err(|error| ManifestError::new(field, format!("{error}")))?;
+        let parsed: Quantity = quantity.0.parse().map_err(|error| ManifestError::new(field, format!("{error}")))?;
         if parsed.is_negative() || parsed.is_zero() {
             return Err(ManifestError::new(field, format!("{} is not positive", quantity.0)));
         }

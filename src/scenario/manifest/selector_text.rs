@@ -149,7 +149,9 @@ impl Parser<'_> {
                     match self.peek() {
                         Some(Token::Comma) => {}
                         Some(Token::Close) => break,
-                        other => return Err(format!("expected a comma or a closing parenthesis, found {}", show(other))),
+                        other => {
+                            return Err(format!("expected a comma or a closing parenthesis, found {}", show(other)));
+                        }
                     }
                 }
                 Some(Token::Comma) => {

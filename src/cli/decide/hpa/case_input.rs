@@ -6,10 +6,10 @@ use super::super::Refusal;
 use super::super::fields::Fields;
 use super::component::NOW;
 use crate::autoscaler::hpa::{
-    Behavior, ContainerRequest, EventLog, HpaFlags, MetricError, MetricIdentifier, MetricSelector, MetricSpec, ObjectReference,
-    PodRequests, PodState, PolicyType, Reading, ReadyCondition, ReadyStatus, Recommendation, RequestError, Requests,
-    ResourceTarget, Sample, ScaleEvent, ScalingPolicy, ScalingRules, SelectPolicy, Tolerances, ValueTarget,
-    pod_request,
+    Behavior, ContainerRequest, EventLog, HpaFlags, MetricError, MetricIdentifier, MetricSelector, MetricSpec,
+    ObjectReference, PodRequests, PodState, PolicyType, Reading, ReadyCondition, ReadyStatus, Recommendation,
+    RequestError, Requests, ResourceTarget, Sample, ScaleEvent, ScalingPolicy, ScalingRules, SelectPolicy, Tolerances,
+    ValueTarget, pod_request,
 };
 use crate::cluster::PodPhase;
 use crate::units::{SimDuration, SimTime};
