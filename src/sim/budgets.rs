@@ -1,14 +1,8 @@
-//! PodDisruptionBudgets as the disruption controller keeps them, and the eviction API that obeys them.
+//! PodDisruptionBudgets as the disruption controller keeps them, and the eviction API's answer by them.
 
-use super::entities::Role;
-use super::event::Event;
 use super::world::World;
-use crate::cluster::{ClusterView, DisruptionBudget, IntOrPercent, NodeId, PodId, PodPhase};
+use crate::cluster::{DisruptionBudget, IntOrPercent, PodId, PodPhase};
 use crate::scenario::WorkloadKind;
-use crate::units::SimDuration;
-
-/// How often an eviction that a budget refused is tried again (Cluster Autoscaler's `EvictionRetryTime`).
-const EVICTION_RETRY: SimDuration = SimDuration::from_secs(10);
 
 /// Where a budget stands.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +47,7 @@ impl World<'_> {
     }
 
     /// Whether the eviction API would let the pod go now (`unhealthyPodEvictionPolicy: IfHealthyBudget`).
-    fn may_evict(&self, pod: PodId) -> bool {
+    pub(super) fn may_evict(&self, pod: PodId) -> bool {
         let info = self.cluster.pod(pod);
         if info.phase == PodPhase::Pending {
             return true;
@@ -66,34 +60,5 @@ impl World<'_> {
                 spare > 0 || (!info.ready && spare >= 0)
             },
         )
-    }
-
-    /// Evicts what the budgets let go; tries again for the rest until the node is empty or gone.
-    pub(super) fn evict_from(&mut self, node: NodeId, reason: &'static str) {
-        let mut refused = false;
-        for pod in self.pods_on(node) {
-            if self.pods[pod.index()].role == Role::Daemon || self.cluster.pod(pod).deletion.is_some() {
-                continue;
-            }
-            if self.may_evict(pod) { self.evict_pod(pod, reason) } else { refused = true }
-        }
-        if refused {
-            self.events.push(self.now + EVICTION_RETRY, Event::EvictionRetry { node });
-        }
-    }
-
-    pub(super) fn eviction_retry(&mut self, node: NodeId) {
-        if self.cluster.node(node).is_none() {
-            return;
-        }
-        let instance = self.instance_of_node(node);
-        if instance.gives_up_drain_at.is_some_and(|at| at <= self.now) {
-            return self.give_up_drain(node);
-        }
-        if instance.deleting || self.cluster.node(node).is_some_and(|node| node.unschedulable) {
-            let reason = if instance.deleting { instance.reason } else { "Interrupted" };
-            self.evict_from(node, reason);
-            self.drained_by_one(node);
-        }
     }
 }
