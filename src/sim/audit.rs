@@ -46,7 +46,7 @@ impl World<'_> {
         self.audit_gangs()?;
         self.audit_instances()?;
         self.audit_services()?;
-        self.classes.audit(&self.cluster)
+        self.cluster.classes().audit(&self.cluster)
     }
 
     /// A node's sums are those of the pods on it, and within what it offers.
@@ -132,8 +132,8 @@ impl World<'_> {
                 _ => ensure(queued == unbound, || wrong("in the queue, or not, in error"))?,
             }
         }
-        same(|| "pods with affinity".into(), with_affinity, self.pods_with_affinity)?;
-        same(|| "pods by phase".into(), counts, self.ledger.pods)
+        same(|| "pods with affinity".into(), with_affinity, self.cluster.pods_with_affinity())?;
+        same(|| "pods by phase".into(), counts, self.cluster.ledger().pods)
     }
 
     fn audit_totals(&self) -> Audit {
@@ -151,10 +151,10 @@ impl World<'_> {
                 plus(&mut used, self.pods[held.pod.index()].used);
             }
         }
-        same(|| "nodes".into(), (nodes, ready), (self.ledger.nodes, self.ledger.nodes_ready))?;
-        same(|| "allocatable".into(), offered, self.ledger.allocatable())?;
-        same(|| "requested".into(), requested, self.ledger.requested())?;
-        same(|| "used".into(), used, self.ledger.used())?;
+        same(|| "nodes".into(), (nodes, ready), (self.cluster.ledger().nodes, self.cluster.ledger().nodes_ready))?;
+        same(|| "allocatable".into(), offered, self.cluster.ledger().allocatable())?;
+        same(|| "requested".into(), requested, self.cluster.ledger().requested())?;
+        same(|| "used".into(), used, self.cluster.ledger().used())?;
         ensure(requested.gpu >= GpuMilli::ZERO, || "negative GPU requests".into())
     }
 
@@ -167,7 +167,7 @@ impl World<'_> {
             let ready = all().filter(|pod| self.cluster.pod(*pod).ready).count();
             same(|| name("ready pods"), ready, run.ready as usize)?;
             let live: Vec<PodId> = all()
-                .filter(|pod| matches!(self.pods[pod.index()].role, Role::Replica { .. } | Role::JobPod))
+                .filter(|pod| matches!(self.pods[pod.index()].role, Role::Replica { .. } | Role::JobPod { .. }))
                 .filter(|pod| !self.cluster.pod(*pod).is_terminal() && self.cluster.pod(*pod).deletion.is_none())
                 .collect();
             same(|| name("live pods"), &live, &run.pods)?;
@@ -235,8 +235,8 @@ impl World<'_> {
                 || format!("node {}: negative use, {:?} of {capacity:?}", instance.name, instance.used),
             )?;
         }
-        same(|| "prices that are being billed".into(), rate, self.ledger.rate())?;
-        same(|| "upcoming nodes".into(), upcoming, self.ledger.nodes_upcoming)?;
+        same(|| "prices that are being billed".into(), rate, self.cluster.ledger().rate())?;
+        same(|| "upcoming nodes".into(), upcoming, self.cluster.ledger().nodes_upcoming)?;
         for (group, (registered, instances)) in groups.into_iter().enumerate() {
             let name = |what: &str| format!("node group {}: {what}", self.scenario.node_groups[group].name);
             let run = &self.groups[group];

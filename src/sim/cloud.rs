@@ -63,7 +63,7 @@ impl World<'_> {
                 self.plan_end_of(id);
             }
         }
-        self.ledger.start_counting_nodes();
+        self.cluster.start_counting_nodes();
         for (index, outage) in scenario.outages.iter().enumerate() {
             self.events.push(outage.at, Event::Outage { index: index as u32 });
         }
@@ -90,8 +90,7 @@ impl World<'_> {
         if let Some(group) = group {
             self.groups[group as usize].instances += 1;
         }
-        self.ledger.advance(self.now);
-        self.ledger.open_bill(request.price, self.now);
+        self.cluster.open_bill(request.price, self.now);
         self.instances.push(Instance {
             name: request.name,
             group,
@@ -135,9 +134,8 @@ impl World<'_> {
         let group = request.group as usize;
         let instance = self.add_instance(request);
         self.groups[group].unregistered.push(instance);
-        self.ledger.nodes_upcoming += 1;
+        self.cluster.node_is_upcoming();
         self.counts.nodes_added += 1;
-        self.version += 1;
         let event = if fails { Event::InstanceFails { instance } } else { Event::NodeRegisters { instance } };
         self.events.push(self.now + boot, event);
         Launch::Accepted
@@ -147,7 +145,7 @@ impl World<'_> {
         if self.instances[instance as usize].removed.is_some() {
             return;
         }
-        self.ledger.nodes_upcoming -= 1;
+        self.cluster.node_no_longer_upcoming();
         let group = self.instances[instance as usize].group.expect("only groups boot machines") as usize;
         self.groups[group].registered += 1;
         self.groups[group].unregistered.retain(|other| *other != instance);
@@ -162,16 +160,15 @@ impl World<'_> {
         if startup == SimDuration::ZERO {
             return self.node_turns_ready(id);
         }
-        let node = self.cluster.node_mut(id).expect("just registered");
-        node.ready = false;
-        node.extra_taints.push(Taint { key: NOT_READY.into(), value: String::new(), effect: TaintEffect::NoSchedule });
-        self.node_changed(id);
+        let taint = Taint { key: NOT_READY.into(), value: String::new(), effect: TaintEffect::NoSchedule };
+        self.change_node(id, |node| node.extra_taints.push(taint));
         self.events.push(self.now + startup, Event::NodeReady { node: id });
     }
 
     pub(super) fn node_turns_ready(&mut self, id: NodeId) {
-        let Some(node) = self.cluster.node_mut(id) else { return };
-        node.extra_taints.retain(|taint| taint.key != NOT_READY);
+        if !self.change_node(id, |node| node.extra_taints.retain(|taint| taint.key != NOT_READY)) {
+            return;
+        }
         self.node_ready(id);
         self.claim_initialized(id);
         self.start_daemons(id);
@@ -223,7 +220,7 @@ impl World<'_> {
         if self.instances[instance as usize].removed.is_some() {
             return;
         }
-        self.ledger.nodes_upcoming -= 1;
+        self.cluster.node_no_longer_upcoming();
         let record = &mut self.instances[instance as usize];
         record.reason = "FailedToStart";
         record.error = Some("FailedToStart".into());
@@ -238,7 +235,7 @@ impl World<'_> {
             run.target -= 1;
         }
         self.claim_gone(instance);
-        self.version += 1;
+        self.cluster.touch();
     }
 
     pub(super) fn close_bill(&mut self, instance: u32) {
@@ -250,7 +247,6 @@ impl World<'_> {
         record.removed = Some(now);
         record.cost = self.scenario.billing.cost(record.price, record.requested, now);
         let (price, from, cost) = (record.price, record.requested, record.cost);
-        self.ledger.advance(now);
-        self.ledger.close_bill(price, from, cost);
+        self.cluster.close_bill(price, from, cost, now);
     }
 }

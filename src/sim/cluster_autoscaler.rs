@@ -97,12 +97,12 @@ impl World<'_> {
         let options = self.scenario.cluster_autoscaler.as_ref().expect("a running autoscaler has options");
         run.last_loop = self.now;
         let mut acted = false;
-        if run.seen == self.version && !self.plain && run.state.may_skip(self.now) {
+        if run.seen == self.cluster.version() && !self.plain && run.state.may_skip(self.now) {
             run.state.skip(self.now);
             self.counts.autoscaler_loops_skipped += 1;
         } else {
             self.counts.autoscaler_loops += 1;
-            run.seen = self.version;
+            run.seen = self.cluster.version();
             let decision = self.autoscaler_decides(&mut run, options);
             acted = !decision.scale_up.is_empty() || !decision.delete.is_empty();
             self.carry_out(&mut run, options, &decision);
@@ -280,7 +280,7 @@ impl World<'_> {
             let object = format!("nodegroup/{}", self.scenario.node_groups[group.index()].name);
             let reason = format!("the cloud refused {refused} of {by} instances");
             self.decide(Controller::Cloud, object, "Requested", refusal, reason);
-            self.version += 1;
+            self.cluster.touch();
             return;
         }
     }
@@ -292,24 +292,24 @@ impl World<'_> {
         state.target = state.target.saturating_sub(1);
         state.instances -= 1;
         if self.instances[instance as usize].error.is_none() {
-            self.ledger.nodes_upcoming -= 1;
+            self.cluster.node_no_longer_upcoming();
             self.instances[instance as usize].reason = "NeverRegistered";
             self.close_bill(instance);
         }
-        self.version += 1;
+        self.cluster.touch();
     }
 
     fn set_soft_taint(&mut self, id: NodeId, on: bool) {
-        let Some(node) = self.cluster.node_mut(id) else { return };
-        node.extra_taints.retain(|taint| taint.key != ca::DELETION_CANDIDATE_TAINT);
-        if on {
-            node.extra_taints.push(Taint {
-                key: ca::DELETION_CANDIDATE_TAINT.into(),
-                value: String::new(),
-                effect: TaintEffect::PreferNoSchedule,
-            });
-        }
-        self.node_changed(id);
+        self.change_node(id, |node| {
+            node.extra_taints.retain(|taint| taint.key != ca::DELETION_CANDIDATE_TAINT);
+            if on {
+                node.extra_taints.push(Taint {
+                    key: ca::DELETION_CANDIDATE_TAINT.into(),
+                    value: String::new(),
+                    effect: TaintEffect::PreferNoSchedule,
+                });
+            }
+        });
     }
 
     pub(super) fn deletion_finished(&mut self, node: NodeId) {

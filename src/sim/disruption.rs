@@ -20,7 +20,8 @@ impl World<'_> {
     pub(super) fn karpenter_disrupt(&mut self) {
         self.advance_commands();
         let Some(mut run) = self.karpenter.take() else { return };
-        let is_quiet = run.quiet_since == Some(self.version) && run.quiet_until.is_none_or(|until| self.now < until);
+        let is_quiet =
+            run.quiet_since == Some(self.cluster.version()) && run.quiet_until.is_none_or(|until| self.now < until);
         if is_quiet && !self.plain {
             self.counts.autoscaler_loops_skipped += 1;
             self.karpenter = Some(run);
@@ -49,7 +50,7 @@ impl World<'_> {
         }
         if let Some(run) = &mut self.karpenter {
             run.disruption = state;
-            run.quiet_since = found_nothing.then_some(self.version);
+            run.quiet_since = found_nothing.then_some(self.cluster.version());
             run.quiet_until = decision.next_possible_change;
         }
         if let Some(command) = decision.command {
@@ -135,13 +136,13 @@ impl World<'_> {
         if let Some(claim) = self.karpenter.as_mut().and_then(|run| run.claims.iter_mut().find(|c| *c.name == *claim)) {
             claim.disrupted = on;
         }
-        let Some(state) = self.cluster.node_mut(node) else { return };
-        state.extra_taints.retain(|taint| taint.key != DISRUPTED_TAINT);
-        if on {
-            state.extra_taints.push(disrupted_taint());
-        }
-        self.node_changed(node);
-        if !on {
+        let is_there = self.change_node(node, |state| {
+            state.extra_taints.retain(|taint| taint.key != DISRUPTED_TAINT);
+            if on {
+                state.extra_taints.push(disrupted_taint());
+            }
+        });
+        if is_there && !on {
             self.node_may_help(node);
         }
     }

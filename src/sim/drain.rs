@@ -12,19 +12,19 @@ const EVICTION_RETRY: SimDuration = SimDuration::from_secs(10);
 
 impl World<'_> {
     pub(super) fn cordon(&mut self, id: NodeId) {
-        if let Some(node) = self.cluster.node_mut(id) {
-            node.unschedulable = true;
-            self.node_changed(id);
-        }
+        self.change_node(id, |node| node.unschedulable = true);
     }
 
     /// Begins the removal of a node: no pod may come any more; after `delay` those on it are evicted, and the machine
     /// goes once it is empty.
     pub(super) fn drain(&mut self, id: NodeId, taint: Taint, delay: SimDuration, reason: &'static str) {
-        let Some(node) = self.cluster.node_mut(id) else { return };
-        node.unschedulable = true;
-        node.extra_taints.push(taint);
-        self.node_changed(id);
+        let is_there = self.change_node(id, |node| {
+            node.unschedulable = true;
+            node.extra_taints.push(taint);
+        });
+        if !is_there {
+            return;
+        }
         let earliest = self.now + delay;
         let instance = self.instance_of_node_mut(id);
         instance.deleting = true;
@@ -36,10 +36,13 @@ impl World<'_> {
     /// The drain took too long: the node serves on.
     pub(super) fn give_up_drain(&mut self, id: NodeId) {
         let taint = self.drain_taint;
-        let Some(node) = self.cluster.node_mut(id) else { return };
-        node.unschedulable = false;
-        node.extra_taints.retain(|held| held.key != taint);
-        self.node_changed(id);
+        let is_there = self.change_node(id, |node| {
+            node.unschedulable = false;
+            node.extra_taints.retain(|held| held.key != taint);
+        });
+        if !is_there {
+            return;
+        }
         let instance = self.instance_of_node_mut(id);
         instance.deleting = false;
         instance.gives_up_drain_at = None;

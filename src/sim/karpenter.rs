@@ -139,7 +139,7 @@ impl World<'_> {
         let instance_type = spec.catalogue.get(launch.instance_type);
         let mut shape = karpenter::node_shape(pool, create, launch, &spec.catalogue);
         shape.group = Some(group);
-        let shape = self.cluster.specs.intern_shape(shape);
+        let shape = self.cluster.intern_shape(shape);
         let capacity_type = match instance_type.offerings[launch.offering].capacity_type {
             karpenter::CapacityType::Spot => cost::CapacityType::Spot,
             karpenter::CapacityType::OnDemand => cost::CapacityType::OnDemand,
@@ -212,9 +212,8 @@ impl World<'_> {
         let Some(claim) = self.claim_of(instance) else { return };
         claim.node = Some(node);
         let taints = claim.startup_taints.clone();
-        if let Some(state) = self.cluster.node_mut(node).filter(|_| !taints.is_empty()) {
-            state.extra_taints.extend(taints);
-            self.node_changed(node);
+        if !taints.is_empty() {
+            self.change_node(node, |state| state.extra_taints.extend(taints));
         }
     }
 
@@ -224,9 +223,8 @@ impl World<'_> {
         let Some(claim) = self.claim_of(instance) else { return };
         claim.initialized = Some(now);
         let taints = claim.startup_taints.clone();
-        if let Some(state) = self.cluster.node_mut(node).filter(|_| !taints.is_empty()) {
-            state.extra_taints.retain(|taint| !taints.contains(taint));
-            self.node_changed(node);
+        if !taints.is_empty() {
+            self.change_node(node, |state| state.extra_taints.retain(|taint| !taints.contains(taint)));
         }
         self.advance_commands();
     }
@@ -237,7 +235,7 @@ impl World<'_> {
         if let Some(index) = run.instances.iter().position(|other| *other == instance) {
             run.claims.remove(index);
             run.instances.remove(index);
-            self.version += 1;
+            self.cluster.touch();
             self.advance_commands();
         }
     }

@@ -4,14 +4,17 @@
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
 mod audit;
+mod books;
 mod budgets;
 mod cloud;
 mod cluster_autoscaler;
+mod daemons;
 mod disruption;
 mod drain;
 mod entities;
 mod event;
 mod hpa;
+mod jobs;
 mod karpenter;
 mod ledger;
 mod metrics_server;
@@ -20,10 +23,12 @@ mod observer;
 mod outcome;
 mod pods;
 mod queue;
+mod replicas;
 mod run;
 mod scalers;
 mod scheduling;
 mod services;
+mod stateful_sets;
 mod training;
 mod workloads;
 mod world;

@@ -24,7 +24,7 @@ impl World<'_> {
     }
 
     fn show(&mut self, observer: &mut dyn Observer) {
-        self.ledger.advance(self.now);
+        self.cluster.advance(self.now);
         let replicas: Vec<ReplicaSample> = self
             .scenario
             .workloads
@@ -44,19 +44,19 @@ impl World<'_> {
         let nodes_by_group: Vec<u32> = self.groups.iter().map(|group| group.registered).collect();
         observer.sample(&Sample {
             at: self.now,
-            nodes: self.ledger.nodes,
-            nodes_ready: self.ledger.nodes_ready,
-            nodes_upcoming: self.ledger.nodes_upcoming,
+            nodes: self.cluster.ledger().nodes,
+            nodes_ready: self.cluster.ledger().nodes_ready,
+            nodes_upcoming: self.cluster.ledger().nodes_upcoming,
             nodes_by_group: &nodes_by_group,
-            pods: self.ledger.pods,
-            allocatable: self.ledger.allocatable(),
-            requested: self.ledger.requested(),
-            used: self.ledger.used(),
+            pods: self.cluster.ledger().pods,
+            allocatable: self.cluster.ledger().allocatable(),
+            requested: self.cluster.ledger().requested(),
+            used: self.cluster.ledger().used(),
             replicas: &replicas,
             services: &services,
-            cost_rate: self.ledger.rate(),
-            cost: self.ledger.cost(self.now),
-            integrals: self.ledger.integrals(),
+            cost_rate: self.cluster.ledger().rate(),
+            cost: self.cluster.ledger().cost(self.now),
+            integrals: self.cluster.ledger().integrals(),
         });
     }
 
@@ -87,11 +87,11 @@ impl World<'_> {
             training: self.training_rows(),
             pods,
             nodes,
-            integrals: self.ledger.integrals(),
+            integrals: self.cluster.ledger().integrals(),
             cost,
             idle_cost,
-            nodes_min: self.ledger.nodes_min,
-            nodes_peak: self.ledger.nodes_peak,
+            nodes_min: self.cluster.ledger().nodes_min,
+            nodes_peak: self.cluster.ledger().nodes_peak,
             scale_ups: self.counts.scale_ups,
             scale_downs: self.counts.scale_downs,
             nodes_added: self.counts.nodes_added,
@@ -113,14 +113,14 @@ impl World<'_> {
 
     /// The last sample has the rates that held up to the end, and the cost of the closed bills.
     fn show_before_closing(&mut self, open: &[u32], observer: &mut dyn Observer) {
-        self.ledger.advance(self.now);
-        let rate = self.ledger.rate();
+        self.cluster.advance(self.now);
+        let rate = self.cluster.ledger().rate();
         for instance in open {
             self.close_bill(*instance);
             // Billing ends with the run, not the machine.
             self.instances[*instance as usize].removed = None;
         }
-        self.ledger.end_at_rate(rate);
+        self.cluster.end_at_rate(rate);
         self.show(observer);
     }
 

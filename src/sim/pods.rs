@@ -27,8 +27,8 @@ impl World<'_> {
         let run = &mut self.pods[pod.index()];
         run.generation += 1;
         let generation = run.generation;
-        let info = self.cluster.pod_mut(pod);
-        info.started = Some(self.now);
+        let now = self.now;
+        self.cluster.change_pod(pod, |info| info.started = Some(now));
         self.events.push(self.now + pull + start, Event::PodStarts { pod, generation });
     }
 
@@ -82,7 +82,7 @@ impl World<'_> {
                     self.events.push(self.now + work, Event::PodFinishes { pod, generation });
                 }
             }
-            Role::JobPod => {
+            Role::JobPod { .. } => {
                 self.set_ready(pod, true);
                 let work = self.job_work(pod);
                 self.events.push(self.now + work, Event::PodFinishes { pod, generation });
@@ -245,7 +245,6 @@ impl World<'_> {
         if let (Some(node), true) = (self.cluster.pod(pod).node, self.pods[pod.index()].role != Role::Daemon) {
             self.claim_sees_pod(node);
         }
-        self.version += 1;
         self.events.push(ends, Event::PodGone { pod });
     }
 

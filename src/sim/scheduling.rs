@@ -76,9 +76,8 @@ impl World<'_> {
                         self.unbook_unstarted(worker);
                     }
                     for worker in workers {
-                        self.cluster.pod_mut(worker).unschedulable_since.get_or_insert(self.now);
+                        self.cluster.set_unschedulable(worker, self.now);
                     }
-                    self.version += 1;
                     self.autoscalers_hear_of_pod();
                     self.queue.failed(leader, self.cluster.pod(leader).spec, cure, self.now);
                     return;
@@ -92,11 +91,7 @@ impl World<'_> {
     }
 
     fn refuse(&mut self, pod: PodId, spec: PodSpecId, cure: Cure) {
-        let since = &mut self.cluster.pod_mut(pod).unschedulable_since;
-        if since.is_none() {
-            *since = Some(self.now);
-            // Autoscalers see a pod that was called unschedulable, which is a change to them.
-            self.version += 1;
+        if self.cluster.set_unschedulable(pod, self.now) {
             self.autoscalers_hear_of_pod();
         }
         self.queue.failed(pod, spec, cure, self.now);
@@ -109,7 +104,7 @@ impl World<'_> {
 
     /// The best node for a pod, ties drawn from a stream of the pod's own.
     fn choose_node(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
-        let version = self.node_version;
+        let version = self.cluster.node_version();
         if self.spec_notes.len() <= spec.index() {
             self.spec_notes.resize(spec.index() + 1, SpecNotes::default());
         }
@@ -121,7 +116,7 @@ impl World<'_> {
             }
         }
         let by_class = *notes.by_class.get_or_insert_with(|| self.may_choose_by_class(spec));
-        let is_alone = self.pods_with_affinity == 0 && self.scheduler.nominations.is_empty();
+        let is_alone = self.cluster.pods_with_affinity() == 0 && self.scheduler.nominations.is_empty();
         let chosen = if by_class && is_alone && !self.plain {
             self.choose_by_class(pod, spec)
         } else {
@@ -134,9 +129,10 @@ impl World<'_> {
 
     /// Classes in place of nodes: right where nodes in the same state answer alike.
     fn choose_by_class(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
-        let World { cluster, classes, profile, .. } = self;
-        let cycle = Cycle::new(&*cluster, spec);
-        let scoring = Scoring::new(&*cluster, &cycle, profile, &[]);
+        let World { cluster, profile, .. } = self;
+        let (cluster, classes) = cluster.with_classes();
+        let cycle = Cycle::new(cluster, spec);
+        let scoring = Scoring::new(cluster, &cycle, profile, &[]);
         let best = classes.best(spec, |node| {
             let node = cluster.node_view(node).expect("a class's member exists");
             profile
@@ -154,9 +150,9 @@ impl World<'_> {
 
     /// The plain way: every node is filtered and scored.
     fn choose_by_node(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
-        let cycle = Cycle::for_pod(&self.cluster, pod);
+        let cycle = Cycle::for_pod(self.cluster.state(), pod);
         let mut rng = tie_breaker(self.seed, pod);
-        let chosen = scheduler::schedule(&self.cluster, &cycle, &self.profile, &mut self.scheduler, &mut rng);
+        let chosen = scheduler::schedule(self.cluster.state(), &cycle, &self.profile, &mut self.scheduler, &mut rng);
         match chosen {
             Ok(selection) => Ok(selection.node),
             Err(_) => Err(self.cure_for(spec)),
@@ -166,7 +162,7 @@ impl World<'_> {
     /// Whether the class index chooses as the plain way would.
     fn may_choose_by_class(&self, spec: PodSpecId) -> bool {
         let pod = self.cluster.specs.pod(spec);
-        let cycle = Cycle::new(&self.cluster, spec);
+        let cycle = Cycle::new(self.cluster.state(), spec);
         ClassIndex::serves(pod)
             && self.profile.options.percentage_of_nodes_to_score.is_none()
             && !Scoring::needs_cluster(&cycle, &self.profile)
@@ -175,7 +171,7 @@ impl World<'_> {
 
     /// What would help a pod that no node takes: room, where some node refused it only for lack of that.
     fn cure_for(&self, spec: PodSpecId) -> Cure {
-        let cycle = Cycle::new(&self.cluster, spec);
+        let cycle = Cycle::new(self.cluster.state(), spec);
         let wants_room = |node| {
             self.cluster
                 .node_view(node)
@@ -183,8 +179,8 @@ impl World<'_> {
         };
         // A class answers for its nodes only where other pods have no say.
         let pod = self.cluster.specs.pod(spec);
-        let some_room_would_do = if ClassIndex::serves(pod) && self.pods_with_affinity == 0 && !self.plain {
-            self.classes.representatives().any(wants_room)
+        let some_room_would_do = if ClassIndex::serves(pod) && self.cluster.pods_with_affinity() == 0 && !self.plain {
+            self.cluster.classes().representatives().any(wants_room)
         } else {
             self.cluster.node_views().any(|node| wants_room(node.id))
         };
@@ -217,7 +213,7 @@ impl World<'_> {
         }
         let World { queue, cluster, now, .. } = self;
         queue.on_event(*now, |spec, _| {
-            let cycle = Cycle::new(&*cluster, spec);
+            let cycle = Cycle::new(cluster.state(), spec);
             cluster.node_view(node).is_some_and(|node| filter::fits(&cycle, &node).is_ok())
         });
         self.after_queue_event();
@@ -289,7 +285,7 @@ impl World<'_> {
             let object = format!("pod/{}", self.cluster.pod(victim).name);
             let reason = format!("makes way for {preemptor} of higher priority");
             self.decide(Controller::Scheduler, object, "Running", "Preempted", reason);
-            self.cluster.pod_mut(victim).preempted = true;
+            self.cluster.change_pod(victim, |info| info.preempted = true);
             self.delete_pod(victim, "Preempted");
             self.owner_sees_end(victim);
         }
@@ -297,11 +293,11 @@ impl World<'_> {
     }
 
     fn preemption_for(&self, pod: PodId) -> Option<Preemption> {
-        let cycle = Cycle::for_pod(&self.cluster, pod);
+        let cycle = Cycle::for_pod(self.cluster.state(), pod);
         let mut memory = self.scheduler.clone();
-        let rejected = scheduler::feasible_nodes(&self.cluster, &cycle, &self.profile, &mut memory).rejected;
+        let rejected = scheduler::feasible_nodes(self.cluster.state(), &cycle, &self.profile, &mut memory).rejected;
         let mut attempt = PreemptionAttempt {
-            view: &self.cluster,
+            view: self.cluster.state(),
             cycle: &cycle,
             profile: &self.profile,
             nominations: &self.scheduler.nominations,
@@ -319,16 +315,13 @@ impl World<'_> {
 
     /// Promises a node's room to a pod, or takes the promise back.
     pub(super) fn nominate(&mut self, pod: PodId, node: Option<NodeId>) {
-        if self.cluster.pod(pod).nominated_node == node {
+        if !self.cluster.nominate(pod, node) {
             return;
         }
-        self.cluster.pod_mut(pod).nominated_node = node;
         self.scheduler.nominations.remove(pod);
         if let Some(node) = node {
             self.scheduler.nominations.add(pod, node);
         }
-        self.node_version += 1;
-        self.version += 1;
     }
 }
 

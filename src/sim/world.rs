@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::books::Books;
 use super::cluster_autoscaler::AutoscalerRun;
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
 use super::hpa::HpaBuffers;
 use super::karpenter::KarpenterRun;
-use super::ledger::{Ledger, capacity_of, offered_by, requested_by};
+use super::ledger::capacity_of;
 use super::metrics_server::Scrapes;
 use super::observer::{Controller, DecisionRecord, Usage};
 use super::queue::EventQueue;
@@ -18,12 +19,12 @@ use super::training::JobRun;
 use crate::autoscaler::hpa::Memory;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
-    ClusterState, ClusterView, NodeId, PodId, PodInfo, PodPhase, PodSpec, PodSpecId, Specs, TaintEffect, WorkloadId,
+    ClusterView, NodeId, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect, WorkloadId,
 };
 use crate::cost::{NodeShape as NodePrice, ResourceShare};
 use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
-use crate::scheduler::{self, ClassIndex, Profile};
+use crate::scheduler::{self, Profile};
 use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd};
 
 /// Everything that a run changes.
@@ -32,10 +33,9 @@ pub struct World<'s> {
     pub(super) seed: u64,
     pub(super) now: SimTime,
     pub(super) events: EventQueue,
-    pub(super) cluster: ClusterState,
-    pub(super) classes: ClassIndex,
+    /// The live cluster, its node classes, the ledger and the versions.
+    pub(super) cluster: Books,
     pub(super) queue: SchedulingQueue,
-    pub(super) ledger: Ledger,
     /// By [`PodId`].
     pub(super) pods: Vec<PodRun>,
     /// Machines, from the request to the cloud to the end of the bill; fixed nodes too.
@@ -43,14 +43,8 @@ pub struct World<'s> {
     /// By [`NodeId`].
     pub(super) instance_of: Vec<u32>,
     pub(super) workloads: Vec<WorkloadRun>,
-    /// Grows with every change of nodes, pods or bindings that a scheduler or an autoscaler could see.
-    pub(super) version: u64,
-    /// Grows with what a node could answer a pod: nodes, taints, bookings.
-    pub(super) node_version: u64,
     /// By [`PodSpecId`].
     pub(super) spec_notes: Vec<SpecNotes>,
-    /// Bound pods with affinity or anti-affinity to others: while there are any, nodes are asked one by one.
-    pub(super) pods_with_affinity: u32,
     /// Nodes are always asked one by one (to hold the class index against).
     pub(super) plain: bool,
     /// Pods of this scenario have affinity or spread constraints: where one goes can help another.
@@ -98,18 +92,13 @@ impl<'s> World<'s> {
             seed,
             now: SimTime::ZERO,
             events: EventQueue::default(),
-            cluster: ClusterState::new(scenario.specs.clone()),
-            classes: ClassIndex::default(),
+            cluster: Books::new(scenario.specs.clone()),
             queue: SchedulingQueue::new(QueueOptions::of(&scenario.scheduler)),
-            ledger: Ledger::default(),
             pods: Vec::with_capacity(scenario.trace_pods.len()),
             instances: Vec::new(),
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
-            version: 0,
-            node_version: 0,
             spec_notes: Vec::new(),
-            pods_with_affinity: 0,
             plain: false,
             placements_matter: scenario.specs.pods().any(hangs_on_others),
             lowest_priority: lowest_priority(&scenario.specs),
@@ -187,26 +176,15 @@ impl<'s> World<'s> {
             serving: 0,
             cost: Usd::ZERO,
         });
-        self.ledger.pods.pending += 1;
-        self.ledger.pods.unbound += 1;
         if role.is_counted_by_owner() {
             self.workloads[workload.index()].pods.push(pod);
         }
-        self.version += 1;
         pod
     }
 
     /// Books the pod on the node.
     pub(super) fn book(&mut self, pod: PodId, node: NodeId) {
-        self.cluster.bind(pod, node);
-        let spec_id = self.cluster.pod(pod).spec;
-        self.pods_with_affinity += u32::from(self.cluster.specs.pod(spec_id).has_pod_affinity());
-        self.classes.pod_added(&self.cluster, node, spec_id);
-        let requested = self.requested(spec_id);
-        self.ledger.advance(self.now);
-        self.ledger.add_requested(requested, 1);
-        self.ledger.pods.unbound -= 1;
-        self.cluster.pod_mut(pod).unschedulable_since = None;
+        self.cluster.bind(pod, node, self.now);
         self.nominate(pod, None);
         let run = &mut self.pods[pod.index()];
         run.scheduled = Some(self.now);
@@ -214,8 +192,6 @@ impl<'s> World<'s> {
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
         }
-        self.node_version += 1;
-        self.version += 1;
     }
 
     /// Gives back what a pod holds on its node, and bills its workload for it.
@@ -223,18 +199,12 @@ impl<'s> World<'s> {
         let info = self.cluster.pod(pod);
         let (Some(node), spec_id) = (info.node, info.spec) else { return };
         self.set_used(pod, Usage::default());
-        self.pods_with_affinity -= u32::from(self.cluster.specs.pod(spec_id).has_pod_affinity());
-        self.cluster.release(pod);
-        self.classes.pod_removed(&self.cluster, node, spec_id);
         let requested = self.requested(spec_id);
-        self.ledger.advance(self.now);
-        self.ledger.add_requested(requested, -1);
+        self.cluster.release(pod, self.now);
         self.bill_pod(pod, node, requested);
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
         }
-        self.node_version += 1;
-        self.version += 1;
     }
 
     /// Undoes a booking of this very instant: the pod waits as if it had never been placed.
@@ -242,8 +212,7 @@ impl<'s> World<'s> {
         let Some(node) = self.cluster.pod(pod).node else { return };
         self.pods[pod.index()].scheduled = None;
         self.unbook(pod);
-        self.cluster.pod_mut(pod).node = None;
-        self.ledger.pods.unbound += 1;
+        self.cluster.forget_binding(pod);
         self.instances[self.instance_of[node.index()] as usize].pods_run -= 1;
     }
 
@@ -269,7 +238,7 @@ impl<'s> World<'s> {
     }
 
     pub(super) fn requested(&self, spec: PodSpecId) -> Usage {
-        requested_by(self.cluster.specs.pod(spec), self.cluster.specs.nvidia_gpu())
+        self.cluster.requested(spec)
     }
 
     /// Sets what the pod uses from now on.
@@ -281,9 +250,7 @@ impl<'s> World<'s> {
         run.cpu_counter = run.cpu_counter_at(self.now);
         run.counted_at = self.now;
         let before = std::mem::replace(&mut run.used, used);
-        self.ledger.advance(self.now);
-        self.ledger.add_used(before, -1);
-        self.ledger.add_used(used, 1);
+        self.cluster.change_used(before, used, self.now);
         if let Some(node) = self.cluster.pod(pod).node {
             let on_node = &mut self.instances[self.instance_of[node.index()] as usize].used;
             on_node.cpu += used.cpu - before.cpu;
@@ -306,22 +273,14 @@ impl<'s> World<'s> {
 
     /// The pod's container runs (again).
     pub(super) fn set_running(&mut self, pod: PodId) {
-        let info = self.cluster.pod_mut(pod);
-        if std::mem::replace(&mut info.phase, PodPhase::Running) == PodPhase::Pending {
-            self.ledger.pods.pending -= 1;
-            self.ledger.pods.running += 1;
-            self.version += 1;
-        }
+        self.cluster.set_running(pod);
     }
 
     pub(super) fn set_ready(&mut self, pod: PodId, ready: bool) {
-        let info = self.cluster.pod_mut(pod);
-        if std::mem::replace(&mut info.ready, ready) == ready {
+        if !self.cluster.set_ready(pod, ready) {
             return;
         }
         let change = if ready { 1 } else { -1 };
-        let counts = &mut self.ledger.pods;
-        counts.ready = counts.ready.wrapping_add_signed(change);
         let workload = &mut self.workloads[self.pods[pod.index()].workload.index()];
         workload.ready = workload.ready.wrapping_add_signed(change);
         let run = &mut self.pods[pod.index()];
@@ -329,7 +288,6 @@ impl<'s> World<'s> {
         if ready {
             run.ready_at.get_or_insert(self.now);
         }
-        self.version += 1;
         let workload = run.workload;
         self.share_demand_anew(workload);
     }
@@ -342,30 +300,7 @@ impl<'s> World<'s> {
         self.set_ready(pod, false);
         self.unbook(pod);
         self.nominate(pod, None);
-        let info = self.cluster.pod_mut(pod);
-        let counts = &mut self.ledger.pods;
-        match info.phase {
-            PodPhase::Pending => {
-                counts.pending -= 1;
-                counts.unbound -= u32::from(info.node.is_none());
-            }
-            _ => counts.running -= 1,
-        }
-        match end {
-            End::Succeeded => {
-                counts.succeeded += 1;
-                info.phase = PodPhase::Succeeded;
-            }
-            End::Failed => {
-                counts.failed += 1;
-                info.phase = PodPhase::Failed;
-            }
-            End::Deleted => {
-                counts.deleted += 1;
-                info.deleted = true;
-            }
-        }
-        self.version += 1;
+        self.cluster.end_pod(pod, end);
         let run = &mut self.pods[pod.index()];
         run.finished = Some(self.now);
         run.generation += 1;
@@ -393,50 +328,31 @@ impl<'s> World<'s> {
 
     // Nodes
 
-    /// The node's view of itself changed: taints, cordon, readiness.
-    pub(super) fn node_changed(&mut self, node: NodeId) {
-        self.classes.refresh(&self.cluster, node);
-        self.node_version += 1;
-        self.version += 1;
+    /// Changes flags and taints of a node. False where it is gone.
+    pub(super) fn change_node(&mut self, node: NodeId, change: impl FnOnce(&mut NodeState)) -> bool {
+        self.cluster.change_node(node, self.now, change).is_some()
     }
 
     /// Takes an instance into the API server, not ready yet.
     pub(super) fn register_node(&mut self, instance: u32) -> NodeId {
         let record = &mut self.instances[instance as usize];
-        let id = self.cluster.add_node(Arc::clone(&record.name), record.shape);
+        let id = self.cluster.add_node(Arc::clone(&record.name), record.shape, self.now);
         record.node = Some(id);
         record.registered = Some(self.now);
         debug_assert_eq!(self.instance_of.len(), id.index());
         self.instance_of.push(instance);
-        self.ledger.advance(self.now);
-        self.ledger.nodes += 1;
-        self.version += 1;
         id
     }
 
     pub(super) fn node_ready(&mut self, node: NodeId) {
-        let instance = &mut self.instances[self.instance_of[node.index()] as usize];
-        instance.ready.get_or_insert(self.now);
-        let offered = offered_by(self.cluster.specs.shape(instance.shape), self.cluster.specs.nvidia_gpu());
-        self.ledger.advance(self.now);
-        self.ledger.nodes_ready += 1;
-        self.ledger.add_allocatable(offered, 1);
-        self.cluster.node_mut(node).expect("a node that turns ready exists").ready = true;
-        self.node_changed(node);
+        let now = self.now;
+        self.instance_of_node_mut(node).ready.get_or_insert(now);
+        self.change_node(node, |state| state.ready = true);
     }
 
     /// Takes the node out of the API server. Its pods must be gone.
     pub(super) fn remove_node(&mut self, node: NodeId) {
-        let Some(state) = self.cluster.remove_node(node) else { return };
-        debug_assert!(state.pods.is_empty(), "pods are ended before their node goes");
-        let offered = offered_by(self.cluster.specs.shape(state.shape), self.cluster.specs.nvidia_gpu());
-        self.ledger.advance(self.now);
-        self.ledger.nodes -= 1;
-        if state.ready {
-            self.ledger.nodes_ready -= 1;
-            self.ledger.add_allocatable(offered, -1);
-        }
-        self.node_changed(node);
+        self.cluster.remove_node(node, self.now);
     }
 
     pub(super) fn instance_of_node(&self, node: NodeId) -> &Instance {
