@@ -135,7 +135,7 @@ mod tests {
     use crate::scenario::spec::{Amount, ExpectationSpec, LongExpectation};
 
     fn runs(values: &[f64]) -> Vec<(u64, Vec<Figure>)> {
-        let figure = |value: f64| vec![Figure { name: "cost.total_usd".to_owned(), value }];
+        let figure = |value: f64| vec![Figure { name: "cost.total_usd".to_owned(), value, is_whole: false }];
         values.iter().enumerate().map(|(seed, value)| (seed as u64, figure(*value))).collect()
     }
 
