@@ -10,6 +10,7 @@ mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod recorder;
+mod services;
 mod statistics;
 mod summary;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub mod writer;
 pub use cells::Cells;
 pub use figures::{Figure, figures};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
+pub use services::{LatencySeconds, ServiceFigures, ServiceUnit, Services};
 pub use statistics::Spread;
 pub use summary::{
     CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary, TrainingSummary, Utilization,

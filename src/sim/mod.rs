@@ -24,13 +24,14 @@ mod queue;
 mod run;
 mod scalers;
 mod scheduling;
+mod service_level;
 mod services;
 mod training;
 mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, DecisionRecord, EngineFigures, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample,
-    Sample, ServiceSample, TrainingRow, Usage, WorkloadCost,
+    Controller, DecisionRecord, EngineFigures, Integrals, LatencyFigures, NodeRow, Observer, Outcome, PodCounts,
+    PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};
