@@ -62,8 +62,7 @@ impl LatencySeconds {
 
 /// The figures of all services.
 pub fn services(rows: &[ServiceRow]) -> Services {
-    let keyed = rows.iter().map(|row| (format!("{}/{}", row.namespace, row.workload).into(), figures(row)));
-    keyed.collect()
+    rows.iter().map(|row| (Arc::clone(&row.workload), figures(row))).collect()
 }
 
 fn figures(row: &ServiceRow) -> ServiceFigures {

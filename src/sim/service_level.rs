@@ -1,5 +1,7 @@
 //! How well a service serves: what its requests feel, and for how long it could not keep up.
 
+use std::sync::Arc;
+
 use super::observer::{LatencyFigures, ServiceRow};
 use super::world::World;
 use crate::cluster::WorkloadId;
@@ -215,12 +217,10 @@ impl World<'_> {
     /// One row a load, in the order of the scenario. The books are closed.
     pub(super) fn service_rows(&self) -> Vec<ServiceRow> {
         let rows = self.services.iter().zip(&self.scenario.loads).map(|(run, load)| {
-            let workload = &self.scenario.workloads[load.target.index()];
             let (books, level) = (run.books(), &run.level);
             let open = level.at_maximum_since.map_or(SimDuration::ZERO, |since| self.now - since);
             ServiceRow {
-                namespace: workload.namespace.clone(),
-                workload: workload.name.clone(),
+                workload: Arc::clone(self.workload_key(load.target)),
                 of_requests: run.line.is_some(),
                 demand: books.arrived,
                 served: books.served,

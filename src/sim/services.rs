@@ -235,7 +235,7 @@ impl World<'_> {
     /// The second look of [`World::audit`]: nothing is lost, and the pods that serve are the ready ones.
     pub(super) fn audit_services(&self) -> Result<(), String> {
         for (run, load) in self.services.iter().zip(&self.scenario.loads) {
-            let name = self.workload_name(load.target);
+            let name = self.workload_key(load.target);
             let books = run.service.books();
             if !books.balance() {
                 return Err(format!("service {name}: {books:?} do not balance"));
@@ -257,6 +257,7 @@ impl World<'_> {
         (0..self.services.len())
             .map(|load| {
                 let reading = self.service_reading(load as u32);
+                let workload = Arc::clone(self.workload_key(self.scenario.loads[load].target));
                 let run = &mut self.services[load];
                 let books = *run.service.books();
                 let now = [books.arrived, books.served, books.dropped];
@@ -266,7 +267,7 @@ impl World<'_> {
                     if span > SimDuration::ZERO { (now[index] - before[index]).rate_over(span) } else { instant }
                 };
                 ServiceSample {
-                    workload: Arc::clone(&self.scenario.workloads[self.scenario.loads[load].target.index()].name),
+                    workload,
                     demand_milli: over(0, run.demand),
                     served_milli: over(1, 0),
                     dropped_milli: over(2, 0),
