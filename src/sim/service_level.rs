@@ -193,7 +193,7 @@ impl ServiceLevel {
 
     pub fn note(&mut self, served: &Served) {
         self.backlog_max = self.backlog_max.max(served.backlog);
-        self.saturated = self.saturated + served.behind;
+        self.saturated += served.behind;
     }
 }
 
@@ -207,7 +207,7 @@ impl World<'_> {
         match (is_at, level.at_maximum_since) {
             (true, None) => level.at_maximum_since = Some(self.now),
             (false, Some(since)) => {
-                level.at_maximum = level.at_maximum + (self.now - since);
+                level.at_maximum += self.now - since;
                 level.at_maximum_since = None;
             }
             _ => {}
