@@ -9,6 +9,7 @@ pub mod columns;
 mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod provenance;
 mod recorder;
 mod services;
 mod statistics;
@@ -19,6 +20,7 @@ pub mod writer;
 
 pub use cells::Cells;
 pub use figures::{Figure, figures};
+pub use provenance::{Provenance, SweepProvenance, VERSION, difference};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
 pub use services::{LatencySeconds, ServiceFigures, ServiceUnit, Services};
 pub use statistics::Spread;

@@ -11,7 +11,8 @@ use crate::record::{Share, Spread, Summary};
 pub fn summary(summary: &Summary) -> String {
     let mut rows: Vec<(&str, String)> = Vec::new();
     let hours = number(summary.simulated_seconds / 3600.0, 1);
-    rows.push(("scenario", format!("{}, seed {}, {hours} h simulated", summary.scenario, summary.seed)));
+    let made_from = &summary.provenance;
+    rows.push(("scenario", format!("{}, seed {}, {hours} h simulated", made_from.scenario, made_from.seed)));
     for line in service_lines::lines(&summary.services) {
         rows.push(("service", line));
     }
