@@ -10,6 +10,7 @@ mod house;
 mod invariants;
 mod plan;
 mod schema;
+mod second_opinion;
 mod services;
 mod snapshots;
 mod watch;
