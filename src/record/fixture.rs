@@ -136,6 +136,8 @@ pub(crate) fn pod(index: i64) -> PodRow {
         workload: "default/web".into(),
         node: bound.map(|_| 0),
         phase: if bound.is_some() { PodPhase::Running } else { PodPhase::Pending },
+        deleted: false,
+        unscheduled: None,
         reason: "",
         qos: "Burstable",
         priority: 0,

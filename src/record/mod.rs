@@ -13,6 +13,7 @@ mod provenance;
 mod recorder;
 mod statistics;
 mod summary;
+pub mod waits;
 #[cfg(test)]
 mod tests;
 pub mod writer;
@@ -21,7 +22,7 @@ pub use cells::Cells;
 pub use figures::{Figure, figures};
 pub use provenance::{Provenance, SweepProvenance, VERSION, difference};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
-pub use statistics::Spread;
+pub use statistics::{Seen, Spread};
 pub use summary::{
     CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary, TrainingSummary, Utilization,
     WorkloadFigures,

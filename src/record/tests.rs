@@ -139,11 +139,12 @@ fn the_last_row_of_the_time_series_equals_the_summary() {
 }
 
 #[test]
-fn every_pod_of_the_summary_is_in_one_state_and_unbound_pods_have_no_wait() {
+fn every_pod_of_the_summary_is_in_one_state_and_unbound_pods_have_a_censored_wait() {
     let pods = Summary::of(&fixture::run(1).1).pods;
     assert_eq!(pods.created, pods.completed + pods.failed + pods.deleted + pods.pending_at_end + pods.running_at_end);
     assert_eq!((pods.created, pods.scheduled, pods.pending_at_end), (20, 15, 5));
-    assert_eq!(Summary::of(&fixture::run(1).1).pod_wait_seconds.count, 15);
+    let waits = Summary::of(&fixture::run(1).1).pod_wait_seconds;
+    assert_eq!((pods.never_scheduled, waits.count, waits.censored), (5, 20, 5));
 }
 
 #[test]

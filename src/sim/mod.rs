@@ -32,11 +32,12 @@ mod scheduling;
 mod services;
 mod stateful_sets;
 mod training;
+mod waiting;
 mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, DecisionRecord, EngineFigures, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample,
-    Sample, ServiceSample, TrainingRow, Usage, WorkloadCost,
+    Controller, DecisionRecord, EngineFigures, Integrals, Mechanism, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample,
+    Sample, ServiceSample, TrainingRow, Usage, Verdict, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

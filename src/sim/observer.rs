@@ -165,7 +165,10 @@ pub struct Outcome {
     pub simulated: SimDuration,
     pub pods: Vec<PodRow>,
     pub nodes: Vec<NodeRow>,
+    /// Jobs that arrived before the end.
     pub training: Vec<TrainingRow>,
+    /// Jobs of the scenario that arrive only after its end.
+    pub training_to_come: u32,
     pub integrals: Integrals,
     pub cost: Usd,
     pub idle_cost: Usd,
@@ -206,6 +209,56 @@ pub struct WorkloadCost {
     pub gpu_hours: f64,
 }
 
+/// What keeps a pod from a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mechanism {
+    /// A node group that could hold it has as many nodes as it may.
+    GroupAtMaximum,
+    /// A limit of the cluster, or of a NodePool, is reached.
+    Quota,
+    /// The cloud failed to deliver nodes of a group that could hold it.
+    CloudRefused,
+    /// No type of node that may be made, and none that stands, could hold it.
+    NoFittingType,
+    /// Every node that could hold it is full, and nothing adds nodes.
+    NoRoom,
+    /// Its scheduling gates are not removed.
+    Gated,
+    /// A node for it was asked for, or is promised to it.
+    OnItsWay,
+    /// It is younger than its autoscaler's last look.
+    NotLookedAt,
+}
+
+impl Mechanism {
+    /// The name in `summary.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mechanism::GroupAtMaximum => "group-at-maximum",
+            Mechanism::Quota => "quota",
+            Mechanism::CloudRefused => "cloud-refused",
+            Mechanism::NoFittingType => "no-fitting-type",
+            Mechanism::NoRoom => "no-room",
+            Mechanism::Gated => "gated",
+            Mechanism::OnItsWay => "on-its-way",
+            Mechanism::NotLookedAt => "not-looked-at",
+        }
+    }
+
+    /// Time alone will not help: no waiting is long enough.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Mechanism::NoFittingType | Mechanism::Gated)
+    }
+}
+
+/// Why a pod has no node, as whoever was to find one last said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub mechanism: Mechanism,
+    /// For people: "group general is at its maximum".
+    pub reason: String,
+}
+
 /// One row of `pods.csv`. Instants are `None` where they never came.
 #[derive(Clone, Debug)]
 pub struct PodRow {
@@ -216,12 +269,17 @@ pub struct PodRow {
     /// Index into [`Outcome::nodes`] of the node it was bound to.
     pub node: Option<u32>,
     pub phase: PodPhase,
+    /// Taken out of the API server before it ended by itself; `phase` is the one that it had then.
+    pub deleted: bool,
+    /// Of a pod that never had a node: why.
+    pub unscheduled: Option<Arc<Verdict>>,
     /// `Completed`, `OOMKilled`, `Evicted`, `Preempted`, `NodeLost`, `ScaledDown`, …; empty while it lives.
     pub reason: &'static str,
     pub qos: &'static str,
     pub priority: i32,
     pub created: SimTime,
     pub scheduled: Option<SimTime>,
+    /// Its container ran for the first time.
     pub started: Option<SimTime>,
     pub ready: Option<SimTime>,
     pub finished: Option<SimTime>,
@@ -256,13 +314,14 @@ pub struct NodeRow {
     pub idle_cost: Usd,
 }
 
-/// One training job.
+/// One training job that arrived.
 #[derive(Clone, Debug)]
 pub struct TrainingRow {
     pub name: Arc<str>,
     pub model: Arc<str>,
     pub gpus: u32,
     pub arrival: SimTime,
+    /// All its workers ran for the first time.
     pub started: Option<SimTime>,
     pub finished: Option<SimTime>,
     pub total_steps: u64,

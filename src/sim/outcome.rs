@@ -85,6 +85,7 @@ impl World<'_> {
             cost_by_node_group: self.cost_by_node_group(),
             cost_by_workload: self.cost_by_workload(idle_cost),
             training: self.training_rows(),
+            training_to_come: self.training_to_come(),
             pods,
             nodes,
             integrals: self.cluster.ledger().integrals(),
@@ -159,7 +160,8 @@ impl World<'_> {
         (rows, idle)
     }
 
-    fn pod_rows(&self) -> Vec<PodRow> {
+    fn pod_rows(&mut self) -> Vec<PodRow> {
+        let mut verdicts = self.verdicts().into_iter().peekable();
         let qos: Vec<&'static str> = self
             .cluster
             .specs
@@ -174,7 +176,8 @@ impl World<'_> {
             .pods()
             .iter()
             .zip(&self.pods)
-            .map(|(info, run)| {
+            .enumerate()
+            .map(|(index, (info, run))| {
                 let workload = &self.scenario.workloads[run.workload.index()];
                 let requested = self.requested(info.spec);
                 PodRow {
@@ -183,12 +186,17 @@ impl World<'_> {
                     workload: Arc::clone(self.workload_key(run.workload)),
                     node: info.node.map(|node| self.instance_of[node.index()]),
                     phase: info.phase,
+                    deleted: info.deleted,
+                    unscheduled: match verdicts.peek() {
+                        Some((of, _)) if of.index() == index => verdicts.next().map(|(_, verdict)| verdict),
+                        _ => None,
+                    },
                     reason: run.reason,
                     qos: qos[info.spec.index()],
                     priority: self.cluster.specs.pod(info.spec).priority,
                     created: info.created,
                     scheduled: run.scheduled,
-                    started: run.started,
+                    started: run.first_started,
                     ready: run.ready_at,
                     finished: run.finished,
                     restarts: run.restarts,

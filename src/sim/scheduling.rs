@@ -284,7 +284,9 @@ impl World<'_> {
             self.counts.preempted += 1;
             let object = self.pod_object(victim);
             let reason = format!("makes way for {preemptor} of higher priority");
-            self.decide(Controller::Scheduler, object, "Running", "Preempted", reason);
+            // One that is bound may not run yet.
+            let phase = self.cluster.pod(victim).phase.name();
+            self.decide(Controller::Scheduler, object, phase, "Preempted", reason);
             self.cluster.change_pod(victim, |info| info.preempted = true);
             self.delete_pod(victim, "Preempted");
             self.owner_sees_end(victim);

@@ -254,6 +254,11 @@ impl World<'_> {
             .collect()
     }
 
+    /// Jobs of the scenario that have not arrived.
+    pub(super) fn training_to_come(&self) -> u32 {
+        (self.scenario.training_jobs.len() - self.jobs.len()) as u32
+    }
+
     /// The second look of [`World::audit`] at a job's progress.
     pub(super) fn audit_progress(&self, job: u32) -> Result<(), String> {
         let run = &self.jobs[job as usize];

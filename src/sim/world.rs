@@ -16,6 +16,7 @@ use super::queue::EventQueue;
 use super::scheduling::SpecNotes;
 use super::services::ServiceRun;
 use super::training::JobRun;
+use super::waiting::Waiting;
 use crate::autoscaler::hpa::Memory;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
@@ -74,6 +75,8 @@ pub struct World<'s> {
     pub(super) polls: Vec<PollState>,
     pub(super) cluster_autoscaler: Option<AutoscalerRun>,
     pub(super) karpenter: Option<KarpenterRun>,
+    /// What was last said of pods that wait.
+    pub(super) waiting: Waiting,
     pub(super) profile: Profile,
     pub(super) scheduler: scheduler::Memory,
     /// The most `PreferNoSchedule` taints that one node may come to bear.
@@ -117,6 +120,7 @@ impl<'s> World<'s> {
             polls: Vec::new(),
             cluster_autoscaler: None,
             karpenter: None,
+            waiting: Waiting::default(),
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),
@@ -161,6 +165,7 @@ impl<'s> World<'s> {
             role,
             generation: 0,
             scheduled: None,
+            first_started: None,
             started: None,
             ready_at: None,
             finished: None,
@@ -296,6 +301,7 @@ impl<'s> World<'s> {
         if self.cluster.pod(pod).is_terminal() {
             return;
         }
+        self.note_end_of_wait(pod);
         self.set_ready(pod, false);
         self.unbook(pod);
         self.nominate(pod, None);

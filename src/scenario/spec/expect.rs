@@ -8,7 +8,7 @@ use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The keys of `summary.json` that an expectation can name; `*` stands for a name or a key.
-pub const EXPECTED_METRICS: [&str; 32] = [
+pub const EXPECTED_METRICS: [&str; 36] = [
     "simulated_seconds",
     "cost.total_usd",
     "cost.idle_usd",
@@ -16,6 +16,8 @@ pub const EXPECTED_METRICS: [&str; 32] = [
     "cost.by_workload.*",
     "pods.created",
     "pods.scheduled",
+    "pods.never_scheduled",
+    "pods.unserved",
     "pods.completed",
     "pods.failed",
     "pods.evicted",
@@ -25,6 +27,8 @@ pub const EXPECTED_METRICS: [&str; 32] = [
     "pod_wait_seconds.p95",
     "pod_wait_seconds.p99",
     "pod_wait_seconds.max",
+    "pod_wait_seconds.censored",
+    "pod_startup_seconds.*",
     "utilization.cpu.requested",
     "utilization.cpu.used",
     "utilization.memory.requested",
