@@ -21,6 +21,8 @@ fn outcome() -> Outcome {
             workload: "openb".into(),
             node: None,
             phase: PodPhase::Succeeded,
+            deleted: false,
+            unscheduled: None,
             reason: "Completed",
             qos: "Burstable",
             priority: 0,

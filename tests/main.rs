@@ -5,6 +5,7 @@ mod behaviour;
 mod cli;
 mod conformance;
 mod determinism;
+mod figures;
 mod house;
 mod invariants;
 mod plan;

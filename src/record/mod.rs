@@ -13,9 +13,9 @@ mod provenance;
 mod recorder;
 mod statistics;
 mod summary;
-pub mod waits;
 #[cfg(test)]
 mod tests;
+pub mod waits;
 pub mod writer;
 
 pub use cells::Cells;

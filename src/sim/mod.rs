@@ -37,7 +37,7 @@ mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, DecisionRecord, EngineFigures, Integrals, Mechanism, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample,
-    Sample, ServiceSample, TrainingRow, Usage, Verdict, WorkloadCost,
+    Controller, DecisionRecord, EngineFigures, Integrals, Mechanism, NodeRow, Observer, Outcome, PodCounts, PodRow,
+    ReplicaSample, Sample, ServiceSample, TrainingRow, Usage, Verdict, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

@@ -170,7 +170,7 @@ impl World<'_> {
     }
 
     /// What would help a pod that no node takes: room, where some node refused it only for lack of that.
-    fn cure_for(&self, spec: PodSpecId) -> Cure {
+    pub(super) fn cure_for(&self, spec: PodSpecId) -> Cure {
         let cycle = Cycle::new(self.cluster.state(), spec);
         let wants_room = |node| {
             self.cluster

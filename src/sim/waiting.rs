@@ -30,8 +30,8 @@ pub(super) struct Waiting {
     looked_at: Option<SimTime>,
     /// Pods that ended without ever having had a node.
     left: Vec<(PodId, Arc<Verdict>)>,
-    /// An empty node a node group, to hold pods against; made when it is first asked.
-    templates: Option<(ClusterState, Vec<NodeId>)>,
+    /// An empty node of every shape of every node group, to hold pods against; made when it is first asked.
+    templates: Option<(ClusterState, Vec<Vec<NodeId>>)>,
 }
 
 impl Waiting {
@@ -76,7 +76,10 @@ impl World<'_> {
         let spec = self.cluster.pod(pod).spec;
         let gates = &self.cluster.specs.pod(spec).scheduling_gates;
         if !gates.is_empty() {
-            return verdict(Mechanism::Gated, format!("scheduling gates hold it: {}", listed(gates.iter().map(|g| &**g))));
+            return verdict(
+                Mechanism::Gated,
+                format!("scheduling gates hold it: {}", listed(gates.iter().map(|g| &**g))),
+            );
         }
         if self.cluster.pod(pod).nominated_node.is_some() {
             return verdict(Mechanism::OnItsWay, "pods of lower priority made way for it");
@@ -126,12 +129,18 @@ impl World<'_> {
         let over_quota =
             names(|reason| matches!(reason, SkipReason::QuotaExceeded(_) | SkipReason::AtomicExceedsMaxNodesTotal));
         if !over_quota.is_empty() {
-            return verdict(Mechanism::Quota, format!("{} would exceed a resource limit of the cluster", groups(&over_quota)));
+            return verdict(
+                Mechanism::Quota,
+                format!("{} would exceed a resource limit of the cluster", groups(&over_quota)),
+            );
         }
         let refused = names(|reason| matches!(reason, SkipReason::Backoff));
         if !refused.is_empty() {
             let be = if refused.len() == 1 { "is" } else { "are" };
-            return verdict(Mechanism::CloudRefused, format!("{} {be} in back-off after failed scale-ups", groups(&refused)));
+            return verdict(
+                Mechanism::CloudRefused,
+                format!("{} {be} in back-off after failed scale-ups", groups(&refused)),
+            );
         }
         let unready = names(|reason| matches!(reason, SkipReason::NotReady));
         if !unready.is_empty() {
@@ -152,7 +161,11 @@ impl World<'_> {
         let at_limit: Vec<&str> =
             unplaced.pools.iter().filter(|refusal| refusal.why.contains("limit")).map(|r| name(r.pool)).collect();
         if !at_limit.is_empty() {
-            let (noun, be) = if at_limit.len() == 1 { ("NodePool", "is at its limits") } else { ("NodePools", "are at their limits") };
+            let (noun, be) = if at_limit.len() == 1 {
+                ("NodePool", "is at its limits")
+            } else {
+                ("NodePools", "are at their limits")
+            };
             return verdict(Mechanism::Quota, format!("{noun} {} {be}", listed(at_limit.into_iter())));
         }
         let Some(first) = unplaced.pools.first() else {
@@ -192,19 +205,29 @@ impl World<'_> {
         let scenario = self.scenario;
         let (cluster, nodes) = self.waiting.templates.get_or_insert_with(|| {
             let mut cluster = ClusterState::new(scenario.specs.clone());
-            let shapes = scenario.node_groups.iter().map(|group| (group.shapes.first().copied(), &group.name));
-            let nodes: Vec<NodeId> = shapes
-                .map(|(shape, name)| cluster.add_node(Arc::clone(name), shape.unwrap_or_default()))
-                .collect();
-            for (node, daemon) in nodes.iter().flat_map(|node| scenario.daemon_sets.iter().map(move |d| (*node, d))) {
-                if refusal_on(&cluster, node, daemon.spec).is_none() {
-                    let pod = cluster.add_pod(PodInfo::new("daemon".into(), daemon.spec, SimTime::ZERO));
-                    cluster.bind(pod, node);
+            let mut nodes: Vec<Vec<NodeId>> = Vec::new();
+            for group in &scenario.node_groups {
+                nodes
+                    .push(group.shapes.iter().map(|shape| cluster.add_node(Arc::clone(&group.name), *shape)).collect());
+            }
+            for node in nodes.iter().flatten() {
+                for daemon in &scenario.daemon_sets {
+                    if refusal_on(&cluster, *node, daemon.spec).is_none() {
+                        let pod = cluster.add_pod(PodInfo::new("daemon".into(), daemon.spec, SimTime::ZERO));
+                        cluster.bind(pod, *node);
+                    }
                 }
             }
             (cluster, nodes)
         });
-        refusal_on(cluster, nodes[group.index()], spec).map_or(Ok(()), Err)
+        let mut first = None;
+        for node in &nodes[group.index()] {
+            match refusal_on(cluster, *node, spec) {
+                Some(why) => _ = first.get_or_insert(why),
+                None => return Ok(()),
+            }
+        }
+        first.map_or(Ok(()), Err)
     }
 }
 
