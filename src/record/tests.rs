@@ -153,7 +153,7 @@ fn figures_keep_the_order_of_the_summary_and_name_nested_values_by_path() {
     let figures = figures(&summary);
     assert_eq!((figures[0].name.as_str(), figures[0].value), ("simulated_seconds", 3600.0));
     let value = |name: &str| figures.iter().find(|figure| figure.name == name).map(|figure| figure.value);
-    assert_eq!(value("pod_wait_seconds.p99"), Some(19.0));
+    assert_eq!(value("pod_wait_seconds.p50"), Some(13.0));
     assert_eq!(
         value("cost.by_workload.default/web.totalCost"),
         Some(summary.cost.by_workload["default/web"].total_cost)
