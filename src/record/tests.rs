@@ -32,6 +32,7 @@ fn every_table_has_exactly_the_declared_columns() {
     let (header, rows) = read(&tables::timeseries(&record));
     let expected = [
         names(columns::SAMPLE),
+        names(columns::TRAINING),
         suffixed(columns::NODE_GROUP, "general"),
         suffixed(columns::NODE_GROUP, "gpu-spot"),
         suffixed(columns::WORKLOAD, "default/web"),
@@ -70,7 +71,7 @@ fn a_column_has_one_type_from_the_first_row_to_the_last() {
     let (record, outcome) = fixture::run(1_440);
     let units = |name: &str| -> Unit {
         let name = name.split('.').next().unwrap();
-        let sample = columns::SAMPLE.iter().map(|column| (column.name, column.unit));
+        let sample = columns::SAMPLE.iter().chain(columns::TRAINING).map(|column| (column.name, column.unit));
         let pods = columns::POD.iter().map(|column| (column.name, column.unit));
         let nodes = columns::NODE.iter().map(|column| (column.name, column.unit));
         let services = columns::SERVICE.iter().map(|column| (column.name, column.unit));

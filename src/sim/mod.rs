@@ -13,6 +13,7 @@ mod disruption;
 mod drain;
 mod entities;
 mod event;
+mod gauges;
 mod hpa;
 mod jobs;
 mod karpenter;
@@ -37,7 +38,7 @@ mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, DecisionRecord, EngineFigures, Integrals, Mechanism, NodeRow, Observer, Outcome, PodCounts, PodRow,
-    ReplicaSample, Sample, ServiceSample, TrainingRow, Usage, Verdict, WorkloadCost,
+    Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, Mechanism, NodeRow, Observer, Outcome,
+    PodCounts, PodRow, ReplicaSample, Sample, ServiceSample, TrainingCounts, TrainingRow, Usage, Verdict, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

@@ -95,6 +95,43 @@ pub struct PodCounts {
     pub deleted: u32,
 }
 
+/// Training jobs at one instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrainingCounts {
+    /// Since the start of the run.
+    pub arrived: u32,
+    pub completed: u32,
+    /// Neither complete nor running: queued for the first time, or again after an interruption.
+    pub waiting: u32,
+    /// All workers run.
+    pub running: u32,
+    /// GPUs of the running jobs.
+    pub gpus: u32,
+}
+
+/// A count between two samples: the values at both instants, and those that it had for a while in between.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Extent {
+    pub min: u32,
+    /// Weighted by time.
+    pub mean: f64,
+    pub max: u32,
+}
+
+/// The counts of a sample over the interval that it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CountExtents {
+    pub nodes: Extent,
+    pub nodes_ready: Extent,
+    pub nodes_upcoming: Extent,
+    pub pods_pending: Extent,
+    pub pods_unbound: Extent,
+    pub pods_running: Extent,
+    pub pods_ready: Extent,
+    pub jobs_waiting: Extent,
+    pub jobs_running: Extent,
+}
+
 /// The cluster at one instant, after all events of that instant.
 #[derive(Clone, Debug)]
 pub struct Sample<'a> {
@@ -107,6 +144,12 @@ pub struct Sample<'a> {
     /// Registered nodes by node group (index of [`crate::scenario::Scenario::node_groups`]).
     pub nodes_by_group: &'a [u32],
     pub pods: PodCounts,
+    /// `None` where the scenario trains nothing.
+    pub training: Option<TrainingCounts>,
+    /// Since the sample before.
+    pub extents: CountExtents,
+    /// Of `nodes_by_group`.
+    pub group_extents: &'a [Extent],
     /// Of ready nodes.
     pub allocatable: Usage,
     pub requested: Usage,
@@ -139,6 +182,8 @@ pub struct ReplicaSample {
     pub desired: u32,
     pub current: u32,
     pub ready: u32,
+    /// Of the three, since the sample before.
+    pub extents: [Extent; 3],
 }
 
 /// What a service was asked for and what it did in the last interval.

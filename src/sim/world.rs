@@ -7,11 +7,12 @@ use super::books::Books;
 use super::cluster_autoscaler::AutoscalerRun;
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
+use super::gauges::Gauges;
 use super::hpa::HpaBuffers;
 use super::karpenter::KarpenterRun;
 use super::ledger::capacity_of;
 use super::metrics_server::Scrapes;
-use super::observer::{Controller, DecisionRecord, Usage};
+use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
 use super::queue::EventQueue;
 use super::scheduling::SpecNotes;
 use super::services::ServiceRun;
@@ -86,6 +87,9 @@ pub struct World<'s> {
     /// The observer wants refusals too.
     pub(super) verbose: bool,
     pub(super) schedule_is_due: bool,
+    /// Counts between samples.
+    pub(super) gauges: Gauges,
+    pub(super) training: TrainingCounts,
     pub(super) decisions: Vec<DecisionRecord<'static>>,
     pub(super) counts: Counts,
 }
@@ -128,6 +132,8 @@ impl<'s> World<'s> {
             verbose: false,
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
             schedule_is_due: false,
+            gauges: Gauges::new(scenario.node_groups.len(), scenario.workloads.len()),
+            training: TrainingCounts::default(),
             decisions: Vec::new(),
             counts: Counts::default(),
         }
@@ -182,6 +188,7 @@ impl<'s> World<'s> {
         });
         if role.is_counted_by_owner() {
             self.workloads[workload.index()].pods.push(pod);
+            self.note_replicas(workload);
         }
         pod
     }
@@ -293,6 +300,7 @@ impl<'s> World<'s> {
             run.ready_at.get_or_insert(self.now);
         }
         let workload = run.workload;
+        self.note_replicas(workload);
         self.share_demand_anew(workload);
     }
 
@@ -327,7 +335,9 @@ impl<'s> World<'s> {
     pub(super) fn forget_in_workload(&mut self, pod: PodId) {
         let run = &self.pods[pod.index()];
         if run.role.is_counted_by_owner() {
-            self.workloads[run.workload.index()].pods.retain(|other| *other != pod);
+            let workload = run.workload;
+            self.workloads[workload.index()].pods.retain(|other| *other != pod);
+            self.note_replicas(workload);
         }
     }
 
