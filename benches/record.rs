@@ -65,6 +65,7 @@ fn record(samples: u32) -> Recorder {
                 desired: index % 5,
                 current: index % 4,
                 ready: index % 4,
+                ..ReplicaSample::default()
             }],
             services: &[ServiceSample {
                 workload: "web".into(),
@@ -72,10 +73,12 @@ fn record(samples: u32) -> Recorder {
                 served_milli: wave * 900,
                 backlog_milli: wave * 10,
                 latency: Some((SimDuration::from_millis(wave), SimDuration::from_millis(2 * wave))),
+                ..ServiceSample::default()
             }],
             cost_rate: UsdPerHour::from_nanos(wave * 1_000_000),
             cost: Usd::from_nanos(i64::from(index) * 10_000_000),
             integrals: Integrals { nodes: i128::from(index) * 1_234_567_890_123, ..Integrals::default() },
+            ..Sample::default()
         });
     }
     recorder

@@ -10,5 +10,6 @@ mod house;
 mod invariants;
 mod plan;
 mod schema;
+mod services;
 mod snapshots;
 mod watch;

@@ -30,6 +30,7 @@ mod run;
 mod scalers;
 mod scaling_group;
 mod scheduling;
+mod service_level;
 mod services;
 mod stateful_sets;
 mod training;
@@ -38,7 +39,8 @@ mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, Mechanism, NodeRow, Observer, Outcome,
-    PodCounts, PodRow, ReplicaSample, Sample, ServiceSample, TrainingCounts, TrainingRow, Usage, Verdict, WorkloadCost,
+    Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, LatencyFigures, Mechanism, NodeRow,
+    Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingCounts,
+    TrainingRow, Usage, Verdict, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

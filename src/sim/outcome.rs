@@ -94,6 +94,7 @@ impl World<'_> {
             cost_by_workload: self.cost_by_workload(idle_cost),
             training: self.training_rows(),
             training_to_come: self.training_to_come(),
+            services: self.service_rows(),
             pods,
             nodes,
             integrals: self.cluster.ledger().integrals(),

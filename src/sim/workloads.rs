@@ -56,6 +56,7 @@ impl World<'_> {
         }
         self.note_replicas(workload);
         self.cluster.touch();
+        self.watch_maximum(workload);
         self.reconcile_replicas(workload);
         true
     }
