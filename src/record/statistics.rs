@@ -5,6 +5,7 @@
 //! product-limit estimator of Kaplan and Meier (1958) does neither: such a pod is counted among those at risk up to its
 //! last instant, and says nothing about what came later. Where the percentile lies beyond what was seen, it is not told.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::units::SimDuration;
@@ -26,7 +27,7 @@ pub struct Seen {
 /// the smallest value at which the Kaplan-Meier estimate of the part that lasts longer is as low as that, and `null`
 /// where it never gets there. `max` and `mean` need the whole curve: they are `null` where the longest of all is
 /// censored.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Spread {
     /// All of them, the censored ones too.
     pub count: u64,

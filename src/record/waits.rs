@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::statistics::Seen;
@@ -44,7 +45,7 @@ pub fn completion_of_job(job: &TrainingRow, outcome: &Outcome) -> Seen {
 }
 
 /// Pods that never had a node for one reason.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct NeverScheduled {
     pub pods: u64,
     /// The longest wait among them, to the pod's end or the run's.
