@@ -11,7 +11,6 @@ mod house;
 mod invariants;
 mod plan;
 mod schema;
-mod second_opinion;
 mod services;
 mod snapshots;
 mod watch;

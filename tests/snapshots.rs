@@ -33,7 +33,7 @@ fn a_slow_start_decides_as_it_did() {
 #[test]
 fn every_shipped_scenario_writes_what_it_wrote() {
     let mut digests = String::new();
-    for path in crate::second_opinion::shipped() {
+    for path in crate::figures::second_opinion::shipped() {
         let files = ScenarioFiles::open(&path).unwrap_or_else(|_| panic!("{} is valid", path.display()));
         let mut scenario = files.load(&[]).unwrap_or_else(|_| panic!("{} is valid", path.display())).scenario;
         if scenario.trace_pods.len() > 1_000 {
