@@ -21,6 +21,6 @@ pub use figures::{Figure, figures};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
 pub use statistics::Spread;
 pub use summary::{
-    CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary, TrainingSummary, Utilization,
-    WorkloadFigures,
+    CommitmentFigures, CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary,
+    TrainingSummary, Utilization, WorkloadFigures,
 };

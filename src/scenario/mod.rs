@@ -19,8 +19,9 @@ mod yaml;
 
 pub use crate::cost::CapacityType;
 pub use documents::{Loaded, Override, ScenarioFiles, load};
+pub use lower::FIXED;
 pub use lowered::{
     CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup,
-    Outage, Owner, ReplicaChange, Scaler, ScalerPolicy, Scenario, ServiceLoad, TraceJob, TracePod, Training,
-    TrainingJob, UsageModel, Workload, WorkloadKind,
+    Outage, Owner, ReplicaChange, Reservation, Scaler, ScalerPolicy, Scenario, ServiceLoad, TraceJob, TracePod,
+    Training, TrainingJob, UsageModel, Workload, WorkloadKind,
 };

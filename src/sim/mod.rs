@@ -4,6 +4,7 @@
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
 mod audit;
+mod bills;
 mod books;
 mod budgets;
 mod cloud;
@@ -35,7 +36,7 @@ mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, DecisionRecord, EngineFigures, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample,
-    Sample, ServiceSample, TrainingRow, Usage, WorkloadCost,
+    CommitmentCost, Controller, DecisionRecord, EngineFigures, Integrals, NodeRow, Observer, Outcome, PodCounts,
+    PodRow, ReplicaSample, Sample, ServiceSample, TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

@@ -1,6 +1,7 @@
 //! Behaviour of controllers and kubelets that is upstream's and subtle, seen from outside a whole run.
 
 mod container_metric;
+mod cost;
 mod kubelet;
 mod queue;
 mod replicas;
