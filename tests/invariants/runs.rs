@@ -11,6 +11,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 use windtunnel::scenario::{self, Override, Scenario, ScenarioFiles};
 use windtunnel::sim::RunOptions;
+use windtunnel::units::Usd;
 
 use super::{draw, judge};
 use crate::watch::{Watched, watch};
