@@ -30,6 +30,7 @@ mod run;
 mod scalers;
 mod scaling_group;
 mod scheduling;
+mod service_level;
 mod services;
 mod stateful_sets;
 mod training;
@@ -37,7 +38,7 @@ mod workloads;
 mod world;
 
 pub use observer::{
-    CommitmentCost, Controller, DecisionRecord, EngineFigures, Integrals, NodeRow, Observer, Outcome, PodCounts,
-    PodRow, ReplicaSample, Sample, ServiceSample, TrainingRow, Usage, WorkloadCost,
+    CommitmentCost, Controller, DecisionRecord, EngineFigures, Integrals, LatencyFigures, NodeRow, Observer, Outcome,
+    PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

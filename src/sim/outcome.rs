@@ -88,6 +88,7 @@ impl World<'_> {
             reserved_unused,
             commitments: self.bills.commitments(),
             training: self.training_rows(),
+            services: self.service_rows(),
             pods,
             nodes,
             integrals: self.cluster.ledger().integrals(),
