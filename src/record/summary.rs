@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::services::{Services, services};
@@ -15,7 +16,7 @@ use crate::cluster::PodPhase;
 use crate::sim::{CommitmentCost, Outcome, TrainingRow, WorkloadCost};
 use crate::units::SimTime;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Summary {
     #[serde(flatten)]
     pub provenance: Provenance,
@@ -41,7 +42,7 @@ pub struct Summary {
     pub training: Option<TrainingSummary>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct CostSummary {
     pub total_usd: f64,
     /// What is paid for and no pod held: the rest of nodes' bills, and reserved capacity that did not stand.
@@ -60,7 +61,7 @@ pub struct CostSummary {
 }
 
 /// What a commitment did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CommitmentFigures {
     pub paid_usd: f64,
     /// What it covered, at list prices.
@@ -72,7 +73,7 @@ pub struct CommitmentFigures {
 }
 
 /// One row of OpenCost's allocation API.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadFigures {
     pub cpu_core_hours: f64,
@@ -85,7 +86,7 @@ pub struct WorkloadFigures {
 }
 
 /// Every created pod is in exactly one of completed, failed, deleted, pending and running at the end.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, JsonSchema, Serialize)]
 pub struct PodSummary {
     pub created: u64,
     /// Bound to a node at least once.
@@ -101,20 +102,20 @@ pub struct PodSummary {
 }
 
 /// Requested and used as fractions of allocatable, over the whole run and weighted by time.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Utilization {
     pub cpu: Share,
     pub memory: Share,
     pub gpu: Share,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, JsonSchema, Serialize)]
 pub struct Share {
     pub requested: f64,
     pub used: f64,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct NodeSummary {
     pub min: u32,
     /// Weighted by time.
@@ -123,7 +124,7 @@ pub struct NodeSummary {
     pub node_hours: f64,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct ScalingSummary {
     /// Decisions to add nodes, and to remove them.
     pub scale_ups: u32,
@@ -133,7 +134,7 @@ pub struct ScalingSummary {
     pub hpa_changes: u32,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct FaultSummary {
     pub preempted: u32,
     pub oom_kills: u32,
@@ -142,7 +143,7 @@ pub struct FaultSummary {
     pub interruptions: u32,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct TrainingSummary {
     pub jobs: u64,
     pub started: u64,
