@@ -7,6 +7,7 @@ mod conformance;
 mod determinism;
 mod house;
 mod invariants;
+mod outputs;
 mod plan;
 mod schema;
 mod snapshots;
