@@ -8,6 +8,7 @@ mod conformance;
 mod determinism;
 mod house;
 mod invariants;
+mod outputs;
 mod plan;
 mod schema;
 mod services;
