@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use windtunnel::cluster::PodPhase;
-use windtunnel::record::{Recorder, Summary, writer};
+use windtunnel::record::{Provenance, Recorder, Summary, writer};
 use windtunnel::report::plot::{PLOTS, Run};
 use windtunnel::sim::{Integrals, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceSample, Usage};
 use windtunnel::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
@@ -70,6 +70,7 @@ fn record(samples: u32) -> Recorder {
                 served_milli: wave * 900,
                 backlog_milli: wave * 10,
                 latency: Some((SimDuration::from_millis(wave), SimDuration::from_millis(2 * wave))),
+                ..ServiceSample::default()
             }],
             cost_rate: UsdPerHour::from_nanos(wave * 1_000_000),
             cost: Usd::from_nanos(i64::from(index) * 10_000_000),
@@ -93,7 +94,7 @@ fn plots(criterion: &mut Criterion) {
     let outcome = Outcome::default();
     for samples in [1_500, 100_000] {
         let record = record(samples);
-        let run = Run { record: &record, outcome: &outcome, start_epoch_seconds: None };
+        let run = Run { record: &record, outcome: &outcome, provenance: &Provenance::here() };
         for plot in PLOTS.iter().filter(|plot| (plot.figure)(&run).is_some()) {
             let draw = || (plot.figure)(black_box(&run)).map(|figure| figure.svg());
             criterion.bench_function(&format!("{}.svg of {samples} samples", plot.name), |bencher| bencher.iter(draw));

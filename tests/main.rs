@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod behaviour;
+mod check;
 mod cli;
 mod conformance;
 mod determinism;
@@ -9,5 +10,6 @@ mod house;
 mod invariants;
 mod plan;
 mod schema;
+mod services;
 mod snapshots;
 mod watch;

@@ -9,7 +9,9 @@ pub mod columns;
 mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod provenance;
 mod recorder;
+mod services;
 mod statistics;
 mod summary;
 #[cfg(test)]
@@ -18,7 +20,9 @@ pub mod writer;
 
 pub use cells::Cells;
 pub use figures::{Figure, figures};
+pub use provenance::{Provenance, SweepProvenance, VERSION, difference};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
+pub use services::{LatencySeconds, ServiceFigures, ServiceUnit, Services};
 pub use statistics::Spread;
 pub use summary::{
     CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary, TrainingSummary, Utilization,

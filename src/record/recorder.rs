@@ -14,6 +14,7 @@ const HOUR: f64 = 3.6e12;
 /// Watches one run and keeps what the writers and plots need of it.
 #[derive(Debug, Default)]
 pub struct Recorder {
+    start: Option<i64>,
     node_groups: Vec<Arc<str>>,
     workloads: Vec<Arc<str>>,
     services: Vec<Arc<str>>,
@@ -78,6 +79,7 @@ pub struct Replicas {
 pub struct ServiceValues {
     pub demand: f64,
     pub served: f64,
+    pub dropped: f64,
     /// Waiting work, unit × seconds.
     pub backlog: f64,
     /// NaN where the load models no latency.
@@ -87,7 +89,14 @@ pub struct ServiceValues {
 
 impl Default for ServiceValues {
     fn default() -> ServiceValues {
-        ServiceValues { demand: 0.0, served: 0.0, backlog: 0.0, latency_mean: f64::NAN, latency_p95: f64::NAN }
+        ServiceValues {
+            demand: 0.0,
+            served: 0.0,
+            dropped: 0.0,
+            backlog: 0.0,
+            latency_mean: f64::NAN,
+            latency_p95: f64::NAN,
+        }
     }
 }
 
@@ -106,12 +115,17 @@ impl Recorder {
     /// For a run of `scenario`; with `verbose_decisions` it keeps refusals too.
     pub fn new(scenario: &Scenario, verbose_decisions: bool) -> Recorder {
         let node_groups = scenario.node_groups.iter().map(|group| Arc::clone(&group.name)).collect();
-        Recorder { verbose_decisions, ..Recorder::for_groups(node_groups) }
+        Recorder { start: scenario.start(), verbose_decisions, ..Recorder::for_groups(node_groups) }
     }
 
     /// For a run whose node groups have these names.
     pub fn for_groups(node_groups: Vec<Arc<str>>) -> Recorder {
         Recorder { node_groups, ..Recorder::default() }
+    }
+
+    /// Wall-clock time of the run's zero, seconds since the Unix epoch, where the scenario states one.
+    pub fn start(&self) -> Option<i64> {
+        self.start
     }
 
     pub fn node_groups(&self) -> &[Arc<str>] {
@@ -200,6 +214,7 @@ impl Observer for Recorder {
         let services = sample.services.iter().map(|service| ServiceValues {
             demand: service.demand_milli as f64 / 1e3,
             served: service.served_milli as f64 / 1e3,
+            dropped: service.dropped_milli as f64 / 1e3,
             backlog: service.backlog_milli as f64 / 1e3,
             latency_mean: service.latency.map_or(f64::NAN, |(mean, _)| mean.as_secs_f64()),
             latency_p95: service.latency.map_or(f64::NAN, |(_, p95)| p95.as_secs_f64()),

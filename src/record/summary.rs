@@ -6,17 +6,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Hours, Spread};
+use super::services::{Services, services};
+use super::{Hours, Provenance, Spread};
 use crate::cluster::PodPhase;
 use crate::sim::{Outcome, TrainingRow};
 use crate::units::SimTime;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Summary {
-    pub scenario: String,
-    pub seed: u64,
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// The run's zero, RFC 3339, where the scenario states it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
     pub simulated_seconds: f64,
     pub cost: CostSummary,
     pub pods: PodSummary,
@@ -28,12 +34,15 @@ pub struct Summary {
     pub nodes: NodeSummary,
     pub scaling: ScalingSummary,
     pub faults: FaultSummary,
+    /// Only where the scenario has a load.
+    #[serde(skip_serializing_if = "Services::is_empty")]
+    pub services: Services,
     /// Only where the scenario trains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingSummary>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct CostSummary {
     pub total_usd: f64,
     /// The share of nodes' bills that no pod requested.
@@ -44,7 +53,7 @@ pub struct CostSummary {
 }
 
 /// One row of OpenCost's allocation API.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadFigures {
     pub cpu_core_hours: f64,
@@ -54,7 +63,7 @@ pub struct WorkloadFigures {
 }
 
 /// Every created pod is in exactly one of completed, failed, deleted, pending and running at the end.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, JsonSchema, Serialize)]
 pub struct PodSummary {
     pub created: u64,
     /// Bound to a node at least once.
@@ -70,20 +79,20 @@ pub struct PodSummary {
 }
 
 /// Requested and used as fractions of allocatable, over the whole run and weighted by time.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Utilization {
     pub cpu: Share,
     pub memory: Share,
     pub gpu: Share,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, JsonSchema, Serialize)]
 pub struct Share {
     pub requested: f64,
     pub used: f64,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct NodeSummary {
     pub min: u32,
     /// Weighted by time.
@@ -92,7 +101,7 @@ pub struct NodeSummary {
     pub node_hours: f64,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct ScalingSummary {
     /// Decisions to add nodes, and to remove them.
     pub scale_ups: u32,
@@ -102,7 +111,7 @@ pub struct ScalingSummary {
     pub hpa_changes: u32,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct FaultSummary {
     pub preempted: u32,
     pub oom_kills: u32,
@@ -111,7 +120,7 @@ pub struct FaultSummary {
     pub interruptions: u32,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct TrainingSummary {
     pub jobs: u64,
     pub started: u64,
@@ -142,8 +151,8 @@ impl Summary {
         };
         let seconds = outcome.simulated.as_secs_f64();
         Summary {
-            scenario: outcome.scenario.clone(),
-            seed: outcome.seed,
+            provenance: Provenance::of(outcome),
+            start: outcome.start_epoch_seconds.and_then(|start| Some(Timestamp::from_second(start).ok()?.to_string())),
             simulated_seconds: seconds,
             cost: cost(outcome),
             pods: pods(outcome),
@@ -169,6 +178,7 @@ impl Summary {
                 restarts: outcome.restarts,
                 interruptions: outcome.interruptions,
             },
+            services: services(&outcome.services),
             training: (!outcome.training.is_empty()).then(|| training(&outcome.training)),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::spec::ExpectationSpec;
+use super::diagnostic::Place;
+use super::spec::{ExpectationSpec, TestSpec};
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use crate::autoscaler::cron::CronScaler;
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
@@ -22,7 +23,7 @@ pub struct Scenario {
     pub name: String,
     /// Default seed; `--seed` overrides it.
     pub seed: u64,
-    /// Wall-clock time of the scenario's zero, seconds since the Unix epoch.
+    /// Wall-clock time of the scenario's zero, seconds since the Unix epoch; zero where it states none.
     pub start_epoch_seconds: i64,
     /// The run ends here.
     pub duration: SimDuration,
@@ -61,8 +62,26 @@ pub struct Scenario {
     pub billing: Billing,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
-    /// What must hold of the summary; every metric is a known one.
-    pub expectations: Vec<ExpectationSpec>,
+    /// What must hold of the run, as written.
+    pub expectations: Vec<Expected>,
+    /// The scenario with other settings, for checks.
+    pub tests: Vec<Test>,
+}
+
+/// An expectation as written, and where.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    pub spec: ExpectationSpec,
+    pub place: Place,
+}
+
+/// A test as written, and where.
+#[derive(Clone, Debug)]
+pub struct Test {
+    pub spec: TestSpec,
+    pub place: Place,
+    /// Beside [`Scenario::expectations`].
+    pub expectations: Vec<Expected>,
 }
 
 impl Default for Scenario {
@@ -98,11 +117,17 @@ impl Default for Scenario {
             billing: Billing::default(),
             outages: Vec::new(),
             expectations: Vec::new(),
+            tests: Vec::new(),
         }
     }
 }
 
 impl Scenario {
+    /// When it starts, seconds since the Unix epoch, where it says so.
+    pub fn start(&self) -> Option<i64> {
+        Some(self.start_epoch_seconds).filter(|seconds| *seconds != 0)
+    }
+
     /// The wall clock at time zero, for [`SignalSpec::compile`].
     pub fn wall_clock(&self) -> WallClock {
         WallClock::from_unix_seconds(self.start_epoch_seconds)

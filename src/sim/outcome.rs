@@ -80,10 +80,12 @@ impl World<'_> {
         Outcome {
             scenario: self.scenario.name.clone(),
             seed: self.seed,
+            start_epoch_seconds: self.scenario.start(),
             simulated: self.scenario.duration,
             cost_by_node_group: self.cost_by_node_group(),
             cost_by_workload: self.cost_by_workload(idle_cost),
             training: self.training_rows(),
+            services: self.service_rows(),
             pods,
             nodes,
             integrals: self.cluster.ledger().integrals(),
