@@ -1,7 +1,7 @@
 //! What must hold for any input: property tests.
 
 mod cloud;
-mod draw;
+pub mod draw;
 mod hpa;
 mod judge;
 mod runs;
