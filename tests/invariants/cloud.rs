@@ -43,23 +43,25 @@ fn group() -> impl Strategy<Value = (GroupPlan, Vec<(i64, i64)>)> {
         (4..9i64, 1..4u8, 0..4u32, 2..8u32, 20..300i64, prop_oneof![Just(0), 1..90i64]),
         (any::<bool>(), losses, failures, option::weighted(0.3, 1..4u32), stock_outs, 1..300i64),
     )
-        .prop_map(|((cores, zones, initial, max, boot, startup), (spot, losses, failures, quota, stock_outs, price))| {
-            let group = GroupPlan {
-                node: NodePlan { cores, gib: 32, ..NodePlan::default() },
-                zones,
-                initial: initial.min(quota.unwrap_or(initial)),
-                max,
-                boot_seconds: boot,
-                startup_seconds: startup,
-                spot,
-                losses_per_hour: losses,
-                start_failures: failures,
-                quota,
-                stock_out_minutes: None,
-                price_cents: price,
-            };
-            (group, stock_outs)
-        })
+        .prop_map(
+            |((cores, zones, initial, max, boot, startup), (spot, losses, failures, quota, stock_outs, price))| {
+                let group = GroupPlan {
+                    node: NodePlan { cores, gib: 32, ..NodePlan::default() },
+                    zones,
+                    initial: initial.min(quota.unwrap_or(initial)),
+                    max,
+                    boot_seconds: boot,
+                    startup_seconds: startup,
+                    spot,
+                    losses_per_hour: losses,
+                    start_failures: failures,
+                    quota,
+                    stock_out_minutes: None,
+                    price_cents: price,
+                };
+                (group, stock_outs)
+            },
+        )
 }
 
 fn ask() -> impl Strategy<Value = AskPlan> {
@@ -120,9 +122,8 @@ impl Weather {
             options.max_node_provision_time = SimDuration::from_mins(self.provision_minutes);
         }
         for (group, spans) in scenario.node_groups.iter_mut().zip(&self.stock_outs) {
-            let minutes = |(from, length): &(i64, i64)| {
-                (SimTime::from_secs(from * 60), SimTime::from_secs((from + length) * 60))
-            };
+            let minutes =
+                |(from, length): &(i64, i64)| (SimTime::from_secs(from * 60), SimTime::from_secs((from + length) * 60));
             group.limits.stock_outs = spans.iter().map(minutes).collect();
             group.deprovisioning = Distribution::Constant(SimDuration::from_secs(self.stopping_seconds));
         }
