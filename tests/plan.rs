@@ -390,6 +390,7 @@ impl Builder {
             signal,
             entity,
             queue: Default::default(),
+            request_sizes: std::sync::Arc::from([]),
         });
     }
 
