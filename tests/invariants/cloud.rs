@@ -58,6 +58,7 @@ fn group() -> impl Strategy<Value = (GroupPlan, Vec<(i64, i64)>)> {
                     quota,
                     stock_out_minutes: None,
                     price_cents: price,
+                    reserved: None,
                 };
                 (group, stock_outs)
             },
