@@ -59,7 +59,13 @@ impl Written {
         self.same("pods.deleted", self.count(&self.pods, phase("Deleted")));
         self.same("pods.pending_at_end", self.count(&self.pods, phase("Pending")));
         self.same("pods.running_at_end", self.count(&self.pods, phase("Running")));
-        let why: f64 = self.at("never_scheduled").as_array().expect("a list").iter().map(|row| row["pods"].as_f64().unwrap()).sum();
+        let why: f64 = self
+            .at("never_scheduled")
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|row| row["pods"].as_f64().unwrap())
+            .sum();
         self.same("pods.never_scheduled", why);
     }
 
@@ -162,7 +168,10 @@ impl Written {
         let mean: f64 = self.means("nodes_mean").iter().map(|(seconds, mean)| seconds * mean).sum::<f64>() / self.end();
         self.near("nodes.mean", mean, 1e-6);
         // The bill of a machine ends at the end of its node or later.
-        let lives = self.nodes.rows().filter_map(|row| Some(row.number("removed_time").unwrap_or(self.end()) - row.number("created_time")?));
+        let lives = self
+            .nodes
+            .rows()
+            .filter_map(|row| Some(row.number("removed_time").unwrap_or(self.end()) - row.number("created_time")?));
         let hours = lives.sum::<f64>() / 3600.0;
         assert!(hours >= self.figure("nodes.node_hours") - 1e-6, "{hours}");
     }
@@ -193,7 +202,10 @@ impl Written {
         for (resource, hours) in [("cpu", "core_hours"), ("memory", "byte_hours"), ("gpu", "hours")] {
             for kind in ["requested", "used"] {
                 let part = format!("{resource}_{kind}_{hours}");
-                self.same(&format!("utilization.{resource}.{kind}"), share(&part, &format!("{resource}_allocatable_{hours}")));
+                self.same(
+                    &format!("utilization.{resource}.{kind}"),
+                    share(&part, &format!("{resource}_allocatable_{hours}")),
+                );
             }
         }
         // What was requested over time is what each pod requested while it was bound.
@@ -213,7 +225,8 @@ impl Written {
     }
 
     fn scaling(&self) {
-        let hpa = |row: &Row<'_>| row.text("controller") == "horizontal-pod-autoscaler" && row.text("from") != row.text("to");
+        let hpa =
+            |row: &Row<'_>| row.text("controller") == "horizontal-pod-autoscaler" && row.text("from") != row.text("to");
         self.same("scaling.hpa_changes", self.count(&self.decisions, hpa));
     }
 
