@@ -7,24 +7,47 @@ use std::path::{Path, PathBuf};
 /// as `cli > sweep, check, report > record > sim > scenario > load, scheduler, autoscaler, cost > cluster > units` has
 /// it. The one exception: `autoscaler` uses the scheduler's filters, scores and snapshots, for the simulations of
 /// scale-up and drain must place pods as the scheduler itself would.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("units", &[]),
     ("cluster", &["units"]),
     ("cost", &["units", "cluster"]),
+    ("controller", &["units", "cluster"]),
     ("load", &["units", "cluster"]),
     ("scheduler", &["units", "cluster"]),
     ("autoscaler", &["units", "cluster", "scheduler"]),
-    ("scenario", &["units", "cluster", "cost", "load", "scheduler", "autoscaler"]),
-    ("sim", &["units", "cluster", "cost", "load", "scheduler", "autoscaler", "scenario"]),
-    ("record", &["units", "cluster", "cost", "load", "scheduler", "autoscaler", "scenario", "sim"]),
-    ("report", &["units", "cluster", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record"]),
-    ("check", &["units", "cluster", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record"]),
-    ("sweep", &["units", "cluster", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record", "report"]),
+    ("scenario", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler"]),
+    ("sim", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario"]),
+    ("record", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario", "sim"]),
+    (
+        "report",
+        &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record"],
+    ),
+    (
+        "check",
+        &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record"],
+    ),
+    (
+        "sweep",
+        &[
+            "units",
+            "cluster",
+            "controller",
+            "cost",
+            "load",
+            "scheduler",
+            "autoscaler",
+            "scenario",
+            "sim",
+            "record",
+            "report",
+        ],
+    ),
     (
         "cli",
         &[
             "units",
             "cluster",
+            "controller",
             "cost",
             "load",
             "scheduler",

@@ -13,12 +13,16 @@ pub mod manifest;
 mod objects;
 pub mod spec;
 mod tables;
+mod workload;
 mod yaml;
 
 pub use crate::cost::CapacityType;
 pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use lowered::{
-    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup,
-    Outage, Owner, ReplicaChange, Scaler, ScalerPolicy, Scenario, ServiceLoad, TraceJob, TracePod, Training,
-    TrainingJob, UsageModel, Workload, WorkloadKind,
+    CloudLimits, DaemonSet, Demand, FixedNode, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup, Outage,
+    Scaler, ScalerPolicy, Scenario, ServiceLoad, TracePod, Training, TrainingJob,
+};
+pub use workload::{
+    BatchJob, FailureModel, GpuUsage, Owner, Patch, ReplicaChange, UsageModel, VolumeClaim, VolumeScope, VolumeUse,
+    Workload, WorkloadKind,
 };

@@ -9,6 +9,7 @@ mod budgets;
 mod cloud;
 mod cluster_autoscaler;
 mod daemons;
+mod deployments;
 mod disruption;
 mod drain;
 mod entities;
@@ -30,6 +31,7 @@ mod scheduling;
 mod services;
 mod stateful_sets;
 mod training;
+mod volumes;
 mod workloads;
 mod world;
 

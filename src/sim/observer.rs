@@ -39,6 +39,8 @@ pub enum Controller {
     Keda,
     Manual,
     Job,
+    Deployment,
+    StatefulSet,
 }
 
 impl Controller {
@@ -55,6 +57,8 @@ impl Controller {
             Controller::Keda => "keda",
             Controller::Manual => "manual",
             Controller::Job => "job-controller",
+            Controller::Deployment => "deployment-controller",
+            Controller::StatefulSet => "statefulset-controller",
         }
     }
 }

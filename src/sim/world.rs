@@ -19,7 +19,8 @@ use super::training::JobRun;
 use crate::autoscaler::hpa::Memory;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
-    ClusterView, NodeId, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect, WorkloadId,
+    ClusterView, NodeId, NodeSelectorTerm, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect,
+    WorkloadId,
 };
 use crate::cost::{NodeShape as NodePrice, ResourceShare};
 use crate::scenario::{Scenario, UsageModel};
@@ -43,6 +44,10 @@ pub struct World<'s> {
     /// By [`NodeId`].
     pub(super) instance_of: Vec<u32>,
     pub(super) workloads: Vec<WorkloadRun>,
+    /// Where the scenario's claims have their volumes; `None`: nowhere yet.
+    pub(super) claims: Vec<Option<Vec<NodeSelectorTerm>>>,
+    /// Some workload mounts volumes that live somewhere.
+    pub(super) has_volumes: bool,
     /// By [`PodSpecId`].
     pub(super) spec_notes: Vec<SpecNotes>,
     /// Nodes are always asked one by one (to hold the class index against).
@@ -98,6 +103,8 @@ impl<'s> World<'s> {
             instances: Vec::new(),
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
+            claims: Vec::new(),
+            has_volumes: false,
             spec_notes: Vec::new(),
             plain: false,
             placements_matter: scenario.specs.pods().any(hangs_on_others),
@@ -160,6 +167,7 @@ impl<'s> World<'s> {
         self.pods.push(PodRun {
             workload,
             role,
+            template: spec,
             generation: 0,
             scheduled: None,
             started: None,

@@ -4,16 +4,19 @@
 //! a part that can't be lowered is told and left out, and the others go on.
 
 mod autoscalers;
+mod batch;
 mod controllers;
 mod fit;
 mod jobs;
 mod load;
 mod node_pools;
 mod nodes;
+mod patches;
 mod replay;
 mod scalers;
 mod settings;
 mod table;
+mod volumes;
 mod workloads;
 
 use std::sync::Arc;
@@ -49,6 +52,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.fixed_nodes(&spec, &objects);
     lowering.node_groups(&spec);
     lowering.node_pools(&spec, &objects);
+    lowering.storage(&objects);
     lowering.workloads(&spec, &objects);
     lowering.budgets(&objects);
     lowering.scheduler(&spec);
@@ -58,6 +62,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.check_custom_metrics(&objects);
     lowering.scalers(&spec);
     lowering.replica_changes(&spec);
+    lowering.patches(&spec, &objects);
     lowering.check_outages(&spec);
     lowering.replay(&spec);
     lowering.jobs(&spec);
@@ -94,6 +99,7 @@ struct Lowering<'a> {
     /// Objects that exist but could not be lowered.
     broken: Vec<(String, String, String)>,
     origins: Vec<PodOrigin>,
+    storage: volumes::Storage,
     /// What Karpenter could launch.
     launchable: Vec<node_pools::Launchable>,
     /// False where a manifest could not be read: what is not found may stand there.
@@ -111,6 +117,7 @@ impl<'a> Lowering<'a> {
             known: Vec::new(),
             broken: Vec::new(),
             origins: Vec::new(),
+            storage: volumes::Storage::default(),
             launchable: Vec::new(),
             objects_are_complete: true,
         }
