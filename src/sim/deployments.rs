@@ -27,7 +27,7 @@ impl<'s> World<'s> {
         let workload = patch.target;
         let before = self.template_of(workload);
         self.workloads[workload.index()].patch = Some(index);
-        let object = format!("{}/{}", self.kind_of(workload), self.workload_name(workload));
+        let object = self.workload_object(workload);
         self.decide(Controller::Manual, object, "", "Patched", format!("planned change of {}", patch.fields));
         self.cluster.touch();
         match self.kind(workload) {
@@ -92,7 +92,7 @@ impl<'s> World<'s> {
                 (set.state.desired, set.state.max) = (replicas, max);
                 let template = set.template;
                 if before != scaling.replicas {
-                    let object = format!("replicaset/{}-{}", self.workload_name(workload), self.hash_of(template));
+                    let object = self.replica_set_object(workload, template);
                     let (from, to) = (before.to_string(), scaling.replicas.to_string());
                     self.decide(Controller::Deployment, object, from, to, scaling.reason);
                     self.workloads[workload.index()].note_progress(self.now);
@@ -157,7 +157,7 @@ impl<'s> World<'s> {
 
     fn rollout_is_complete(&mut self, workload: WorkloadId) {
         if self.workloads[workload.index()].progressed.take().is_some() {
-            let object = format!("deployment/{}", self.workload_name(workload));
+            let object = self.workload_object(workload);
             self.decide(Controller::Deployment, object, "Progressing", "Complete", "NewReplicaSetAvailable");
         }
     }
@@ -174,14 +174,16 @@ impl<'s> World<'s> {
         if due > self.now {
             return self.events.push(due, Event::ProgressDeadline { workload });
         }
-        let object = format!("deployment/{}", self.workload_name(workload));
+        let object = self.workload_object(workload);
         let reason = format!("ProgressDeadlineExceeded: nothing got further for {deadline}");
         self.decide(Controller::Deployment, object, "Progressing", "Stalled", reason);
     }
 
-    /// What tells the ReplicaSets of a Deployment apart in their names.
-    fn hash_of(&self, template: PodSpecId) -> String {
-        let labels = &self.cluster.specs.pod(template).labels;
-        labels.get("pod-template-hash").cloned().unwrap_or_else(|| template.index().to_string())
+    /// A ReplicaSet is called after its Deployment and the hash of its template.
+    fn replica_set_object(&self, workload: WorkloadId, template: PodSpecId) -> String {
+        let hash = self.cluster.specs.pod(template).labels.get("pod-template-hash");
+        let hash = hash.cloned().unwrap_or_else(|| template.index().to_string());
+        let of = &self.scenario.workloads[workload.index()];
+        format!("replicaset/{}/{}-{hash}", of.namespace, of.name)
     }
 }

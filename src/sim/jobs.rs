@@ -250,7 +250,7 @@ impl World<'_> {
 
     fn finish_job(&mut self, workload: WorkloadId, to: &'static str, reason: &'static str, of_pods: &'static str) {
         self.workloads[workload.index()].job.finished = true;
-        let object = format!("job/{}", self.workload_name(workload));
+        let object = self.workload_object(workload);
         self.decide(Controller::Job, object, "Active", to, reason);
         self.delete_job_pods(self.workloads[workload.index()].pods.clone(), of_pods);
     }

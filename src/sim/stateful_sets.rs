@@ -31,7 +31,7 @@ impl World<'_> {
                     self.delete_pod(pod, "ScaledDown");
                 }
                 OrdinalStep::Renew(pod) => {
-                    let object = format!("pod/{}", self.pod_name(pod));
+                    let object = self.pod_object(pod);
                     let reason = "rolling update: the highest ordinal that is not of the new template";
                     self.decide(Controller::StatefulSet, object, "Running", "Deleted", reason);
                     self.delete_pod(pod, "RollingUpdate");
@@ -60,7 +60,7 @@ impl World<'_> {
         let is_done = |pod: &PodId| self.pods[pod.index()].template == spec && self.cluster.pod(*pod).ready;
         if matches!(update.strategy, Strategy::Ordinals { .. }) && run.pods.iter().all(is_done) {
             self.workloads[workload.index()].sets.retain(|set| set.template == spec);
-            let object = format!("statefulset/{}", self.workload_name(workload));
+            let object = self.workload_object(workload);
             self.decide(Controller::StatefulSet, object, "Progressing", "Complete", "all pods are of the new template");
         }
     }

@@ -1,9 +1,13 @@
 //! Behaviour of controllers and kubelets that is upstream's and subtle, seen from outside a whole run.
 
 mod container_metric;
+mod jobs;
 mod kubelet;
 mod queue;
 mod replicas;
+mod rollouts;
+mod volumes;
+mod written;
 
 use windtunnel::sim::{PodRow, RunOptions};
 use windtunnel::units::SimTime;

@@ -10,7 +10,7 @@ use crate::scenario::objects::Objects;
 use crate::scenario::spec::{NodeGroupSpec, NodeSpec, ScenarioSpec, TaintEffectSpec, TaintSpec};
 use crate::scenario::{CloudLimits, FixedNode, NodeGroup};
 use crate::units::distribution::Uniform;
-use crate::units::{Distribution, Quantity, SimDuration, SimTime, UsdPerHour};
+use crate::units::{Bytes, Distribution, Quantity, SimDuration, SimTime, UsdPerHour};
 
 /// The zone of nodes that state none.
 pub(super) const DEFAULT_ZONE: &str = "zone-a";
@@ -43,12 +43,8 @@ impl Lowering<'_> {
     pub(super) fn fixed_nodes(&mut self, spec: &ScenarioSpec, objects: &Objects) {
         for (index, node) in spec.nodes.iter().enumerate() {
             let path = format!("nodes[{index}]");
-            if spec.nodes[..index].iter().any(|other| other.name == node.name) {
-                self.error(&format!("{path}.name"), format!("a second node is called {}", node.name));
-                continue;
-            }
             if let Some(shape) = self.fixed_node(node, &path) {
-                self.add_fixed(node, shape);
+                self.add_fixed(node, shape, &path);
             }
         }
         for object in &objects.nodes {
@@ -60,7 +56,8 @@ impl Lowering<'_> {
                     let price = instance_type.as_ref().and_then(|name| Catalogue::builtin().get(name).ok());
                     let price = price.map_or(UsdPerHour::ZERO, |instance| instance.on_demand);
                     let shape = self.scenario.specs.intern_shape(shape);
-                    self.scenario.nodes.push(FixedNode { name: live.name, shape, instance_type, price });
+                    let node = FixedNode { name: live.name, shape, instance_type, price };
+                    self.add_node(node, object.at("metadata.name"));
                 }
                 Err(error) => {
                     self.push(object.refuse(error));
@@ -92,25 +89,22 @@ impl Lowering<'_> {
         Some((self.scenario.specs.intern_shape(shape), node.price_per_hour.unwrap_or(listed)))
     }
 
-    fn add_fixed(&mut self, node: &NodeSpec, (shape, price): (NodeShapeId, UsdPerHour)) {
+    fn add_fixed(&mut self, node: &NodeSpec, (shape, price): (NodeShapeId, UsdPerHour), path: &str) {
+        let place = self.at(&format!("{path}.name"));
         let instance_type = node.instance_type.as_deref().map(shared);
         for index in 0..node.count {
             let name = if node.count == 1 { node.name.clone() } else { format!("{}-{index}", node.name) };
             let instance_type = instance_type.clone();
-            self.scenario.nodes.push(FixedNode { name: shared(&name), shape, instance_type, price });
+            self.add_node(FixedNode { name: shared(&name), shape, instance_type, price }, place);
         }
     }
 
     pub(super) fn node_groups(&mut self, spec: &ScenarioSpec) {
         for (index, group) in spec.node_groups.iter().enumerate() {
             let path = format!("nodeGroups[{index}]");
-            if spec.node_groups[..index].iter().any(|other| other.name == group.name) {
-                let message = format!("a second node group is called {}", group.name);
-                self.error(&format!("{path}.name"), message).hint = Some("give it a name of its own".to_owned());
-                continue;
-            }
             if let Some(group) = self.node_group(group, &path) {
-                self.scenario.node_groups.push(group);
+                let place = self.at(&format!("{path}.name"));
+                self.add_group(group, place);
             }
         }
     }
@@ -292,6 +286,9 @@ impl Lowering<'_> {
                 _ => names.set(&mut capacity, name, *amount),
             }
         }
+        if !machine.capacity.contains_key(resource::EPHEMERAL_STORAGE) {
+            capacity.ephemeral_storage = root_disk(instance);
+        }
         if capacity.cpu.get() == 0 || capacity.memory.get() == 0 {
             self.error(&format!("{path}.capacity"), "a node needs CPU and memory").hint =
                 Some("add instanceType, or capacity: {cpu: 4, memory: 16Gi}".to_owned());
@@ -306,6 +303,9 @@ impl Lowering<'_> {
         let pods_can_have = reserved.allocatable(capacity.cpu, capacity.memory);
         let mut allocatable = capacity.clone();
         (allocatable.cpu, allocatable.memory) = (pods_can_have.cpu, pods_can_have.memory);
+        if reserved != none {
+            allocatable.ephemeral_storage = of_root_disk(capacity.ephemeral_storage);
+        }
         let mut slots = i64::from(pods_can_have.pods);
         for (name, amount) in machine.allocatable {
             match name.as_str() {
@@ -347,6 +347,21 @@ impl Lowering<'_> {
         };
         Some(Resolved { shape, instance })
     }
+}
+
+/// The disk that a machine boots from, where nobody states its size: managed node groups' and Karpenter's 20Gi on AWS,
+/// GKE's 100 GB, AKS's 128Gi.
+pub(super) fn root_disk(instance: Option<&InstanceType>) -> Bytes {
+    match instance.map(|instance| instance.cloud.as_str()) {
+        Some("gcp") => Bytes(100_000_000_000),
+        Some("azure") => Bytes(128 << 30),
+        _ => Bytes(20 << 30),
+    }
+}
+
+/// What pods can have of it: less the kubelet's `nodefs.available` of 10 % and the gibibyte that EKS keeps back.
+pub(super) fn of_root_disk(disk: Bytes) -> Bytes {
+    Bytes((disk.get() - disk.get() / 10 - (1 << 30)).max(0))
 }
 
 /// What a user wrote wins.

@@ -91,7 +91,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::{parse, read};
-    use super::*;
     use crate::scenario::diagnostic::Source;
 
     fn merged(base: &str, patch: &str) -> serde_json::Value {
