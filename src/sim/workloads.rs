@@ -61,6 +61,7 @@ impl World<'_> {
             return false;
         }
         self.cluster.touch();
+        self.watch_maximum(workload);
         self.reconcile_replicas(workload);
         true
     }
