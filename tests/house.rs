@@ -65,12 +65,12 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 const LONGEST_FILE: usize = 600;
 const EMPTY_NAMES: [&str; 6] = ["utils", "util", "helpers", "helper", "common", "manager"];
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every file below `folder` with this extension, and its text.
-fn files(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
+pub fn files(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
     fn gather(folder: &Path, extension: &str, found: &mut Vec<(PathBuf, String)>) {
         let Ok(entries) = fs::read_dir(folder) else { return };
         for entry in entries.flatten() {

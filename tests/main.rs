@@ -11,4 +11,5 @@ mod plan;
 mod schema;
 mod services;
 mod snapshots;
+mod used;
 mod watch;

@@ -7,6 +7,7 @@
 pub mod diagnostic;
 mod digest;
 mod documents;
+mod fields;
 pub mod import;
 mod lower;
 mod lowered;

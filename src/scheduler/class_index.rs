@@ -240,6 +240,7 @@ impl ClassIndex {
         self.live.iter().filter_map(|class| self.classes[*class as usize].members.first())
     }
 
+    #[cfg(test)]
     pub fn live_classes(&self) -> usize {
         self.live.len()
     }

@@ -164,10 +164,6 @@ impl Requirements {
         }
     }
 
-    pub fn has_min_values(&self) -> bool {
-        self.by_key.iter().any(|requirement| requirement.min_values.is_some())
-    }
-
     /// Whether `incoming` (a pod's, an offering's) can be met by a node of these requirements. A label that only
     /// `incoming` knows is refused unless it may be absent or `undefined` lets it pass.
     pub fn compatible(&self, incoming: &Requirements, undefined: Undefined<'_>) -> Result<(), Incompatible> {

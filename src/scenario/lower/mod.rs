@@ -26,6 +26,7 @@ use rustc_hash::FxHashMap;
 
 use super::Scenario;
 use super::diagnostic::{Diagnostic, Place, suggestion};
+use super::fields;
 use super::manifest::PriorityClasses;
 use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
@@ -44,6 +45,7 @@ pub struct Lowered {
 /// is not found may stand there.
 pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Tables) -> Lowered {
     let mut diagnostics = Vec::new();
+    let omissions = fields::report(&objects);
     let objects = read_objects(objects, &mut diagnostics);
     let (read, mistakes) = read::<ScenarioDocument>(document);
     diagnostics.extend(mistakes);
@@ -71,6 +73,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.replay(&spec);
     lowering.jobs(&spec);
     lowering.check_node_names();
+    lowering.diagnostics.extend(omissions);
     // With mistakes about, what can hold a pod is not known.
     if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
         lowering.check_fit();

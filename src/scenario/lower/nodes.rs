@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Lowering, instant, shared};
 use crate::cluster::{Labels, NodeGroupId, NodeShape, NodeShapeId, Resources, Taint, TaintEffect, label, resource};
 use crate::cost::{CapacityType, Catalogue, InstanceType, ReservedOptions};
+use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::manifest::live_node;
 use crate::scenario::objects::Objects;
 use crate::scenario::spec::{NodeGroupSpec, NodeSpec, ScenarioSpec, TaintEffectSpec, TaintSpec};
@@ -14,6 +15,8 @@ use crate::units::{Bytes, Distribution, Quantity, SimDuration, SimTime, UsdPerHo
 
 /// The zone of nodes that state none.
 pub(super) const DEFAULT_ZONE: &str = "zone-a";
+/// What the node controller makes of `spec.unschedulable`.
+const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 /// Nodes that one scenario may state one by one.
 const MOST_NODES: u32 = 1_000_000;
 /// Devices on one node that can be shared; the store keeps them as bits.
@@ -52,6 +55,14 @@ impl Lowering<'_> {
                 Ok(live) => {
                     let mut shape = live.shape;
                     shape.taints.extend(live.extra_taints);
+                    if live.unschedulable && !shape.taints.iter().any(|taint| taint.key == UNSCHEDULABLE) {
+                        let (key, effect) = (UNSCHEDULABLE.to_owned(), TaintEffect::NoSchedule);
+                        shape.taints.push(Taint { key, value: String::new(), effect });
+                    }
+                    if !live.ready {
+                        let message = format!("node {} is not ready; in the run it is, from the start", live.name);
+                        self.push(Diagnostic::warning(object.at("status.conditions"), message));
+                    }
                     let instance_type = shape.labels.get(label::INSTANCE_TYPE).map(|name| shared(name));
                     let price = instance_type.as_ref().and_then(|name| Catalogue::builtin().get(name).ok());
                     let price = price.map_or(UsdPerHour::ZERO, |instance| instance.on_demand);

@@ -10,7 +10,7 @@ use crate::controller::UpdateOptions;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::manifest::{
     ManifestError, daemon_set_pod, deployment_update, disruption_budget, label_selector, pod_spec, pod_template_spec,
-    replica_set_update, stateful_set_update,
+    stateful_set_update,
 };
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::{ScenarioSpec, TargetRef, UsageSpec, WorkloadSettingsSpec};
@@ -103,7 +103,7 @@ impl Lowering<'_> {
             template: raw.template.as_ref(),
             label: None,
             ordered: false,
-            update: replica_set_update(raw)?,
+            update: UpdateOptions::default(),
         };
         let kind = self.replicated("ReplicaSet", object, replicated, settings)?;
         let pod = raw.template.as_ref().and_then(|template| template.spec.as_ref());

@@ -55,7 +55,7 @@ pub use resources::resource_list;
 pub use scheduler_configuration::scheduler_options;
 pub use selector::label_selector;
 pub use selector_text::parse_selector;
-pub use update::{deployment_update, replica_set_update, stateful_set_update};
+pub use update::{deployment_update, stateful_set_update};
 
 /// A field that can't be used, by its path in the object (`spec.containers[0].resources.requests.cpu`).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

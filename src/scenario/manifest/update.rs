@@ -78,12 +78,6 @@ pub fn stateful_set_update(raw: &raw::StatefulSetSpec) -> Result<UpdateOptions, 
     read().map_err(|error: ManifestError| error.within("spec"))
 }
 
-/// A ReplicaSet has no updates; its pods may have to be ready for a while all the same.
-pub fn replica_set_update(raw: &raw::ReplicaSetSpec) -> Result<UpdateOptions, ManifestError> {
-    let min_ready = min_ready(raw.min_ready_seconds).map_err(|error| error.within("spec"))?;
-    Ok(UpdateOptions { min_ready, progress_deadline: None, ..UpdateOptions::default() })
-}
-
 fn min_ready(raw: Option<i32>) -> Result<SimDuration, ManifestError> {
     Ok(seconds("minReadySeconds", raw.map(i64::from))?.unwrap_or(SimDuration::ZERO))
 }
