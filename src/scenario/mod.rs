@@ -23,8 +23,8 @@ mod yaml;
 pub use crate::cost::CapacityType;
 pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use lowered::{
-    CloudLimits, DaemonSet, Demand, FixedNode, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup, Outage,
-    Scaler, ScalerPolicy, Scenario, ServiceLoad, TracePod, Training, TrainingJob,
+    CloudLimits, DaemonSet, Demand, Expected, FixedNode, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup,
+    Outage, Scaler, ScalerPolicy, Scenario, ServiceLoad, Test, TracePod, Training, TrainingJob,
 };
 pub use workload::{
     BatchJob, FailureModel, GpuUsage, Owner, Patch, ReplicaChange, UsageModel, VolumeClaim, VolumeScope, VolumeUse,
