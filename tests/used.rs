@@ -134,7 +134,10 @@ fn every_option_is_read_by_what_acts_on_it() {
         sources.iter().zip(&texts).map(|(code, text)| (code.path.as_path(), reads(text))).collect();
     let mut idle = Vec::new();
     let mut seen = 0;
-    for code in &sources {
+    // What stands above the scenario are outputs, which are written whole.
+    let rooms = ["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario"];
+    let is_option = |code: &&Code| rooms.iter().any(|room| code.path.starts_with(format!("src/{room}")));
+    for code in sources.iter().filter(is_option) {
         let is_written = starts_with(&code.path, "src/scenario/spec");
         let is_lowered =
             ["src/scenario/lowered.rs", "src/scenario/workload.rs"].iter().any(|path| code.path.ends_with(path));
