@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 /// Everything asked for was done.
 pub const FINE: u8 = 0;
+/// A run finished, and an expectation did not hold.
+pub const EXPECTATION_FAILED: u8 = 1;
 /// The input or the usage is wrong; nothing was written.
 pub const BAD_INPUT: u8 = 2;
 /// A bug of ours.

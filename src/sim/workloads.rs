@@ -22,6 +22,7 @@ impl World<'_> {
                     let run = &mut self.workloads[workload.id.index()];
                     run.desired = *replicas;
                     run.sets.push(SetRun { template: *spec, state: ReplicaSet::default() });
+                    self.note_replicas(workload.id);
                     self.reconcile_replicas(workload.id);
                 }
                 WorkloadKind::Job(job) => self.events.push(job.arrival, Event::JobStarts { workload: workload.id }),
@@ -60,6 +61,7 @@ impl World<'_> {
         if std::mem::replace(&mut run.desired, replicas) == replicas {
             return false;
         }
+        self.note_replicas(workload);
         self.cluster.touch();
         self.watch_maximum(workload);
         self.reconcile_replicas(workload);
