@@ -5,6 +5,7 @@
 
 mod autoscalers;
 mod batch;
+mod billing;
 mod controllers;
 mod fit;
 mod jobs;
@@ -19,6 +20,8 @@ mod settings;
 mod table;
 mod volumes;
 mod workloads;
+
+pub use names::FIXED;
 
 use std::sync::Arc;
 
@@ -59,6 +62,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.node_groups(&spec);
     lowering.node_pools(&spec, &objects);
     lowering.storage(&objects);
+    lowering.commitments(&spec);
     lowering.workloads(&spec, &objects);
     lowering.budgets(&objects);
     lowering.scheduler(&spec);
