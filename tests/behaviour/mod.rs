@@ -3,9 +3,13 @@
 mod cloud;
 mod container_metric;
 mod cost;
+mod jobs;
 mod kubelet;
 mod queue;
 mod replicas;
+mod rollouts;
+mod volumes;
+mod written;
 
 use windtunnel::sim::{PodRow, RunOptions};
 use windtunnel::units::SimTime;
