@@ -1,6 +1,6 @@
 //! The load patterns, one a file: each has a spec (what a scenario writes) and a model (its value at an instant).
 //!
-//! To add one: its file here, a field of [`SignalSpec`](super::SignalSpec), and one line in the table of [`compile`].
+//! To add one: its file here, a field of [`SignalSpec`](super::SignalSpec), and one line in the table of `compile`.
 
 mod bursts;
 mod constant;

@@ -1,4 +1,4 @@
-//! `timeseries.csv`, `decisions.csv`, `pods.csv` and `nodes.csv`, with the columns of [`columns`](crate::record::columns).
+//! `timeseries.csv`, `decisions.csv`, `pods.csv` and `nodes.csv`, with the columns of [`columns`].
 
 use std::borrow::Borrow;
 use std::sync::Arc;
