@@ -146,9 +146,16 @@ fn junit_markdown_and_annotations_say_the_same() {
     let junit = fs::read_to_string(folder.path().join("junit.xml")).expect("written");
     assert!(junit.contains("tests=\"2\" skipped=\"0\" failures=\"1\""), "{junit}");
     assert!(junit.contains("name=\"a &lt;b&gt; | c\"") && junit.contains("want a &lt;b&gt; | c"), "{junit}");
+    let again = check(folder.path(), &[&[path.as_str()], &files[..]].concat());
+    assert_eq!(again.0, 1, "our own files are replaced: {}", again.2);
+    fs::write(folder.path().join("junit.xml"), "mine").expect("written");
+    let (code, _, err) = check(folder.path(), &[path.as_str(), "--junit", "junit.xml"]);
+    assert!(code == 2 && err.contains("windtunnel did not write it"), "{err}");
+    let (code, _, err) = check(folder.path(), &[path.as_str(), "--junit", &path]);
+    assert!(code == 2 && err.contains("is an input"), "{err}");
     let markdown = fs::read_to_string(folder.path().join("comment.md")).expect("written");
     assert!(
-        markdown.starts_with("### ✗ 1 of 2 expectations failed") && markdown.contains("`a <b> \\| c`"),
+        markdown.contains("\n### ✗ 1 of 2 expectations failed") && markdown.contains("`a <b> \\| c`"),
         "{markdown}"
     );
 }

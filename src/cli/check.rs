@@ -16,7 +16,8 @@ use super::{Outcome, diagnostics, progress};
 use crate::check::{
     self, Baseline, BaselineSuite, Expectation, Plan, Run, SeedVerdict, Suite, Tally, Verdict, junit, markdown,
 };
-use crate::record::{Figure, Recorder, Summary, figures};
+use crate::record::writer::single::{self, Comment, FileTerms};
+use crate::record::{Figure, Recorder, Summary, VERSION, figures};
 use crate::scenario::{Override, Scenario, ScenarioFiles};
 use crate::sim;
 
@@ -52,6 +53,9 @@ pub struct Arguments {
     /// Folder of baselines
     #[arg(long, value_name = "DIR", default_value = "baselines")]
     baseline_dir: PathBuf,
+    /// Replace files that windtunnel did not write
+    #[arg(long)]
+    force: bool,
     /// Fail too where a comparison with the baseline can't be settled with these seeds
     #[arg(long)]
     strict: bool,
@@ -83,24 +87,31 @@ struct Prepared {
 pub fn run(arguments: &Arguments) -> Outcome {
     let overrides = read_overrides(&arguments.overrides)?;
     let mut prepared = Vec::new();
+    let mut inputs = Vec::new();
     for path in &arguments.scenarios {
-        prepare(path, &overrides, arguments, &mut prepared)?;
+        inputs.push(prepare(path, &overrides, arguments, &mut prepared)?);
     }
     let baseline = arguments.baseline.as_deref().map(|name| read_baseline(arguments, name)).transpose()?;
+    let inputs: Vec<PathBuf> = inputs.into_iter().flatten().collect();
+    let outputs = Outputs { arguments, inputs: &inputs };
+    outputs.may_write()?;
     if let Some(problem) = baseline_problem(arguments, baseline.as_ref(), &prepared) {
         return Err(Failure::BadInput(anyhow::anyhow!(problem)));
     }
     let ran = run_all(&prepared, arguments)?;
     if let Some(name) = &arguments.save_baseline {
-        save_baseline(arguments, name, &prepared, &ran)?;
+        let text = serde_json::to_string_pretty(&baseline_of(&prepared, &ran))?;
+        let folder = &arguments.baseline_dir;
+        std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+        outputs.write(&baseline_file(arguments, name)?, &format!("{text}\n"), Comment::None)?;
     }
     let suites: Vec<Suite> =
         prepared.iter().zip(&ran).map(|(prepared, runs)| suite(prepared, runs, baseline.as_ref(), arguments)).collect();
     if let Some(path) = &arguments.junit {
-        write_file(path, &junit::xml(&suites)?)?;
+        outputs.write(path, &junit::xml(&suites)?, Comment::Xml)?;
     }
     if let Some(path) = &arguments.markdown {
-        write_file(path, &markdown::text(&suites))?;
+        outputs.write(path, &markdown::text(&suites), Comment::Markdown)?;
     }
     print(&suites, arguments)?;
     let failed: usize = suites.iter().map(Suite::failed).sum();
@@ -112,7 +123,7 @@ fn prepare(
     overrides: &[Override],
     arguments: &Arguments,
     prepared: &mut Vec<Prepared>,
-) -> Result<(), Failure> {
+) -> Result<Vec<PathBuf>, Failure> {
     let reported = |mistakes: Vec<_>| {
         diagnostics::show(&mistakes);
         Failure::Reported
@@ -144,7 +155,38 @@ fn prepare(
         };
         prepared.push(Prepared { name, scenario, plan, seeds });
     }
-    Ok(())
+    Ok(files.inputs())
+}
+
+/// The files that were asked for: none takes the place of an input, or of a file that we did not write.
+struct Outputs<'a> {
+    arguments: &'a Arguments,
+    inputs: &'a [PathBuf],
+}
+
+impl Outputs<'_> {
+    /// To be asked before anything runs.
+    fn may_write(&self) -> Result<(), Failure> {
+        let baseline = self.arguments.save_baseline.as_deref().map(|name| baseline_file(self.arguments, name));
+        let baseline = baseline.transpose()?;
+        for path in [&self.arguments.junit, &self.arguments.markdown, &baseline].into_iter().flatten() {
+            single::may_write(path, self.terms(path))?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, text: &str, comment: Comment) -> Result<(), Failure> {
+        Ok(single::write(path, text, comment, self.terms(path))?)
+    }
+
+    /// A baseline bears no mark, but is known by its form.
+    fn terms(&self, path: &Path) -> FileTerms<'_> {
+        let is_baseline = || {
+            let text = std::fs::read_to_string(path).ok()?;
+            serde_json::from_str::<Baseline>(&text).ok()
+        };
+        FileTerms { inputs: self.inputs, force: self.arguments.force || is_baseline().is_some() }
+    }
 }
 
 /// What one run left: its verdicts and its figures.
@@ -204,12 +246,17 @@ fn suite(prepared: &Prepared, runs: &[Judged], baseline: Option<&Baseline>, argu
     Suite { name: prepared.name.clone(), seeds: prepared.seeds.clone(), simulated_seconds, tallies }
 }
 
-fn baseline_file(arguments: &Arguments, name: &str) -> PathBuf {
-    arguments.baseline_dir.join(format!("{name}.json"))
+fn baseline_file(arguments: &Arguments, name: &str) -> Result<PathBuf, Failure> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+        let problem = format!("{name:?} can't name a baseline; use letters, digits, dots, dashes and underscores");
+        return Err(Failure::BadInput(anyhow::anyhow!(problem)));
+    }
+    Ok(arguments.baseline_dir.join(format!("{name}.json")))
 }
 
 fn read_baseline(arguments: &Arguments, name: &str) -> Result<Baseline, Failure> {
-    let path = baseline_file(arguments, name);
+    let path = baseline_file(arguments, name)?;
     let hint = || format!("can't read the baseline {}; make it with `--save-baseline {name}`", path.display());
     let text = std::fs::read_to_string(&path).with_context(hint)?;
     Ok(serde_json::from_str(&text).with_context(|| format!("{} is no baseline", path.display()))?)
@@ -236,37 +283,12 @@ fn baseline_problem(arguments: &Arguments, baseline: Option<&Baseline>, prepared
     }
 }
 
-fn save_baseline(arguments: &Arguments, name: &str, prepared: &[Prepared], ran: &[Vec<Judged>]) -> Result<(), Failure> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
-        let problem = format!("{name:?} can't name a baseline; use letters, digits, dots, dashes and underscores");
-        return Err(Failure::BadInput(anyhow::anyhow!(problem)));
-    }
+fn baseline_of(prepared: &[Prepared], ran: &[Vec<Judged>]) -> Baseline {
     let suite = |(prepared, runs): (&Prepared, &Vec<Judged>)| {
         let runs: Vec<(u64, Vec<Figure>)> = runs.iter().map(|(seed, _, figures)| (*seed, figures.clone())).collect();
         (prepared.name.clone(), BaselineSuite::of(&runs))
     };
-    let baseline = Baseline {
-        windtunnel_version: env!("CARGO_PKG_VERSION").to_owned(),
-        suites: prepared.iter().zip(ran).map(suite).collect(),
-    };
-    let path = baseline_file(arguments, name);
-    std::fs::create_dir_all(&arguments.baseline_dir)
-        .with_context(|| format!("can't make {}", arguments.baseline_dir.display()))?;
-    write_file(&path, &format!("{}\n", serde_json::to_string_pretty(&baseline)?))
-}
-
-/// Whole or not at all: written beside it first.
-fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    Ok(write().with_context(|| format!("can't write {}", path.display()))?)
+    Baseline { windtunnel_version: VERSION.to_owned(), suites: prepared.iter().zip(ran).map(suite).collect() }
 }
 
 fn print(suites: &[Suite], arguments: &Arguments) -> Result<(), Failure> {

@@ -1,7 +1,8 @@
 //! One file of text that a user names: written aside, synced, renamed; never in the place of an input, and in that of
 //! another file only where we wrote that one and nobody changed it since.
 //!
-//! Its first line, a comment, says that we wrote it and has the hash of the rest.
+//! A comment, its first line (its last in XML, which begins with a declaration), says that we wrote it and has the hash of
+//! the rest. JSON knows no comments: what such a file is, its caller must tell.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -20,13 +21,17 @@ use crate::record::VERSION;
 pub enum Comment {
     Yaml,
     Markdown,
+    Xml,
+    /// The format has none: the file bears no mark.
+    None,
 }
 
 impl Comment {
     const fn ends(self) -> (&'static str, &'static str) {
         match self {
             Comment::Yaml => ("# ", ""),
-            Comment::Markdown => ("<!-- ", " -->"),
+            Comment::Markdown | Comment::Xml => ("<!-- ", " -->"),
+            Comment::None => ("", ""),
         }
     }
 }
@@ -121,15 +126,24 @@ pub fn write(path: &Path, text: &str, comment: Comment, terms: FileTerms<'_>) ->
 
 fn marked(text: &str, comment: Comment) -> String {
     let (before, after) = comment.ends();
-    format!("{before}Written by windtunnel {VERSION}, {}{after}\n{text}", hash(text.as_bytes()))
+    let mark = format!("{before}Written by windtunnel {VERSION}, {}{after}\n", hash(text.as_bytes()));
+    match comment {
+        Comment::None => text.to_owned(),
+        Comment::Xml => format!("{text}{mark}"),
+        Comment::Yaml | Comment::Markdown => format!("{mark}{text}"),
+    }
 }
 
-/// Whether a file begins with our mark and is what was written.
+/// Whether a file begins or ends with our mark and is what was written.
 fn is_marked(bytes: &[u8]) -> bool {
+    let is_mark = |line: &[u8], text: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        line.contains("Written by windtunnel ") && line.contains(&hash(text))
+    };
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return false };
-    let (line, text) = (&bytes[..end], &bytes[end + 1..]);
-    let line = String::from_utf8_lossy(line);
-    line.contains("Written by windtunnel ") && line.contains(&hash(text))
+    let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let last = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    is_mark(&bytes[..end], &bytes[end + 1..]) || is_mark(&lines[last..], &bytes[..last])
 }
 
 #[cfg(test)]
