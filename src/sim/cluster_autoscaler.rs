@@ -5,7 +5,9 @@ use std::sync::Arc;
 use rand_pcg::Pcg64Mcg;
 
 use super::cloud::Launch;
+use super::drain::{Drain, Drainer};
 use super::event::Event;
+use super::evictor::Evictor;
 use super::observer::Controller;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{
@@ -248,13 +250,13 @@ impl World<'_> {
         }
         for deletion in &decision.delete {
             self.counts.scale_downs += 1;
-            let delay = options.node_delete_delay_after_taint;
             // As upstream writes it, the value is the second at which the taint was set.
             let value = self.now.nanos().div_euclid(1_000_000_000).to_string();
             let taint = Taint { key: ca::TO_BE_DELETED_TAINT.into(), value, effect: TaintEffect::NoSchedule };
-            self.drain(deletion.node, taint, delay, "ScaleDown");
-            self.instance_of_node_mut(deletion.node).gives_up_drain_at =
-                Some(self.now + delay + options.max_pod_eviction_time);
+            let starts = self.now + options.node_delete_delay_after_taint;
+            let by = Drainer::ClusterAutoscaler(Evictor::new(deletion.empty, starts));
+            let drain = Drain::new(by, Some(taint), options.cordon_node_before_terminating);
+            self.begin_drain(deletion.node, drain, "ScaleDown", starts);
         }
         for node in &decision.soft_taint {
             self.set_soft_taint(*node, true);
@@ -310,6 +312,10 @@ impl World<'_> {
                 });
             }
         });
+    }
+
+    pub(super) fn autoscaler_options(&self) -> &Options {
+        self.scenario.cluster_autoscaler.as_ref().expect("only asked where there is a Cluster Autoscaler")
     }
 
     pub(super) fn deletion_finished(&mut self, node: NodeId) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::drain::Drain;
 use super::observer::Usage;
 use crate::cluster::{NodeId, NodeShapeId, PodId, WorkloadId};
 use crate::cost::CapacityType;
@@ -83,12 +84,10 @@ pub(super) struct Instance {
     pub node: Option<NodeId>,
     pub registered: Option<SimTime>,
     pub ready: Option<SimTime>,
-    /// Drain or removal has begun.
+    /// Its removal has begun.
     pub deleting: bool,
-    /// A drained node waits at least until then.
-    pub deletes_not_before: SimTime,
-    /// A drain that is not over by then is given up.
-    pub gives_up_drain_at: Option<SimTime>,
+    /// Its pods are being moved.
+    pub drain: Option<Drain>,
     pub removed: Option<SimTime>,
     pub reason: &'static str,
     pub used: Usage,

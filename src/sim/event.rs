@@ -39,8 +39,8 @@ pub enum Event {
     InstanceFails { instance: u32 },
     /// A drained node is handed back to the cloud.
     NodeDeletes { node: NodeId },
-    /// Evictions that a disruption budget refused are tried again.
-    EvictionRetry { node: NodeId },
+    /// A node's drain looks what it can do next.
+    DrainStep { node: NodeId },
     /// The cloud ends billing.
     NodeGone { node: NodeId },
     /// The cloud announces that it takes a spot node back.
@@ -83,7 +83,7 @@ impl Event {
             Event::NodeGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => 1,
             Event::MemoryPressure { .. }
             | Event::SpotNotice { .. }
-            | Event::EvictionRetry { .. }
+            | Event::DrainStep { .. }
             | Event::InstanceFails { .. } => 2,
             Event::NodeRegisters { .. } | Event::NodeReady { .. } => 3,
             Event::PodStarts { .. } => 4,

@@ -2,6 +2,7 @@
 
 use rand_distr::{Distribution as _, Exp};
 
+use super::drain::{Drain, Drainer};
 use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
@@ -53,8 +54,8 @@ impl World<'_> {
             format!("spot interruption, notice of {notice}"),
         );
         if !self.claim_interrupted(id) {
-            self.cordon(id);
-            self.evict_from(id, "Interrupted");
+            let drain = Drain::new(Drainer::TerminationHandler, None, true);
+            self.begin_drain(id, drain, "Interrupted", self.now);
         }
         self.events.push(self.now + notice, Event::NodeFails { node: id });
     }

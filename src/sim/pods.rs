@@ -222,6 +222,11 @@ impl World<'_> {
 
     /// Deletes a pod as the API server does: one that was never bound is gone at once, another has its grace period.
     pub(super) fn delete_pod(&mut self, pod: PodId, reason: &'static str) {
+        self.delete_pod_within(pod, reason, None);
+    }
+
+    /// As [`World::delete_pod`], with another grace period than the pod's own.
+    fn delete_pod_within(&mut self, pod: PodId, reason: &'static str, grace: Option<SimDuration>) {
         let info = self.cluster.pod(pod);
         if info.is_terminal() || info.deletion.is_some() {
             return;
@@ -234,7 +239,7 @@ impl World<'_> {
             self.owner_sees_end(pod);
             return;
         }
-        let grace = self.cluster.specs.pod(spec).termination_grace_period;
+        let grace = grace.unwrap_or(self.cluster.specs.pod(spec).termination_grace_period);
         let takes = self.draw(&self.scenario.kubelet.termination, "termination", pod).min(grace);
         let ends = self.now + takes;
         self.cluster.set_deletion(pod, self.now + grace);
@@ -258,15 +263,36 @@ impl World<'_> {
         self.leaver_is_gone(pod);
     }
 
-    /// The eviction API: the pod terminates gracefully, and its owner makes another at once.
-    pub(super) fn evict_pod(&mut self, pod: PodId, reason: &'static str) {
+    /// The eviction API: the pod terminates gracefully, and its owner makes another at once. `grace` stands in for the
+    /// pod's own period.
+    pub(super) fn evict_pod(&mut self, pod: PodId, reason: &'static str, grace: Option<SimDuration>) {
         let info = self.cluster.pod(pod);
         if info.is_terminal() || info.deletion.is_some() {
             return;
         }
         self.counts.evicted += 1;
-        self.delete_pod(pod, reason);
+        self.delete_pod_within(pod, reason, grace);
         self.owner_sees_end(pod);
+    }
+
+    /// Deletes a pod whatever budgets and annotations say, within `grace` at most; one that is terminating already has
+    /// its grace period cut short.
+    pub(super) fn delete_forcefully(&mut self, pod: PodId, grace: SimDuration, reason: &'static str) {
+        let info = self.cluster.pod(pod);
+        if info.deletion.is_none() {
+            return self.evict_pod(pod, reason, Some(grace));
+        }
+        let ends = self.now + grace;
+        if info.deletion.is_some_and(|deletion| deletion > ends) {
+            self.cluster.set_deletion(pod, ends);
+            self.events.push(ends, Event::PodGone { pod });
+        }
+    }
+
+    /// It ended, or its deletion has begun.
+    pub(super) fn is_leaving(&self, pod: PodId) -> bool {
+        let info = self.cluster.pod(pod);
+        info.is_terminal() || info.deletion.is_some()
     }
 
     /// The node is lost: its pods end without grace.

@@ -105,7 +105,7 @@ impl World<'_> {
             Event::NodeDeletes { node } => self.node_deletes(node),
             Event::NodeGone { node } => self.node_gone(node),
             Event::SpotNotice { node } => self.spot_notice(node),
-            Event::EvictionRetry { node } => self.eviction_retry(node),
+            Event::DrainStep { node } => self.drain_step(node),
             Event::NodeFails { node } => self.node_fails(node, "Failed"),
             Event::Outage { index } => self.outage(index),
             Event::ReplicaChange { index } => self.replica_change(index),

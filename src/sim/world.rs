@@ -76,8 +76,6 @@ pub struct World<'s> {
     pub(super) scheduler: scheduler::Memory,
     /// The most `PreferNoSchedule` taints that one node may come to bear.
     pub(super) soft_taints_per_node: usize,
-    /// Taint of a node that the autoscaler in use drains.
-    pub(super) drain_taint: &'static str,
     /// The observer wants refusals too.
     pub(super) verbose: bool,
     pub(super) schedule_is_due: bool,
@@ -117,7 +115,6 @@ impl<'s> World<'s> {
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),
-            drain_taint: crate::autoscaler::cluster_autoscaler::TO_BE_DELETED_TAINT,
             verbose: false,
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
             schedule_is_due: false,

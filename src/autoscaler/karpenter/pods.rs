@@ -55,7 +55,7 @@ pub fn is_do_not_disrupt_active(info: &PodInfo, pod: &PodSpec, now: SimTime) -> 
 }
 
 /// When [`is_do_not_disrupt_active`] will end, where it will by itself.
-pub(super) fn do_not_disrupt_until(info: &PodInfo, pod: &PodSpec) -> Option<SimTime> {
+pub fn do_not_disrupt_until(info: &PodInfo, pod: &PodSpec) -> Option<SimTime> {
     let span: SimDuration = pod.annotations.get(DO_NOT_DISRUPT)?.parse().ok()?;
     info.started.map(|started| started + span)
 }
