@@ -290,6 +290,8 @@ impl Builder {
                 },
                 interruptions_per_hour: if group.spot { group.losses_per_hour } else { 0.0 },
                 interruption_notice: SimDuration::from_secs(120),
+                interruption_handling: Default::default(),
+                failure_detection: Some(SimDuration::from_mins(5)),
                 failures_per_hour: if group.spot { 0.0 } else { group.losses_per_hour },
             });
         }

@@ -9,7 +9,7 @@ use super::event::Event;
 use super::node_lifecycle::NOT_READY;
 use super::observer::Controller;
 use super::world::World;
-use crate::cluster::{NodeId, NodeShapeId, Taint, TaintEffect};
+use crate::cluster::{ClusterView, NodeId, NodeShapeId, Taint, TaintEffect};
 use crate::cost::CapacityType;
 use crate::units::random::{entity_of_name, stream};
 use crate::units::{SimDuration, Usd, UsdPerHour};
@@ -103,6 +103,11 @@ impl World<'_> {
             node: None,
             registered: None,
             ready: None,
+            ready_changed: None,
+            reclaimed_at: None,
+            stopped: None,
+            returned: false,
+            taint_generation: 0,
             deleting: false,
             drain: None,
             removed: None,
@@ -173,6 +178,7 @@ impl World<'_> {
         self.start_daemons(id);
         self.plan_end_of(id);
         self.node_may_help(id);
+        self.node_lifecycle_sees_nodes();
     }
 
     /// A node group's machines that vanish are replaced by the group itself, as scaling groups do; a NodePool's are not.
@@ -193,25 +199,35 @@ impl World<'_> {
     /// Takes the node out; its bill ends when the cloud has stopped the machine.
     pub(super) fn retire(&mut self, id: NodeId, reason: &'static str) {
         self.remove_node(id);
-        let stopping = match self.instance_of_node(id).group {
-            Some(group) => {
-                let run = &mut self.groups[group as usize];
-                run.registered -= 1;
-                run.instances -= 1;
-                let name = entity_of_name(&self.instance_of_node(id).name);
-                let spec = &self.scenario.node_groups[group as usize];
-                spec.deprovisioning.sample(&mut stream(self.seed, "node-stop", name))
-            }
-            None => SimDuration::ZERO,
-        };
         self.instance_of_node_mut(id).reason = reason;
-        self.events.push(self.now + stopping, Event::NodeGone { node: id });
+        if let Some(group) = self.instance_of_node(id).group {
+            self.groups[group as usize].registered -= 1;
+        }
+        if !self.instance_of_node(id).returned {
+            let stopping = self.hand_back(id);
+            self.events.push(self.now + stopping, Event::NodeGone { node: id });
+        }
+        self.node_lifecycle_sees_nodes();
+    }
+
+    /// The machine no longer counts in its group; says how long the cloud takes to stop it.
+    pub(super) fn hand_back(&mut self, id: NodeId) -> SimDuration {
+        self.instance_of_node_mut(id).returned = true;
+        let Some(group) = self.instance_of_node(id).group else { return SimDuration::ZERO };
+        self.groups[group as usize].instances -= 1;
+        let name = entity_of_name(&self.instance_of_node(id).name);
+        let spec = &self.scenario.node_groups[group as usize];
+        spec.deprovisioning.sample(&mut stream(self.seed, "node-stop", name))
     }
 
     pub(super) fn node_gone(&mut self, id: NodeId) {
         let instance = self.instance_of[id.index()];
         self.close_bill(instance);
         self.claim_gone(instance);
+        // The Node object of a machine that ended unasked is still there.
+        if self.cluster.node(id).is_some_and(|node| !node.ready) {
+            self.plan_collection(id);
+        }
     }
 
     /// A machine that never came up: its bill ends, and whoever asked hears of it.

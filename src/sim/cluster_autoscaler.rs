@@ -121,7 +121,8 @@ impl World<'_> {
         }
         for (index, record) in run.records.iter_mut().enumerate() {
             let instance = &self.instances[self.instance_of[index] as usize];
-            record.ready_transition = instance.ready.unwrap_or(record.created);
+            record.ready_transition = instance.ready_changed.unwrap_or(record.created);
+            record.instance_gone = instance.returned;
         }
         for group in &mut run.groups {
             let state = &self.groups[group.id.index()];

@@ -162,7 +162,8 @@ impl World<'_> {
             self.lose_pod(pod, "NodeDeleted");
         }
         let reason = self.instance_of_node(id).reason;
-        if let Some(group) = self.instance_of_node(id).group {
+        let is_counted = !self.instance_of_node(id).returned;
+        if let Some(group) = self.instance_of_node(id).group.filter(|_| is_counted) {
             let run = &mut self.groups[group as usize];
             run.target = run.target.saturating_sub(1);
         }

@@ -93,6 +93,16 @@ pub(super) struct Instance {
     pub node: Option<NodeId>,
     pub registered: Option<SimTime>,
     pub ready: Option<SimTime>,
+    /// When its readiness last changed.
+    pub ready_changed: Option<SimTime>,
+    /// When the cloud takes it back, where it has announced that.
+    pub reclaimed_at: Option<SimTime>,
+    /// When the machine stopped working, unasked: nothing runs on it any more, whatever the API server says.
+    pub stopped: Option<SimTime>,
+    /// The cloud has taken it out of its group.
+    pub returned: bool,
+    /// Voids evictions that were planned for a taint that was taken off since.
+    pub taint_generation: u32,
     /// Its removal has begun.
     pub deleting: bool,
     /// Its pods are being moved.

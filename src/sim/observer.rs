@@ -35,6 +35,7 @@ pub enum Controller {
     Scheduler,
     Kubelet,
     Cloud,
+    NodeLifecycle,
     Cron,
     Keda,
     Manual,
@@ -51,6 +52,7 @@ impl Controller {
             Controller::Scheduler => "kube-scheduler",
             Controller::Kubelet => "kubelet",
             Controller::Cloud => "cloud",
+            Controller::NodeLifecycle => "node-lifecycle-controller",
             Controller::Cron => "cron",
             Controller::Keda => "keda",
             Controller::Manual => "manual",
@@ -106,7 +108,7 @@ pub struct Sample<'a> {
     /// Registered nodes by node group (index of [`crate::scenario::Scenario::node_groups`]).
     pub nodes_by_group: &'a [u32],
     pub pods: PodCounts,
-    /// Of ready nodes.
+    /// Of nodes that have been ready and are still registered, NotReady ones included (as `kube_node_status_allocatable`).
     pub allocatable: Usage,
     pub requested: Usage,
     pub used: Usage,

@@ -147,7 +147,7 @@ impl World<'_> {
                     registered: instance.registered,
                     ready: instance.ready,
                     removed: instance.removed,
-                    reason: if instance.removed.is_some() { instance.reason } else { "" },
+                    reason: if instance.removed.or(instance.stopped).is_some() { instance.reason } else { "" },
                     allocatable: offered_by(shape, gpu),
                     pods_run: instance.pods_run,
                     cost: instance.cost,

@@ -22,6 +22,12 @@ const CRASH_BACKOFF_RESET: SimDuration = SimDuration::from_mins(10);
 impl World<'_> {
     /// A pod was bound: its image is pulled where it must be, and its container starts.
     pub(super) fn kubelet_takes(&mut self, pod: PodId, node: NodeId) {
+        if !self.has_kubelet(pod) {
+            if self.is_tainted_unreachable(node) {
+                self.plan_taint_eviction(pod, node);
+            }
+            return;
+        }
         let pull = self.pull_time(pod, node);
         let start = self.draw(&self.scenario.kubelet.container_start, "container-start", pod);
         let run = &mut self.pods[pod.index()];
@@ -250,11 +256,23 @@ impl World<'_> {
         if let (Some(node), true) = (self.cluster.pod(pod).node, self.pods[pod.index()].role != Role::Daemon) {
             self.claim_sees_pod(node);
         }
-        self.events.push(ends, Event::PodGone { pod });
+        // Without a kubelet nobody confirms that it has ended.
+        if self.has_kubelet(pod) {
+            self.events.push(ends, Event::PodGone { pod });
+        }
+    }
+
+    /// A kubelet that shuts down has ended the pod.
+    pub(super) fn pod_shut_down(&mut self, pod: PodId, generation: u32) {
+        if self.pods[pod.index()].generation != generation || self.is_leaving(pod) {
+            return;
+        }
+        self.end_pod(pod, End::Failed, "Terminated");
+        self.owner_sees_end(pod);
     }
 
     pub(super) fn pod_gone(&mut self, pod: PodId) {
-        if self.cluster.pod(pod).is_terminal() {
+        if self.cluster.pod(pod).is_terminal() || !self.has_kubelet(pod) {
             return;
         }
         let node = self.cluster.pod(pod).node;

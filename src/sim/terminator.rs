@@ -16,8 +16,6 @@ const EVICTION_MAX_DELAY: SimDuration = SimDuration::from_secs(10);
 const STUCK_AFTER: SimDuration = SimDuration::from_secs(60);
 /// The two looks between the last pod's end and the instance's, one after each condition that is set.
 const AFTER_DRAIN: SimDuration = SimDuration::from_secs(2);
-/// The system's two priority classes begin here (`scheduling.SystemCriticalPriority`); users' end at half of it.
-const SYSTEM_CRITICAL: i32 = 2_000_000_000;
 
 /// How far the termination of one node has come.
 #[derive(Clone, Debug, Default)]
@@ -123,7 +121,7 @@ impl World<'_> {
 
     fn tier(&self, pod: PodId) -> Tier {
         let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
-        match (spec.priority >= SYSTEM_CRITICAL, spec.is_daemon_set_pod()) {
+        match (spec.is_critical(), spec.is_daemon_set_pod()) {
             (false, false) => Tier::Plain,
             (false, true) => Tier::Daemon,
             (true, false) => Tier::Critical,

@@ -30,6 +30,8 @@ pub(super) struct JobRun {
     launched: u32,
     /// Failures by its own fault.
     failures: u32,
+    /// A worker's machine went silent; the others wait for it.
+    stalled: bool,
 }
 
 /// Back-off of a Job's pods that fail (`pkg/controller/job`): 10 s, doubled with each failure up to 10 min.
@@ -66,6 +68,7 @@ impl World<'_> {
                 held_since: None,
                 launched: 0,
                 failures: 0,
+                stalled: false,
             });
             self.launch_gang(index);
         }
@@ -98,7 +101,7 @@ impl World<'_> {
     pub(super) fn worker_started(&mut self, job: u32) {
         let run = &mut self.jobs[job as usize];
         run.running += 1;
-        if (run.running as usize) < run.workers.len() {
+        if (run.running as usize) < run.workers.len() || run.stalled {
             return;
         }
         run.started.get_or_insert(self.now);
@@ -188,25 +191,38 @@ impl World<'_> {
         self.room_was_freed(freed);
     }
 
+    /// A worker's machine stopped without a word. The others wait for it in their next collective operation, holding
+    /// their GPUs, until that times out or somebody ends the worker's pod.
+    pub(super) fn gang_loses_worker(&mut self, job: u32, pod: PodId) {
+        let run = &mut self.jobs[job as usize];
+        if run.stalled || run.finished.is_some() || !run.workers.contains(&pod) {
+            return;
+        }
+        run.stalled = true;
+        run.generation += 1;
+        if run.progress.interrupt(self.now).is_some() {
+            run.interruptions += 1;
+        }
+        let generation = run.generation;
+        let training = self.scenario.training.as_ref().expect("jobs come with a table");
+        self.events.push(self.now + training.options.collective_timeout, Event::GangGivesUp { job, generation });
+    }
+
+    pub(super) fn gang_gives_up(&mut self, job: u32, generation: u32) {
+        if self.jobs[job as usize].generation == generation && self.jobs[job as usize].stalled {
+            self.break_gang(job);
+            self.launch_gang(job);
+        }
+    }
+
     /// A worker is gone before the work is done: the others stop, and the gang queues again from its checkpoint.
     /// Where the worker failed by itself (its memory), that happens after the back-off of failed Jobs.
     pub(super) fn worker_ended(&mut self, pod: PodId, job: u32) {
-        let run = &mut self.jobs[job as usize];
+        let run = &self.jobs[job as usize];
         if run.finished.is_some() || run.workers.is_empty() {
             return;
         }
-        let now = self.now;
-        if run.progress.interrupt(now).is_some() {
-            run.interruptions += 1;
-        }
-        run.generation += 1;
-        run.running = 0;
-        self.stop_holding(job);
-        // Emptied first, so that the deletions below don't come back here.
-        let workers = std::mem::take(&mut self.jobs[job as usize].workers);
-        for worker in workers {
-            self.delete_pod(worker, "GangRestarted");
-        }
+        self.break_gang(job);
         if self.pods[pod.index()].reason != "OOMKilled" {
             return self.launch_gang(job);
         }
@@ -215,6 +231,23 @@ impl World<'_> {
         run.failures += 1;
         let generation = run.generation;
         self.events.push(self.now + backoff, Event::GangRestarts { job, generation });
+    }
+
+    /// All workers stop; what was not saved is lost.
+    fn break_gang(&mut self, job: u32) {
+        let run = &mut self.jobs[job as usize];
+        if run.progress.interrupt(self.now).is_some() {
+            run.interruptions += 1;
+        }
+        run.stalled = false;
+        run.generation += 1;
+        run.running = 0;
+        self.stop_holding(job);
+        // Emptied first, so that the deletions below don't come back here.
+        let workers = std::mem::take(&mut self.jobs[job as usize].workers);
+        for worker in workers {
+            self.delete_pod(worker, "GangRestarted");
+        }
     }
 
     pub(super) fn gang_restarts(&mut self, job: u32, generation: u32) {
@@ -269,7 +302,7 @@ impl World<'_> {
         if works && running < run.workers.len() {
             return Err(format!("it works with {running} of {} workers", run.workers.len()));
         }
-        if works != run.held_since.is_some() {
+        if !run.stalled && works != run.held_since.is_some() {
             return Err("its GPU time runs while it does not work, or the other way round".into());
         }
         Ok(())

@@ -11,6 +11,7 @@ use super::hpa::HpaBuffers;
 use super::karpenter::KarpenterRun;
 use super::ledger::capacity_of;
 use super::metrics_server::Scrapes;
+use super::node_lifecycle::NodeLifecycle;
 use super::observer::{Controller, DecisionRecord, Usage};
 use super::queue::EventQueue;
 use super::scheduling::SpecNotes;
@@ -25,7 +26,7 @@ use crate::cost::{NodeShape as NodePrice, ResourceShare};
 use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
 use crate::scheduler::{self, Profile};
-use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd};
+use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
 
 /// Everything that a run changes.
 pub struct World<'s> {
@@ -72,6 +73,7 @@ pub struct World<'s> {
     pub(super) polls: Vec<PollState>,
     pub(super) cluster_autoscaler: Option<AutoscalerRun>,
     pub(super) karpenter: Option<KarpenterRun>,
+    pub(super) node_lifecycle: NodeLifecycle,
     pub(super) profile: Profile,
     pub(super) scheduler: scheduler::Memory,
     /// The most `PreferNoSchedule` taints that one node may come to bear.
@@ -112,6 +114,7 @@ impl<'s> World<'s> {
             polls: Vec::new(),
             cluster_autoscaler: None,
             karpenter: None,
+            node_lifecycle: NodeLifecycle::default(),
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),
@@ -217,12 +220,14 @@ impl<'s> World<'s> {
     pub(super) fn bill_pod(&mut self, pod: PodId, node: NodeId, requested: Usage) {
         let run = &mut self.pods[pod.index()];
         let Some(from) = run.scheduled else { return };
-        let span = self.now - from;
         let instance = &mut self.instances[self.instance_of[node.index()] as usize];
+        // Nobody pays for the requests of a pod on a machine that is no longer billed.
+        let span = self.now - from;
+        let billed = (instance.removed.unwrap_or(self.now) - from).max(SimDuration::ZERO);
         let capacity = capacity_of(self.cluster.specs.shape(instance.shape), self.cluster.specs.nvidia_gpu());
         let node = NodePrice { price: instance.price, cpu: capacity.cpu, memory: capacity.memory, gpu: capacity.gpu };
         let held = ResourceShare { cpu: requested.cpu, memory: requested.memory, gpu: requested.gpu };
-        let cost = self.scenario.attribution_prices.rate(&node, &held).over(span);
+        let cost = self.scenario.attribution_prices.rate(&node, &held).over(billed);
         run.cost += cost;
         instance.pods_cost += cost;
         let workload = &mut self.workloads[run.workload.index()];
@@ -343,7 +348,9 @@ impl<'s> World<'s> {
 
     pub(super) fn node_ready(&mut self, node: NodeId) {
         let now = self.now;
-        self.instance_of_node_mut(node).ready.get_or_insert(now);
+        let instance = self.instance_of_node_mut(node);
+        instance.ready.get_or_insert(now);
+        instance.ready_changed = Some(now);
         self.change_node(node, |state| state.ready = true);
     }
 
