@@ -166,6 +166,7 @@ pub const NODE: &[Column<NodeRow, Outcome>] = &[
     column("requested_time", Unit::Seconds, "", "asked of the cloud; billing starts", |row, _, out| out.time(row.requested)),
     column("created_time", Unit::Seconds, "kube_node_created", "registered", |row, _, out| out.maybe_time(row.registered)),
     column("ready_time", Unit::Seconds, "", "first Ready", |row, _, out| out.maybe_time(row.ready)),
+    column("deleted_time", Unit::Seconds, "", "its Node object left the API server; empty while it is there", |row, _, out| out.maybe_time(row.deleted)),
     column("removed_time", Unit::Seconds, "", "billing ended; empty while it lives", |row, _, out| out.maybe_time(row.removed)),
     column("reason", Unit::Text, "", "why it went; empty while it lives", |row, _, out| out.text(row.reason)),
     column("cpu_allocatable_cores", Unit::Cores, "kube_node_status_allocatable", "", |row, _, out| out.cores(row.allocatable.cpu)),

@@ -111,6 +111,7 @@ impl World<'_> {
             deleting: false,
             drain: None,
             removed: None,
+            deleted: None,
             reason: "",
             used: Default::default(),
             under_memory_pressure: false,

@@ -118,6 +118,10 @@ impl World<'_> {
 
     /// Evicts what the budgets let go, all at once, and tries again for the rest.
     fn termination_handler_step(&mut self, node: NodeId, reason: &'static str) -> Step {
+        // The handler goes with its node.
+        if self.instance_of_node(node).stopped.is_some() {
+            return Step::Wait(None);
+        }
         let mut refused = false;
         for pod in self.pods_on(node) {
             let info = self.cluster.pod(pod);

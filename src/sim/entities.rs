@@ -108,6 +108,8 @@ pub(super) struct Instance {
     /// Its pods are being moved.
     pub drain: Option<Drain>,
     pub removed: Option<SimTime>,
+    /// When its Node object left the API server.
+    pub deleted: Option<SimTime>,
     pub reason: &'static str,
     pub used: Usage,
     /// Its kubelet is to look at its memory.

@@ -246,6 +246,9 @@ pub struct NodeRow {
     pub requested: SimTime,
     pub registered: Option<SimTime>,
     pub ready: Option<SimTime>,
+    /// When its Node object left the API server: before the end of the bill where it was drained, after it where the
+    /// machine stopped unasked.
+    pub deleted: Option<SimTime>,
     /// When billing ended.
     pub removed: Option<SimTime>,
     /// `ScaleDown`, `Consolidated`, `Interrupted`, `Failed`, …; empty while it lives.

@@ -146,6 +146,7 @@ impl World<'_> {
                     requested: instance.requested,
                     registered: instance.registered,
                     ready: instance.ready,
+                    deleted: instance.deleted,
                     removed: instance.removed,
                     reason: if instance.removed.or(instance.stopped).is_some() { instance.reason } else { "" },
                     allocatable: offered_by(shape, gpu),

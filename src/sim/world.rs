@@ -355,7 +355,10 @@ impl<'s> World<'s> {
 
     /// Takes the node out of the API server. Its pods must be gone.
     pub(super) fn remove_node(&mut self, node: NodeId) {
-        self.cluster.remove_node(node, self.now);
+        if self.cluster.remove_node(node, self.now).is_some() {
+            let now = self.now;
+            self.instance_of_node_mut(node).deleted = Some(now);
+        }
     }
 
     pub(super) fn instance_of_node(&self, node: NodeId) -> &Instance {

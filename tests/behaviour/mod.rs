@@ -3,6 +3,7 @@
 mod container_metric;
 mod drain;
 mod kubelet;
+mod node_failure;
 mod queue;
 mod replicas;
 
