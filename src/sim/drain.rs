@@ -173,6 +173,5 @@ impl World<'_> {
         }
         self.counts.nodes_removed += 1;
         self.retire(id, reason);
-        self.deletion_finished(id);
     }
 }

@@ -41,8 +41,10 @@ pub enum Event {
     NodeDeletes { node: NodeId },
     /// A node's drain looks what it can do next.
     DrainStep { node: NodeId },
-    /// The cloud ends billing.
-    NodeGone { node: NodeId },
+    /// The cloud has stopped a machine and ends its bill.
+    InstanceGone { instance: u32 },
+    /// A scaling group tries again to fill its target.
+    GroupRelaunches { group: u32 },
     /// The cloud announces that it takes a spot node back.
     SpotNotice { node: NodeId },
     /// The notice is over: the cloud takes the machine back.
@@ -85,6 +87,8 @@ pub enum Event {
     KarpenterRetry,
     /// A claim reaches its `expireAfter`.
     ClaimExpires { instance: u32 },
+    /// The node of a claim had to register by now.
+    ClaimLiveness { instance: u32 },
     /// Karpenter's disruption loop.
     KarpenterDisrupt,
     /// A sample of the time series.
@@ -98,7 +102,7 @@ impl Event {
     pub const fn class(self) -> u8 {
         match self {
             Event::PodFinishes { .. } | Event::PodGone { .. } | Event::PodShutDown { .. } => 0,
-            Event::NodeGone { .. }
+            Event::InstanceGone { .. }
             | Event::NodeDeletes { .. }
             | Event::NodeCollected { .. }
             | Event::MachineOff { .. }
@@ -113,7 +117,8 @@ impl Event {
             | Event::GangGivesUp { .. }
             | Event::SpotNotice { .. }
             | Event::DrainStep { .. }
-            | Event::InstanceFails { .. } => 2,
+            | Event::InstanceFails { .. }
+            | Event::GroupRelaunches { .. } => 2,
             Event::NodeRegisters { .. } | Event::NodeReady { .. } => 3,
             Event::PodStarts { .. } => 4,
             Event::PodReady { .. } | Event::TrainingPhase { .. } => 5,
@@ -128,6 +133,7 @@ impl Event {
             | Event::KarpenterRetry
             | Event::KarpenterProvision
             | Event::ClaimExpires { .. }
+            | Event::ClaimLiveness { .. }
             | Event::KarpenterDisrupt => 13,
             Event::Sample => 15,
         }

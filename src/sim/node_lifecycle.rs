@@ -405,7 +405,8 @@ impl World<'_> {
             return;
         }
         let stopping = self.hand_back(id);
-        self.events.push(self.now + stopping, Event::NodeGone { node: id });
+        let instance = self.instance_of[id.index()];
+        self.events.push(self.now + stopping, Event::InstanceGone { instance });
         if let Some(group) = self.instance_of_node(id).group {
             self.replace_lost(group);
         }
@@ -440,6 +441,7 @@ impl World<'_> {
             self.groups[group as usize].registered -= 1;
         }
         self.deletion_finished(id);
+        self.node_lifecycle_sees_nodes();
     }
 }
 
