@@ -185,11 +185,8 @@ impl World<'_> {
         }
         for deletion in &decision.delete {
             let object = format!("node/{}", self.instance_of_node(deletion.node).name);
-            let utilization = decision.utilization.iter().find(|(node, _)| *node == deletion.node);
-            let used =
-                utilization.map_or_else(String::new, |(_, used)| format!(", utilization {:.2}", used.utilization));
-            let how = if deletion.empty { "empty" } else { "its pods fit elsewhere" };
-            let reason = format!("unneeded for {}{used}; {how}", options.scale_down_unneeded_time);
+            let used = decision.utilization.iter().find(|(node, _)| *node == deletion.node).map(|(_, used)| used);
+            let reason = deletion.reason(self.now, used).to_string();
             rows.push([object, "Ready".into(), "ToBeDeleted".into(), reason]);
         }
         if self.verbose {

@@ -65,6 +65,8 @@ pub enum Event {
     CloudNoticesLoss { node: NodeId },
     /// A dead node's object and what was bound to it are taken out of the API server.
     NodeCollected { node: NodeId },
+    /// A gang that was told to end has saved.
+    GangSaved { job: u32, generation: u32 },
     /// The others of a gang give up on a worker that went silent.
     GangGivesUp { job: u32, generation: u32 },
     /// A planned outage, by its index in the scenario.
@@ -121,7 +123,7 @@ impl Event {
             | Event::GroupRelaunches { .. } => 2,
             Event::NodeRegisters { .. } | Event::NodeReady { .. } => 3,
             Event::PodStarts { .. } => 4,
-            Event::PodReady { .. } | Event::TrainingPhase { .. } => 5,
+            Event::PodReady { .. } | Event::TrainingPhase { .. } | Event::GangSaved { .. } => 5,
             Event::GangRestarts { .. } | Event::TraceArrival | Event::TrainingArrival | Event::JobStarts { .. } => 6,
             Event::ReplicaChange { .. } => 7,
             Event::LoadTick { .. } => 8,

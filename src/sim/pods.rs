@@ -272,7 +272,7 @@ impl World<'_> {
     }
 
     pub(super) fn pod_gone(&mut self, pod: PodId) {
-        if self.cluster.pod(pod).is_terminal() || !self.has_kubelet(pod) {
+        if self.cluster.pod(pod).is_terminal() || !self.has_kubelet(pod) || self.is_saving(pod) {
             return;
         }
         let node = self.cluster.pod(pod).node;

@@ -116,6 +116,7 @@ impl World<'_> {
             Event::TolerationEnds { pod, generation } => self.toleration_ends(pod, generation),
             Event::CloudNoticesLoss { node } => self.cloud_notices_loss(node),
             Event::NodeCollected { node } => self.node_collected(node),
+            Event::GangSaved { job, generation } => self.gang_saved(job, generation),
             Event::GangGivesUp { job, generation } => self.gang_gives_up(job, generation),
             Event::Outage { index } => self.outage(index),
             Event::ReplicaChange { index } => self.replica_change(index),

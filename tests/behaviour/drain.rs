@@ -252,3 +252,15 @@ spec:
     let asked = "cluster-autoscaler.kubernetes.io/enable-ds-eviction: \"false\"";
     assert_eq!(ends("", asked, true), "NodeDeleted");
 }
+
+/// Its group's own limit is two minutes; the first loop, at 10 s, found another place for its pod.
+#[test]
+fn a_deletion_says_by_which_limit_and_for_how_long_its_node_was_unneeded() {
+    let run = run_scenario(&file("unneeded-reason.yaml"), &[]);
+    let said = decided(
+        &run,
+        "ToBeDeleted: unneeded for 2m10s (scaleDownUnneededTime 2m0s), utilization 0.05; its pods fit elsewhere",
+    );
+    assert_eq!(said.len(), 1, "{:#?}", run.decisions);
+    assert!(said[0].starts_with(&format!("{} ", secs(140))));
+}

@@ -3,6 +3,7 @@
 mod cloud;
 mod container_metric;
 mod drain;
+mod gang_loss;
 mod kubelet;
 mod node_failure;
 mod queue;

@@ -19,6 +19,7 @@ mod drain;
 pub mod equivalence;
 pub mod estimator;
 pub mod expander;
+mod explain;
 pub(crate) mod facts;
 mod health;
 mod iteration;

@@ -22,6 +22,8 @@ pub struct TrainingOptions {
     pub beyond_measured: BeyondMeasured,
     /// Durations and usage by phase.
     pub phases: PhasesSpec,
+    /// `terminationGracePeriodSeconds` of a worker: what it has for a last save. Default: 30s, Kubernetes' own.
+    pub termination_grace_period: SimDuration,
     /// How long the workers of a gang wait for one that has gone silent with its machine before they give up (`timeout`
     /// of `torch.distributed.init_process_group`). The eviction of its pod ends the wait too, and mostly comes first.
     /// Default: 10m, PyTorch's for NCCL.
@@ -38,6 +40,7 @@ impl Default for TrainingOptions {
             memory_per_gpu: Bytes(12 << 30),
             beyond_measured: BeyondMeasured::default(),
             phases: PhasesSpec::default(),
+            termination_grace_period: SimDuration::from_secs(30),
             collective_timeout: SimDuration::from_mins(10),
             variability: VariabilitySpec::default(),
         }
