@@ -346,6 +346,7 @@ impl Builder {
                     selector: Some(selector(&name)),
                     min_available: (budget >= 0).then(|| amount(budget)),
                     max_unavailable: (budget < 0).then(|| amount(-budget)),
+                    always_allows_unhealthy: false,
                     disruptions_allowed: 0,
                     disrupted_pods: Default::default(),
                 });

@@ -46,7 +46,7 @@ impl World<'_> {
         Standing { healthy, desired_healthy }
     }
 
-    /// Whether the eviction API would let the pod go now (`unhealthyPodEvictionPolicy: IfHealthyBudget`). It fails for a
+    /// Whether the eviction API would let the pod go now (`unhealthyPodEvictionPolicy`). It fails for a
     /// pod of two budgets, whatever they allow (`pkg/registry/core/pod/storage/eviction.go`, 1.34).
     pub(super) fn may_evict(&self, pod: PodId) -> bool {
         let info = self.cluster.pod(pod);
@@ -58,7 +58,8 @@ impl World<'_> {
         let mut selecting = budgets.filter(|budget| budget.selects(&spec.namespace, &spec.labels));
         let Some(budget) = selecting.next() else { return true };
         let Standing { healthy, desired_healthy } = self.standing(budget);
-        let is_unhealthy_to_spare = !info.ready && healthy >= desired_healthy && desired_healthy > 0;
+        let is_unhealthy_to_spare =
+            !info.ready && (budget.always_allows_unhealthy || healthy >= desired_healthy && desired_healthy > 0);
         selecting.next().is_none() && (healthy > desired_healthy || is_unhealthy_to_spare)
     }
 }

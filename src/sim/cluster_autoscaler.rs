@@ -12,7 +12,7 @@ use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{
     self as ca, Decision, ExpansionOption, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
 };
-use crate::cluster::{self, ClusterView, NodeGroupId, NodeId, PodSpecId, Taint, TaintEffect};
+use crate::cluster::{self, ClusterView, NodeGroupId, NodeId, PodId, PodSpecId, Taint, TaintEffect};
 use crate::scenario::WorkloadKind;
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
@@ -350,6 +350,13 @@ impl World<'_> {
                 });
             }
         });
+    }
+
+    /// What a deletion that was decided finds when its turn comes.
+    pub(super) fn look_again(&self, node: NodeId) -> Result<ca::PodMoves, (PodId, ca::BlockingReason)> {
+        let owners = ScenarioOwners { world: self };
+        let budgets = self.budgets_now();
+        ca::look_again(self.cluster.state(), self.autoscaler_options(), &owners, &budgets, node, self.now)
     }
 
     pub(super) fn autoscaler_options(&self) -> &Options {

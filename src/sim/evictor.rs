@@ -6,6 +6,7 @@
 
 use super::drain::Step;
 use super::world::World;
+use crate::autoscaler::cluster_autoscaler::PodMoves;
 use crate::cluster::{NodeId, PodId};
 use crate::units::{SimDuration, SimTime};
 
@@ -30,8 +31,8 @@ pub(super) struct Evictor {
 enum Phase {
     /// The pause between the taint and the deletion (`node-delete-delay-after-taint`).
     Tainted { until: SimTime },
-    /// Evictions are tried until `retry_until` (`max-pod-eviction-time`).
-    Evicting { pods: Vec<PodId>, unevicted: Vec<PodId>, daemons: Vec<PodId>, retry_until: SimTime },
+    /// Evictions are tried until `retry_until` (`max-pod-eviction-time`), next at `next_try`.
+    Evicting { pods: Vec<PodId>, unevicted: Vec<PodId>, daemons: Vec<PodId>, next_try: SimTime, retry_until: SimTime },
     /// Every pod was evicted at `since`; they have their grace period to disappear.
     Disappearing { pods: Vec<PodId>, since: SimTime },
 }
@@ -47,9 +48,23 @@ impl World<'_> {
         loop {
             match &mut evictor.phase {
                 Phase::Tainted { until } if *until > self.now => return Step::Wait(Some(*until)),
-                Phase::Tainted { .. } if evictor.is_empty => return self.empty_node_goes(node, reason),
-                Phase::Tainted { .. } => evictor.phase = self.evictions_of(node),
-                Phase::Evicting { pods, unevicted, daemons, retry_until } => {
+                Phase::Tainted { .. } => {
+                    let moves = match self.look_again(node) {
+                        Ok(moves) => moves,
+                        Err((pod, why)) => {
+                            let name = self.pod_name(pod);
+                            return Step::GiveUp(format!("failed to get pods to move: {name} holds the node ({why})"));
+                        }
+                    };
+                    if evictor.is_empty {
+                        return self.empty_node_goes(node, &moves, reason);
+                    }
+                    evictor.phase = self.evictions_of(node);
+                }
+                Phase::Evicting { pods, unevicted, daemons, next_try, retry_until } => {
+                    if *next_try > self.now {
+                        return Step::Wait(Some(*next_try));
+                    }
                     let is_over = self.now >= *retry_until && !(unevicted.is_empty() && daemons.is_empty());
                     if is_over && !unevicted.is_empty() {
                         return Step::GiveUp(self.refused_evictions(unevicted));
@@ -58,7 +73,8 @@ impl World<'_> {
                         self.try_evictions(unevicted, reason);
                         self.try_evictions(daemons, reason);
                         if !unevicted.is_empty() || !daemons.is_empty() {
-                            return Step::Wait(Some(self.now + EVICTION_RETRY));
+                            *next_try = self.now + EVICTION_RETRY;
+                            return Step::Wait(Some(*next_try));
                         }
                     }
                     let pods = std::mem::take(pods);
@@ -71,14 +87,9 @@ impl World<'_> {
 
     /// A node without pods to move is deleted as it is, unless one came meanwhile; its daemons may be evicted first, and
     /// nobody waits for them.
-    fn empty_node_goes(&mut self, node: NodeId, reason: &'static str) -> Step {
-        let newcomer =
-            self.pods_on(node).into_iter().find(|pod| !self.is_daemon_or_mirror(*pod) && !self.is_leaving(*pod));
-        if let Some(pod) = newcomer {
-            return Step::GiveUp(format!(
-                "failed to delete empty node: pod {} was scheduled to it",
-                self.pod_name(pod)
-            ));
+    fn empty_node_goes(&mut self, node: NodeId, moves: &PodMoves, reason: &'static str) -> Step {
+        if let Some((pod, _)) = moves.pods.first() {
+            return Step::GiveUp(format!("failed to delete empty node: {} was scheduled to it", self.pod_name(*pod)));
         }
         let mut daemons = self.daemons_to_evict(node, self.autoscaler_options().daemonset_eviction_for_empty_nodes);
         self.try_evictions(&mut daemons, reason);
@@ -92,6 +103,7 @@ impl World<'_> {
             unevicted: pods.clone(),
             pods,
             daemons: self.daemons_to_evict(node, options.daemonset_eviction_for_occupied_nodes),
+            next_try: self.now,
             retry_until: self.now + options.max_pod_eviction_time,
         }
     }

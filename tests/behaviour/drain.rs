@@ -191,21 +191,34 @@ spec:
     run_scenario(&text, &[])
 }
 
+const PREFERS_THE_GROUP: &str = "affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 100, preference: {matchExpressions: [{key: windtunnel/node-group, operator: In, values: [g]}]}}]}}";
+
+/// Two pods of one budget are on the node; the first one's successor takes ten minutes to start.
 #[test]
 fn an_eviction_that_a_budget_refuses_is_tried_for_two_minutes_and_then_the_node_serves_on() {
-    // The budget allows the eviction when the node is chosen, and no longer when it is tried.
-    let rest = String::from("  replicaChanges: [{at: 622s, target: {kind: Deployment, name: other}, replicas: 0}]\n")
-        + &deployment("web", 1, "", "nodeSelector: {windtunnel/node-group: g}")
-        + &deployment("other", 1, "", "nodeSelector: {pool: fixed}")
-        + &budget("one", "minAvailable: 1");
-    let rest = rest.replace("windtunnel/node-group: g", "pool: null");
-    let rest = rest.replace("nodeSelector: {pool: null}", "affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 100, preference: {matchExpressions: [{key: windtunnel/node-group, operator: In, values: [g]}]}}]}}");
-    let run = autoscaled("", "", &rest);
+    let rest = String::from("  kubelet: {containerStart: 10m}\n")
+        + &deployment("web", 2, "", PREFERS_THE_GROUP)
+        + &budget("one", "maxUnavailable: 1");
+    let run = autoscaled("scaleDownUtilizationThreshold: 0.8", "", &rest);
     let tainted = at(&run, "ToBeDeleted: unneeded");
     let kept = at(&run, "ToBeDeleted -> Ready");
     assert_eq!((kept - tainted).nanos(), 125 * 1_000_000_000, "{:#?}", run.decisions);
-    assert!(!decided(&run, "1 pods could not be evicted within 2m0s, web-0 among them").is_empty());
-    assert_eq!(pod(&run, "web-0").finished, None);
+    assert!(!decided(&run, "1 pods could not be evicted within 2m0s, web-").is_empty(), "{:#?}", run.decisions);
+    assert!(run.outcome.evicted >= 1);
+}
+
+/// The budget allows the eviction when the node is chosen, and no longer when its turn comes.
+#[test]
+fn a_deletion_whose_pods_are_held_after_the_pause_is_called_off_before_any_eviction() {
+    let rest = String::from("  replicaChanges: [{at: 622s, target: {kind: Deployment, name: other}, replicas: 0}]\n")
+        + &deployment("web", 1, "", PREFERS_THE_GROUP)
+        + &deployment("other", 1, "", "nodeSelector: {pool: fixed}")
+        + &budget("one", "minAvailable: 1");
+    let run = autoscaled("", "", &rest);
+    let tainted = at(&run, "ToBeDeleted: unneeded");
+    let kept = at(&run, "ToBeDeleted -> Ready: failed to get pods to move: web-0 holds the node (NotEnoughPdb)");
+    assert_eq!((kept - tainted).nanos(), 5 * 1_000_000_000, "{:#?}", run.decisions);
+    assert_eq!((pod(&run, "web-0").finished, run.outcome.evicted), (None, 0));
 }
 
 const TOLERATES_THE_TAINT: &str = "tolerations: [{key: ToBeDeletedByClusterAutoscaler, operator: Exists}]
@@ -216,7 +229,7 @@ fn a_node_that_is_not_cordoned_may_get_a_pod_after_its_taint_and_then_stays() {
     let rest = String::from("  replicaChanges: [{at: 622s, target: {kind: Deployment, name: web}, replicas: 1}]\n")
         + &deployment("web", 0, "", TOLERATES_THE_TAINT);
     let open = autoscaled("cordonNodeBeforeTerminating: false", "", &rest);
-    assert_eq!(decided(&open, "failed to delete empty node: pod web-0 was scheduled to it").len(), 1);
+    assert_eq!(decided(&open, "failed to delete empty node: web-0 was scheduled to it").len(), 1);
     assert_eq!(pod(&open, "web-0").scheduled, Some(secs(622)));
     assert_eq!(open.outcome.nodes_removed, 0);
     let cordoned = autoscaled("", "", &rest);
@@ -241,8 +254,7 @@ spec:
         )
     };
     let ends = |options: &str, annotations: &str, occupied: bool| {
-        let prefers_the_group = "affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 100, preference: {matchExpressions: [{key: windtunnel/node-group, operator: In, values: [g]}]}}]}}";
-        let rest = daemon(annotations) + &deployment("web", u32::from(occupied), "", prefers_the_group);
+        let rest = daemon(annotations) + &deployment("web", u32::from(occupied), "", PREFERS_THE_GROUP);
         pod(&autoscaled(options, "", &rest), "agent-0").reason
     };
     assert_eq!(ends("", "", true), "ScaleDown");
@@ -263,4 +275,16 @@ fn a_deletion_says_by_which_limit_and_for_how_long_its_node_was_unneeded() {
     );
     assert_eq!(said.len(), 1, "{:#?}", run.decisions);
     assert!(said[0].starts_with(&format!("{} ", secs(140))));
+}
+
+/// Its pod never turns ready, and its budget asks for one that is.
+#[test]
+fn an_unhealthy_pod_goes_whatever_its_budget_allows_where_its_policy_says_so() {
+    let evicted = |policy: &str| {
+        let limit = format!("minAvailable: 1{policy}");
+        let never_ready = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: sick}\nspec:\n  replicas: 1\n  selector: {matchLabels: {app: sick}}\n  template:\n    metadata: {labels: {app: sick, tier: all}}\n    spec:\n      containers: [{name: c, image: i, readinessProbe: {initialDelaySeconds: 36000, tcpSocket: {port: 80}}, resources: {requests: {cpu: 500m, memory: 64Mi}}}]\n";
+        karpenter("", &(String::from(never_ready) + &budget("one", &limit))).outcome.evicted
+    };
+    assert_eq!(evicted(""), 0);
+    assert!(evicted(", unhealthyPodEvictionPolicy: AlwaysAllow") > 0);
 }

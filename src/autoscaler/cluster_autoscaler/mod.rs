@@ -45,7 +45,7 @@ pub use decision::{
     Decision, DecreaseReason, ExpansionOption, Halt, InstanceDeletion, NoScaleUp, NodeDeletion, Resize, ScaleUpResult,
     SkipReason, TargetDecrease, UnhelpedPods, Unremovable, UnremovableReason,
 };
-pub use drain::BlockingReason;
+pub use drain::{BlockingReason, PodMoves, look_again};
 pub use iteration::run_once;
 pub use limits::{GpuLimit, MinMax};
 pub use options::{GroupOptions, GroupPolicy, Options};

@@ -110,7 +110,9 @@ fn blocking_budget(
     if selecting.next().is_some() {
         return Some(Blocked::SeveralDisruptionBudgets { pod: Arc::clone(&info.name) });
     }
-    blocks(budget).then(|| Blocked::DisruptionBudget { pod: Arc::clone(&info.name), budget: Arc::clone(&budget.name) })
+    let goes_anyway = budget.always_allows_unhealthy && info.started.is_some() && !info.ready;
+    (!goes_anyway && blocks(budget))
+        .then(|| Blocked::DisruptionBudget { pod: Arc::clone(&info.name), budget: Arc::clone(&budget.name) })
 }
 
 /// The first pod that holds its node: by annotation, then by a budget without disruptions left.
