@@ -52,12 +52,12 @@ impl World<'_> {
                 let instance = self.add_instance(request);
                 let id = self.register_node(instance);
                 self.groups[group].registered += 1;
+                self.note_group(group);
                 self.node_ready(id);
                 self.start_daemons(id);
                 self.plan_end_of(id);
             }
         }
-        self.cluster.start_counting_nodes();
         for (index, outage) in scenario.outages.iter().enumerate() {
             self.events.push(outage.at, Event::Outage { index: index as u32 });
         }
@@ -146,6 +146,7 @@ impl World<'_> {
         self.cluster.node_no_longer_upcoming();
         let group = self.instances[instance as usize].group.expect("only groups boot machines") as usize;
         self.groups[group].registered += 1;
+        self.note_group(group);
         self.groups[group].unregistered.retain(|other| *other != instance);
         let id = self.register_node(instance);
         self.claim_registered(instance, id);
@@ -181,6 +182,7 @@ impl World<'_> {
         self.instance_of_node_mut(id).reason = reason;
         if let Some(group) = self.instance_of_node(id).group {
             self.groups[group as usize].registered -= 1;
+            self.note_group(group as usize);
         }
         if !self.instance_of_node(id).returned {
             let stopping = self.hand_back(id);

@@ -14,6 +14,7 @@ mod drain;
 mod entities;
 mod event;
 mod evictor;
+mod gauges;
 mod hpa;
 mod jobs;
 mod karpenter;
@@ -35,11 +36,13 @@ mod services;
 mod stateful_sets;
 mod terminator;
 mod training;
+mod waiting;
 mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, DecisionRecord, EngineFigures, Integrals, LatencyFigures, NodeRow, Observer, Outcome, PodCounts,
-    PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingRow, Usage, WorkloadCost,
+    Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, LatencyFigures, Mechanism, NodeRow,
+    Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingCounts,
+    TrainingRow, Usage, Verdict, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

@@ -439,6 +439,7 @@ impl World<'_> {
         self.remove_node(id);
         if let Some(group) = self.instance_of_node(id).group {
             self.groups[group as usize].registered -= 1;
+            self.note_group(group as usize);
         }
         self.deletion_finished(id);
         self.node_lifecycle_sees_nodes();
