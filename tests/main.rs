@@ -9,6 +9,7 @@ mod determinism;
 mod figures;
 mod house;
 mod invariants;
+mod outputs;
 mod plan;
 mod schema;
 mod services;

@@ -20,8 +20,9 @@ mod yaml;
 
 pub use crate::cost::CapacityType;
 pub use documents::{Loaded, Override, ScenarioFiles, load};
+pub use lower::FIXED;
 pub use lowered::{
     CloudLimits, DaemonSet, Demand, Expected, FixedNode, GpuUsage, Hpa, Karpenter, KubeletOptions, MetricsOptions,
-    NodeGroup, Outage, Owner, ReplicaChange, Scaler, ScalerPolicy, Scenario, ServiceLoad, Test, TraceJob, TracePod,
-    Training, TrainingJob, UsageModel, Workload, WorkloadKind,
+    NodeGroup, Outage, Owner, ReplicaChange, Reservation, Scaler, ScalerPolicy, Scenario, ServiceLoad, Test, TraceJob,
+    TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
 };

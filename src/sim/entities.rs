@@ -6,7 +6,7 @@ use super::drain::Drain;
 use super::observer::Usage;
 use super::scaling_group::Unfilled;
 use crate::cluster::{NodeId, NodeShapeId, PodId, WorkloadId};
-use crate::cost::CapacityType;
+use crate::cost::{CapacityType, Holding};
 use crate::units::{SimTime, Usd, UsdPerHour};
 
 /// How a pod ends.
@@ -71,7 +71,11 @@ pub(super) struct PodRun {
     pub counter_at_start: i128,
     /// Requests that it serves a second, in thousandths.
     pub serving: i64,
-    pub cost: Usd,
+    pub requested: Usage,
+    /// The larger of request and use while it has a node.
+    pub holding: Holding,
+    /// What it owes, `[cpu, memory, gpu]`, as far as it is booked.
+    pub costs: [Usd; 3],
 }
 
 impl PodRun {
@@ -118,7 +122,11 @@ pub(super) struct Instance {
     /// Images on its disk, by index in [`KubeletOptions::image_sizes`](crate::scenario::KubeletOptions).
     pub images: Vec<u32>,
     pub pods_run: u32,
-    pub pods_cost: Usd,
+    /// Since when it has been billed at its present price.
+    pub billed_from: SimTime,
+    /// Of the stretches that are paid for, `[cpu, memory, gpu]`; and what its pods owe of that.
+    pub costs: [Usd; 3],
+    pub pods_costs: [Usd; 3],
     pub cost: Usd,
 }
 
@@ -158,9 +166,9 @@ pub(super) struct WorkloadRun {
     pub failed: u32,
     /// A Job that reached its back-off limit.
     pub gave_up: bool,
-    pub cost: Usd,
-    /// Request × time of pods that ended or moved on: `[cpu, memory, gpu]`.
-    pub requested: [i128; 3],
+    /// What its pods owe, `[cpu, memory, gpu]`, as far as it is booked; and what they held for it, times nanoseconds.
+    pub costs: [Usd; 3],
+    pub held: [i128; 3],
 }
 
 #[derive(Clone, Copy, Debug, Default)]

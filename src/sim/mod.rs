@@ -4,6 +4,7 @@
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
 mod audit;
+mod bills;
 mod books;
 mod budgets;
 mod cloud;
@@ -41,8 +42,8 @@ mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, LatencyFigures, Mechanism, NodeRow,
-    Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingCounts,
-    TrainingRow, Usage, Verdict, WorkloadCost,
+    CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, LatencyFigures,
+    Mechanism, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample,
+    TrainingCounts, TrainingRow, Usage, Verdict, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

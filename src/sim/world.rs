@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::bills::Bills;
 use super::books::Books;
 use super::cluster_autoscaler::AutoscalerRun;
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
@@ -10,7 +11,6 @@ use super::event::Event;
 use super::gauges::Gauges;
 use super::hpa::HpaBuffers;
 use super::karpenter::KarpenterRun;
-use super::ledger::capacity_of;
 use super::metrics_server::Scrapes;
 use super::node_lifecycle::NodeLifecycle;
 use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
@@ -24,11 +24,11 @@ use crate::autoscaler::keda::PollState;
 use crate::cluster::{
     ClusterView, NodeId, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect, WorkloadId,
 };
-use crate::cost::{NodeShape as NodePrice, ResourceShare};
+use crate::cost::Holding;
 use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
 use crate::scheduler::{self, Profile};
-use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
+use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd};
 
 /// Everything that a run changes.
 pub struct World<'s> {
@@ -43,6 +43,7 @@ pub struct World<'s> {
     pub(super) pods: Vec<PodRun>,
     /// Machines, from the request to the cloud to the end of the bill; fixed nodes too.
     pub(super) instances: Vec<Instance>,
+    pub(super) bills: Bills,
     /// By [`NodeId`].
     pub(super) instance_of: Vec<u32>,
     pub(super) workloads: Vec<WorkloadRun>,
@@ -105,6 +106,7 @@ impl<'s> World<'s> {
             queue: SchedulingQueue::new(QueueOptions::of(&scenario.scheduler)),
             pods: Vec::with_capacity(scenario.trace_pods.len()),
             instances: Vec::new(),
+            bills: Bills::new(scenario),
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
             workload_keys: scenario.workload_keys(),
@@ -165,6 +167,7 @@ impl<'s> World<'s> {
 
     /// A new pod, unbound; the caller offers it to the scheduler or binds it.
     pub(super) fn create_pod(&mut self, name: Arc<str>, spec: PodSpecId, workload: WorkloadId, role: Role) -> PodId {
+        let requested = self.requested(spec);
         let pod = self.cluster.add_pod(PodInfo::new(name, spec, self.now));
         self.pods.push(PodRun {
             workload,
@@ -184,7 +187,9 @@ impl<'s> World<'s> {
             counted_at: self.now,
             counter_at_start: 0,
             serving: 0,
-            cost: Usd::ZERO,
+            requested,
+            holding: Holding::default(),
+            costs: [Usd::ZERO; 3],
         });
         if role.is_counted_by_owner() {
             self.workloads[workload.index()].pods.push(pod);
@@ -199,6 +204,7 @@ impl<'s> World<'s> {
         self.nominate(pod, None);
         let run = &mut self.pods[pod.index()];
         run.scheduled = Some(self.now);
+        self.hold(pod);
         self.instances[self.instance_of[node.index()] as usize].pods_run += 1;
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
@@ -208,11 +214,10 @@ impl<'s> World<'s> {
     /// Gives back what a pod holds on its node, and bills its workload for it.
     pub(super) fn unbook(&mut self, pod: PodId) {
         let info = self.cluster.pod(pod);
-        let (Some(node), spec_id) = (info.node, info.spec) else { return };
+        let Some(node) = info.node else { return };
         self.set_used(pod, Usage::default());
-        let requested = self.requested(spec_id);
+        self.let_go(pod);
         self.cluster.release(pod, self.now);
-        self.bill_pod(pod, node, requested);
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
         }
@@ -225,29 +230,6 @@ impl<'s> World<'s> {
         self.unbook(pod);
         self.cluster.forget_binding(pod);
         self.instances[self.instance_of[node.index()] as usize].pods_run -= 1;
-    }
-
-    /// What the pod's requests came to from its binding to now, at its node's prices.
-    pub(super) fn bill_pod(&mut self, pod: PodId, node: NodeId, requested: Usage) {
-        let run = &mut self.pods[pod.index()];
-        let Some(from) = run.scheduled else { return };
-        let instance = &mut self.instances[self.instance_of[node.index()] as usize];
-        // Nobody pays for the requests of a pod on a machine that is no longer billed.
-        let span = self.now - from;
-        let billed = (instance.removed.unwrap_or(self.now) - from).max(SimDuration::ZERO);
-        let capacity = capacity_of(self.cluster.specs.shape(instance.shape), self.cluster.specs.nvidia_gpu());
-        let node = NodePrice { price: instance.price, cpu: capacity.cpu, memory: capacity.memory, gpu: capacity.gpu };
-        let held = ResourceShare { cpu: requested.cpu, memory: requested.memory, gpu: requested.gpu };
-        let cost = self.scenario.attribution_prices.rate(&node, &held).over(billed);
-        run.cost += cost;
-        instance.pods_cost += cost;
-        let workload = &mut self.workloads[run.workload.index()];
-        workload.cost += cost;
-        for (total, amount) in
-            workload.requested.iter_mut().zip([requested.cpu.get(), requested.memory.get(), requested.gpu.get()])
-        {
-            *total += i128::from(amount) * i128::from(span.nanos());
-        }
     }
 
     pub(super) fn requested(&self, spec: PodSpecId) -> Usage {
@@ -269,6 +251,7 @@ impl<'s> World<'s> {
             on_node.cpu += used.cpu - before.cpu;
             on_node.memory += used.memory - before.memory;
             on_node.gpu += used.gpu - before.gpu;
+            self.hold(pod);
         }
     }
 

@@ -21,7 +21,7 @@ use crate::scheduler::SchedulerOptions;
 use crate::units::SimDuration;
 
 pub use autoscaling::{AutoscalingSpec, CronSpec, KedaSpec};
-pub use cluster::{CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
+pub use cluster::{CommitmentSpec, CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
 pub use expect::{Amount, Counted, DecisionRule, ExpectationSpec, LongExpectation, TestSpec};
 pub use jobs::{JobsFormat, JobsSpec};
 pub use load::LoadSpec;
