@@ -5,10 +5,14 @@ mod container_metric;
 mod cost;
 mod drain;
 mod gang_loss;
+mod jobs;
 mod kubelet;
 mod node_failure;
 mod queue;
 mod replicas;
+mod rollouts;
+mod volumes;
+mod written;
 
 use std::path::Path;
 
