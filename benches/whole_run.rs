@@ -121,7 +121,9 @@ fn group(shape: NodeShapeId, max_size: u32) -> NodeGroup {
         limits: CloudLimits::default(),
         interruptions_per_hour: 0.0,
         interruption_notice: SimDuration::ZERO,
+        interruption_handling: Default::default(),
         failures_per_hour: 0.0,
+        failure_detection: None,
     }
 }
 

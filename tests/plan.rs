@@ -297,6 +297,8 @@ impl Builder {
                 },
                 interruptions_per_hour: if group.spot { group.losses_per_hour } else { 0.0 },
                 interruption_notice: SimDuration::from_secs(120),
+                interruption_handling: Default::default(),
+                failure_detection: Some(SimDuration::from_mins(5)),
                 failures_per_hour: if group.spot { 0.0 } else { group.losses_per_hour },
             });
         }
@@ -353,6 +355,7 @@ impl Builder {
                     selector: Some(selector(&name)),
                     min_available: (budget >= 0).then(|| amount(budget)),
                     max_unavailable: (budget < 0).then(|| amount(-budget)),
+                    always_allows_unhealthy: false,
                     disruptions_allowed: 0,
                     disrupted_pods: Default::default(),
                 });

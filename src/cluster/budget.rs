@@ -15,6 +15,8 @@ pub struct DisruptionBudget {
     /// At most one of the two is set.
     pub min_available: Option<IntOrPercent>,
     pub max_unavailable: Option<IntOrPercent>,
+    /// `unhealthyPodEvictionPolicy: AlwaysAllow`: pods that are not ready may always go.
+    pub always_allows_unhealthy: bool,
     /// `status.disruptionsAllowed`.
     pub disruptions_allowed: i32,
     /// Names of pods whose eviction the budget has already counted (`status.disruptedPods`).

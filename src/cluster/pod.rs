@@ -9,6 +9,9 @@ use crate::units::{Bytes, Millicores, SimDuration};
 pub const DEFAULT_MILLI_CPU_REQUEST: Millicores = Millicores(100);
 pub const DEFAULT_MEMORY_REQUEST: Bytes = Bytes(200 * 1024 * 1024);
 
+/// From here on pods are critical to the system (`scheduling.SystemCriticalPriority`).
+const SYSTEM_CRITICAL_PRIORITY: i32 = 2_000_000_000;
+
 /// Everything about a pod that its template fixes. Pods with equal specs share one in [`Specs`](super::Specs).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodSpec {
@@ -294,6 +297,11 @@ impl PodSpec {
     pub fn has_pod_affinity(&self) -> bool {
         let any = |affinity: &PodAffinity| !affinity.required.is_empty() || !affinity.preferred.is_empty();
         any(&self.affinity.pod) || any(&self.affinity.pod_anti)
+    }
+
+    /// Of one of the system's two priority classes; users' priorities end at half of theirs.
+    pub fn is_critical(&self) -> bool {
+        self.priority >= SYSTEM_CRITICAL_PRIORITY
     }
 
     pub fn is_daemon_set_pod(&self) -> bool {

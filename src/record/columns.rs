@@ -237,6 +237,8 @@ pub const NODE: &[Column<NodeRow, Outcome>] = &[
     column("created_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.registered)),
     column("ready_time", Unit::Seconds, "", "first Ready", |row, _, out| out.maybe_time(row.ready)),
     column("ready_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.ready)),
+    column("deleted_time", Unit::Seconds, "", "its Node object left the API server; empty while it is there", |row, _, out| out.maybe_time(row.deleted)),
+    column("deleted_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.deleted)),
     column("removed_time", Unit::Seconds, "", "billing ended; empty while it lives", |row, _, out| out.maybe_time(row.removed)),
     column("removed_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.removed)),
     column("reason", Unit::Text, "", "why it went; empty while it lives", |row, _, out| out.text(row.reason)),

@@ -182,6 +182,7 @@ fn node() -> NodeRow {
         requested: SimTime::ZERO,
         registered: Some(SimTime::from_secs(60)),
         ready: Some(SimTime::from_secs(75)),
+        deleted: None,
         removed: None,
         reason: "",
         allocatable: Usage { cpu: Millicores(3_920), memory: Bytes(15 * GIB), gpu: GpuMilli(0) },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::diagnostic::Place;
-use super::spec::{ExpectationSpec, TestSpec};
+use super::spec::{ExpectationSpec, InterruptionHandling, NodeLifecycleOptions, TestSpec};
 use super::workload::{Patch, ReplicaChange, VolumeClaim, Workload};
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use crate::autoscaler::cron::CronScaler;
@@ -60,6 +60,7 @@ pub struct Scenario {
     pub scalers: Vec<Scaler>,
     pub scheduler: SchedulerOptions,
     pub kubelet: KubeletOptions,
+    pub node_lifecycle: NodeLifecycleOptions,
     pub metrics: MetricsOptions,
     /// How a node's price is split over its resources.
     pub attribution_prices: AttributionPrices,
@@ -123,6 +124,7 @@ impl Default for Scenario {
             scalers: Vec::new(),
             scheduler: SchedulerOptions::default(),
             kubelet: KubeletOptions::default(),
+            node_lifecycle: NodeLifecycleOptions::default(),
             metrics: MetricsOptions::default(),
             attribution_prices: AttributionPrices::default(),
             billing: Billing::default(),
@@ -192,6 +194,10 @@ pub struct NodeGroup {
     /// Interruptions of one spot node an hour (exponential); zero elsewhere.
     pub interruptions_per_hour: f64,
     pub interruption_notice: SimDuration,
+    pub interruption_handling: InterruptionHandling,
+    /// From a machine's failure to the moment at which the cloud ends it (and a scaling group replaces it); `None`:
+    /// it never notices.
+    pub failure_detection: Option<SimDuration>,
     /// Spontaneous failures of one node an hour.
     pub failures_per_hour: f64,
 }
@@ -333,6 +339,9 @@ pub struct KubeletOptions {
     pub image_sizes: Vec<(Arc<str>, Bytes)>,
     /// From SIGTERM to the end of the container; at most the pod's grace period.
     pub termination: Distribution,
+    /// How long a machine's shutdown waits for its pods, and the part of it that is critical pods'.
+    pub shutdown_grace_period: SimDuration,
+    pub shutdown_grace_period_critical_pods: SimDuration,
 }
 
 impl Default for KubeletOptions {
@@ -343,6 +352,8 @@ impl Default for KubeletOptions {
             image_pull_rate: Bytes::ZERO,
             image_sizes: Vec::new(),
             termination: Distribution::Constant(SimDuration::ZERO),
+            shutdown_grace_period: SimDuration::ZERO,
+            shutdown_grace_period_critical_pods: SimDuration::ZERO,
         }
     }
 }

@@ -243,6 +243,7 @@ fn a_budget_that_guards_every_pod_is_counted_as_broken() {
         selector,
         min_available: None,
         max_unavailable: None,
+        always_allows_unhealthy: false,
         disruptions_allowed: 0,
         disrupted_pods: Default::default(),
     };

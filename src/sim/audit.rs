@@ -154,8 +154,8 @@ impl World<'_> {
         let [mut offered, mut requested, mut used] = [Usage::default(); 3];
         for node in self.cluster.node_views() {
             nodes += 1;
-            if node.state.ready {
-                ready += 1;
+            ready += u32::from(node.state.ready);
+            if self.instance_of_node(node.id).ready.is_some() {
                 plus(&mut offered, offered_by(node.shape, gpu));
             }
             for held in &node.state.pods {
@@ -234,7 +234,7 @@ impl World<'_> {
     fn audit_instances(&self) -> Audit {
         let mut rate = UsdPerHour::ZERO;
         let mut upcoming = 0;
-        let mut groups = vec![(0u32, 0u32); self.groups.len()];
+        let mut groups = vec![(0u32, 0u32, 0u32); self.groups.len()];
         let mut slots = vec![0u32; self.groups.len()];
         let gpu = self.cluster.specs.nvidia_gpu();
         for instance in &self.instances {
@@ -247,7 +247,8 @@ impl World<'_> {
             let lives = instance.node.is_some_and(|node| self.cluster.node(node).is_some());
             if let Some(group) = instance.group {
                 groups[group as usize].0 += u32::from(lives);
-                groups[group as usize].1 += u32::from(lives || waits);
+                groups[group as usize].1 += u32::from((lives && !instance.returned) || waits);
+                groups[group as usize].2 += u32::from(waits);
                 slots[group as usize] += u32::from(is_reserved && instance.removed.is_none());
             }
             let capacity = capacity_of(self.cluster.specs.shape(instance.shape), gpu);
@@ -259,13 +260,13 @@ impl World<'_> {
         rate = rate + self.bills.reserved_rate();
         same(|| "prices that are being billed".into(), rate, self.cluster.ledger().rate())?;
         same(|| "upcoming nodes".into(), upcoming, self.cluster.ledger().nodes_upcoming)?;
-        for (group, (registered, instances)) in groups.into_iter().enumerate() {
+        for (group, (registered, instances, unregistered)) in groups.into_iter().enumerate() {
             let name = |what: &str| format!("node group {}: {what}", self.scenario.node_groups[group].name);
             let run = &self.groups[group];
             same(|| name("registered"), registered, run.registered)?;
             same(|| name("reserved slots"), slots[group], self.bills.taken(group))?;
             same(|| name("instances"), instances, run.instances)?;
-            same(|| name("unregistered"), instances - registered, run.unregistered.len() as u32)?;
+            same(|| name("unregistered"), unregistered, run.unregistered.len() as u32)?;
             same(|| name("target, machine by machine"), instances + run.unfilled.len() as u32, run.target)?;
             let is_pool = self.scenario.node_groups[group].is_node_pool;
             ensure(!is_pool || run.unfilled.is_empty(), || name("a pool waits for an instance that nobody asked for"))?;

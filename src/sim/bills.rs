@@ -127,6 +127,8 @@ impl World<'_> {
             return;
         }
         self.close_stretch(instance);
+        // Pods may still be bound to a machine that stopped unasked; from now on nobody pays for them.
+        self.settle_pods_of(instance);
         let record = &mut self.instances[instance as usize];
         record.removed = Some(self.now);
         if self.is_in_slot(instance) {
@@ -261,7 +263,8 @@ impl World<'_> {
         let Some(node) = self.cluster.pod(pod).node else { return };
         let instance = self.instance_of[node.index()] as usize;
         let held = self.pods[pod.index()].holding.take(self.now);
-        let parts = self.price_parts(&self.instances[instance]);
+        let is_billed = self.instances[instance].removed.is_none();
+        let parts = if is_billed { self.price_parts(&self.instances[instance]) } else { [UsdPerHour::ZERO; 3] };
         let capacity = self.node_capacity(self.instances[instance].shape);
         let capacities = [capacity.cpu.get(), capacity.memory.get(), capacity.gpu.get()];
         let run = &mut self.pods[pod.index()];

@@ -25,6 +25,8 @@ pub(super) struct Books {
     version: u64,
     node_version: u64,
     pods_with_affinity: u32,
+    /// By [`NodeId`]: its allocatable counts, from when it first turned ready to its removal.
+    offers: Vec<bool>,
 }
 
 impl Deref for Books {
@@ -205,6 +207,7 @@ impl Books {
     pub fn add_node(&mut self, name: Arc<str>, shape: NodeShapeId, now: SimTime) -> NodeId {
         let id = self.cluster.add_node(name, shape);
         self.cluster.node_mut(id).expect("just added").ready = false;
+        self.offers.push(false);
         self.ledger.advance(now);
         self.ledger.nodes += 1;
         self.version += 1;
@@ -225,7 +228,10 @@ impl Books {
         let (is_ready, shape) = (state.ready, state.shape);
         if was_ready != is_ready {
             self.ledger.advance(now);
-            self.count_readiness(shape, if is_ready { 1 } else { -1 });
+            self.ledger.nodes_ready = self.ledger.nodes_ready.wrapping_add_signed(if is_ready { 1 } else { -1 });
+            if is_ready && !std::mem::replace(&mut self.offers[node.index()], true) {
+                self.count_offer(shape, 1);
+            }
         }
         self.classes.refresh(&self.cluster, node);
         self.node_changed_for_pods();
@@ -238,8 +244,9 @@ impl Books {
         debug_assert!(state.pods.is_empty(), "pods are ended before their node goes");
         self.ledger.advance(now);
         self.ledger.nodes -= 1;
-        if state.ready {
-            self.count_readiness(state.shape, -1);
+        self.ledger.nodes_ready -= u32::from(state.ready);
+        if std::mem::take(&mut self.offers[node.index()]) {
+            self.count_offer(state.shape, -1);
         }
         self.classes.refresh(&self.cluster, node);
         self.node_changed_for_pods();
@@ -303,9 +310,8 @@ impl Books {
         count(&mut self.ledger.pods, self.cluster.pod(pod), 1);
     }
 
-    fn count_readiness(&mut self, shape: NodeShapeId, sign: i64) {
+    fn count_offer(&mut self, shape: NodeShapeId, sign: i64) {
         let offered = offered_by(self.cluster.specs.shape(shape), self.cluster.specs.nvidia_gpu());
-        self.ledger.nodes_ready = self.ledger.nodes_ready.wrapping_add_signed(sign as i32);
         self.ledger.add_allocatable(offered, sign);
     }
 

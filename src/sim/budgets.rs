@@ -46,19 +46,20 @@ impl World<'_> {
         Standing { healthy, desired_healthy }
     }
 
-    /// Whether the eviction API would let the pod go now (`unhealthyPodEvictionPolicy: IfHealthyBudget`).
+    /// Whether the eviction API would let the pod go now (`unhealthyPodEvictionPolicy`). It fails for a
+    /// pod of two budgets, whatever they allow (`pkg/registry/core/pod/storage/eviction.go`, 1.34).
     pub(super) fn may_evict(&self, pod: PodId) -> bool {
         let info = self.cluster.pod(pod);
         if info.phase == PodPhase::Pending {
             return true;
         }
         let spec = self.cluster.specs.pod(info.spec);
-        self.scenario.disruption_budgets.iter().filter(|budget| budget.selects(&spec.namespace, &spec.labels)).all(
-            |budget| {
-                let standing = self.standing(budget);
-                let spare = standing.healthy - standing.desired_healthy;
-                spare > 0 || (!info.ready && spare >= 0)
-            },
-        )
+        let budgets = self.scenario.disruption_budgets.iter();
+        let mut selecting = budgets.filter(|budget| budget.selects(&spec.namespace, &spec.labels));
+        let Some(budget) = selecting.next() else { return true };
+        let Standing { healthy, desired_healthy } = self.standing(budget);
+        let is_unhealthy_to_spare =
+            !info.ready && (budget.always_allows_unhealthy || healthy >= desired_healthy && desired_healthy > 0);
+        selecting.next().is_none() && (healthy > desired_healthy || is_unhealthy_to_spare)
     }
 }

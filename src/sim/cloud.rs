@@ -11,7 +11,7 @@ use super::observer::Controller;
 use super::scaling_group::{FAILED_TO_START, Unfilled};
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::InstanceId;
-use crate::cluster::{NodeId, NodeShapeId, Taint, TaintEffect};
+use crate::cluster::{ClusterView, NodeId, NodeShapeId, Taint, TaintEffect};
 use crate::cost::CapacityType;
 use crate::units::random::{entity_of_name, stream};
 use crate::units::{SimDuration, Usd, UsdPerHour};
@@ -96,10 +96,15 @@ impl World<'_> {
             node: None,
             registered: None,
             ready: None,
+            ready_changed: None,
+            reclaimed_at: None,
+            stopped: None,
+            returned: false,
+            taint_generation: 0,
             deleting: false,
-            deletes_not_before: self.now,
-            gives_up_drain_at: None,
+            drain: None,
             removed: None,
+            deleted: None,
             reason: "",
             used: Default::default(),
             under_memory_pressure: false,
@@ -172,33 +177,45 @@ impl World<'_> {
         self.start_daemons(id);
         self.plan_end_of(id);
         self.node_may_help(id);
+        self.node_lifecycle_sees_nodes();
     }
 
     /// Takes the node out; its bill ends when the cloud has stopped the machine.
     pub(super) fn retire(&mut self, id: NodeId, reason: &'static str) {
         self.remove_node(id);
-        let stopping = match self.instance_of_node(id).group {
-            Some(group) => {
-                let run = &mut self.groups[group as usize];
-                run.registered -= 1;
-                run.instances -= 1;
-                self.note_group(group as usize);
-                let name = entity_of_name(&self.instance_of_node(id).name);
-                let spec = &self.scenario.node_groups[group as usize];
-                spec.deprovisioning.sample(&mut stream(self.seed, "node-stop", name))
-            }
-            None => SimDuration::ZERO,
-        };
         self.instance_of_node_mut(id).reason = reason;
-        let instance = self.instance_of[id.index()];
-        self.events.push(self.now + stopping, Event::InstanceGone { instance });
+        if let Some(group) = self.instance_of_node(id).group {
+            self.groups[group as usize].registered -= 1;
+            self.note_group(group as usize);
+        }
+        if !self.instance_of_node(id).returned {
+            let stopping = self.hand_back(id);
+            let instance = self.instance_of[id.index()];
+            self.events.push(self.now + stopping, Event::InstanceGone { instance });
+        }
         // However it went: whoever was deleting it is done with it.
         self.deletion_finished(id);
+        self.node_lifecycle_sees_nodes();
+    }
+
+    /// The machine no longer counts in its group; says how long the cloud takes to stop it.
+    pub(super) fn hand_back(&mut self, id: NodeId) -> SimDuration {
+        self.instance_of_node_mut(id).returned = true;
+        let Some(group) = self.instance_of_node(id).group else { return SimDuration::ZERO };
+        self.groups[group as usize].instances -= 1;
+        let name = entity_of_name(&self.instance_of_node(id).name);
+        let spec = &self.scenario.node_groups[group as usize];
+        spec.deprovisioning.sample(&mut stream(self.seed, "node-stop", name))
     }
 
     pub(super) fn instance_gone(&mut self, instance: u32) {
         self.close_bill(instance);
         self.claim_gone(instance);
+        // The Node object of a machine that ended unasked is still there.
+        let node = self.instances[instance as usize].node;
+        if let Some(id) = node.filter(|id| self.cluster.node(*id).is_some_and(|node| !node.ready)) {
+            self.plan_collection(id);
+        }
     }
 
     /// A machine that never came up: its bill ends, and whoever asked hears of it.

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use rand_pcg::Pcg64Mcg;
 
+use super::drain::{Drain, Drainer};
 use super::event::Event;
+use super::evictor::Evictor;
 use super::observer::Controller;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{
     self as ca, Decision, ExpansionOption, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
 };
-use crate::cluster::{self, ClusterView, NodeGroupId, NodeId, PodSpecId, Taint, TaintEffect};
+use crate::cluster::{self, ClusterView, NodeGroupId, NodeId, PodId, PodSpecId, Taint, TaintEffect};
 use crate::scenario::WorkloadKind;
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
@@ -123,7 +125,8 @@ impl World<'_> {
         }
         for (index, record) in run.records.iter_mut().enumerate() {
             let instance = &self.instances[self.instance_of[index] as usize];
-            record.ready_transition = instance.ready.unwrap_or(record.created);
+            record.ready_transition = instance.ready_changed.unwrap_or(record.created);
+            record.instance_gone = instance.returned;
         }
         for group in &mut run.groups {
             let state = &self.groups[group.id.index()];
@@ -183,11 +186,8 @@ impl World<'_> {
         }
         for deletion in &decision.delete {
             let object = format!("node/{}", self.instance_of_node(deletion.node).name);
-            let utilization = decision.utilization.iter().find(|(node, _)| *node == deletion.node);
-            let used =
-                utilization.map_or_else(String::new, |(_, used)| format!(", utilization {:.2}", used.utilization));
-            let how = if deletion.empty { "empty" } else { "its pods fit elsewhere" };
-            let reason = format!("unneeded for {}{used}; {how}", options.scale_down_unneeded_time);
+            let used = decision.utilization.iter().find(|(node, _)| *node == deletion.node).map(|(_, used)| used);
+            let reason = deletion.reason(self.now, used).to_string();
             rows.push([object, "Ready".into(), "ToBeDeleted".into(), reason]);
         }
         if self.verbose {
@@ -237,13 +237,13 @@ impl World<'_> {
         }
         for deletion in &decision.delete {
             self.counts.scale_downs += 1;
-            let delay = options.node_delete_delay_after_taint;
             // As upstream writes it, the value is the second at which the taint was set.
             let value = self.now.nanos().div_euclid(1_000_000_000).to_string();
             let taint = Taint { key: ca::TO_BE_DELETED_TAINT.into(), value, effect: TaintEffect::NoSchedule };
-            self.drain(deletion.node, taint, delay, "ScaleDown");
-            self.instance_of_node_mut(deletion.node).gives_up_drain_at =
-                Some(self.now + delay + options.max_pod_eviction_time);
+            let starts = self.now + options.node_delete_delay_after_taint;
+            let by = Drainer::ClusterAutoscaler(Evictor::new(deletion.empty, starts));
+            let drain = Drain::new(by, Some(taint), options.cordon_node_before_terminating);
+            self.begin_drain(deletion.node, drain, "ScaleDown", starts);
         }
         for node in &decision.soft_taint {
             self.set_soft_taint(*node, true);
@@ -351,6 +351,17 @@ impl World<'_> {
                 });
             }
         });
+    }
+
+    /// What a deletion that was decided finds when its turn comes.
+    pub(super) fn look_again(&self, node: NodeId) -> Result<ca::PodMoves, (PodId, ca::BlockingReason)> {
+        let owners = ScenarioOwners { world: self };
+        let budgets = self.budgets_now();
+        ca::look_again(self.cluster.state(), self.autoscaler_options(), &owners, &budgets, node, self.now)
+    }
+
+    pub(super) fn autoscaler_options(&self) -> &Options {
+        self.scenario.cluster_autoscaler.as_ref().expect("only asked where there is a Cluster Autoscaler")
     }
 
     pub(super) fn deletion_finished(&mut self, node: NodeId) {

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use super::drain::{Drain, Drainer};
 use super::event::Event;
 use super::observer::Controller;
+use super::terminator::{Terminator, disrupted_taint};
 use super::world::World;
 use crate::autoscaler::karpenter;
 use crate::autoscaler::karpenter::disruption::{self, Command, POLLING_PERIOD, Progress};
 use crate::autoscaler::karpenter::pods::DISRUPTED_TAINT;
-use crate::cluster::{NodeId, Taint, TaintEffect};
+use crate::cluster::NodeId;
 use crate::units::SimTime;
 
 impl World<'_> {
     pub(super) fn start_disruption(&mut self) {
-        self.drain_taint = DISRUPTED_TAINT;
         self.events.push(SimTime::ZERO + POLLING_PERIOD, Event::KarpenterDisrupt);
     }
 
@@ -160,10 +161,8 @@ impl World<'_> {
         let (node, grace) = (claim.node, claim.termination_grace_period);
         let Some(node) = node else { return self.end_unregistered_claim(name, reason) };
         self.set_disrupted(name, node, false);
-        self.drain(node, disrupted_taint(), crate::units::SimDuration::ZERO, reason);
-        if let Some(grace) = grace {
-            self.events.push(self.now + grace, Event::NodeDeletes { node });
-        }
+        let by = Drainer::Karpenter(Terminator::until(grace.map(|grace| self.now + grace)));
+        self.begin_drain(node, Drain::new(by, Some(disrupted_taint()), false), reason, self.now);
         self.karpenter_hears_of_pod();
     }
 
@@ -213,9 +212,4 @@ impl World<'_> {
         self.delete_claim(&name, "Interrupted");
         true
     }
-}
-
-/// Karpenter's mark on a node that it disrupts.
-fn disrupted_taint() -> Taint {
-    Taint { key: DISRUPTED_TAINT.into(), value: String::new(), effect: TaintEffect::NoSchedule }
 }

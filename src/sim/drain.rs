@@ -1,72 +1,159 @@
-//! The drain of a node before it goes: taint and cordon, evictions within the budgets, and the hand-back to the cloud.
+//! The drain of a node: who empties it and by which rules, its steps, and the hand-back to the cloud.
+//!
+//! The Cluster Autoscaler's rules stand in `evictor`, Karpenter's in `terminator`, each named after upstream's part. A
+//! node termination handler drains as `kubectl drain` does, and hands nothing back: the cloud takes the machine itself.
 
-use super::entities::Role;
 use super::event::Event;
+use super::evictor::Evictor;
 use super::observer::Controller;
+use super::terminator::Terminator;
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, Taint};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
-/// How often an eviction that a budget refused is tried again (Cluster Autoscaler's `EvictionRetryTime`).
-const EVICTION_RETRY: SimDuration = SimDuration::from_secs(10);
+/// How often `kubectl drain` tries an eviction again that a budget refused (`k8s.io/kubectl/pkg/drain`, 1.34).
+const KUBECTL_RETRY: SimDuration = SimDuration::from_secs(5);
+
+/// Who empties a node, and how far that has come.
+#[derive(Clone, Debug)]
+pub(super) enum Drainer {
+    ClusterAutoscaler(Evictor),
+    Karpenter(Terminator),
+    TerminationHandler,
+}
+
+/// The drain of one node.
+#[derive(Clone, Debug)]
+pub(super) struct Drain {
+    pub by: Drainer,
+    /// Its taint, to be taken off where the drain is given up.
+    taint: Option<Taint>,
+    /// The node was cordoned for it.
+    cordons: bool,
+    /// When its next step is planned.
+    wakes: Option<SimTime>,
+}
+
+impl Drain {
+    pub fn new(by: Drainer, taint: Option<Taint>, cordons: bool) -> Drain {
+        Drain { by, taint, cordons, wakes: None }
+    }
+}
+
+/// What a drain does after a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Looks again when a pod has left the node, and at the latest then.
+    Wait(Option<SimTime>),
+    /// The node is empty enough: it is deleted after this pause.
+    Delete(SimDuration),
+    /// It serves on; why.
+    GiveUp(String),
+}
 
 impl World<'_> {
-    pub(super) fn cordon(&mut self, id: NodeId) {
-        self.change_node(id, |node| node.unschedulable = true);
-    }
-
-    /// Begins the removal of a node: no pod may come any more; after `delay` those on it are evicted, and the machine
-    /// goes once it is empty.
-    pub(super) fn drain(&mut self, id: NodeId, taint: Taint, delay: SimDuration, reason: &'static str) {
+    /// Taints and cordons the node as its drainer does, and takes the first step at `at`.
+    pub(super) fn begin_drain(&mut self, id: NodeId, drain: Drain, reason: &'static str, at: SimTime) {
+        let (taint, cordons) = (drain.taint.clone(), drain.cordons);
         let is_there = self.change_node(id, |node| {
-            node.unschedulable = true;
-            node.extra_taints.push(taint);
+            node.unschedulable |= cordons;
+            node.extra_taints.extend(taint);
         });
         if !is_there {
             return;
         }
-        let earliest = self.now + delay;
+        let hands_back = !matches!(drain.by, Drainer::TerminationHandler);
         let instance = self.instance_of_node_mut(id);
-        instance.deleting = true;
+        instance.deleting = hands_back;
         instance.reason = reason;
-        instance.deletes_not_before = earliest;
-        self.events.push(earliest, Event::EvictionRetry { node: id });
+        instance.drain = Some(drain);
+        self.plan_drain_step(id, at);
     }
 
-    /// The drain took too long: the node serves on.
-    pub(super) fn give_up_drain(&mut self, id: NodeId) {
-        let taint = self.drain_taint;
-        let is_there = self.change_node(id, |node| {
-            node.unschedulable = false;
-            node.extra_taints.retain(|held| held.key != taint);
-        });
-        if !is_there {
+    fn plan_drain_step(&mut self, node: NodeId, at: SimTime) {
+        let Some(drain) = &mut self.instance_of_node_mut(node).drain else { return };
+        if drain.wakes.is_none_or(|planned| at < planned) {
+            drain.wakes = Some(at);
+            self.events.push(at, Event::DrainStep { node });
+        }
+    }
+
+    pub(super) fn drain_step(&mut self, node: NodeId) {
+        let now = self.now;
+        let Some(drain) = &mut self.instance_of_node_mut(node).drain else { return };
+        // A step that an earlier one made needless.
+        if drain.wakes == Some(now) {
+            drain.wakes = None;
+            self.step_drain(node);
+        }
+    }
+
+    /// A pod left a node: where it is being drained, that may be the last one.
+    pub(super) fn drained_by_one(&mut self, node: NodeId) {
+        if self.instance_of_node(node).drain.is_some() && self.cluster.node(node).is_some() {
+            self.plan_drain_step(node, self.now);
+        }
+    }
+
+    fn step_drain(&mut self, node: NodeId) {
+        if self.cluster.node(node).is_none() {
             return;
         }
+        let Some(mut drain) = self.instance_of_node_mut(node).drain.take() else { return };
+        let reason = self.instance_of_node(node).reason;
+        let step = match &mut drain.by {
+            Drainer::ClusterAutoscaler(evictor) => self.evictor_step(node, evictor, reason),
+            Drainer::Karpenter(terminator) => self.terminator_step(node, terminator, reason),
+            Drainer::TerminationHandler => self.termination_handler_step(node, reason),
+        };
+        // A give-up wants to know what to undo.
+        self.instance_of_node_mut(node).drain = Some(drain);
+        match step {
+            Step::Wait(None) => {}
+            Step::Wait(Some(at)) => self.plan_drain_step(node, at),
+            Step::Delete(pause) => self.events.push(self.now + pause, Event::NodeDeletes { node }),
+            Step::GiveUp(why) => self.give_up_drain(node, why),
+        }
+    }
+
+    /// Evicts what the budgets let go, all at once, and tries again for the rest.
+    fn termination_handler_step(&mut self, node: NodeId, reason: &'static str) -> Step {
+        // The handler goes with its node.
+        if self.instance_of_node(node).stopped.is_some() {
+            return Step::Wait(None);
+        }
+        let mut refused = false;
+        for pod in self.pods_on(node) {
+            let info = self.cluster.pod(pod);
+            if self.is_daemon_or_mirror(pod) || info.deletion.is_some() {
+                continue;
+            }
+            if self.may_evict(pod) { self.evict_pod(pod, reason, None) } else { refused = true }
+        }
+        Step::Wait(refused.then_some(self.now + KUBECTL_RETRY))
+    }
+
+    /// The drain failed: the node serves on.
+    fn give_up_drain(&mut self, id: NodeId, why: String) {
         let instance = self.instance_of_node_mut(id);
+        let Some(drain) = instance.drain.take() else { return };
         instance.deleting = false;
-        instance.gives_up_drain_at = None;
         instance.reason = "";
         let object = format!("node/{}", instance.name);
-        self.decide(Controller::ClusterAutoscaler, object, "Draining", "Ready", "pods could not be evicted in time");
+        self.change_node(id, |node| {
+            node.unschedulable &= !drain.cordons;
+            if let Some(taint) = &drain.taint {
+                node.extra_taints.retain(|held| held.key != taint.key);
+            }
+        });
+        self.decide(Controller::ClusterAutoscaler, object, "ToBeDeleted", "Ready", why);
         self.deletion_given_up(id);
         self.node_may_help(id);
     }
 
-    fn is_daemon(&self, pod: PodId) -> bool {
-        self.pods[pod.index()].role == Role::Daemon
-    }
-
-    /// A pod left a node: one that is being drained and is empty now may go.
-    pub(super) fn drained_by_one(&mut self, id: NodeId) {
-        let instance = self.instance_of_node(id);
-        if !instance.deleting || self.cluster.node(id).is_none() {
-            return;
-        }
-        if self.pods_on(id).into_iter().all(|pod| self.is_daemon(pod)) {
-            let at = self.instance_of_node(id).deletes_not_before.max(self.now);
-            self.events.push(at, Event::NodeDeletes { node: id });
-        }
+    pub(super) fn is_daemon_or_mirror(&self, pod: PodId) -> bool {
+        let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
+        spec.is_daemon_set_pod() || spec.is_mirror_pod()
     }
 
     /// The drained node leaves the API server; the cloud stops the machine.
@@ -79,40 +166,12 @@ impl World<'_> {
             self.lose_pod(pod, "NodeDeleted");
         }
         let reason = self.instance_of_node(id).reason;
-        if let Some(group) = self.instance_of_node(id).group {
+        let is_counted = !self.instance_of_node(id).returned;
+        if let Some(group) = self.instance_of_node(id).group.filter(|_| is_counted) {
             let run = &mut self.groups[group as usize];
             run.target = run.target.saturating_sub(1);
         }
         self.counts.nodes_removed += 1;
         self.retire(id, reason);
-    }
-
-    /// Evicts what the budgets let go; tries again for the rest until the node is empty or gone.
-    pub(super) fn evict_from(&mut self, node: NodeId, reason: &'static str) {
-        let mut refused = false;
-        for pod in self.pods_on(node) {
-            if self.pods[pod.index()].role == Role::Daemon || self.cluster.pod(pod).deletion.is_some() {
-                continue;
-            }
-            if self.may_evict(pod) { self.evict_pod(pod, reason) } else { refused = true }
-        }
-        if refused {
-            self.events.push(self.now + EVICTION_RETRY, Event::EvictionRetry { node });
-        }
-    }
-
-    pub(super) fn eviction_retry(&mut self, node: NodeId) {
-        if self.cluster.node(node).is_none() {
-            return;
-        }
-        let instance = self.instance_of_node(node);
-        if instance.gives_up_drain_at.is_some_and(|at| at <= self.now) {
-            return self.give_up_drain(node);
-        }
-        if instance.deleting || self.cluster.node(node).is_some_and(|node| node.unschedulable) {
-            let reason = if instance.deleting { instance.reason } else { "Interrupted" };
-            self.evict_from(node, reason);
-            self.drained_by_one(node);
-        }
     }
 }

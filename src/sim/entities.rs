@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::drain::Drain;
 use super::jobs::BatchRun;
 use super::observer::Usage;
 use super::scaling_group::Unfilled;
@@ -102,13 +103,23 @@ pub(super) struct Instance {
     pub node: Option<NodeId>,
     pub registered: Option<SimTime>,
     pub ready: Option<SimTime>,
-    /// Drain or removal has begun; of one that has not registered: it was handed back.
+    /// When its readiness last changed.
+    pub ready_changed: Option<SimTime>,
+    /// When the cloud takes it back, where it has announced that.
+    pub reclaimed_at: Option<SimTime>,
+    /// When the machine stopped working, unasked: nothing runs on it any more, whatever the API server says.
+    pub stopped: Option<SimTime>,
+    /// The cloud has taken it out of its group.
+    pub returned: bool,
+    /// Voids evictions that were planned for a taint that was taken off since.
+    pub taint_generation: u32,
+    /// Its removal has begun; of one that has not registered: it was handed back.
     pub deleting: bool,
-    /// A drained node waits at least until then.
-    pub deletes_not_before: SimTime,
-    /// A drain that is not over by then is given up.
-    pub gives_up_drain_at: Option<SimTime>,
+    /// Its pods are being moved.
+    pub drain: Option<Drain>,
     pub removed: Option<SimTime>,
+    /// When its Node object left the API server.
+    pub deleted: Option<SimTime>,
     pub reason: &'static str,
     pub used: Usage,
     /// Its kubelet is to look at its memory.

@@ -47,16 +47,36 @@ pub enum Event {
     InstanceFails { instance: u32 },
     /// A drained node is handed back to the cloud.
     NodeDeletes { node: NodeId },
-    /// Evictions that a disruption budget refused are tried again.
-    EvictionRetry { node: NodeId },
+    /// A node's drain looks what it can do next.
+    DrainStep { node: NodeId },
     /// The cloud has stopped a machine and ends its bill.
     InstanceGone { instance: u32 },
     /// A scaling group tries again to fill its target.
     GroupRelaunches { group: u32 },
     /// The cloud announces that it takes a spot node back.
     SpotNotice { node: NodeId },
-    /// A node is lost without warning.
+    /// The notice is over: the cloud takes the machine back.
+    SpotReclaims { node: NodeId },
+    /// A machine that was shut down is switched off.
+    MachineOff { node: NodeId },
+    /// A kubelet that shuts down has ended a pod.
+    PodShutDown { pod: PodId, generation: u32 },
+    /// A machine fails without warning.
     NodeFails { node: NodeId },
+    /// The node lifecycle controller misses a node's heartbeat.
+    NodeUnreachable { node: NodeId },
+    /// The next unreachable nodes of a zone get the taint `NoExecute`.
+    TaintingPass { zone: u32 },
+    /// A pod no longer tolerates that its node is unreachable.
+    TolerationEnds { pod: PodId, generation: u32 },
+    /// The cloud's health checks have found a machine dead.
+    CloudNoticesLoss { node: NodeId },
+    /// A dead node's object and what was bound to it are taken out of the API server.
+    NodeCollected { node: NodeId },
+    /// A gang that was told to end has saved.
+    GangSaved { job: u32, generation: u32 },
+    /// The others of a gang give up on a worker that went silent.
+    GangGivesUp { job: u32, generation: u32 },
     /// A planned outage, by its index in the scenario.
     Outage { index: u32 },
     /// A planned change of replicas, by its index in the scenario.
@@ -93,18 +113,33 @@ impl Event {
     /// last the observer.
     pub const fn class(self) -> u8 {
         match self {
-            Event::PodFinishes { .. } | Event::PodGone { .. } | Event::PodDeadline { .. } => 0,
-            Event::InstanceGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => {
-                1
-            }
+            Event::PodFinishes { .. }
+            | Event::PodGone { .. }
+            | Event::PodShutDown { .. }
+            | Event::PodDeadline { .. } => 0,
+            Event::InstanceGone { .. }
+            | Event::NodeDeletes { .. }
+            | Event::NodeCollected { .. }
+            | Event::MachineOff { .. }
+            | Event::NodeFails { .. }
+            | Event::CloudNoticesLoss { .. }
+            | Event::Outage { .. } => 1,
             Event::MemoryPressure { .. }
+            | Event::SpotReclaims { .. }
+            | Event::NodeUnreachable { .. }
+            | Event::TaintingPass { .. }
+            | Event::TolerationEnds { .. }
+            | Event::GangGivesUp { .. }
             | Event::SpotNotice { .. }
-            | Event::EvictionRetry { .. }
+            | Event::DrainStep { .. }
             | Event::InstanceFails { .. }
             | Event::GroupRelaunches { .. } => 2,
             Event::NodeRegisters { .. } | Event::NodeReady { .. } => 3,
             Event::PodStarts { .. } => 4,
-            Event::PodReady { .. } | Event::PodAvailable { .. } | Event::TrainingPhase { .. } => 5,
+            Event::PodReady { .. }
+            | Event::PodAvailable { .. }
+            | Event::TrainingPhase { .. }
+            | Event::GangSaved { .. } => 5,
             Event::GangRestarts { .. }
             | Event::TraceArrival
             | Event::TrainingArrival

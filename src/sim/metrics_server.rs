@@ -76,6 +76,10 @@ impl World<'_> {
         let resolution = self.scenario.metrics.resolution;
         for index in 0..self.workloads[workload.index()].pods.len() {
             let pod = self.workloads[workload.index()].pods[index];
+            if !self.has_kubelet(pod) {
+                self.scrapes.pods.remove(&pod);
+                continue;
+            }
             let run = &self.pods[pod.index()];
             let (Some(started), PodPhase::Running) = (run.started, self.cluster.pod(pod).phase) else { continue };
             let counter = run.cpu_counter_at(now);

@@ -56,6 +56,7 @@ controllers! {
     Scheduler = "kube-scheduler",
     Kubelet = "kubelet",
     Cloud = "cloud",
+    NodeLifecycle = "node-lifecycle-controller",
     Cron = "cron",
     Keda = "keda",
     Manual = "manual",
@@ -155,7 +156,7 @@ pub struct Sample<'a> {
     pub extents: CountExtents,
     /// Of `nodes_by_group`.
     pub group_extents: &'a [Extent],
-    /// Of ready nodes.
+    /// Of nodes that have been ready and are still registered, NotReady ones included (as `kube_node_status_allocatable`).
     pub allocatable: Usage,
     pub requested: Usage,
     pub used: Usage,
@@ -380,6 +381,9 @@ pub struct NodeRow {
     pub requested: SimTime,
     pub registered: Option<SimTime>,
     pub ready: Option<SimTime>,
+    /// When its Node object left the API server: before the end of the bill where it was drained, after it where the
+    /// machine stopped unasked.
+    pub deleted: Option<SimTime>,
     /// When billing ended.
     pub removed: Option<SimTime>,
     /// `ScaleDown`, `Consolidated`, `Interrupted`, `Failed`, …; empty while it lives.

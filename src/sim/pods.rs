@@ -22,6 +22,12 @@ const CRASH_BACKOFF_RESET: SimDuration = SimDuration::from_mins(10);
 impl World<'_> {
     /// A pod was bound: its image is pulled where it must be, and its container starts.
     pub(super) fn kubelet_takes(&mut self, pod: PodId, node: NodeId) {
+        if !self.has_kubelet(pod) {
+            if self.is_tainted_unreachable(node) {
+                self.plan_taint_eviction(pod, node);
+            }
+            return;
+        }
         let pull = self.pull_time(pod, node);
         let start = self.draw(&self.scenario.kubelet.container_start, "container-start", pod);
         let run = &mut self.pods[pod.index()];
@@ -250,6 +256,11 @@ impl World<'_> {
 
     /// Deletes a pod as the API server does: one that was never bound is gone at once, another has its grace period.
     pub(super) fn delete_pod(&mut self, pod: PodId, reason: &'static str) {
+        self.delete_pod_within(pod, reason, None);
+    }
+
+    /// As [`World::delete_pod`], with another grace period than the pod's own.
+    fn delete_pod_within(&mut self, pod: PodId, reason: &'static str, grace: Option<SimDuration>) {
         let info = self.cluster.pod(pod);
         if info.is_terminal() || info.deletion.is_some() {
             return;
@@ -262,7 +273,7 @@ impl World<'_> {
             self.owner_sees_end(pod);
             return;
         }
-        let grace = self.cluster.specs.pod(spec).termination_grace_period;
+        let grace = grace.unwrap_or(self.cluster.specs.pod(spec).termination_grace_period);
         let takes = self.draw(&self.scenario.kubelet.termination, "termination", pod).min(grace);
         let ends = self.now + takes;
         self.cluster.set_deletion(pod, self.now + grace);
@@ -273,11 +284,23 @@ impl World<'_> {
         if let (Some(node), true) = (self.cluster.pod(pod).node, self.pods[pod.index()].role != Role::Daemon) {
             self.claim_sees_pod(node);
         }
-        self.events.push(ends, Event::PodGone { pod });
+        // Without a kubelet nobody confirms that it has ended.
+        if self.has_kubelet(pod) {
+            self.events.push(ends, Event::PodGone { pod });
+        }
+    }
+
+    /// A kubelet that shuts down has ended the pod.
+    pub(super) fn pod_shut_down(&mut self, pod: PodId, generation: u32) {
+        if self.pods[pod.index()].generation != generation || self.is_leaving(pod) {
+            return;
+        }
+        self.end_pod(pod, End::Failed, "Terminated");
+        self.owner_sees_end(pod);
     }
 
     pub(super) fn pod_gone(&mut self, pod: PodId) {
-        if self.cluster.pod(pod).is_terminal() {
+        if self.cluster.pod(pod).is_terminal() || !self.has_kubelet(pod) || self.is_saving(pod) {
             return;
         }
         let node = self.cluster.pod(pod).node;
@@ -286,15 +309,36 @@ impl World<'_> {
         self.leaver_is_gone(pod);
     }
 
-    /// The eviction API: the pod terminates gracefully, and its owner makes another at once.
-    pub(super) fn evict_pod(&mut self, pod: PodId, reason: &'static str) {
+    /// The eviction API: the pod terminates gracefully, and its owner makes another at once. `grace` stands in for the
+    /// pod's own period.
+    pub(super) fn evict_pod(&mut self, pod: PodId, reason: &'static str, grace: Option<SimDuration>) {
         let info = self.cluster.pod(pod);
         if info.is_terminal() || info.deletion.is_some() {
             return;
         }
         self.counts.evicted += 1;
-        self.delete_pod(pod, reason);
+        self.delete_pod_within(pod, reason, grace);
         self.owner_sees_end(pod);
+    }
+
+    /// Deletes a pod whatever budgets and annotations say, within `grace` at most; one that is terminating already has
+    /// its grace period cut short.
+    pub(super) fn delete_forcefully(&mut self, pod: PodId, grace: SimDuration, reason: &'static str) {
+        let info = self.cluster.pod(pod);
+        if info.deletion.is_none() {
+            return self.evict_pod(pod, reason, Some(grace));
+        }
+        let ends = self.now + grace;
+        if info.deletion.is_some_and(|deletion| deletion > ends) {
+            self.cluster.set_deletion(pod, ends);
+            self.events.push(ends, Event::PodGone { pod });
+        }
+    }
+
+    /// It ended, or its deletion has begun.
+    pub(super) fn is_leaving(&self, pod: PodId) -> bool {
+        let info = self.cluster.pod(pod);
+        info.is_terminal() || info.deletion.is_some()
     }
 
     /// The node is lost: its pods end without grace.

@@ -130,12 +130,8 @@ impl World<'_> {
     /// Shares demand out from now on, and plans the tick at which that ends.
     fn plan_service(&mut self, load: usize) {
         let spec = &self.scenario.loads[load];
-        let pods: Vec<PodId> = self.workloads[spec.target.index()]
-            .pods
-            .iter()
-            .copied()
-            .filter(|pod| self.cluster.pod(*pod).ready)
-            .collect();
+        let pods: Vec<PodId> =
+            self.workloads[spec.target.index()].pods.iter().copied().filter(|pod| self.serves(*pod)).collect();
         let classes: Vec<PodClass> =
             pods.iter().map(|pod| PodClass { pods: 1, capacity: self.capacity(*pod, spec.demand) }).collect();
         let demand = self.services[load].signal.value_at(self.now);
@@ -172,6 +168,12 @@ impl World<'_> {
                 self.set_service_use(pod, 0, spec.demand);
             }
         }
+    }
+
+    /// Ready, and on a machine that runs. (That a load balancer sends requests to a dead machine's pods until these are
+    /// marked unready is not modelled: the others take them.)
+    fn serves(&self, pod: PodId) -> bool {
+        self.cluster.pod(pod).ready && self.has_kubelet(pod)
     }
 
     /// Tells the line of a service of requests which pods there are; what of the demand finds room.
@@ -242,12 +244,8 @@ impl World<'_> {
             if !books.balance() {
                 return Err(format!("service {name}: {books:?} do not balance"));
             }
-            let ready: Vec<PodId> = self.workloads[load.target.index()]
-                .pods
-                .iter()
-                .copied()
-                .filter(|pod| self.cluster.pod(*pod).ready)
-                .collect();
+            let ready: Vec<PodId> =
+                self.workloads[load.target.index()].pods.iter().copied().filter(|pod| self.serves(*pod)).collect();
             if ready != run.pods {
                 return Err(format!("service {name}: {:?} serve, {ready:?} are ready", run.pods));
             }

@@ -31,6 +31,10 @@ pub(super) struct JobRun {
     launched: u32,
     /// Failures by its own fault.
     failures: u32,
+    /// A worker's machine went silent; the others wait for it.
+    stalled: bool,
+    /// Workers that were told to end and save first.
+    saving: Vec<PodId>,
 }
 
 impl World<'_> {
@@ -63,6 +67,8 @@ impl World<'_> {
                 held_since: None,
                 launched: 0,
                 failures: 0,
+                stalled: false,
+                saving: Vec::new(),
             });
             self.training.arrived += 1;
             self.training.waiting += 1;
@@ -97,7 +103,7 @@ impl World<'_> {
     pub(super) fn worker_started(&mut self, job: u32) {
         let run = &mut self.jobs[job as usize];
         run.running += 1;
-        if (run.running as usize) < run.workers.len() {
+        if (run.running as usize) < run.workers.len() || run.stalled {
             return;
         }
         run.started.get_or_insert(self.now);
@@ -152,13 +158,22 @@ impl World<'_> {
         self.follow_phase(job);
     }
 
-    /// Sets the workers' use by the job's phase, plans its next change, and ends it when its work is done.
+    /// Plans the next change of the job's phase, and ends it when its work is done.
     fn follow_phase(&mut self, job: u32) {
         if self.jobs[job as usize].progress.is_complete() {
             return self.complete_job(job);
         }
+        self.use_by_phase(job);
         let run = &self.jobs[job as usize];
-        let (usage, next, generation) = (run.progress.usage(), run.progress.next_change(), run.generation);
+        let (next, generation) = (run.progress.next_change(), run.generation);
+        if next < SimTime::MAX {
+            self.events.push(next, Event::TrainingPhase { job, generation });
+        }
+    }
+
+    /// Sets the workers' use by the job's phase.
+    fn use_by_phase(&mut self, job: u32) {
+        let usage = self.jobs[job as usize].progress.usage();
         for worker in self.gang_of(job) {
             let requested = self.requested(self.cluster.pod(worker).spec);
             let part = |amount: i64, fraction: f64| (amount as f64 * fraction).round() as i64;
@@ -170,9 +185,6 @@ impl World<'_> {
                     gpu: GpuMilli(part(requested.gpu.get(), usage.gpu)),
                 },
             );
-        }
-        if next < SimTime::MAX {
-            self.events.push(next, Event::TrainingPhase { job, generation });
         }
     }
 
@@ -193,25 +205,45 @@ impl World<'_> {
         self.room_was_freed(freed);
     }
 
+    /// A worker's machine stopped without a word. The others wait for it in their next collective operation, holding
+    /// their GPUs, until that times out or somebody ends the worker's pod.
+    pub(super) fn gang_loses_worker(&mut self, job: u32, pod: PodId) {
+        if self.jobs[job as usize].saving.contains(&pod) {
+            // In vain: the save needs all of them.
+            return self.gang_has_ended(job);
+        }
+        let run = &mut self.jobs[job as usize];
+        if run.stalled || run.finished.is_some() || !run.workers.contains(&pod) {
+            return;
+        }
+        run.stalled = true;
+        run.generation += 1;
+        if run.progress.interrupt(self.now).is_some() {
+            run.interruptions += 1;
+        }
+        let generation = run.generation;
+        let training = self.scenario.training.as_ref().expect("jobs come with a table");
+        self.events.push(self.now + training.options.collective_timeout, Event::GangGivesUp { job, generation });
+    }
+
+    pub(super) fn gang_gives_up(&mut self, job: u32, generation: u32) {
+        if self.jobs[job as usize].generation == generation && self.jobs[job as usize].stalled {
+            self.break_gang(job);
+            self.launch_gang(job);
+        }
+    }
+
     /// A worker is gone before the work is done: the others stop, and the gang queues again from its checkpoint.
     /// Where the worker failed by itself (its memory), that happens after the back-off of failed Jobs.
     pub(super) fn worker_ended(&mut self, pod: PodId, job: u32) {
-        let run = &mut self.jobs[job as usize];
+        let run = &self.jobs[job as usize];
         if run.finished.is_some() || run.workers.is_empty() {
             return;
         }
-        let now = self.now;
-        if run.progress.interrupt(now).is_some() {
-            run.interruptions += 1;
+        if self.gang_saves(pod, job) {
+            return;
         }
-        run.generation += 1;
-        run.running = 0;
-        self.stop_holding(job);
-        // Emptied first, so that the deletions below don't come back here.
-        let workers = std::mem::take(&mut self.jobs[job as usize].workers);
-        for worker in workers {
-            self.delete_pod(worker, "GangRestarted");
-        }
+        self.break_gang(job);
         if self.pods[pod.index()].reason != "OOMKilled" {
             return self.launch_gang(job);
         }
@@ -220,6 +252,78 @@ impl World<'_> {
         let backoff = backoff(run.failures);
         let generation = run.generation;
         self.events.push(self.now + backoff, Event::GangRestarts { job, generation });
+    }
+
+    /// A worker was told to end, and with it the others: they save first where the grace period and the cloud's notice
+    /// leave time for that. False where they don't.
+    fn gang_saves(&mut self, pod: PodId, job: u32) -> bool {
+        let workers = self.gang_of(job);
+        let info = self.cluster.pod(pod);
+        let (Some(deletion), false) = (info.deletion, info.is_terminal() || self.jobs[job as usize].stalled) else {
+            return false;
+        };
+        let nodes = workers.iter().filter_map(|worker| self.cluster.pod(*worker).node);
+        let ends = nodes.filter_map(|node| self.instance_of_node(node).reclaimed_at).fold(deletion, SimTime::min);
+        let now = self.now;
+        let run = &mut self.jobs[job as usize];
+        let Some(takes) = run.progress.save_before_end(now, ends - now) else { return false };
+        self.use_by_phase(job);
+        let run = &mut self.jobs[job as usize];
+        run.generation += 1;
+        run.running = 0;
+        run.workers.clear();
+        run.saving.clone_from(&workers);
+        let generation = run.generation;
+        self.events.push(self.now + takes, Event::GangSaved { job, generation });
+        for worker in workers {
+            self.delete_pod(worker, "GangRestarted");
+        }
+        true
+    }
+
+    pub(super) fn is_saving(&self, pod: PodId) -> bool {
+        match self.pods[pod.index()].role {
+            Role::Worker { job } => self.jobs[job as usize].saving.contains(&pod),
+            _ => false,
+        }
+    }
+
+    pub(super) fn gang_saved(&mut self, job: u32, generation: u32) {
+        if self.jobs[job as usize].generation == generation {
+            self.gang_has_ended(job);
+        }
+    }
+
+    /// The workers that saved end now, whether the save was finished or not, and the gang queues again.
+    fn gang_has_ended(&mut self, job: u32) {
+        let run = &mut self.jobs[job as usize];
+        if run.progress.interrupt(self.now).is_some() {
+            run.interruptions += 1;
+        }
+        run.generation += 1;
+        let saving = std::mem::take(&mut run.saving);
+        self.stop_holding(job);
+        for worker in saving {
+            self.pod_gone(worker);
+        }
+        self.launch_gang(job);
+    }
+
+    /// All workers stop; what was not saved is lost.
+    fn break_gang(&mut self, job: u32) {
+        let run = &mut self.jobs[job as usize];
+        if run.progress.interrupt(self.now).is_some() {
+            run.interruptions += 1;
+        }
+        run.stalled = false;
+        run.generation += 1;
+        run.running = 0;
+        self.stop_holding(job);
+        // Emptied first, so that the deletions below don't come back here.
+        let workers = std::mem::take(&mut self.jobs[job as usize].workers);
+        for worker in workers {
+            self.delete_pod(worker, "GangRestarted");
+        }
     }
 
     pub(super) fn gang_restarts(&mut self, job: u32, generation: u32) {
@@ -298,7 +402,7 @@ impl World<'_> {
         if works && running < run.workers.len() {
             return Err(format!("it works with {running} of {} workers", run.workers.len()));
         }
-        if works != run.held_since.is_some() {
+        if !run.stalled && works != run.held_since.is_some() {
             return Err("its GPU time runs while it does not work, or the other way round".into());
         }
         Ok(())

@@ -12,6 +12,7 @@ use super::gauges::Gauges;
 use super::hpa::HpaBuffers;
 use super::karpenter::KarpenterRun;
 use super::metrics_server::Scrapes;
+use super::node_lifecycle::NodeLifecycle;
 use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
 use super::queue::EventQueue;
 use super::scheduling::SpecNotes;
@@ -82,14 +83,13 @@ pub struct World<'s> {
     pub(super) polls: Vec<PollState>,
     pub(super) cluster_autoscaler: Option<AutoscalerRun>,
     pub(super) karpenter: Option<KarpenterRun>,
+    pub(super) node_lifecycle: NodeLifecycle,
     /// What was last said of pods that wait.
     pub(super) waiting: Waiting,
     pub(super) profile: Profile,
     pub(super) scheduler: scheduler::Memory,
     /// The most `PreferNoSchedule` taints that one node may come to bear.
     pub(super) soft_taints_per_node: usize,
-    /// Taint of a node that the autoscaler in use drains.
-    pub(super) drain_taint: &'static str,
     /// The observer wants refusals too.
     pub(super) verbose: bool,
     pub(super) schedule_is_due: bool,
@@ -133,11 +133,11 @@ impl<'s> World<'s> {
             polls: Vec::new(),
             cluster_autoscaler: None,
             karpenter: None,
+            node_lifecycle: NodeLifecycle::default(),
             waiting: Waiting::default(),
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),
-            drain_taint: crate::autoscaler::cluster_autoscaler::TO_BE_DELETED_TAINT,
             verbose: false,
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
             schedule_is_due: false,
@@ -354,13 +354,18 @@ impl<'s> World<'s> {
 
     pub(super) fn node_ready(&mut self, node: NodeId) {
         let now = self.now;
-        self.instance_of_node_mut(node).ready.get_or_insert(now);
+        let instance = self.instance_of_node_mut(node);
+        instance.ready.get_or_insert(now);
+        instance.ready_changed = Some(now);
         self.change_node(node, |state| state.ready = true);
     }
 
     /// Takes the node out of the API server. Its pods must be gone.
     pub(super) fn remove_node(&mut self, node: NodeId) {
-        self.cluster.remove_node(node, self.now);
+        if self.cluster.remove_node(node, self.now).is_some() {
+            let now = self.now;
+            self.instance_of_node_mut(node).deleted = Some(now);
+        }
     }
 
     pub(super) fn instance_of_node(&self, node: NodeId) -> &Instance {

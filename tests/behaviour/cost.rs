@@ -62,7 +62,7 @@ fn nodes_beyond_the_reserved_ones_are_paid_on_demand() {
 /// One of the two reserved nodes fails after four hours: a node that was paid on demand takes its place in the books.
 #[test]
 fn a_slot_that_comes_free_covers_a_node_that_was_paid_on_demand() {
-    let group = "  duration: 10h\n  outages: [{at: 4h, node: r-0}]\n  autoscaling: {clusterAutoscaler: {scanInterval: 1h}}\n  nodeGroups:\n    - {name: r, instanceType: m6i.xlarge, capacityType: reserved, pricePerHour: 0.1, reservedNodes: 2, minSize: 0, initialSize: 3, maxSize: 3, quota: 0, deprovisioning: 0s}\n";
+    let group = "  duration: 10h\n  outages: [{at: 4h, node: r-0}]\n  autoscaling: {clusterAutoscaler: {scanInterval: 1h}}\n  nodeGroups:\n    - {name: r, instanceType: m6i.xlarge, capacityType: reserved, pricePerHour: 0.1, reservedNodes: 2, minSize: 0, initialSize: 3, maxSize: 3, quota: 0, deprovisioning: 0s, failureDetection: 0s}\n";
     let (cost, outcome) = run(group, &deployment("web", 3, "{cpu: 2, memory: 1Gi}"));
     about(outcome.nodes[2].cost.as_f64(), 4.0 * 0.192 + 6.0 * 0.1);
     assert_eq!(outcome.nodes[2].capacity_type.name(), "reserved");

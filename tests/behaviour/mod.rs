@@ -3,14 +3,20 @@
 mod cloud;
 mod container_metric;
 mod cost;
+mod drain;
+mod gang_loss;
 mod jobs;
 mod kubelet;
+mod node_failure;
 mod queue;
 mod replicas;
 mod rollouts;
 mod volumes;
 mod written;
 
+use std::path::Path;
+
+use windtunnel::scenario::{self, Override};
 use windtunnel::sim::{PodRow, RunOptions};
 use windtunnel::units::SimTime;
 
@@ -19,6 +25,22 @@ use crate::watch::{Watched, watch};
 
 fn run(plan: &Plan) -> Watched {
     watch(&plan.scenario(), 1, RunOptions { audit_every: 1, ..RunOptions::default() })
+}
+
+/// A scenario of this room, as text.
+fn file(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour/scenarios").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|wrong| panic!("{}: {wrong}", path.display()))
+}
+
+/// Runs a scenario as a user writes it, with `--set`s, and recounts its books after every event.
+fn run_scenario(text: &str, sets: &[&str]) -> Watched {
+    let folder = tempfile::tempdir().expect("there is room for a scenario");
+    let path = folder.path().join("scenario.yaml");
+    std::fs::write(&path, text).expect("there is room for a scenario");
+    let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a path and a value")).collect();
+    let loaded = scenario::load(&path, &sets).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
+    watch(&loaded.scenario, loaded.scenario.seed, RunOptions { audit_every: 1, ..RunOptions::default() })
 }
 
 fn pod(run: &Watched, name: &str) -> PodRow {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use windtunnel::cluster::PodPhase;
 use windtunnel::cost::{COMMITMENTS, CapacityType, IDLE};
-use windtunnel::scenario::{FIXED, NodeGroup, Scenario};
+use windtunnel::scenario::{FIXED, Scenario};
 use windtunnel::sim::Outcome;
-use windtunnel::units::{Distribution, SimDuration, SimTime, Usd};
+use windtunnel::units::{SimTime, Usd};
 
 use crate::watch::{Seen, Watched};
 
@@ -15,7 +15,7 @@ pub fn books(scenario: &Scenario, run: &Watched) {
     every_sample(run);
     pods_are_conserved(run);
     last_row_is_the_outcome(run, end);
-    integrals_follow_from_the_rows(scenario, &run.outcome, end);
+    integrals_follow_from_the_rows(&run.outcome, end);
     costs_sum_up(scenario, &run.outcome, end);
     training_ends_in_time(&run.outcome);
 }
@@ -66,7 +66,7 @@ fn last_row_is_the_outcome(run: &Watched, end: SimTime) {
 }
 
 /// What was requested over time is what each pod requested, from its binding to its end.
-fn integrals_follow_from_the_rows(scenario: &Scenario, outcome: &Outcome, end: SimTime) {
+fn integrals_follow_from_the_rows(outcome: &Outcome, end: SimTime) {
     let mut requested = [0i128; 3];
     for pod in &outcome.pods {
         let Some(from) = pod.scheduled else { continue };
@@ -76,12 +76,9 @@ fn integrals_follow_from_the_rows(scenario: &Scenario, outcome: &Outcome, end: S
         }
     }
     assert_eq!(requested, outcome.integrals.requested);
-    let nodes = outcome.nodes.iter().filter_map(|node| Some(node.removed.unwrap_or(end) - node.registered?));
+    let nodes = outcome.nodes.iter().filter_map(|node| Some(node.deleted.unwrap_or(end) - node.registered?));
     let lives: i128 = nodes.map(|life| i128::from(life.nanos())).sum();
-    // A row knows the end of the bill, which is the end of the node only where the cloud stops machines at once.
-    let at_once = |group: &NodeGroup| group.deprovisioning == Distribution::Constant(SimDuration::ZERO);
-    let exact = scenario.node_groups.iter().all(at_once);
-    assert!(if exact { lives == outcome.integrals.nodes } else { lives >= outcome.integrals.nodes }, "{lives}");
+    assert_eq!(lives, outcome.integrals.nodes);
     for resource in 0..3 {
         assert!(outcome.integrals.requested[resource] <= outcome.integrals.allocatable[resource]);
     }

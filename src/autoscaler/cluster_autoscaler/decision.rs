@@ -8,6 +8,7 @@ use super::utilization::Utilization;
 use super::{GroupPolicy, InstanceId, NodeGroup};
 use crate::cluster::{NodeGroupId, NodeId, PodId, Specs};
 use crate::scheduler::filter::Rejection;
+use crate::units::{SimDuration, SimTime};
 
 /// Everything that follows from one iteration. The caller carries out, in this order: [`Decision::target_decreases`],
 /// [`Decision::delete_instances`], [`Decision::scale_up`], [`Decision::delete`], soft taints, [`Decision::min_size`].
@@ -234,6 +235,10 @@ pub struct NodeDeletion {
     pub group: NodeGroupId,
     /// Nothing has to be evicted first.
     pub empty: bool,
+    pub ready: bool,
+    /// Found not needed in every iteration since, for at least the limit that holds for it.
+    pub unneeded_since: SimTime,
+    pub unneeded_limit: SimDuration,
 }
 
 /// A node that can't be removed.

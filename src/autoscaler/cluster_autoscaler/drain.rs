@@ -6,7 +6,8 @@ use super::facts;
 use super::pdb::RemainingBudgets;
 use super::{Clock, Options, Owner, Owners};
 use crate::cluster::{
-    ClusterState, NodeState, PodId, PodInfo, PodPhase, PodSpec, PodSpecId, RestartPolicy, VolumeSource,
+    ClusterState, ClusterView, DisruptionBudget, NodeId, NodeState, PodId, PodInfo, PodPhase, PodSpec, PodSpecId,
+    RestartPolicy, VolumeSource,
 };
 use crate::units::{SimDuration, SimTime};
 
@@ -184,6 +185,21 @@ impl DrainRules<'_> {
             !self.options.skip_nodes_with_custom_controller_pods || REPLICATED_KINDS.contains(&controller.kind.as_str())
         })
     }
+}
+
+/// The look that upstream takes once more before it deletes a node that a loop chose (`actuator.go`): pods or budgets may
+/// have changed since.
+pub fn look_again(
+    cluster: &ClusterState,
+    options: &Options,
+    owners: &dyn Owners,
+    budgets: &[DisruptionBudget],
+    node: NodeId,
+    now: SimTime,
+) -> Result<PodMoves, (PodId, BlockingReason)> {
+    let Some(state) = cluster.node(node) else { return Ok(PodMoves::default()) };
+    let rules = DrainRules { cluster, options, owners, clock: &Clock::new(now) };
+    rules.pods_to_move(state, &mut RemainingBudgets::new(budgets))
 }
 
 /// Past its grace period by half a minute: it counts as gone.

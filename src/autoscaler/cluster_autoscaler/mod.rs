@@ -19,6 +19,7 @@ mod drain;
 pub mod equivalence;
 pub mod estimator;
 pub mod expander;
+mod explain;
 pub(crate) mod facts;
 mod health;
 mod iteration;
@@ -44,7 +45,7 @@ pub use decision::{
     Decision, DecreaseReason, ExpansionOption, Halt, InstanceDeletion, NoScaleUp, NodeDeletion, Resize, ScaleUpResult,
     SkipReason, TargetDecrease, UnhelpedPods, Unremovable, UnremovableReason,
 };
-pub use drain::BlockingReason;
+pub use drain::{BlockingReason, PodMoves, look_again};
 pub use iteration::run_once;
 pub use limits::{GpuLimit, MinMax};
 pub use options::{GroupOptions, GroupPolicy, Options};

@@ -142,6 +142,7 @@ fn build(groups: &[Group], pods: &[Pod], budgets: &[i32]) -> Cluster {
         }),
         min_available: None,
         max_unavailable: None,
+        always_allows_unhealthy: false,
         disruptions_allowed: *allowed,
         disrupted_pods: Default::default(),
     };

@@ -1,5 +1,7 @@
 //! Scale-down: which nodes are not needed, and which of them go now (`core/scaledown/planner` and `eligibility`).
 
+use rustc_hash::FxHashMap;
+
 use super::budget::{BudgetGroup, Parallelism, bucket, crop};
 use super::decision::{Decision, NodeDeletion, Unremovable, UnremovableReason};
 use super::drain::DrainRules;
@@ -10,7 +12,9 @@ use super::placement::{Cycles, Simulator};
 use super::quota::{Quota, QuotaTracker};
 use super::scale_up::Iteration;
 use super::state::{OngoingDeletion, Stamp};
-use super::unneeded::{Removable, consume_minimum, is_scale_down_disabled, removable_now, removal_threshold};
+use super::unneeded::{
+    Removable, UnneededNode, consume_minimum, is_scale_down_disabled, removable_now, removal_threshold,
+};
 use super::utilization::{Ignored, Utilization, utilization};
 use super::{DELETION_CANDIDATE_TAINT, State, TO_BE_DELETED_TAINT};
 use crate::cluster::{
@@ -354,10 +358,17 @@ impl<'a> Iteration<'a> {
         let with = |buckets: Vec<super::budget::Bucket<NodeId>>, empty: bool| {
             buckets.into_iter().flat_map(move |bucket| {
                 let group = NodeGroupId::new(bucket.group);
-                bucket.nodes.into_iter().map(move |node| NodeDeletion { node, group, empty })
+                bucket.nodes.into_iter().map(move |node| (node, group, empty))
             })
         };
-        decision.delete = with(empty, true).chain(with(drain, false)).collect();
+        let unneeded: FxHashMap<NodeId, &UnneededNode> =
+            state.unneeded.iter().map(|unneeded| (unneeded.removable.node, unneeded)).collect();
+        let deletion = |(node, group, empty): (NodeId, NodeGroupId, bool)| {
+            let UnneededNode { removable, since, threshold } = unneeded[&node];
+            let (unneeded_since, unneeded_limit) = (*since, *threshold);
+            NodeDeletion { node, group, empty, ready: removable.ready, unneeded_since, unneeded_limit }
+        };
+        decision.delete = with(empty, true).chain(with(drain, false)).map(deletion).collect();
         let now = self.clock.now();
         for deletion in &decision.delete {
             state.deletions.insert(deletion.node, OngoingDeletion { group: deletion.group, drain: !deletion.empty });

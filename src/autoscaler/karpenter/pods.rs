@@ -57,7 +57,7 @@ pub fn is_do_not_disrupt_active(info: &PodInfo, pod: &PodSpec, now: SimTime) -> 
 }
 
 /// When [`is_do_not_disrupt_active`] will end, where it will by itself.
-pub(super) fn do_not_disrupt_until(info: &PodInfo, pod: &PodSpec) -> Option<SimTime> {
+pub fn do_not_disrupt_until(info: &PodInfo, pod: &PodSpec) -> Option<SimTime> {
     let span: SimDuration = pod.annotations.get(DO_NOT_DISRUPT)?.parse().ok()?;
     info.started.map(|started| started + span)
 }
@@ -112,7 +112,9 @@ fn blocking_budget(
     if selecting.next().is_some() {
         return Some(Blocked::SeveralDisruptionBudgets { pod: Arc::clone(&info.name) });
     }
-    blocks(budget).then(|| Blocked::DisruptionBudget { pod: Arc::clone(&info.name), budget: Arc::clone(&budget.name) })
+    let goes_anyway = budget.always_allows_unhealthy && info.started.is_some() && !info.ready;
+    (!goes_anyway && blocks(budget))
+        .then(|| Blocked::DisruptionBudget { pod: Arc::clone(&info.name), budget: Arc::clone(&budget.name) })
 }
 
 /// The first pod that holds its node: by annotation, then by a budget without disruptions left.

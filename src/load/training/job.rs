@@ -137,6 +137,31 @@ impl TrainingJob {
         Some(lost)
     }
 
+    /// A worker was told to end at `now`, within `grace`: the job saves once more, and the caller interrupts it when the
+    /// time that is returned has passed. `None` where it has nothing to save, or no time for that.
+    pub fn save_before_end(&mut self, now: SimTime, grace: SimDuration) -> Option<SimDuration> {
+        self.advance(now);
+        if !self.options.phases.checkpoint.on_termination {
+            return None;
+        }
+        match self.phase {
+            Phase::Checkpoint => Some(self.until.since(now)).filter(|left| *left <= grace),
+            Phase::Compute => {
+                self.settle(now);
+                if self.done == self.saved {
+                    return None;
+                }
+                let pause = self.options.phases.checkpoint.duration.sample(&mut self.rng);
+                if pause > grace {
+                    return None;
+                }
+                self.enter(Phase::Checkpoint, now, now + pause);
+                Some(pause)
+            }
+            Phase::Waiting | Phase::Load | Phase::Complete => None,
+        }
+    }
+
     /// The next instant at which the job changes phase or speed; [`SimTime::MAX`] where it never does by itself.
     pub fn next_change(&self) -> SimTime {
         self.until
@@ -306,6 +331,26 @@ mod tests {
         let mut job = job(PLAIN, 500);
         job.start(AT(0), StepRate::from_steps_per_second(2.0), 1);
         assert_eq!(job.interrupt(AT(112)).unwrap().micro_steps, 200_000_000);
+    }
+
+    #[test]
+    fn a_job_that_is_told_to_end_saves_once_more_where_that_fits_into_the_grace_period() {
+        let told = |yaml: &str, at: i64, grace: i64| {
+            let mut job = job(yaml, 500);
+            job.start(AT(0), StepRate::from_steps_per_second(2.0), 1);
+            let save = job.save_before_end(AT(at), SimDuration::from_secs(grace));
+            let lost = job.interrupt(AT(at) + save.unwrap_or(SimDuration::ZERO)).unwrap();
+            (save.map(|save| save.nanos() / 1_000_000_000), lost.micro_steps)
+        };
+        assert_eq!(told(PLAIN, 50, 5), (Some(5), 0));
+        assert_eq!(told(PLAIN, 50, 4), (None, 80_000_000));
+        // The save from 110 s to 115 s is under way.
+        assert_eq!(told(PLAIN, 112, 5), (Some(3), 0));
+        // It still loads.
+        assert_eq!(told(PLAIN, 5, 30), (None, 0));
+        let deaf =
+            "{phases: {load: {duration: 10s}, checkpoint: {interval: 100s, duration: 5s, onTermination: false}}}";
+        assert_eq!(told(deaf, 50, 30), (None, 80_000_000));
     }
 
     #[test]

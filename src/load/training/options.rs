@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{BeyondMeasured, PhasesSpec, VariabilitySpec};
-use crate::units::{Bytes, Millicores, SimTime};
+use crate::units::{Bytes, Millicores, SimDuration, SimTime};
 
 /// How training jobs become pods and how those behave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,12 @@ pub struct TrainingOptions {
     pub beyond_measured: BeyondMeasured,
     /// Durations and usage by phase.
     pub phases: PhasesSpec,
+    /// `terminationGracePeriodSeconds` of a worker: what it has for a last save. Default: 30s, Kubernetes' own.
+    pub termination_grace_period: SimDuration,
+    /// How long the workers of a gang wait for one that has gone silent with its machine before they give up (`timeout`
+    /// of `torch.distributed.init_process_group`). The eviction of its pod ends the wait too, and mostly comes first.
+    /// Default: 10m, PyTorch's for NCCL.
+    pub collective_timeout: SimDuration,
     /// Jitter and stragglers; none by default.
     pub variability: VariabilitySpec,
 }
@@ -34,6 +40,8 @@ impl Default for TrainingOptions {
             memory_per_gpu: Bytes(12 << 30),
             beyond_measured: BeyondMeasured::default(),
             phases: PhasesSpec::default(),
+            termination_grace_period: SimDuration::from_secs(30),
+            collective_timeout: SimDuration::from_mins(10),
             variability: VariabilitySpec::default(),
         }
     }

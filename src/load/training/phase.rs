@@ -73,6 +73,9 @@ pub struct CheckpointPhase {
     pub interval: SimDuration,
     /// How long steps pause for a save. Default: 6.3s, an asynchronous save of a 7B model; a plain one took 148.8s.
     pub duration: Distribution,
+    /// Whether the workers save once more when one of them is told to end (by an eviction, a drain, a preemption, a spot
+    /// notice) and its grace period and the notice leave time for that. Default: true.
+    pub on_termination: bool,
     /// Default (a guess): cpu 0.4, memory 0.9, gpu 0.05.
     pub usage: UsageFractions,
 }
@@ -143,6 +146,7 @@ impl Default for CheckpointPhase {
         CheckpointPhase {
             interval: SimDuration::from_mins(30),
             duration: Distribution::Constant(SimDuration::from_millis(6_300)),
+            on_termination: true,
             usage: UsageFractions { cpu: 0.4, memory: 0.9, gpu: 0.05 },
         }
     }

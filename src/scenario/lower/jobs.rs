@@ -10,7 +10,7 @@ use crate::cluster::{Container, Labels, PodSpec, PodSpecId, Resources, RestartPo
 use crate::load::training::{Configuration, ThroughputTable, TrainingJobRow, TrainingOptions};
 use crate::scenario::spec::{JobsFormat, JobsSpec, ScenarioSpec, UsageSpec};
 use crate::scenario::{Training, TrainingJob};
-use crate::units::{SimDuration, SimTime};
+use crate::units::SimTime;
 
 /// The workload that all jobs of a trace belong to.
 const WORKLOAD: &str = "training-jobs";
@@ -151,7 +151,7 @@ fn worker(options: &TrainingOptions, namespace: &str, gpus: Vec<String>, lowerin
         affinity: gpu_models(gpus.into_iter()),
         preempts: true,
         restart_policy: RestartPolicy::Never,
-        termination_grace_period: SimDuration::from_secs(30),
+        termination_grace_period: options.termination_grace_period,
         ..PodSpec::default()
     }
 }

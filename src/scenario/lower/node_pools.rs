@@ -187,7 +187,9 @@ fn pool_group(id: NodeGroupId, pool: &NodePool, offers: &NodePoolsSpec, has_gpus
         limits: CloudLimits { failure_probability: offers.launch_failure_probability, ..CloudLimits::default() },
         interruptions_per_hour: offers.interruptions_per_hour,
         interruption_notice: offers.interruption_notice,
+        interruption_handling: offers.interruption_handling,
         failures_per_hour: offers.failures_per_hour,
+        failure_detection: offers.failure_detection,
     }
 }
 

@@ -179,7 +179,9 @@ impl Lowering<'_> {
             },
             interruptions_per_hour: group.interruptions_per_hour.unwrap_or(if is_spot { 0.06 } else { 0.0 }),
             interruption_notice: group.interruption_notice,
+            interruption_handling: group.interruption_handling,
             failures_per_hour: group.failures_per_hour,
+            failure_detection: Some(group.failure_detection),
         })
     }
 

@@ -22,6 +22,8 @@ pub(super) fn kubelet(spec: &KubeletSpec) -> KubeletOptions {
         image_pull_rate: spec.image_pull_rate,
         image_sizes: spec.image_sizes.iter().map(|(name, size)| (shared(name), *size)).collect(),
         termination: spec.termination,
+        shutdown_grace_period: spec.shutdown_grace_period,
+        shutdown_grace_period_critical_pods: spec.shutdown_grace_period_critical_pods,
     }
 }
 
@@ -61,6 +63,15 @@ impl Lowering<'_> {
             self.error("kubelet.imagePullRate", "a node that pulls nothing never starts a pod").hint =
                 Some("give bytes a second, such as 60M".to_owned());
         }
+        let kubelet = &spec.kubelet;
+        if kubelet.shutdown_grace_period_critical_pods > kubelet.shutdown_grace_period {
+            let message = "the part for critical pods is above shutdownGracePeriod, of which it is taken";
+            self.error("kubelet.shutdownGracePeriodCriticalPods", message);
+        }
+        for (field, problem) in spec.node_lifecycle.problems() {
+            self.error(&format!("nodeLifecycle.{field}"), problem);
+        }
+        self.scenario.node_lifecycle = spec.node_lifecycle;
         self.outages(spec);
         self.expectations(spec);
     }

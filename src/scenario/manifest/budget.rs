@@ -30,6 +30,14 @@ pub fn disruption_budget(raw: &PodDisruptionBudget) -> Result<DisruptionBudget, 
             .map_err(|error| error.within("spec.selector"))?,
         min_available: amount(spec.min_available.as_ref(), "minAvailable")?,
         max_unavailable: amount(spec.max_unavailable.as_ref(), "maxUnavailable")?,
+        always_allows_unhealthy: match spec.unhealthy_pod_eviction_policy.as_deref() {
+            None | Some("IfHealthyBudget") => false,
+            Some("AlwaysAllow") => true,
+            Some(other) => {
+                let problem = format!("{other:?} is neither IfHealthyBudget nor AlwaysAllow");
+                return Err(ManifestError::new("spec.unhealthyPodEvictionPolicy", problem));
+            }
+        },
         disruptions_allowed: status.map_or(0, |status| status.disruptions_allowed),
         disrupted_pods: status
             .and_then(|s| s.disrupted_pods.as_ref())

@@ -20,6 +20,11 @@ pub struct KubeletSpec {
     pub image_sizes: BTreeMap<String, Bytes>,
     /// From SIGTERM to the end of a container, at most its pod's grace period. Default: 1s (a guess).
     pub termination: Distribution,
+    /// How long a machine's shutdown waits for its pods to end (graceful node shutdown), where the cloud takes it back.
+    /// Default: 0s, upstream's: it does not wait.
+    pub shutdown_grace_period: SimDuration,
+    /// The part of that which is kept for critical pods. Default: 0s.
+    pub shutdown_grace_period_critical_pods: SimDuration,
 }
 
 impl Default for KubeletSpec {
@@ -29,6 +34,8 @@ impl Default for KubeletSpec {
             image_pull_rate: Bytes(60_000_000),
             image_sizes: BTreeMap::new(),
             termination: Distribution::constant(SimDuration::from_secs(1)),
+            shutdown_grace_period: SimDuration::ZERO,
+            shutdown_grace_period_critical_pods: SimDuration::ZERO,
         }
     }
 }

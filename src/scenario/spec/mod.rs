@@ -8,6 +8,7 @@ mod cluster;
 mod expect;
 mod jobs;
 mod load;
+mod node_lifecycle;
 mod node_pools;
 mod nodes;
 mod replay;
@@ -24,6 +25,7 @@ pub use cluster::{CommitmentSpec, CostSpec, KubeletSpec, MetricsSpec, OutageSpec
 pub use expect::{Amount, Counted, DecisionRule, ExpectationSpec, LongExpectation, TestSpec};
 pub use jobs::{JobsFormat, JobsSpec};
 pub use load::LoadSpec;
+pub use node_lifecycle::{InterruptionHandling, NodeLifecycleOptions};
 pub use node_pools::{NodePoolsSpec, OfferedPrices};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
 pub use replay::{NodePrices, ReplayFormat, ReplaySpec};
@@ -121,6 +123,9 @@ pub struct ScenarioSpec {
     /// Kubelet and container runtime.
     #[serde(default)]
     pub kubelet: KubeletSpec,
+    /// How the control plane finds out that a node has stopped answering, and what it does then.
+    #[serde(default)]
+    pub node_lifecycle: NodeLifecycleOptions,
     /// metrics-server.
     #[serde(default)]
     pub metrics: MetricsSpec,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::InterruptionHandling;
 use crate::cost::ReservedOptions;
 use crate::units::{Distribution, SimDuration, UsdPerHour};
 
@@ -37,8 +38,14 @@ pub struct NodePoolsSpec {
     pub interruptions_per_hour: f64,
     /// Notice before an interruption. Default: 2m, AWS's.
     pub interruption_notice: SimDuration,
+    /// Who acts on that notice. Default: drain, as Karpenter does with an interruption queue.
+    pub interruption_handling: InterruptionHandling,
     /// Spontaneous failures of one node an hour. Default: 0.
     pub failures_per_hour: f64,
+    /// From a machine's failure to the moment at which the cloud ends it. Default: never, as on EC2, where no scaling group
+    /// stands behind a NodePool; such a node is paid for until Karpenter finds it empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_detection: Option<SimDuration>,
 }
 
 /// Prices of one instance type.
@@ -67,7 +74,9 @@ impl Default for NodePoolsSpec {
             launch_failure_probability: 0.0,
             interruptions_per_hour: 0.06,
             interruption_notice: SimDuration::from_secs(120),
+            interruption_handling: InterruptionHandling::default(),
             failures_per_hour: 0.0,
+            failure_detection: None,
         }
     }
 }

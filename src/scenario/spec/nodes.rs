@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::InterruptionHandling;
 use crate::autoscaler::cluster_autoscaler::GroupOptions;
 use crate::cost::{CapacityType, ReservedOptions};
 use crate::units::{Distribution, Quantity, SimDuration, UsdPerHour};
@@ -141,6 +142,14 @@ pub struct NodeGroupSpec {
     /// Notice before an interruption. Default: 2m, AWS's (GCP and Azure give 30s).
     #[serde(default = "default_notice")]
     pub interruption_notice: SimDuration,
+    /// Who acts on that notice. Default: drain, as managed node groups do; without anybody, pods run on and are lost.
+    #[serde(default)]
+    pub interruption_handling: InterruptionHandling,
+    /// From a machine's failure to the moment at which the cloud's health checks end it: only then its bill ends, the
+    /// group puts another in its place and its Node object goes. Default: 5m (a guess: EC2 checks every minute, and a
+    /// scaling group acts on what has failed for some minutes).
+    #[serde(default = "default_failure_detection")]
+    pub failure_detection: SimDuration,
     /// Spontaneous failures of one node an hour (exponential). Default: 0; large GPU clusters measured 0.0001 to 0.0003.
     #[serde(default)]
     pub failures_per_hour: f64,
@@ -184,6 +193,10 @@ fn default_provisioning() -> Distribution {
 
 fn default_deprovisioning() -> Distribution {
     Distribution::constant(SimDuration::from_secs(30))
+}
+
+const fn default_failure_detection() -> SimDuration {
+    SimDuration::from_mins(5)
 }
 
 const fn default_notice() -> SimDuration {

@@ -220,6 +220,7 @@ fn build(nodes: &[(usize, Vec<i64>, bool)]) -> World {
         selector: Some(selector),
         min_available: None,
         max_unavailable: Some(IntOrPercent::Int(1)),
+        always_allows_unhealthy: false,
         disruptions_allowed: 0,
         disrupted_pods: Default::default(),
     });
