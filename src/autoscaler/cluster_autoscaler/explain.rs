@@ -1,7 +1,5 @@
 //! A decision's reasons in words, for whoever shows them.
 
-use std::fmt;
-
 use super::decision::NodeDeletion;
 use super::utilization::Utilization;
 use crate::units::SimTime;
@@ -9,17 +7,13 @@ use crate::units::SimTime;
 impl NodeDeletion {
     /// Why the node goes at `now`: how long it was not needed, against which limit, what was in use, and what becomes of
     /// its pods.
-    pub fn reason<'a>(&'a self, now: SimTime, used: Option<&'a Utilization>) -> impl fmt::Display + 'a {
-        fmt::from_fn(move |f| {
-            let unneeded = now - self.unneeded_since;
-            let (what, option) =
-                if self.ready { ("", "scaleDownUnneededTime") } else { ("unready, and ", "scaleDownUnreadyTime") };
-            write!(f, "{what}unneeded for {unneeded} ({option} {})", self.unneeded_limit)?;
-            if let Some(used) = used {
-                write!(f, ", utilization {:.2}", used.utilization)?;
-            }
-            f.write_str(if self.empty { "; empty" } else { "; its pods fit elsewhere" })
-        })
+    pub fn reason(&self, now: SimTime, used: Option<&Utilization>) -> String {
+        let unneeded = now - self.unneeded_since;
+        let (what, option) =
+            if self.ready { ("", "scaleDownUnneededTime") } else { ("unready, and ", "scaleDownUnreadyTime") };
+        let used = used.map(|used| format!(", utilization {:.2}", used.utilization)).unwrap_or_default();
+        let pods = if self.empty { "empty" } else { "its pods fit elsewhere" };
+        format!("{what}unneeded for {unneeded} ({option} {}){used}; {pods}", self.unneeded_limit)
     }
 }
 

@@ -167,13 +167,8 @@ impl Written {
         self.same("nodes.min", lowest);
         let mean: f64 = self.means("nodes_mean").iter().map(|(seconds, mean)| seconds * mean).sum::<f64>() / self.end();
         self.near("nodes.mean", mean, 1e-6);
-        // The bill of a machine ends at the end of its node or later.
-        let lives = self
-            .nodes
-            .rows()
-            .filter_map(|row| Some(row.number("removed_time").unwrap_or(self.end()) - row.number("created_time")?));
-        let hours = lives.sum::<f64>() / 3600.0;
-        assert!(hours >= self.figure("nodes.node_hours") - 1e-6, "{hours}");
+        // nodes.csv knows the end of the bill, which comes after the node's end where the machine is stopped slowly, and before
+        // it where the machine died and its Node stood on: neither bounds the other.
     }
 
     fn near(&self, path: &str, counted: f64, relative: f64) {
