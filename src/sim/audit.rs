@@ -46,6 +46,7 @@ impl World<'_> {
         self.audit_gangs()?;
         self.audit_instances()?;
         self.audit_services()?;
+        self.audit_selections()?;
         self.cluster.classes().audit(&self.cluster)
     }
 

@@ -27,6 +27,7 @@ mod replicas;
 mod run;
 mod scalers;
 mod scheduling;
+mod selections;
 mod services;
 mod stateful_sets;
 mod training;

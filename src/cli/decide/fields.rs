@@ -31,6 +31,15 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A part of a Kubernetes object: fields that nobody knows are ignored, as kubectl would.
+    pub(super) fn open(value: &'a Value, path: impl Into<String>) -> Result<Fields<'a>, Refusal> {
+        let path = path.into();
+        match value {
+            Value::Object(map) => Ok(Fields { path, map }),
+            _ => Err(Refusal::new(or_input(&path), format!("expected an object, found {}", kind_of(value)))),
+        }
+    }
+
     /// The path of the field `name`.
     pub(super) fn at(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
@@ -116,6 +125,11 @@ impl<'a> Fields<'a> {
         };
         Ok(items.iter().enumerate().map(|(index, item)| (format!("{path}[{index}]"), item)).collect())
     }
+}
+
+/// The Kubernetes objects of a list, each with its path.
+pub(super) fn objects<T: DeserializeOwned>(fields: &Fields<'_>, name: &str) -> Result<Vec<(String, T)>, Refusal> {
+    fields.list(name)?.into_iter().map(|(path, item)| Ok((path.clone(), object(item, &path)?))).collect()
 }
 
 /// Reads a Kubernetes object, ignoring unknown fields; an error names the field that can't be read.

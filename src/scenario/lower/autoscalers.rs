@@ -33,9 +33,11 @@ impl Lowering<'_> {
             };
             let Some(target) = target else { continue };
             if let Some((_, other)) = taken.iter().find(|(id, _)| *id == target) {
-                let message = format!("{other} scales {} already", spec.scale_target_ref.name);
-                self.push(Diagnostic::error(object.at("spec.scaleTargetRef"), message));
-                continue;
+                let message = format!(
+                    "{other} scales {} already: from the second sync on neither does anything (AmbiguousSelector)",
+                    spec.scale_target_ref.name
+                );
+                self.push(Diagnostic::warning(object.at("spec.scaleTargetRef"), message));
             }
             taken.push((target, object.name.clone()));
             self.check_requests(object, &read, target);

@@ -7,7 +7,7 @@ mod case_input;
 mod component;
 mod flags;
 mod history;
-mod objects;
+mod moment;
 mod readings;
 mod reconcile_case;
 mod whole_sync;
