@@ -100,7 +100,7 @@ impl World<'_> {
             self.scale(spec.target, to.max(0) as u32);
         }
         if let Some(reasons) = reasons {
-            let object = format!("hpa/{}", spec.name);
+            let object = self.hpa_object(spec);
             self.decide(Controller::HorizontalPodAutoscaler, object, from.to_string(), to.to_string(), reasons);
         }
     }

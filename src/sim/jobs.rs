@@ -38,7 +38,7 @@ impl World<'_> {
         if run.failed > job.backoff_limit {
             if !run.gave_up {
                 self.workloads[workload.index()].gave_up = true;
-                let object = format!("job/{}", self.workload_name(workload));
+                let object = self.workload_object(workload);
                 self.decide(Controller::Job, object, "Active", "Failed", "BackoffLimitExceeded");
                 for pod in self.workloads[workload.index()].pods.clone() {
                     self.delete_pod(pod, "JobFailed");

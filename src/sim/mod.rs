@@ -18,6 +18,7 @@ mod jobs;
 mod karpenter;
 mod ledger;
 mod metrics_server;
+mod naming;
 mod node_lifecycle;
 mod observer;
 mod outcome;

@@ -142,7 +142,7 @@ impl World<'_> {
             (above.get() <= 0, spec.priority, std::cmp::Reverse(above), *pod)
         });
         let Some(pod) = worst else { return };
-        let object = format!("pod/{}", self.cluster.pod(pod).name);
+        let object = self.pod_object(pod);
         let node_name = self.instance_of_node(node).name.to_string();
         self.decide(Controller::Kubelet, object, "Running", "Evicted", format!("memory pressure on {node_name}"));
         self.counts.evicted += 1;
@@ -185,7 +185,7 @@ impl World<'_> {
         let spec = self.cluster.pod(pod).spec;
         let used = self.pods[pod.index()].used.memory;
         let limit = self.cluster.specs.pod(spec).memory_limit().unwrap_or_default();
-        let object = format!("pod/{}", self.cluster.pod(pod).name);
+        let object = self.pod_object(pod);
         self.decide(
             Controller::Kubelet,
             object,

@@ -8,7 +8,7 @@ use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, WorkloadId};
-use crate::scenario::{Owner, WorkloadKind};
+use crate::scenario::WorkloadKind;
 
 impl World<'_> {
     /// Creates what exists at time zero and plans what comes later.
@@ -62,7 +62,7 @@ impl World<'_> {
         let change = &self.scenario.replica_changes[index as usize];
         let before = self.workloads[change.target.index()].desired;
         if self.scale(change.target, change.replicas) {
-            let object = format!("{}/{}", self.kind_of(change.target), self.workload_name(change.target));
+            let object = self.workload_object(change.target);
             let to = change.replicas.to_string();
             self.decide(Controller::Manual, object, before.to_string(), to, "planned change of spec.replicas");
         }
@@ -96,15 +96,5 @@ impl World<'_> {
         let name = format!("{}-r", self.pod_name(pod)).into();
         let again = self.create_pod(name, trace.spec, trace.workload, Role::Trace { index });
         self.enqueue(again);
-    }
-
-    pub(super) fn kind_of(&self, workload: WorkloadId) -> &'static str {
-        match &self.scenario.workloads[workload.index()].kind {
-            WorkloadKind::Replicated { owner: Owner::Deployment, .. } => "deployment",
-            WorkloadKind::Replicated { owner: Owner::ReplicaSet, .. } => "replicaset",
-            WorkloadKind::Replicated { owner: Owner::StatefulSet, .. } => "statefulset",
-            WorkloadKind::Job(_) => "job",
-            WorkloadKind::Replayed => "workload",
-        }
     }
 }

@@ -8,6 +8,7 @@ mod controllers;
 mod fit;
 mod jobs;
 mod load;
+mod names;
 mod node_pools;
 mod nodes;
 mod replay;
@@ -17,6 +18,8 @@ mod table;
 mod workloads;
 
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::Scenario;
 use super::diagnostic::{Diagnostic, Place, suggestion};
@@ -45,6 +48,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     let mut lowering = Lowering::new(document, tables, empty_scenario(metadata.name, &spec), diagnostics);
     lowering.objects_are_complete = is_complete;
     lowering.settings(&spec);
+    lowering.check_names(&spec);
     lowering.priority_classes(&objects);
     lowering.fixed_nodes(&spec, &objects);
     lowering.node_groups(&spec);
@@ -61,9 +65,11 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.check_outages(&spec);
     lowering.replay(&spec);
     lowering.jobs(&spec);
+    lowering.check_node_names();
     // With mistakes about, what can hold a pod is not known.
     if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
         lowering.check_fit();
+        lowering.check_expected_keys(&spec);
     }
     Lowered { scenario: Some(lowering.scenario), diagnostics: lowering.diagnostics }
 }
@@ -94,6 +100,8 @@ struct Lowering<'a> {
     /// Objects that exist but could not be lowered.
     broken: Vec<(String, String, String)>,
     origins: Vec<PodOrigin>,
+    /// Where each node of the scenario was stated.
+    node_places: FxHashMap<Arc<str>, Place>,
     /// What Karpenter could launch.
     launchable: Vec<node_pools::Launchable>,
     /// False where a manifest could not be read: what is not found may stand there.
@@ -111,6 +119,7 @@ impl<'a> Lowering<'a> {
             known: Vec::new(),
             broken: Vec::new(),
             origins: Vec::new(),
+            node_places: FxHashMap::default(),
             launchable: Vec::new(),
             objects_are_complete: true,
         }

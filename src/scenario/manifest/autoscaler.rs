@@ -183,14 +183,19 @@ struct Target {
 
 fn target(raw: &raw::MetricTarget) -> Result<Target, ManifestError> {
     let known = ["Utilization", "Value", "AverageValue"];
+    let nothing = raw.average_utilization.is_none() && raw.value.is_none() && raw.average_value.is_none();
+    let unset = || ManifestError::new("", "no target is set; set averageUtilization, averageValue or value");
     if raw.type_.is_empty() {
+        if nothing {
+            return Err(unset());
+        }
         return Err(ManifestError::new("type", format!("missing; one of {}", known.join(", "))));
     }
     if !known.contains(&raw.type_.as_str()) {
         return Err(unknown_value("type", &raw.type_, &known));
     }
-    if raw.average_utilization.is_none() && raw.value.is_none() && raw.average_value.is_none() {
-        return Err(ManifestError::new("", "no target is set; set averageUtilization, averageValue or value"));
+    if nothing {
+        return Err(unset());
     }
     let amount = |quantity: &Option<RawQuantity>, field: &str| {
         let Some(quantity) = quantity else { return Ok(None) };

@@ -39,12 +39,27 @@ impl Default for KubeletSpec {
 pub struct MetricsSpec {
     /// `--metric-resolution`: the interval of scrapes. Default: 15s.
     pub resolution: SimDuration,
+    /// Series of the external metrics API, for HPAs' External metrics and KEDA's triggers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub external: Vec<ExternalMetricSpec>,
 }
 
 impl Default for MetricsSpec {
     fn default() -> MetricsSpec {
-        MetricsSpec { resolution: SimDuration::from_secs(15) }
+        MetricsSpec { resolution: SimDuration::from_secs(15), external: Vec::new() }
     }
+}
+
+/// One series from outside the cluster, such as the length of a queue.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExternalMetricSpec {
+    pub name: String,
+    /// What a metric's selector looks at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Its value over time, in its own unit.
+    pub value: SignalSpec,
 }
 
 /// Billing and attribution.

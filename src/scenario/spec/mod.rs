@@ -7,6 +7,7 @@ mod autoscaling;
 mod cluster;
 mod expect;
 mod jobs;
+mod keda;
 mod load;
 mod node_pools;
 mod nodes;
@@ -19,15 +20,16 @@ use serde::{Deserialize, Serialize};
 use crate::scheduler::SchedulerOptions;
 use crate::units::SimDuration;
 
-pub use autoscaling::{AutoscalingSpec, CronSpec, KedaSpec};
-pub use cluster::{CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
+pub use autoscaling::{AutoscalingSpec, CronSpec};
+pub use cluster::{CostSpec, ExternalMetricSpec, KubeletSpec, MetricsSpec, OutageSpec};
 pub use expect::{EXPECTED_METRICS, ExpectationSpec, is_known_metric};
 pub use jobs::{JobsFormat, JobsSpec};
+pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
 pub use load::LoadSpec;
 pub use node_pools::{NodePoolsSpec, OfferedPrices};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
 pub use replay::{NodePrices, ReplayFormat, ReplaySpec};
-pub use workload::{ReplicaChangeSpec, TargetRef, UsageSpec, WorkloadSettingsSpec};
+pub use workload::{ReplicaChangeSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec};
 
 /// The only version there is.
 pub const API_VERSION: &str = "windtunnel/v1";
@@ -119,7 +121,7 @@ pub struct ScenarioSpec {
     /// Kubelet and container runtime.
     #[serde(default)]
     pub kubelet: KubeletSpec,
-    /// metrics-server.
+    /// metrics-server, and what the external metrics API reports.
     #[serde(default)]
     pub metrics: MetricsSpec,
     /// Billing and attribution.
