@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
 use super::manifest::ManifestError;
+use super::spec::ScaledObjectManifest;
 use super::names;
 use super::yaml::{Node, Value, read};
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
@@ -48,6 +49,7 @@ pub struct Objects {
     pub budgets: Vec<Object<PodDisruptionBudget>>,
     pub priority_classes: Vec<Object<PriorityClass>>,
     pub node_pools: Vec<Object<NodePoolManifest>>,
+    pub scaled_objects: Vec<Object<ScaledObjectManifest>>,
     /// `(kind, namespace, name)` of objects that could not be read: what refers to them is not told as missing.
     pub broken: Vec<(String, String, String)>,
 }
@@ -73,7 +75,9 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("PodDisruptionBudget", &["policy/v1"], Treatment::Read),
     ("PriorityClass", &["scheduling.k8s.io/v1"], Treatment::Read),
     ("NodePool", &["karpenter.sh/v1"], Treatment::Read),
+    ("ScaledObject", &["keda.sh/v1alpha1"], Treatment::Read),
     ("ClusterRole", &[], Treatment::Ignored),
+    ("ClusterTriggerAuthentication", &[], Treatment::Ignored),
     ("ClusterRoleBinding", &[], Treatment::Ignored),
     ("ConfigMap", &[], Treatment::Ignored),
     ("CustomResourceDefinition", &[], Treatment::Ignored),
@@ -97,6 +101,7 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("ServiceAccount", &[], Treatment::Ignored),
     ("ServiceMonitor", &[], Treatment::Ignored),
     ("StorageClass", &[], Treatment::Ignored),
+    ("TriggerAuthentication", &[], Treatment::Ignored),
 ];
 
 /// Takes the items out of `kind: List` and of typed lists (`DeploymentList`).
@@ -198,6 +203,7 @@ impl Objects {
             "Node" => typed(node, key, &mut self.nodes, broken, diagnostics),
             "PodDisruptionBudget" => typed(node, key, &mut self.budgets, broken, diagnostics),
             "PriorityClass" => typed(node, key, &mut self.priority_classes, broken, diagnostics),
+            "ScaledObject" => typed(node, key, &mut self.scaled_objects, broken, diagnostics),
             "HorizontalPodAutoscaler" if version == "autoscaling/v1" => {
                 let mut old = Vec::new();
                 typed(node, key, &mut old, broken, diagnostics);

@@ -136,7 +136,12 @@ impl World<'_> {
     }
 
     /// Metrics of a whole service (`named`, or the HPA's own target), in thousandths.
-    pub(super) fn service_metric(&self, target: WorkloadId, named: Option<&str>, name: &str) -> Option<i64> {
+    pub(super) fn service_reading_of(
+        &self,
+        target: WorkloadId,
+        named: Option<&str>,
+        metric: ServiceMetric,
+    ) -> Option<i64> {
         let load = match named {
             Some(named) => self
                 .scenario
@@ -146,7 +151,7 @@ impl World<'_> {
             None => self.service_of[target.index()]? as usize,
         };
         let reading = self.scrapes.services.get(load)?;
-        match ServiceMetric::named(name)? {
+        match metric {
             ServiceMetric::RequestsPerSecond => Some(reading.demand),
             ServiceMetric::QueueLength => Some(reading.queue_length()),
             ServiceMetric::MeanLatency => Some(reading.latency?.mean.nanos() / 1_000_000),
@@ -167,7 +172,8 @@ impl Shown<'_, '_> {
         let named = metric.selector.labels().and_then(|selector| {
             ["service", "workload", "deployment", "app"].iter().find_map(|key| selector.match_labels.get(*key))
         });
-        values.extend(self.world.service_metric(self.hpa.target, named.map(String::as_str), &metric.name));
+        let reported = ServiceMetric::named(&metric.name).ok_or(MetricError::Unavailable)?;
+        values.extend(self.world.service_reading_of(self.hpa.target, named.map(String::as_str), reported));
         if values.is_empty() { Err(MetricError::Unavailable) } else { Ok(()) }
     }
 }
@@ -239,7 +245,7 @@ impl Observed for Shown<'_, '_> {
     }
 
     fn external(&self, metric: &MetricIdentifier, values: &mut Vec<i64>) -> Result<(), MetricError> {
-        self.service_value(metric, values)
+        self.world.external_values(metric, values).or_else(|_| self.service_value(metric, values))
     }
 }
 

@@ -13,6 +13,7 @@ mod disruption;
 mod drain;
 mod entities;
 mod event;
+mod external_metrics;
 mod hpa;
 mod jobs;
 mod karpenter;

@@ -66,6 +66,8 @@ pub struct World<'s> {
     /// By workload: its load.
     pub(super) service_of: Vec<Option<u32>>,
     pub(super) scrapes: Scrapes,
+    /// By series of the external metrics API: its signal, where it has one.
+    pub(super) external_signals: Vec<Option<Signal>>,
     /// What the HPA controller remembers, by HPA.
     pub(super) hpas: Vec<HpaRun>,
     pub(super) hpa_observer: hpa::Observer,
@@ -112,6 +114,7 @@ impl<'s> World<'s> {
             services: Vec::new(),
             service_of: vec![None; scenario.workloads.len()],
             scrapes: Scrapes::default(),
+            external_signals: Vec::new(),
             hpas: Vec::new(),
             hpa_observer: hpa::Observer::default(),
             selections: Selections::new(scenario),

@@ -16,7 +16,6 @@ use crate::units::SimDuration;
 impl Lowering<'_> {
     pub(super) fn autoscalers(&mut self, spec: &ScenarioSpec, objects: &Objects) {
         self.check_flags(&spec.autoscaling.horizontal_pod_autoscaler);
-        let mut taken: Vec<(WorkloadId, String)> = Vec::new();
         for object in &objects.autoscalers {
             let Some(spec) = &object.value.spec else {
                 let message = format!("HorizontalPodAutoscaler {} needs a spec", object.name);
@@ -32,14 +31,6 @@ impl Lowering<'_> {
                 }
             };
             let Some(target) = target else { continue };
-            if let Some((_, other)) = taken.iter().find(|(id, _)| *id == target) {
-                let message = format!(
-                    "{other} scales {} already: from the second sync on neither does anything (AmbiguousSelector)",
-                    spec.scale_target_ref.name
-                );
-                self.push(Diagnostic::warning(object.at("spec.scaleTargetRef"), message));
-            }
-            taken.push((target, object.name.clone()));
             self.check_requests(object, &read, target);
             self.scenario.hpas.push(Hpa { name: shared(&object.name), target, spec: read });
         }
@@ -86,8 +77,43 @@ impl Lowering<'_> {
         None
     }
 
+    /// Pods that two HPAs select: upstream's controller stops both (`AmbiguousSelector`) once it knows both selectors.
+    pub(super) fn check_selectors(&mut self, objects: &Objects) {
+        let mut warnings = Vec::new();
+        let hpas = &self.scenario.hpas;
+        for (index, hpa) in hpas.iter().enumerate() {
+            let other = hpas[..index].iter().find(|other| self.selects(other, hpa) || self.selects(hpa, other));
+            let namespace = &self.scenario.workloads[hpa.target.index()].namespace;
+            let written =
+                objects.autoscalers.iter().find(|object| object.name == *hpa.name && object.namespace == **namespace);
+            if let (Some(other), Some(object)) = (other, written) {
+                let message = format!(
+                    "HorizontalPodAutoscalers {} and {} select the same pods: from the second sync on neither scales (AmbiguousSelector)",
+                    other.name, hpa.name
+                );
+                let hint = "give each workload a label of its own in its selector";
+                warnings.push(Diagnostic::warning(object.at("spec.scaleTargetRef"), message).hint(hint));
+            }
+        }
+        self.diagnostics.extend(warnings);
+    }
+
+    /// Whether one HPA's selector matches the pods of another's target.
+    fn selects(&self, hpa: &Hpa, other: &Hpa) -> bool {
+        let (own, others) =
+            (&self.scenario.workloads[hpa.target.index()], &self.scenario.workloads[other.target.index()]);
+        let (WorkloadKind::Replicated { selector, .. }, WorkloadKind::Replicated { spec, .. }) =
+            (&own.kind, &others.kind)
+        else {
+            return false;
+        };
+        own.namespace == others.namespace && selector.matches(&self.scenario.specs.pod(*spec).labels)
+    }
+
     /// A metric that nothing reports makes the HPA fail at every sync, as it would in a cluster: a warning.
     pub(super) fn check_custom_metrics(&mut self, objects: &Objects) {
+        let series = self.external_names();
+        let external_names: Vec<&str> = ServiceMetric::NAMES.into_iter().chain(series.iter().map(String::as_str)).collect();
         for object in &objects.autoscalers {
             let metrics = object.value.spec.iter().flat_map(|spec| spec.metrics.iter().flatten()).enumerate();
             for (index, metric) in metrics {
@@ -96,7 +122,7 @@ impl Lowering<'_> {
                 } else if let Some(object) = &metric.object {
                     ("object", &object.metric.name, &ServiceMetric::NAMES[..])
                 } else if let Some(external) = &metric.external {
-                    ("external", &external.metric.name, &ServiceMetric::NAMES[..])
+                    ("external", &external.metric.name, &external_names[..])
                 } else {
                     continue;
                 };

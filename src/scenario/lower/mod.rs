@@ -5,8 +5,11 @@
 
 mod autoscalers;
 mod controllers;
+mod external_metrics;
 mod fit;
 mod jobs;
+mod keda;
+mod keda_triggers;
 mod load;
 mod names;
 mod node_pools;
@@ -59,8 +62,11 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.cluster_autoscaler(&spec);
     lowering.autoscalers(&spec, &objects);
     lowering.loads(&spec);
+    lowering.external_metrics(&spec);
     lowering.check_custom_metrics(&objects);
-    lowering.scalers(&spec);
+    lowering.cron_scalers(&spec);
+    lowering.scaled_objects(&spec, &objects);
+    lowering.check_selectors(&objects);
     lowering.replica_changes(&spec);
     lowering.check_outages(&spec);
     lowering.replay(&spec);

@@ -249,6 +249,11 @@ fn external_target(raw: &raw::MetricTarget) -> Result<ValueTarget, ManifestError
     }
 }
 
+/// A `behavior` by itself, as KEDA's objects hold it.
+pub fn autoscaler_behavior(raw: &raw::HorizontalPodAutoscalerBehavior) -> Result<Behavior, ManifestError> {
+    behavior(raw)
+}
+
 fn behavior(raw: &raw::HorizontalPodAutoscalerBehavior) -> Result<Behavior, ManifestError> {
     let side = |raw: &Option<raw::HPAScalingRules>, field: &str, defaults: ScalingRules| match raw {
         None => Ok(defaults),

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{AttributionPrices, Billing};
+use crate::load::SignalSpec;
 use crate::units::{Bytes, Distribution, SimDuration};
 
 /// Kubelet and container runtime.

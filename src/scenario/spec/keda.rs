@@ -24,10 +24,18 @@ pub struct KedaSpec {
 }
 
 /// `kind: ScaledObject` among the manifests.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScaledObjectManifest {
+    /// `keda.sh/v1alpha1`.
+    pub api_version: String,
+    /// `ScaledObject`.
+    pub kind: String,
+    pub metadata: serde_json::Value,
     pub spec: ScaledObjectSpec,
+    /// What KEDA wrote; a run starts anew.
+    #[serde(default)]
+    pub status: serde_json::Value,
 }
 
 /// The `spec` of a ScaledObject, with KEDA's names and defaults.

@@ -1,0 +1,33 @@
+//! Series of the external metrics API.
+
+use super::{Lowering, shared};
+use crate::scenario::spec::ScenarioSpec;
+use crate::scenario::{ExternalMetric, ExternalSource};
+use crate::units::random::entity_of_name;
+
+impl Lowering<'_> {
+    /// Comes before the HPAs, which ask for them.
+    pub(super) fn external_metrics(&mut self, spec: &ScenarioSpec) {
+        for (index, metric) in spec.metrics.external.iter().enumerate() {
+            let path = format!("metrics.external[{index}]");
+            if metric.name.is_empty() {
+                self.error(&format!("{path}.name"), "a metric needs a name");
+                continue;
+            }
+            let others = &spec.metrics.external[..index];
+            if others.iter().any(|other| other.name == metric.name && other.labels == metric.labels) {
+                let message = format!("a series {} with these labels is there already", metric.name);
+                self.error(&format!("{path}.name"), message).hint =
+                    Some("give it labels of its own; the series of one metric are summed".to_owned());
+                continue;
+            }
+            let labels: Vec<String> = metric.labels.iter().map(|(key, value)| format!(",{key}={value}")).collect();
+            let whose = format!("external metric {}{}", metric.name, labels.concat());
+            if let Some(signal) = self.signal(metric.value.clone(), &format!("{path}.value"), &whose) {
+                let source = ExternalSource::Signal { signal: Box::new(signal), entity: entity_of_name(&whose) };
+                let (name, labels) = (shared(&metric.name), metric.labels.clone());
+                self.scenario.external_metrics.push(ExternalMetric { name, labels, source });
+            }
+        }
+    }
+}
