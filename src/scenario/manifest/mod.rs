@@ -37,7 +37,7 @@ use std::fmt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use thiserror::Error;
 
-use crate::units::SimTime;
+use crate::units::{SimTime, did_you_mean};
 
 pub use autoscaler::{admitted_autoscaler_spec, autoscaler_behavior, autoscaler_spec};
 pub use budget::disruption_budget;
@@ -76,12 +76,7 @@ impl ManifestError {
 
 /// An error for a field with a fixed set of values.
 fn unknown_value(path: &str, value: &str, known: &[&str]) -> ManifestError {
-    let nearest = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&candidate.to_lowercase(), &value.to_lowercase()), candidate))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
-    let hint = nearest.map(|(_, name)| format!("; did you mean {name}?")).unwrap_or_default();
+    let hint = did_you_mean(value, known.iter().copied());
     ManifestError::new(path, format!("{value:?} is not one of {}{hint}", known.join(", ")))
 }
 

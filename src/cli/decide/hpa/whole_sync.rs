@@ -19,11 +19,15 @@ const FIELDS: [&str; 9] =
     ["now", "hpa", "scale", "pods", "podMetrics", "customMetrics", "externalMetrics", "history", "flags"];
 
 pub(super) fn decide(input: &Value) -> Result<Value, Refusal> {
-    let fields = Fields::new(input, "", &FIELDS)?;
+    let (fields, release) = Fields::envelope(input, &FIELDS)?;
     let now = history::time(&fields, "now")?;
     let hpa: api::HorizontalPodAutoscaler = object(fields.required("hpa")?, "hpa")?;
     let Some(raw_spec) = &hpa.spec else { return Err(Refusal::new("hpa.spec", "missing")) };
-    let spec = autoscaler_spec(raw_spec).map_err(|error| error.within("hpa"))?;
+    let mut spec = autoscaler_spec(raw_spec).map_err(|error| error.within("hpa"))?;
+    // Without the gate the API server drops the field.
+    if let (false, Some(behavior)) = (release.has("HPAConfigurableTolerance", 35), &mut spec.behavior) {
+        (behavior.scale_up.tolerance, behavior.scale_down.tolerance) = (None, None);
+    }
     let flags = fields.get("flags").map_or(Ok(HpaFlags::default()), |value| flags::read(value, "flags"))?;
     let mut memory = Memory { conditions: conditions(&hpa), ..Memory::default() };
     memory.last_scale_time = hpa.status.as_ref().and_then(|status| status.last_scale_time.as_ref()).map(instant);

@@ -3,14 +3,16 @@
 //! Instants are ages in seconds before "now" (which is zero here); amounts are thousandths. An error that the step
 //! itself has is an answer (`{"error": code}`); what can't be read is a refusal.
 
+mod input;
+mod reconcile;
+
 use serde_json::{Value, json};
 
 use super::super::Refusal;
-use super::super::fields::{Fields, nearest};
-use super::case_input::{
+use super::super::fields::{Fields, hint};
+use input::{
     self, config, event_log, pods, recommendations, rules, scaling_rules_pair, target_fields, tolerance,
 };
-use super::reconcile_case;
 use crate::autoscaler::hpa::{
     ContainerRequest, Current, Group, HpaFlags, LimitReason, MetricError, MetricSpec, PodRequests, Proposal, Readiness,
     Recommendations, RequestError, ScalingRules, SelectorState, Snapshot, clamp, evaluate, group_of, limit_rate,
@@ -51,8 +53,8 @@ pub(super) fn decide(input: &Value) -> Result<Value, Refusal> {
         "stabilization_simple" => stabilization_simple(input),
         "stabilization" => stabilization(input),
         "event_log" => events(input),
-        "reconcile" => reconcile_case::decide(input),
-        other => Err(Refusal::new("kind", format!("{other:?} is unknown{}", nearest(other, &KINDS)))),
+        "reconcile" => reconcile::decide(input),
+        other => Err(Refusal::new("kind", format!("{other:?} is unknown{}", hint(other, &KINDS)))),
     }
 }
 
