@@ -8,13 +8,13 @@ use crate::units::random::entity_of_name;
 impl Lowering<'_> {
     /// Comes before the HPAs, which ask for them.
     pub(super) fn external_metrics(&mut self, spec: &ScenarioSpec) {
-        for (index, metric) in spec.metrics.external.iter().enumerate() {
-            let path = format!("metrics.external[{index}]");
+        for (index, metric) in spec.metrics.series.iter().enumerate() {
+            let path = format!("metrics.series[{index}]");
             if metric.name.is_empty() {
                 self.error(&format!("{path}.name"), "a metric needs a name");
                 continue;
             }
-            let others = &spec.metrics.external[..index];
+            let others = &spec.metrics.series[..index];
             if others.iter().any(|other| other.name == metric.name && other.labels == metric.labels) {
                 let message = format!("a series {} with these labels is there already", metric.name);
                 self.error(&format!("{path}.name"), message).hint =

@@ -1,6 +1,6 @@
 //! KEDA's triggers: what each type calls its threshold, and where its value comes from here.
 //!
-//! A source outside the cluster is a series of `metrics.external` of the trigger's name (or that of its queue, topic,
+//! A source outside the cluster is a series of `metrics.series` of the trigger's name (or that of its queue, topic,
 //! query, …); failing that, what the target's load reports: the length of its queue, or requests per second.
 
 use super::keda::Written;
@@ -132,7 +132,7 @@ impl Lowering<'_> {
             None if ServiceMetric::named(name).is_none() => {
                 let external: Vec<String> = self.external_names();
                 let known: Vec<&str> = ServiceMetric::NAMES.into_iter().chain(external.iter().map(String::as_str)).collect();
-                let message = format!("no load and no series of metrics.external reports a metric `{name}`");
+                let message = format!("no load and no series of metrics.series reports a metric `{name}`");
                 let place = written.at(&format!("{path}.name"));
                 self.push(Diagnostic::error(&place, message).maybe_hint(suggestion(name, &known)));
                 return None;
@@ -273,7 +273,7 @@ impl Lowering<'_> {
                 let series = self.loads_series(written, target, metric, &own, path)?;
                 let what = if metric == ServiceMetric::QueueLength { "the queue" } else { "the requests per second" };
                 let message = format!(
-                    "trigger {path} ({}) reads {what} of the load on {}, for no series of metrics.external is called `{}`",
+                    "trigger {path} ({}) reads {what} of the load on {}, for no series of metrics.series is called `{}`",
                     source.name,
                     self.scenario.workloads[target.index()].name,
                     names[0],
@@ -307,7 +307,7 @@ impl Lowering<'_> {
     }
 
     /// The External metric that the HPA looks at. A series of KEDA's own has the object's label; one of
-    /// `metrics.external` its own labels.
+    /// `metrics.series` its own labels.
     fn metric_of(&self, series: u32, target: ValueTarget) -> MetricSpec {
         let series = &self.scenario.external_metrics[series as usize];
         let selector = match series.labels.is_empty() {
@@ -344,12 +344,12 @@ impl Lowering<'_> {
             Some(_) => return Some(self.own_series(written, name, ExternalSource::Service { target, metric })),
         };
         let message = format!("{} {problem}", written.target());
-        let hint = "add an entry under `load:`, or a series of that name under `metrics.external:`";
+        let hint = "add an entry under `load:`, or a series of that name under `metrics.series:`";
         self.push(Diagnostic::error(&written.at(path), message).hint(hint));
         None
     }
 
-    /// The first series of `metrics.external` that has one of these names.
+    /// The first series of `metrics.series` that has one of these names.
     fn external_series(&self, names: &[&str]) -> Option<u32> {
         let is_signal = |metric: &ExternalMetric| matches!(metric.source, ExternalSource::Signal { .. });
         names.iter().find_map(|name| {

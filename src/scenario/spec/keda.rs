@@ -118,7 +118,7 @@ pub struct HpaConfigSpec {
 }
 
 /// One event source: as KEDA writes it, by `type` and `metadata`, or plainly by the `name` of a metric that a load or
-/// `metrics.external` reports and its `threshold`.
+/// `metrics.series` reports and its `threshold`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TriggerSpec {

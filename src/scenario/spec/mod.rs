@@ -21,7 +21,7 @@ use crate::scheduler::SchedulerOptions;
 use crate::units::SimDuration;
 
 pub use autoscaling::{AutoscalingSpec, CronSpec};
-pub use cluster::{CostSpec, ExternalMetricSpec, KubeletSpec, MetricsSpec, OutageSpec};
+pub use cluster::{CostSpec, DescribedObjectSpec, KubeletSpec, MetricsSpec, OutageSpec, SeriesSpec};
 pub use expect::{EXPECTED_METRICS, ExpectationSpec, is_known_metric};
 pub use jobs::{JobsFormat, JobsSpec};
 pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
