@@ -315,11 +315,13 @@ pub struct KedaScaler {
     pub series: Vec<Option<u32>>,
 }
 
-/// A series of the external metrics API.
+/// A series of the external metrics API, or one of the custom metrics API that describes an object.
 #[derive(Clone, Debug)]
 pub struct ExternalMetric {
     pub name: Arc<str>,
     pub labels: Labels,
+    /// Kind and name of what it describes; `None`: nothing in the cluster.
+    pub object: Option<(Arc<str>, Arc<str>)>,
     pub source: ExternalSource,
 }
 

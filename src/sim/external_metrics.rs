@@ -1,7 +1,7 @@
 //! The external metrics API: series from outside the cluster, of KEDA's own and of loads.
 
 use super::world::World;
-use crate::autoscaler::hpa::{MetricError, MetricIdentifier};
+use crate::autoscaler::hpa::{MetricError, MetricIdentifier, ObjectReference};
 use crate::load::{Signal, SignalContext};
 use crate::scenario::{ExternalMetric, ExternalSource};
 
@@ -33,11 +33,36 @@ impl World<'_> {
         }
     }
 
-    /// The series of a metric that its selector matches; false where there are none.
+    /// The values of an external metric's series that its selector matches.
     pub(super) fn external_values(&self, metric: &MetricIdentifier, values: &mut Vec<i64>) -> Result<(), MetricError> {
+        self.series_of(metric, None, values)
+    }
+
+    /// The value of a custom metric of an object; there must be just one.
+    pub(super) fn object_value(
+        &self,
+        object: &ObjectReference,
+        metric: &MetricIdentifier,
+        values: &mut Vec<i64>,
+    ) -> Result<(), MetricError> {
+        self.series_of(metric, Some(object), values)?;
+        if values.len() == 1 { Ok(()) } else { Err(MetricError::Unavailable) }
+    }
+
+    fn series_of(
+        &self,
+        metric: &MetricIdentifier,
+        object: Option<&ObjectReference>,
+        values: &mut Vec<i64>,
+    ) -> Result<(), MetricError> {
         for (index, series) in self.scenario.external_metrics.iter().enumerate() {
+            let describes = match (&series.object, object) {
+                (Some((kind, name)), Some(object)) => **kind == *object.kind && **name == *object.name,
+                (None, None) => true,
+                _ => false,
+            };
             let selected = metric.selector.labels().is_none_or(|selector| selector.matches(&series.labels));
-            if *series.name == *metric.name && selected {
+            if describes && selected && *series.name == *metric.name {
                 values.extend(self.external_value(index as u32));
             }
         }

@@ -12,7 +12,7 @@ use crate::autoscaler::hpa::{
 };
 use crate::cluster::{Container, PodId, PodSpec, ResourceNames, WorkloadId, resource};
 use crate::load::{PodMetric, ServiceMetric};
-use crate::scenario::{Hpa, Owner, WorkloadKind};
+use crate::scenario::{ExternalMetric, Hpa, Owner, WorkloadKind};
 use crate::units::SimTime;
 
 /// What the controller keeps of one HPA.
@@ -64,6 +64,12 @@ impl World<'_> {
 
     pub(super) fn hpa_sync(&mut self, hpa: u32) {
         self.events.push(self.now + self.scenario.hpa_flags.sync_period, Event::HpaSync { hpa });
+        let (decision, reasons) = self.hpa_decision(hpa);
+        self.apply(&self.scenario.hpas[hpa as usize], &decision, reasons);
+    }
+
+    /// One sync, and its reasons where somebody is to be told.
+    fn hpa_decision(&mut self, hpa: u32) -> (Decision, Option<String>) {
         let scenario = self.scenario;
         let spec = &scenario.hpas[hpa as usize];
         let mut scale = self.scale_of(spec.target);
@@ -90,7 +96,7 @@ impl World<'_> {
         run.told = failures;
         self.hpas[hpa as usize] = run;
         self.hpa_observer = observer;
-        self.apply(spec, &decision, reasons);
+        (decision, reasons)
     }
 
     fn apply(&mut self, spec: &Hpa, decision: &Decision, reasons: Option<String>) {
@@ -103,6 +109,15 @@ impl World<'_> {
             let object = self.hpa_object(spec);
             self.decide(Controller::HorizontalPodAutoscaler, object, from.to_string(), to.to_string(), reasons);
         }
+    }
+
+    /// A sync with what the controller remembers: what it decides and remembers then.
+    #[cfg(test)]
+    pub(super) fn sync_with(&mut self, hpa: u32, memory: Memory) -> (Decision, Memory) {
+        self.hpas.resize_with(self.scenario.hpas.len(), HpaRun::default);
+        self.hpas[hpa as usize].memory = memory;
+        let (decision, _) = self.hpa_decision(hpa);
+        (decision, std::mem::take(&mut self.hpas[hpa as usize].memory))
     }
 
     /// The scale subresource. A StatefulSet counts its terminating pods, for it makes no others in their place.
@@ -237,15 +252,22 @@ impl Observed for Shown<'_, '_> {
 
     fn object(
         &self,
-        _object: &ObjectReference,
+        object: &ObjectReference,
         metric: &MetricIdentifier,
         values: &mut Vec<i64>,
     ) -> Result<(), MetricError> {
-        self.service_value(metric, values)
+        let described = |series: &ExternalMetric| series.object.is_some() && *series.name == *metric.name;
+        match self.world.scenario.external_metrics.iter().any(described) {
+            true => self.world.object_value(object, metric, values),
+            false => self.service_value(metric, values),
+        }
     }
 
     fn external(&self, metric: &MetricIdentifier, values: &mut Vec<i64>) -> Result<(), MetricError> {
-        self.world.external_values(metric, values).or_else(|_| self.service_value(metric, values))
+        match self.world.scenario.external_metrics.iter().any(|series| *series.name == *metric.name) {
+            true => self.world.external_values(metric, values),
+            false => self.service_value(metric, values),
+        }
     }
 }
 

@@ -35,6 +35,13 @@ pub(super) struct Meter {
     pub gpu_duty_cycle: Option<i64>,
 }
 
+impl Meter {
+    #[cfg(test)]
+    pub fn given(cpu: Option<Scraped>, memory: Scraped, requests_per_second: Option<i64>) -> Meter {
+        Meter { started: memory.at, last: (memory.at, 0), cpu, memory, requests_per_second, gpu_duty_cycle: None }
+    }
+}
+
 /// A sample as the API has it, in thousandths of the unit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scraped {

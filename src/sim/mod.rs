@@ -19,6 +19,8 @@ mod jobs;
 mod karpenter;
 mod ledger;
 mod metrics_server;
+#[cfg(test)]
+pub(crate) mod moment;
 mod naming;
 mod node_lifecycle;
 mod observer;

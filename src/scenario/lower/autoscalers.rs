@@ -113,14 +113,19 @@ impl Lowering<'_> {
     /// A metric that nothing reports makes the HPA fail at every sync, as it would in a cluster: a warning.
     pub(super) fn check_custom_metrics(&mut self, objects: &Objects) {
         let series = self.external_names();
-        let external_names: Vec<&str> = ServiceMetric::NAMES.into_iter().chain(series.iter().map(String::as_str)).collect();
+        let external_names: Vec<&str> =
+            ServiceMetric::NAMES.into_iter().chain(series.iter().map(String::as_str)).collect();
+        let described = self.scenario.external_metrics.iter().filter(|metric| metric.object.is_some());
+        let described: Vec<String> = described.map(|metric| metric.name.to_string()).collect();
+        let object_names: Vec<&str> =
+            ServiceMetric::NAMES.into_iter().chain(described.iter().map(String::as_str)).collect();
         for object in &objects.autoscalers {
             let metrics = object.value.spec.iter().flat_map(|spec| spec.metrics.iter().flatten()).enumerate();
             for (index, metric) in metrics {
                 let (field, name, known) = if let Some(pods) = &metric.pods {
                     ("pods", &pods.metric.name, &PodMetric::NAMES[..])
                 } else if let Some(object) = &metric.object {
-                    ("object", &object.metric.name, &ServiceMetric::NAMES[..])
+                    ("object", &object.metric.name, &object_names[..])
                 } else if let Some(external) = &metric.external {
                     ("external", &external.metric.name, &external_names[..])
                 } else {

@@ -1,7 +1,7 @@
-//! Series of the external metrics API.
+//! Series of the external and custom metrics APIs.
 
 use super::{Lowering, shared};
-use crate::scenario::spec::ScenarioSpec;
+use crate::scenario::spec::{ScenarioSpec, SeriesSpec};
 use crate::scenario::{ExternalMetric, ExternalSource};
 use crate::units::random::entity_of_name;
 
@@ -15,18 +15,23 @@ impl Lowering<'_> {
                 continue;
             }
             let others = &spec.metrics.series[..index];
-            if others.iter().any(|other| other.name == metric.name && other.labels == metric.labels) {
+            let same = |other: &SeriesSpec| {
+                other.name == metric.name && other.labels == metric.labels && other.object == metric.object
+            };
+            if others.iter().any(same) {
                 let message = format!("a series {} with these labels is there already", metric.name);
                 self.error(&format!("{path}.name"), message).hint =
-                    Some("give it labels of its own; the series of one metric are summed".to_owned());
+                    Some("give it labels of its own; the series of one external metric are summed".to_owned());
                 continue;
             }
             let labels: Vec<String> = metric.labels.iter().map(|(key, value)| format!(",{key}={value}")).collect();
-            let whose = format!("external metric {}{}", metric.name, labels.concat());
+            let object = metric.object.as_ref().map(|object| format!(" of {} {}", object.kind, object.name));
+            let whose = format!("series {}{}{}", metric.name, object.unwrap_or_default(), labels.concat());
             if let Some(signal) = self.signal(metric.value.clone(), &format!("{path}.value"), &whose) {
                 let source = ExternalSource::Signal { signal: Box::new(signal), entity: entity_of_name(&whose) };
                 let (name, labels) = (shared(&metric.name), metric.labels.clone());
-                self.scenario.external_metrics.push(ExternalMetric { name, labels, source });
+                let object = metric.object.as_ref().map(|object| (shared(&object.kind), shared(&object.name)));
+                self.scenario.external_metrics.push(ExternalMetric { name, labels, object, source });
             }
         }
     }

@@ -322,7 +322,7 @@ impl Lowering<'_> {
 
     fn own_series(&mut self, written: &Written<'_>, name: &str, source: ExternalSource) -> u32 {
         let labels = Labels::from([(OBJECT_LABEL.to_owned(), written.label())]);
-        self.scenario.external_metrics.push(ExternalMetric { name: shared(name), labels, source });
+        self.scenario.external_metrics.push(ExternalMetric { name: shared(name), labels, object: None, source });
         self.scenario.external_metrics.len() as u32 - 1
     }
 
@@ -351,7 +351,9 @@ impl Lowering<'_> {
 
     /// The first series of `metrics.series` that has one of these names.
     fn external_series(&self, names: &[&str]) -> Option<u32> {
-        let is_signal = |metric: &ExternalMetric| matches!(metric.source, ExternalSource::Signal { .. });
+        let is_signal = |metric: &ExternalMetric| {
+            matches!(metric.source, ExternalSource::Signal { .. }) && metric.object.is_none()
+        };
         names.iter().find_map(|name| {
             let metrics = self.scenario.external_metrics.iter();
             metrics.enumerate().find(|(_, metric)| is_signal(metric) && *metric.name == **name).map(|(i, _)| i as u32)
@@ -359,7 +361,8 @@ impl Lowering<'_> {
     }
 
     pub(super) fn external_names(&self) -> Vec<String> {
-        self.scenario.external_metrics.iter().map(|metric| metric.name.to_string()).collect()
+        let series = self.scenario.external_metrics.iter().filter(|metric| metric.object.is_none());
+        series.map(|metric| metric.name.to_string()).collect()
     }
 
     /// Fields that this type of trigger does not have.
