@@ -39,7 +39,7 @@ use thiserror::Error;
 
 use crate::units::{SimTime, did_you_mean};
 
-pub use autoscaler::{admitted_autoscaler_spec, autoscaler_behavior, autoscaler_spec};
+pub use autoscaler::{admit_autoscaler, admitted_autoscaler_spec, autoscaler_behavior, autoscaler_spec};
 pub use budget::disruption_budget;
 pub use cluster::{LoadedCluster, cluster_state};
 pub use daemon_set::daemon_set_pod;

@@ -15,7 +15,11 @@ pub fn observed_pod(mut pod: core::Pod, names: &mut ResourceNames) -> Result<(Po
             spec.priority_class_name = None;
             pod_spec(&pod.metadata, spec, &PriorityClasses::default(), names)?
         }
-        _ => PodSpec::default(),
+        _ => PodSpec {
+            namespace: pod.metadata.namespace.clone().unwrap_or_else(|| "default".into()),
+            labels: pod.metadata.labels.clone().unwrap_or_default(),
+            ..PodSpec::default()
+        },
     };
     Ok((spec, state))
 }

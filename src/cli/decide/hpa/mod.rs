@@ -3,6 +3,8 @@
 //! An input is a whole sync, or (where it has a field `kind`) one step of it by itself. Both go through
 //! [`crate::autoscaler::hpa`], the code that the simulation runs.
 
+#[cfg(test)]
+mod both_doors;
 mod flags;
 mod history;
 mod moment;

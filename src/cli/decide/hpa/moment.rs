@@ -17,12 +17,12 @@ use crate::scenario::manifest::{observed_pod, parse_selector};
 /// Everything that the controller is shown in one sync.
 pub(super) struct Moment {
     pub scale: Scale,
-    selector: LabelSelector,
-    namespace: Option<String>,
+    pub selector: LabelSelector,
+    pub namespace: Option<String>,
     pods: Vec<SelectedPod>,
     /// Names of pods in the input that the selector does not match.
     unselected: BTreeSet<String>,
-    apis: MetricsApis,
+    pub apis: MetricsApis,
     names: ResourceNames,
 }
 
@@ -77,6 +77,13 @@ impl Moment {
         found.of_pods.extend(self.pods.iter().map(|pod| by_name.get(pod.name.as_str()).copied()));
         let known: BTreeSet<&str> = self.pods.iter().map(|pod| pod.name.as_str()).collect();
         found.foreign.extend(by_name.iter().filter(|(name, _)| !known.contains(*name)).map(|(_, sample)| sample.value));
+    }
+
+    /// How many of the pods the resource metrics API knows, well or not.
+    #[cfg(test)]
+    pub(super) fn pods_with_metrics(&self) -> usize {
+        let known = |pod: &&SelectedPod| self.apis.pods.iter().any(|usage| usage.name == pod.name);
+        self.pods.iter().filter(known).count()
     }
 
     fn in_namespace(&self, other: Option<&str>) -> bool {

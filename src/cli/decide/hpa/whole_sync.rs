@@ -13,28 +13,45 @@ use crate::autoscaler::hpa::{
     Condition, ConditionStatus, ConditionType, Conditions, Current, Decision, HpaFlags, HpaSpec, Memory, Observer,
 };
 use crate::scenario::manifest::{autoscaler_spec, instant};
-use crate::units::Quantity;
+use crate::units::{Quantity, SimTime};
 
 const FIELDS: [&str; 9] =
     ["now", "hpa", "scale", "pods", "podMetrics", "customMetrics", "externalMetrics", "history", "flags"];
 
+/// An input, read: one sync to be made.
+pub(super) struct Question {
+    pub now: SimTime,
+    pub spec: HpaSpec,
+    pub flags: HpaFlags,
+    /// What the controller remembers.
+    pub memory: Memory,
+    pub moment: Moment,
+}
+
+impl Question {
+    pub(super) fn read(input: &Value) -> Result<Question, Refusal> {
+        let (fields, release) = Fields::envelope(input, &FIELDS)?;
+        let now = history::time(&fields, "now")?;
+        let hpa: api::HorizontalPodAutoscaler = object(fields.required("hpa")?, "hpa")?;
+        let Some(raw_spec) = &hpa.spec else { return Err(Refusal::new("hpa.spec", "missing")) };
+        let mut spec = autoscaler_spec(raw_spec).map_err(|error| error.within("hpa"))?;
+        // Without the gate the API server drops the field.
+        if let (false, Some(behavior)) = (release.has("HPAConfigurableTolerance", 35), &mut spec.behavior) {
+            (behavior.scale_up.tolerance, behavior.scale_down.tolerance) = (None, None);
+        }
+        let flags = fields.get("flags").map_or(Ok(HpaFlags::default()), |value| flags::read(value, "flags"))?;
+        let mut memory = Memory { conditions: conditions(&hpa), ..Memory::default() };
+        memory.last_scale_time = hpa.status.as_ref().and_then(|status| status.last_scale_time.as_ref()).map(instant);
+        if let Some(value) = fields.get("history") {
+            history::read(value, "history", &mut memory)?;
+        }
+        let moment = Moment::read(&fields, hpa.metadata.namespace.as_deref())?;
+        Ok(Question { now, spec, flags, memory, moment })
+    }
+}
+
 pub(super) fn decide(input: &Value) -> Result<Value, Refusal> {
-    let (fields, release) = Fields::envelope(input, &FIELDS)?;
-    let now = history::time(&fields, "now")?;
-    let hpa: api::HorizontalPodAutoscaler = object(fields.required("hpa")?, "hpa")?;
-    let Some(raw_spec) = &hpa.spec else { return Err(Refusal::new("hpa.spec", "missing")) };
-    let mut spec = autoscaler_spec(raw_spec).map_err(|error| error.within("hpa"))?;
-    // Without the gate the API server drops the field.
-    if let (false, Some(behavior)) = (release.has("HPAConfigurableTolerance", 35), &mut spec.behavior) {
-        (behavior.scale_up.tolerance, behavior.scale_down.tolerance) = (None, None);
-    }
-    let flags = fields.get("flags").map_or(Ok(HpaFlags::default()), |value| flags::read(value, "flags"))?;
-    let mut memory = Memory { conditions: conditions(&hpa), ..Memory::default() };
-    memory.last_scale_time = hpa.status.as_ref().and_then(|status| status.last_scale_time.as_ref()).map(instant);
-    if let Some(value) = fields.get("history") {
-        history::read(value, "history", &mut memory)?;
-    }
-    let moment = Moment::read(&fields, hpa.metadata.namespace.as_deref())?;
+    let Question { now, spec, flags, mut memory, moment } = Question::read(input)?;
     let decision = Observer::default().sync(now, &moment.scale, &moment, &spec, &flags, &mut memory);
     Ok(answer(&decision, &spec, &memory, &|index| moment.pod_name(index)))
 }
