@@ -30,6 +30,7 @@ mod queue;
 mod replicas;
 mod run;
 mod scalers;
+mod scaling_group;
 mod scheduling;
 mod selections;
 mod services;
