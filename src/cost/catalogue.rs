@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use thiserror::Error;
 
 use super::CapacityType;
-use crate::units::{Bytes, Millicores, UsdPerHour};
+use crate::units::{Bytes, Millicores, UsdPerHour, nearest};
 
 const INSTANCES: &str = include_str!("../../data/instance-prices/instances.csv");
 const GIB: f64 = (1u64 << 30) as f64;

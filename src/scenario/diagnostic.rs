@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use crate::units::nearest;
 
 /// A text with a name: a file, or an override given on the command line.
 #[derive(Debug)]

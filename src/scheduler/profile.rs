@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::filter::{FILTERS, Filter};
 use super::score::{SCORES, Score};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, did_you_mean};
 
 /// kube-scheduler's options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

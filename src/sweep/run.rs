@@ -9,6 +9,7 @@ use super::{Configuration, Results, Row, Sweep};
 use crate::record::{Figure, Summary, figures};
 use crate::scenario::Scenario;
 use crate::sim::{self, Outcome, TrainingRow};
+use crate::units::nearest;
 
 /// Why a sweep was not run. `E` is what the scenario's loader says of a bad setting.
 #[derive(Debug, Error)]

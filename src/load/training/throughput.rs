@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::units::SimDuration;
+use crate::units::{SimDuration, nearest};
 
 /// Training speed in millionths of a step per second, so that progress is exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -19,7 +19,7 @@ pub use error::ImportError;
 pub use series::read_series;
 
 use crate::load::training::{ThroughputRow, TrainingJobRow};
-use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime};
+use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, nearest};
 
 /// What a trace holds. Lists are empty where the format or its inputs have none of a kind.
 #[derive(Clone, Debug, Default, PartialEq)]

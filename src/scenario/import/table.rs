@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ImportError;
-use crate::units::SimTime;
+use crate::units::{SimTime, nearest};
 
 pub(super) struct Table<R> {
     reader: ::csv::Reader<R>,

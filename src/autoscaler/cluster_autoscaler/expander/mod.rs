@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::cluster::{NodeShape, PodSpec, Specs};
+use crate::units::did_you_mean;
 
 pub use price::{PodPrices, preferred_cores};
 pub use priority::Priorities;

@@ -7,7 +7,7 @@ use super::{Budget, BudgetNodes, ConsolidationPolicy, Cron, DisruptionReason, Fi
 use crate::autoscaler::karpenter::requirement::{Operator, Requirement};
 use crate::autoscaler::karpenter::requirements::is_well_known;
 use crate::cluster::{Taint, TaintEffect, label};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, did_you_mean};
 
 struct Check {
     errors: Vec<FieldError>,

@@ -14,7 +14,7 @@ use crate::autoscaler::cluster_autoscaler::estimator::Estimator;
 use crate::autoscaler::cluster_autoscaler::expander::{Candidate, Context, ExpanderChain, PodPrices, Priorities};
 use crate::autoscaler::cluster_autoscaler::{Backoff, BackoffTimes, Clock, Ignored, utilization};
 use crate::cluster::{ClusterView, Fork, NodeShapeId, PodSpec, Specs};
-use crate::units::{SimDuration, SimTime, random};
+use crate::units::{SimDuration, SimTime, did_you_mean, random};
 
 const KINDS: [&str; 7] = ["expander", "estimate", "utilization", "scale_up", "scale_down", "backoff", "balance"];
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::Refusal;
 use crate::autoscaler::cluster_autoscaler::Options;
+use crate::units::did_you_mean;
 
 /// Flags that have no bearing on what one iteration decides, or limit the wall clock: accepted, so that a whole command
 /// line can be given.

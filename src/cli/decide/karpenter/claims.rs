@@ -86,7 +86,7 @@ pub(super) fn read(
         }
     }
     let hashes = envelope
-        .list::<NodePoolManifest>("nodePools")?
+        .items::<NodePoolManifest>("nodePools")?
         .into_iter()
         .filter_map(|pool| Some((pool.metadata.name, hash(pool.metadata.annotations.as_ref())?)))
         .collect();
