@@ -192,13 +192,7 @@ impl ScaledObject {
 }
 
 /// One poll of the triggers (`RequestScale`): whether one `is_active`, and what follows.
-pub fn poll(
-    object: &ScaledObject,
-    is_active: bool,
-    current: u32,
-    now: SimTime,
-    state: &mut PollState,
-) -> PollDecision {
+pub fn poll(object: &ScaledObject, is_active: bool, current: u32, now: SimTime, state: &mut PollState) -> PollDecision {
     let min = object.min_replica_count;
     let set = |replicas: u32, reason| PollDecision { replicas: Some(replicas), reason };
     let stay = |reason| PollDecision { replicas: None, reason };

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
 use super::manifest::ManifestError;
-use super::spec::ScaledObjectManifest;
 use super::names;
+use super::spec::ScaledObjectManifest;
 use super::yaml::{Node, Value, read};
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
 

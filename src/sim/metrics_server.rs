@@ -103,8 +103,7 @@ impl World<'_> {
                 let window = now - at;
                 Scraped { value: ((counter - from) / i128::from(window.nanos())) as i64, at: now, window }
             });
-            let gpu_duty_cycle =
-                (requested.gpu.get() > 0).then(|| run.used.gpu.get() * 100_000 / requested.gpu.get());
+            let gpu_duty_cycle = (requested.gpu.get() > 0).then(|| run.used.gpu.get() * 100_000 / requested.gpu.get());
             let serves_requests = self.service_of[run.workload.index()]
                 .is_some_and(|load| matches!(self.scenario.loads[load as usize].demand, Demand::Requests(_)));
             let meter = Meter {

@@ -22,8 +22,8 @@ use crate::autoscaler::keda::PollState;
 use crate::cluster::{
     ClusterView, NodeId, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect, WorkloadId,
 };
-use crate::load::Signal;
 use crate::cost::{NodeShape as NodePrice, ResourceShare};
+use crate::load::Signal;
 use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
 use crate::scheduler::{self, Profile};

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod container_metric;
+mod hpa;
 mod kubelet;
 mod queue;
 mod replicas;

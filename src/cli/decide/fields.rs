@@ -4,8 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::release::{self, Release};
 use super::Refusal;
+use super::release::{self, Release};
 use crate::scenario::manifest::{ManifestError, instant};
 use crate::units::{SimTime, did_you_mean};
 
@@ -32,7 +32,7 @@ impl<'a> Fields<'a> {
     pub(super) fn new(value: &'a Value, path: impl Into<String>, known: &[&str]) -> Result<Fields<'a>, Refusal> {
         let path = path.into();
         let Value::Object(map) = value else {
-            return Err(Refusal::new(or_input(&path), format!("expected an object, found {}", kind_of(value))));
+            return Err(Refusal::new(or_input(&path), format!("an object is expected, found {}", kind_of(value))));
         };
         let fields = Fields { path, map };
         match map.keys().find(|key| !known.contains(&key.as_str())) {
@@ -53,7 +53,7 @@ impl<'a> Fields<'a> {
         let path = path.into();
         match value {
             Value::Object(map) => Ok(Fields { path, map }),
-            _ => Err(Refusal::new(or_input(&path), format!("expected an object, found {}", kind_of(value)))),
+            _ => Err(Refusal::new(or_input(&path), format!("an object is expected, found {}", kind_of(value)))),
         }
     }
 

@@ -77,7 +77,14 @@ const SOURCES: [Source; 20] = [
         Waiting,
     ),
     source("redis", &["listLength"], Some(5), "activationListLength", &["listName"], Waiting),
-    source("redis-streams", &["pendingEntriesCount", "lagCount", "streamLength"], Some(5), "activationLagCount", &["stream"], Waiting),
+    source(
+        "redis-streams",
+        &["pendingEntriesCount", "lagCount", "streamLength"],
+        Some(5),
+        "activationLagCount",
+        &["stream"],
+        Waiting,
+    ),
     source("nats-jetstream", &["lagThreshold"], Some(10), "activationLagThreshold", &["stream", "consumer"], Waiting),
     source("pulsar", &["msgBacklogThreshold"], Some(10), "activationMsgBacklogThreshold", &["topic"], Waiting),
     source("postgresql", &["targetQueryValue"], None, "activationTargetQueryValue", &["query"], Waiting),
@@ -119,7 +126,13 @@ impl Lowering<'_> {
     }
 
     /// By the name of a metric, with `threshold`.
-    fn plain_trigger(&mut self, written: &Written<'_>, trigger: &TriggerSpec, target: WorkloadId, path: &str) -> Lowered {
+    fn plain_trigger(
+        &mut self,
+        written: &Written<'_>,
+        trigger: &TriggerSpec,
+        target: WorkloadId,
+        path: &str,
+    ) -> Lowered {
         let Some(name) = &trigger.name else {
             return self.refuse(written, path, "a trigger needs a `type` (or the `name` of a metric, and a threshold)");
         };
@@ -131,7 +144,8 @@ impl Lowering<'_> {
             Some(series) => series,
             None if ServiceMetric::named(name).is_none() => {
                 let external: Vec<String> = self.external_names();
-                let known: Vec<&str> = ServiceMetric::NAMES.into_iter().chain(external.iter().map(String::as_str)).collect();
+                let known: Vec<&str> =
+                    ServiceMetric::NAMES.into_iter().chain(external.iter().map(String::as_str)).collect();
                 let message = format!("no load and no series of metrics.series reports a metric `{name}`");
                 let place = written.at(&format!("{path}.name"));
                 self.push(Diagnostic::error(&place, message).maybe_hint(suggestion(name, &known)));
@@ -351,9 +365,8 @@ impl Lowering<'_> {
 
     /// The first series of `metrics.series` that has one of these names.
     fn external_series(&self, names: &[&str]) -> Option<u32> {
-        let is_signal = |metric: &ExternalMetric| {
-            matches!(metric.source, ExternalSource::Signal { .. }) && metric.object.is_none()
-        };
+        let is_signal =
+            |metric: &ExternalMetric| matches!(metric.source, ExternalSource::Signal { .. }) && metric.object.is_none();
         names.iter().find_map(|name| {
             let metrics = self.scenario.external_metrics.iter();
             metrics.enumerate().find(|(_, metric)| is_signal(metric) && *metric.name == **name).map(|(i, _)| i as u32)

@@ -350,7 +350,9 @@ fn balance(input: &Value) -> Result<Value, Refusal> {
                 templates.push((name.as_str(), template(cluster.shape(node)?)));
             }
             let own = templates.iter().find(|(name, _)| *name == input.node_group);
-            let Some((_, own)) = own else { return Err(Refusal::new("node_group", "there is no template of that name")) };
+            let Some((_, own)) = own else {
+                return Err(Refusal::new("node_group", "there is no template of that name"));
+            };
             let ratios = input.difference_ratios;
             let comparator = Comparator {
                 ratios: DifferenceRatios {

@@ -29,7 +29,7 @@ type Synced = (Decision, Memory);
 /// What `decide` and what a run makes of an input.
 fn both(input: &Value) -> Result<(Synced, Synced), Inexpressible> {
     let question = Question::read(input).map_err(|_| "the input is refused")?;
-    admit_autoscaler(&question.spec).map_err(|_| "the API server refuses the object")?;
+    admit_autoscaler(&question.spec).map_err(|_| NOT_ADMITTED)?;
     let (scenario, standing, elsewhere) = standing(&question)?;
     let ran = sync_at(&scenario, &standing, elsewhere);
     let Question { now, spec, flags, mut memory, moment } = question;
@@ -40,7 +40,7 @@ fn both(input: &Value) -> Result<(Synced, Synced), Inexpressible> {
 fn standing(question: &Question) -> Result<(Scenario, Standing, PodSpecId), Inexpressible> {
     let Question { now, spec, flags, memory, moment } = question;
     if moment.scale.selector != SelectorState::Valid {
-        return Err("a workload of a scenario has a selector, and it was checked");
+        return Err(SELECTOR);
     }
     let mut spec = spec.clone();
     let mut scenario = Scenario { hpa_flags: *flags, ..Scenario::default() };
@@ -93,7 +93,7 @@ fn check_state(state: &PodState) -> Result<(), Inexpressible> {
     }
     match (state.start, state.ready) {
         (Some(_), Some(ready)) if ready.status != ReadyStatus::Unknown => Ok(()),
-        _ => Err("a running pod has a start, and is Ready or not"),
+        _ => Err(NO_START),
     }
 }
 
@@ -104,11 +104,12 @@ fn give(
     pods: &mut [GivenPod],
     scenario: &mut Scenario,
 ) -> Result<(), Inexpressible> {
-    let per_pod = |found: Samples, known: usize| match (found.foreign.is_empty(), found.of_pods.iter().flatten().count()) {
-        (false, _) => Err("metrics-server knows the pods of the cluster only"),
-        (true, samples) if samples < known => Err("a pod's containers have samples together, of all resources"),
-        _ => Ok(found.of_pods),
-    };
+    let per_pod =
+        |found: Samples, known: usize| match (found.foreign.is_empty(), found.of_pods.iter().flatten().count()) {
+            (false, _) => Err(FOREIGN),
+            (true, samples) if samples < known => Err(TOGETHER),
+            _ => Ok(found.of_pods),
+        };
     match metric {
         MetricSpec::Resource { resource, .. } => {
             let mut found = Samples::default();
@@ -207,8 +208,32 @@ fn series(
     Ok(ExternalMetric { name: Arc::from(name), labels, object, source })
 }
 
-/// Cases that a run can't bring about, by the beginning of their names, and why.
-const NOT_IN_A_RUN: &[(&str, Inexpressible)] = &[];
+const TOGETHER: Inexpressible = "a pod's containers have samples together, of all resources";
+const NOT_ADMITTED: Inexpressible = "the API server refuses the object";
+const FOREIGN: Inexpressible = "metrics-server knows the pods of the cluster only";
+const SELECTOR: Inexpressible = "a workload of a scenario has a selector, and it was checked";
+const NO_START: Inexpressible = "a running pod has a start, and is Ready or not";
+
+/// What a run can't bring about, case by case. Nor can it bring about the component cases: they are single steps
+/// (`grouping`, `requests`, `clamp`, `behavior`, `behavior_limit`, `stabilization`, `event_log`), or syncs of pods
+/// without names, labels, nodes or specs (`utilization`, `pods`, `object`, `external`, `reconcile`), whose steps and
+/// arithmetic the whole syncs go through.
+const NOT_IN_A_RUN: [(&str, Inexpressible); 14] = [
+    ("a container that no pod's metrics have fails the metric", TOGETHER),
+    ("scale up with one invalid metric", NOT_ADMITTED),
+    ("superfluous metrics", FOREIGN),
+    ("no pods", FOREIGN),
+    ("selector missing", SELECTOR),
+    ("selector unparsable", SELECTOR),
+    ("only an invalid metric source type", NOT_ADMITTED),
+    ("no scale down where one metric is invalid", NOT_ADMITTED),
+    ("scale down to zero where the minimum is zero", NOT_ADMITTED),
+    ("a pod whose metrics lack the container is missing, the metric goes on", TOGETHER),
+    ("on the way down the pod without the container's sample is taken to use its request", TOGETHER),
+    ("no pod has a sample of the container: nothing to compute from", TOGETHER),
+    ("Object with value and averageValue: the controller goes by the type", NO_START),
+    ("Object with value and averageValue, type AverageValue", NO_START),
+];
 
 #[test]
 fn a_run_that_stands_at_the_moment_of_a_case_decides_as_decide_does() {

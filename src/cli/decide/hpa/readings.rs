@@ -169,8 +169,7 @@ fn pod_usage(raw: RawPodMetrics, path: &str) -> Result<PodUsage, Refusal> {
 
 fn custom_value(raw: RawMetricValue, path: &str) -> Result<CustomValue, Refusal> {
     let selector = raw.metric.as_ref().and_then(|metric| metric.selector.as_ref()).or(raw.selector.as_ref());
-    let selector =
-        selector.and_then(|selector| label_selector(selector).ok()).filter(|selector| !selector.is_empty());
+    let selector = selector.and_then(|selector| label_selector(selector).ok()).filter(|selector| !selector.is_empty());
     Ok(CustomValue {
         sample: Sample {
             value: stated(raw.value.as_ref(), path)?,

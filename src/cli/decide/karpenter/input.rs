@@ -69,7 +69,8 @@ pub(super) struct State {
 impl Question {
     pub fn read(input: &Value) -> Result<Question, Refusal> {
         let (envelope, _) = Fields::envelope(input, FIELDS)?;
-        let now = envelope.instant("now")?.ok_or_else(|| Refusal::new("now", "the instant of the decision is required"))?;
+        let now =
+            envelope.instant("now")?.ok_or_else(|| Refusal::new("now", "the instant of the decision is required"))?;
         let priorities = PriorityClasses::new(&envelope.items::<_>("priorityClasses")?)
             .map_err(|error| error.within("priorityClasses"))?;
         let mut cluster = LoadedCluster::default();

@@ -8,9 +8,7 @@ mod reconcile;
 
 use serde_json::{Value, json};
 
-use self::input::{
-    config, event_log, pods, recommendations, rules, scaling_rules_pair, target_fields, tolerance,
-};
+use self::input::{config, event_log, pods, recommendations, rules, scaling_rules_pair, target_fields, tolerance};
 use super::super::Refusal;
 use super::super::fields::{Fields, hint};
 use crate::autoscaler::hpa::{
