@@ -10,7 +10,7 @@ use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::manifest::admitted_autoscaler_spec;
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::ScenarioSpec;
-use crate::scenario::{Hpa, WorkloadKind};
+use crate::scenario::{Demand, Hpa, WorkloadKind};
 use crate::units::SimDuration;
 
 impl Lowering<'_> {
@@ -135,9 +135,39 @@ impl Lowering<'_> {
                     let place = object.at(&format!("spec.metrics[{index}].{field}.metric.name"));
                     let message = format!("no load reports the metric `{name}`, so the HPA can't compute it");
                     self.diagnostics.push(Diagnostic::warning(place, message).maybe_hint(suggestion(name, known)));
+                    continue;
                 }
+                let is_series = match field {
+                    "object" => described.contains(name),
+                    _ => field == "external" && series.contains(name),
+                };
+                let selector = metric.object.as_ref().map(|source| &source.metric);
+                let selector = selector.or(metric.external.as_ref().map(|source| &source.metric));
+                let names_a_service = selector.is_some_and(|metric| metric.selector.is_some());
+                let demand = self.demand_on(object);
+                let problem = match (field, demand) {
+                    _ if is_series || names_a_service => continue,
+                    (_, None) => "the target has no load",
+                    ("pods", Some(Demand::Cpu)) if PodMetric::named(name) == Some(PodMetric::RequestsPerSecond) => {
+                        "the target's load is CPU work, which has no requests to count"
+                    }
+                    _ => continue,
+                };
+                let place = object.at(&format!("spec.metrics[{index}].{field}.metric.name"));
+                let message = format!("{problem}, so nothing reports the metric `{name}` and the HPA can't compute it");
+                self.diagnostics.push(Diagnostic::warning(place, message).hint("add an entry under `load:`"));
             }
         }
+    }
+
+    /// What the load on an HPA's target is counted in; `None` where it has none.
+    fn demand_on(&self, object: &Object<HorizontalPodAutoscaler>) -> Option<Demand> {
+        let is_of = |hpa: &&Hpa| {
+            *hpa.name == *object.name
+                && *self.scenario.workloads[hpa.target.index()].namespace == *object.namespace
+        };
+        let target = self.scenario.hpas.iter().find(is_of)?.target;
+        self.scenario.loads.iter().find(|load| load.target == target).map(|load| load.demand)
     }
 
     /// Utilization is usage over request: without a request upstream's HPA computes nothing, at every sync. Its other

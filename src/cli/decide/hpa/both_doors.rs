@@ -1,11 +1,13 @@
 //! The cases of whole syncs through the other door as well: a run that stands at that moment must decide and remember
 //! what `decide` does. What the simulation can't bring about is named, case by case.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::compact_as_whole;
 use super::moment::Moment;
 use super::whole_sync::Question;
 use crate::autoscaler::hpa::{
@@ -214,10 +216,7 @@ const FOREIGN: Inexpressible = "metrics-server knows the pods of the cluster onl
 const SELECTOR: Inexpressible = "a workload of a scenario has a selector, and it was checked";
 const NO_START: Inexpressible = "a running pod has a start, and is Ready or not";
 
-/// What a run can't bring about, case by case. Nor can it bring about the component cases: they are single steps
-/// (`grouping`, `requests`, `clamp`, `behavior`, `behavior_limit`, `stabilization`, `event_log`), or syncs of pods
-/// without names, labels, nodes or specs (`utilization`, `pods`, `object`, `external`, `reconcile`), whose steps and
-/// arithmetic the whole syncs go through.
+/// What a run can't bring about, case by case.
 const NOT_IN_A_RUN: [(&str, Inexpressible); 14] = [
     ("a container that no pod's metrics have fails the metric", TOGETHER),
     ("scale up with one invalid metric", NOT_ADMITTED),
@@ -256,4 +255,45 @@ fn a_run_that_stands_at_the_moment_of_a_case_decides_as_decide_does() {
     let left: Vec<(&str, &str)> = left.iter().map(|(name, why)| (name.as_str(), *why)).collect();
     assert_eq!(left, NOT_IN_A_RUN);
     assert!(agreed >= 30, "{agreed}");
+}
+
+/// Component cases of whole syncs, and of one metric, through both doors; the count is the one that the case expects.
+#[test]
+fn a_run_decides_compact_cases_as_they_expect_where_a_whole_sync_can_express_them() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/hpa");
+    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let (mut agreed, mut differ) = (0, Vec::new());
+    let mut left: BTreeMap<Inexpressible, usize> = BTreeMap::new();
+    for file in files {
+        let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        for case in cases {
+            let kind = case["input"]["kind"].as_str().unwrap().to_owned();
+            if !compact_as_whole::KINDS.contains(&kind.as_str()) {
+                *left.entry("a step within a sync").or_default() += 1;
+                continue;
+            }
+            match compact_as_whole::whole(&case["input"]).and_then(|input| both(&input)) {
+                Ok((decided, ran)) if decided == ran && is_expected(&kind, &ran.0, &case["expect"]) => agreed += 1,
+                Ok((decided, ran)) => differ.push(format!(
+                    "{}: {}\n  decide {decided:?}\n  run    {ran:?}",
+                    case["name"], case["expect"]
+                )),
+                Err(why) => *left.entry(why).or_default() += 1,
+            }
+        }
+    }
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
+    assert_eq!((agreed, left), (0, BTreeMap::new()));
+}
+
+/// A whole pass expects the count, the others what their one metric proposes.
+fn is_expected(kind: &str, decision: &Decision, expect: &Value) -> bool {
+    if kind == "reconcile" {
+        return decision.desired_replicas == expect["replicas"];
+    }
+    match decision.metrics[0].result {
+        Ok(proposal) => proposal.replicas == expect["replicas"],
+        Err(error) => error.code() == expect["error"],
+    }
 }

@@ -5,6 +5,8 @@
 
 #[cfg(test)]
 mod both_doors;
+#[cfg(test)]
+mod compact_as_whole;
 mod flags;
 mod history;
 mod moment;
