@@ -147,6 +147,7 @@ impl Lowering<'_> {
                 let demand = self.demand_on(object);
                 let problem = match (field, demand) {
                     _ if is_series || names_a_service => continue,
+                    ("pods", _) if PodMetric::named(name) == Some(PodMetric::GpuDutyCycle) => continue,
                     (_, None) => "the target has no load",
                     ("pods", Some(Demand::Cpu)) if PodMetric::named(name) == Some(PodMetric::RequestsPerSecond) => {
                         "the target's load is CPU work, which has no requests to count"
