@@ -139,7 +139,10 @@ fn an_object_metric_with_both_values_goes_by_its_type() {
     let file = file("object-both.yaml");
     let (run, warnings) = run_text(&file);
     assert_eq!(run.outcome.hpa_changes, 0, "nothing reports the metric");
-    assert!(warnings.iter().any(|warning| warning.contains("nothing reports the metric `queue_length`")), "{warnings:?}");
+    assert!(
+        warnings.iter().any(|warning| warning.contains("nothing reports the metric `queue_length`")),
+        "{warnings:?}"
+    );
     let series = "  duration: 10m\n  metrics: {series: [{name: queue_length, object: {kind: Service, name: web}, value: {constant: 30}}]}";
     let reported = file.replace("  duration: 10m", series);
     let (run, _) = run_text(&reported);

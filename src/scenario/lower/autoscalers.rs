@@ -164,8 +164,7 @@ impl Lowering<'_> {
     /// What the load on an HPA's target is counted in; `None` where it has none.
     fn demand_on(&self, object: &Object<HorizontalPodAutoscaler>) -> Option<Demand> {
         let is_of = |hpa: &&Hpa| {
-            *hpa.name == *object.name
-                && *self.scenario.workloads[hpa.target.index()].namespace == *object.namespace
+            *hpa.name == *object.name && *self.scenario.workloads[hpa.target.index()].namespace == *object.namespace
         };
         let target = self.scenario.hpas.iter().find(is_of)?.target;
         self.scenario.loads.iter().find(|load| load.target == target).map(|load| load.demand)

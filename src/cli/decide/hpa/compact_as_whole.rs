@@ -27,7 +27,9 @@ pub(super) fn whole(case: &Value) -> Result<Value, &'static str> {
     let mut metrics = match case["metrics"].as_array() {
         Some(metrics) => metrics.clone(),
         None if kind == "reconcile" => Vec::new(),
-        None => vec![json!({ "type": source_type(kind), "target": case["target"], "values_milli": case["values_milli"] })],
+        None => {
+            vec![json!({ "type": source_type(kind), "target": case["target"], "values_milli": case["values_milli"] })]
+        }
     };
     if metrics.iter().any(|metric| metric["unavailable"] == true) {
         return Err("an API that fails for one metric and answers for another");
@@ -105,7 +107,9 @@ fn rules(rules: &Value, tolerance: &Value) -> Value {
     if let Some(policies) = rules["policies"].as_array() {
         let policies: Vec<Value> = policies
             .iter()
-            .map(|policy| json!({"type": policy["type"], "value": policy["value"], "periodSeconds": policy["period_s"]}))
+            .map(
+                |policy| json!({"type": policy["type"], "value": policy["value"], "periodSeconds": policy["period_s"]}),
+            )
             .collect();
         written.insert("policies".into(), json!(policies));
     }
@@ -188,7 +192,8 @@ impl<'a> Sheet<'a> {
         for (index, pod) in self.case["pods"].as_array().into_iter().flatten().enumerate() {
             let mut requested = Vec::new();
             let mut used = Vec::new();
-            let own = json!([{"name": "main", "request_milli": pod["request_milli"], "usage_milli": pod["usage_milli"]}]);
+            let own =
+                json!([{"name": "main", "request_milli": pod["request_milli"], "usage_milli": pod["usage_milli"]}]);
             for container in pod["containers"].as_array().or(own.as_array()).into_iter().flatten() {
                 let mut requests = Map::new();
                 if !container["request_milli"].is_null() {
@@ -196,7 +201,9 @@ impl<'a> Sheet<'a> {
                 }
                 requested.push(json!({"name": container["name"], "resources": {"requests": requests}}));
                 if !container["usage_milli"].is_null() {
-                    used.push(json!({"name": container["name"], "usage": {resource: milli(&container["usage_milli"])}}));
+                    used.push(
+                        json!({"name": container["name"], "usage": {resource: milli(&container["usage_milli"])}}),
+                    );
                 }
             }
             self.pods[index]["spec"] = json!({ "containers": requested });
