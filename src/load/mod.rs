@@ -5,11 +5,13 @@
 //! measured table and their pods' usage from the phase they are in. Options here are what a scenario's YAML holds;
 //! this room itself reads no file.
 
+pub mod latency;
 mod metrics;
 pub mod pattern;
 pub mod queueing;
 
 pub mod service;
+mod shape;
 mod signal;
 pub mod training;
 mod wall_clock;
