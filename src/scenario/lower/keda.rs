@@ -8,7 +8,7 @@ use crate::cluster::WorkloadId;
 use crate::scenario::diagnostic::{Diagnostic, Place};
 use crate::scenario::manifest::autoscaler_behavior;
 use crate::scenario::objects::Objects;
-use crate::scenario::spec::{ScaledObjectSpec, ScenarioSpec, TargetRef};
+use crate::scenario::spec::{KedaSpec, ScaledObjectSpec, ScenarioSpec, TargetRef};
 use crate::scenario::{Hpa, KedaScaler, Scaler, ScalerPolicy};
 
 /// A ScaledObject as written: whose it is, and where its fields stand.
@@ -40,31 +40,14 @@ impl Lowering<'_> {
     pub(super) fn scaled_objects(&mut self, spec: &ScenarioSpec, objects: &Objects) {
         for (index, keda) in spec.autoscaling.keda.iter().enumerate() {
             let path = format!("autoscaling.keda[{index}]");
-            let named = keda.scaled_object.scale_target_ref.as_ref().map(|target| TargetRef {
-                kind: target.kind,
-                name: target.name.clone(),
-                namespace: keda.target.as_ref().map_or_else(|| "default".to_owned(), |t| t.namespace.clone()),
-            });
-            let target = match (&keda.target, named) {
-                (Some(target), Some(named)) if *target != named => {
-                    let message = format!("scaleTargetRef names {named}, `target` {target}");
-                    self.error(&format!("{path}.scaledObject.scaleTargetRef"), message).hint =
-                        Some("leave one of them out".to_owned());
-                    continue;
-                }
-                (Some(target), _) => target.clone(),
-                (None, Some(named)) => named,
-                (None, None) => {
-                    self.error(&path, "nothing says what is scaled").hint =
-                        Some("add `target:` or `scaledObject.scaleTargetRef:`".to_owned());
-                    continue;
-                }
-            };
+            let Some((field, object)) = self.one_object(keda, &path) else { continue };
+            let Some(target) = self.written_target(keda, object, &format!("{path}.{field}"), &path) else { continue };
             let document = self.document;
-            let place = |below: &str| document.at(&format!("spec.{path}.scaledObject{}", dotted(below))).clone();
-            let name = keda.name.clone().unwrap_or_else(|| target.name.clone());
+            let place = |below: &str| document.at(&format!("spec.{path}.{field}{}", dotted(below))).clone();
+            let name = keda.name.clone().or_else(|| keda.metadata_text("name"));
+            let name = name.unwrap_or_else(|| target.name.clone());
             if let Some(target_id) = self.replicated_target(&target, &path) {
-                self.scaled_object(&Written { name, target, spec: &keda.scaled_object, place: &place }, target_id);
+                self.scaled_object(&Written { name, target, spec: object, place: &place }, target_id);
             }
         }
         for object in &objects.scaled_objects {
@@ -79,6 +62,59 @@ impl Lowering<'_> {
             let written = Written { name: object.name.clone(), target, spec, place: &place };
             if let Some(target_id) = self.scaled_target(&written) {
                 self.scaled_object(&written, target_id);
+            }
+        }
+    }
+
+    /// The spec of an entry, and the field that holds it.
+    fn one_object<'k>(&mut self, keda: &'k KedaSpec, path: &str) -> Option<(&'static str, &'k ScaledObjectSpec)> {
+        for (field, value, expected) in
+            [("apiVersion", &keda.api_version, "keda.sh/v1alpha1"), ("kind", &keda.kind, "ScaledObject")]
+        {
+            if let Some(value) = value.as_ref().filter(|value| *value != expected) {
+                let message = format!("`{value}` is not read here");
+                self.error(&format!("{path}.{field}"), message).expected = Some(expected.to_owned());
+                return None;
+            }
+        }
+        match (&keda.scaled_object, &keda.spec) {
+            (Some(object), None) => Some(("scaledObject", object)),
+            (None, Some(object)) => Some(("spec", object)),
+            _ => {
+                self.error(path, "an entry has `scaledObject` or `spec`, and not both");
+                None
+            }
+        }
+    }
+
+    /// What an entry scales: `target`, or the object's `scaleTargetRef` in the object's namespace.
+    fn written_target(
+        &mut self,
+        keda: &KedaSpec,
+        object: &ScaledObjectSpec,
+        object_path: &str,
+        path: &str,
+    ) -> Option<TargetRef> {
+        let namespace = keda.target.as_ref().map(|target| target.namespace.clone());
+        let namespace = namespace.or_else(|| keda.metadata_text("namespace")).unwrap_or_else(|| "default".to_owned());
+        let named = object.scale_target_ref.as_ref().map(|target| TargetRef {
+            kind: target.kind,
+            name: target.name.clone(),
+            namespace,
+        });
+        match (&keda.target, named) {
+            (Some(target), Some(named)) if *target != named => {
+                let message = format!("scaleTargetRef names {named}, `target` {target}");
+                self.error(&format!("{object_path}.scaleTargetRef"), message).hint =
+                    Some("leave one of them out".to_owned());
+                None
+            }
+            (Some(target), _) => Some(target.clone()),
+            (None, Some(named)) => Some(named),
+            (None, None) => {
+                self.error(path, "nothing says what is scaled").hint =
+                    Some("add `target:`, or `scaleTargetRef:` to the object".to_owned());
+                None
             }
         }
     }
@@ -98,6 +134,12 @@ impl Lowering<'_> {
     }
 
     fn scaled_object(&mut self, written: &Written<'_>, target: WorkloadId) {
+        let version = written.spec.scale_target_ref.as_ref().and_then(|reference| reference.api_version.as_deref());
+        if let Some(version) = version.filter(|version| !["", "apps/v1"].contains(version)) {
+            let message = format!("`{version}` has no workload that is read here");
+            self.push(Diagnostic::error(&written.at("scaleTargetRef.apiVersion"), message).expected("apps/v1"));
+            return;
+        }
         if let Some(other) = self.scenario.hpas.iter().find(|hpa| hpa.target == target) {
             let message = format!("HorizontalPodAutoscaler {} scales {} already", other.name, written.target);
             let hint = "KEDA makes an HPA of its own; remove the other";
@@ -162,7 +204,16 @@ impl Lowering<'_> {
     fn tell_what_is_not_modelled(&mut self, written: &Written<'_>) {
         let spec = written.spec;
         let advanced = spec.advanced.as_ref();
+        let reference = spec.scale_target_ref.as_ref();
         let fields = [
+            (
+                reference.is_some_and(|reference| reference.env_source_container_name.is_some()),
+                "scaleTargetRef.envSourceContainerName (nothing reads the environment)",
+            ),
+            (
+                spec.triggers.iter().any(|trigger| trigger.authentication_ref.is_some()),
+                "triggers[].authenticationRef (nobody logs in)",
+            ),
             (spec.fallback.is_some(), "fallback (no trigger's source fails here)"),
             (
                 advanced.is_some_and(|advanced| advanced.scaling_modifiers.is_some()),

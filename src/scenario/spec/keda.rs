@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{TargetKind, TargetRef};
 use crate::units::{Quantity, SimDuration};
 
-/// A KEDA ScaledObject of one workload.
+/// A KEDA ScaledObject of one workload: its spec under `scaledObject`, or the whole object as it is applied (`apiVersion`,
+/// `kind`, `metadata`, `spec`).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KedaSpec {
@@ -20,7 +21,28 @@ pub struct KedaSpec {
     /// Default: `scaledObject.scaleTargetRef`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetRef>,
-    pub scaled_object: ScaledObjectSpec,
+    /// Exactly one of `scaledObject` and `spec`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaled_object: Option<ScaledObjectSpec>,
+    /// `keda.sh/v1alpha1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// `ScaledObject`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Its `name` and `namespace` count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub metadata: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<ScaledObjectSpec>,
+}
+
+impl KedaSpec {
+    /// A text of `metadata`.
+    pub fn metadata_text(&self, field: &str) -> Option<String> {
+        Some(self.metadata.as_ref()?.get(field)?.as_str()?.to_owned())
+    }
 }
 
 /// `kind: ScaledObject` among the manifests.
@@ -84,7 +106,7 @@ pub struct ScaleTargetRef {
     #[serde(default = "deployment")]
     pub kind: TargetKind,
     pub name: String,
-    /// Whose environment triggers read. Means nothing here.
+    /// Whose environment triggers read. Not modelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env_source_container_name: Option<String>,
 }
@@ -143,7 +165,7 @@ pub struct TriggerSpec {
     /// Whether values are kept between polls. Not modelled: every sync asks anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub use_cached_metrics: Option<bool>,
-    /// How KEDA logs in. Means nothing here.
+    /// How KEDA logs in. Not modelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub authentication_ref: Option<serde_json::Value>,
