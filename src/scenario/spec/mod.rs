@@ -22,7 +22,7 @@ use crate::units::SimDuration;
 
 pub use autoscaling::{AutoscalingSpec, CronSpec};
 pub use cluster::{CostSpec, DescribedObjectSpec, KubeletSpec, MetricsSpec, OutageSpec, SeriesSpec};
-pub use expect::{EXPECTED_METRICS, ExpectationSpec, is_known_metric};
+pub use expect::{Amount, Counted, DecisionRule, ExpectationSpec, LongExpectation, TestSpec};
 pub use jobs::{JobsFormat, JobsSpec};
 pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
 pub use load::LoadSpec;
@@ -136,6 +136,9 @@ pub struct ScenarioSpec {
     /// What must hold of the outcome (`windtunnel check`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<ExpectationSpec>,
+    /// The scenario with other settings, each with expectations of its own (`windtunnel check`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<TestSpec>,
 }
 
 const fn default_seed() -> u64 {
