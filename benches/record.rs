@@ -21,6 +21,8 @@ fn outcome() -> Outcome {
             workload: "openb".into(),
             node: None,
             phase: PodPhase::Succeeded,
+            deleted: false,
+            unscheduled: None,
             reason: "Completed",
             qos: "Burstable",
             priority: 0,
@@ -33,6 +35,7 @@ fn outcome() -> Outcome {
             cpu: Millicores(500 + index % 7_500),
             memory: Bytes(1 << 30),
             gpu: GpuMilli(index % 1_000),
+            costs: [Usd::ZERO; 3],
             cost: Usd::from_nanos(index * 123_457),
         }
     };
@@ -63,6 +66,7 @@ fn record(samples: u32) -> Recorder {
                 desired: index % 5,
                 current: index % 4,
                 ready: index % 4,
+                ..ReplicaSample::default()
             }],
             services: &[ServiceSample {
                 workload: "web".into(),
@@ -75,6 +79,7 @@ fn record(samples: u32) -> Recorder {
             cost_rate: UsdPerHour::from_nanos(wave * 1_000_000),
             cost: Usd::from_nanos(i64::from(index) * 10_000_000),
             integrals: Integrals { nodes: i128::from(index) * 1_234_567_890_123, ..Integrals::default() },
+            ..Sample::default()
         });
     }
     recorder

@@ -1,6 +1,8 @@
 //! A small made-up cluster and its work in plain numbers, which proptest can draw and shrink, and the [`Scenario`] that
 //! they make.
 
+mod money;
+
 use std::sync::Arc;
 
 use windtunnel::autoscaler::cluster_autoscaler::{self, GroupOptions};
@@ -11,7 +13,6 @@ use windtunnel::cluster::{
     NodeShape, PodAffinity, PodAffinityTerm, PodSpec, PodSpecId, Resources, RestartPolicy, Specs, Taint, TaintEffect,
     Toleration, TolerationOperator, TopologySpreadConstraint, WhenUnsatisfiable, WorkloadId, label, resource,
 };
-use windtunnel::cost::CapacityType;
 use windtunnel::load::SignalSpec;
 use windtunnel::load::training::{ThroughputRow, ThroughputTable, TrainingOptions};
 use windtunnel::scenario::{
@@ -39,6 +40,8 @@ pub struct Plan {
     /// (second, zone)
     pub outages: Vec<(i64, u8)>,
     pub daemon_set: bool,
+    /// Cents an hour.
+    pub commitment_cents: Option<i64>,
     /// Milliseconds from binding to start, and the median of what an end takes.
     pub start_millis: i64,
     pub end_millis: i64,
@@ -72,6 +75,8 @@ pub struct GroupPlan {
     pub boot_seconds: i64,
     pub startup_seconds: i64,
     pub spot: bool,
+    /// Reserved nodes, of a group that is not spot.
+    pub reserved: Option<u32>,
     /// Interruptions or failures of a node an hour.
     pub losses_per_hour: f64,
     pub start_failures: f64,
@@ -223,6 +228,7 @@ impl Default for GroupPlan {
             boot_seconds: 60,
             startup_seconds: 0,
             spot: false,
+            reserved: None,
             losses_per_hour: 0.0,
             start_failures: 0.0,
             quota: None,
@@ -276,7 +282,7 @@ impl Builder {
                 max_size: group.max,
                 initial_size: group.initial.min(group.max),
                 price: UsdPerHour::from_nanos(group.price_cents * 10_000_000),
-                capacity_type: if group.spot { CapacityType::Spot } else { CapacityType::OnDemand },
+                capacity_type: money::capacity_type(group),
                 priority: None,
                 autoscaling: GroupOptions::default(),
                 is_node_pool: false,
@@ -293,6 +299,7 @@ impl Builder {
                 failures_per_hour: if group.spot { 0.0 } else { group.losses_per_hour },
             });
         }
+        money::reserve(plan, &mut self.scenario);
         if !plan.groups.is_empty() {
             // Short enough that a run of an hour sees nodes go.
             self.scenario.cluster_autoscaler = Some(cluster_autoscaler::Options {

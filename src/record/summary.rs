@@ -11,9 +11,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::services::{Services, services};
+use super::waits::{self, NeverScheduled};
 use super::{Hours, Provenance, Spread};
 use crate::cluster::PodPhase;
-use crate::sim::{Outcome, TrainingRow};
+use crate::sim::{CommitmentCost, Outcome, WorkloadCost};
 use crate::units::SimTime;
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -26,9 +27,11 @@ pub struct Summary {
     pub simulated_seconds: f64,
     pub cost: CostSummary,
     pub pods: PodSummary,
-    /// From creation to binding, of the pods that were bound.
+    /// Why pods never had a node, the longest waits first.
+    pub never_scheduled: Vec<NeverScheduled>,
+    /// From creation to binding. Of a pod that was never bound it is the wait so far: censored.
     pub pod_wait_seconds: Spread,
-    /// From creation to Ready, of the pods that got there.
+    /// From creation to Ready; censored where a pod never was.
     pub pod_startup_seconds: Spread,
     pub utilization: Utilization,
     pub nodes: NodeSummary,
@@ -45,11 +48,31 @@ pub struct Summary {
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct CostSummary {
     pub total_usd: f64,
-    /// The share of nodes' bills that no pod requested.
+    /// What is paid for and no pod held: the rest of nodes' bills, and reserved capacity that did not stand.
     pub idle_usd: f64,
+    /// Part of `idle_usd`: reserved machines that did not stand.
+    pub reserved_unused_usd: f64,
+    /// Sums to `total_usd`, as do the two below.
     pub by_node_group: BTreeMap<Arc<str>, f64>,
+    /// `on-demand`, `reserved`, `spot`, and `commitment` where there are some.
+    pub by_capacity_type: BTreeMap<&'static str, f64>,
     /// With OpenCost's names; idle cost is the `__idle__` row.
     pub by_workload: BTreeMap<Arc<str>, WorkloadFigures>,
+    /// Savings plans and committed use, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub commitments: BTreeMap<Arc<str>, CommitmentFigures>,
+}
+
+/// What a commitment did.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CommitmentFigures {
+    pub paid_usd: f64,
+    /// What it covered, at list prices.
+    pub covered_usd: f64,
+    /// Part of `paid_usd` that covered nothing.
+    pub unused_usd: f64,
+    /// `covered_usd` less `paid_usd`: less than nothing where the commitment is too large.
+    pub saved_usd: f64,
 }
 
 /// One row of OpenCost's allocation API.
@@ -57,8 +80,11 @@ pub struct CostSummary {
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadFigures {
     pub cpu_core_hours: f64,
+    pub cpu_cost: f64,
     pub ram_byte_hours: f64,
+    pub ram_cost: f64,
     pub gpu_hours: f64,
+    pub gpu_cost: f64,
     pub total_cost: f64,
 }
 
@@ -68,6 +94,11 @@ pub struct PodSummary {
     pub created: u64,
     /// Bound to a node at least once.
     pub scheduled: u64,
+    /// Never bound to a node: they wait at the end, or were deleted while they waited.
+    pub never_scheduled: u64,
+    /// Of these, those that waited longer than any pod that was served (but a minute at least and fifteen at most), or
+    /// that no waiting could help.
+    pub unserved: u64,
     pub completed: u64,
     pub failed: u64,
     /// Evicted by the kubelet or a drain; also counted by how they ended.
@@ -122,15 +153,19 @@ pub struct FaultSummary {
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct TrainingSummary {
+    /// Those that arrived before the end of the run.
     pub jobs: u64,
+    /// All of whose workers ran, at least once.
     pub started: u64,
+    pub never_started: u64,
     pub completed: u64,
-    /// From the first arrival to the last job's end; `null` until every job has ended.
+    /// From the first arrival to the last job's end; `null` until every job of the scenario has ended.
     pub makespan_seconds: f64,
-    /// Job completion time: from arrival to end, of the completed jobs.
+    /// Job completion time: from arrival to end; censored where a job has not ended.
     pub completion_seconds: Spread,
-    /// From arrival to the first step, of the started jobs.
+    /// From arrival to the first instant at which all workers run; censored where there was none.
     pub wait_seconds: Spread,
+    /// Of the jobs that arrived.
     pub steps_total: u64,
     pub steps_done: f64,
     /// Done, then lost to an interruption after the last checkpoint.
@@ -156,8 +191,9 @@ impl Summary {
             simulated_seconds: seconds,
             cost: cost(outcome),
             pods: pods(outcome),
-            pod_wait_seconds: spread(outcome.pods.iter().map(|pod| (pod.created, pod.scheduled))),
-            pod_startup_seconds: spread(outcome.pods.iter().map(|pod| (pod.created, pod.ready))),
+            never_scheduled: waits::never_scheduled(outcome),
+            pod_wait_seconds: Spread::of(outcome.pods.iter().map(|pod| waits::of_pod(pod, outcome))),
+            pod_startup_seconds: Spread::of(outcome.pods.iter().map(|pod| waits::startup_of_pod(pod, outcome))),
             utilization: Utilization { cpu: share(0), memory: share(1), gpu: share(2) },
             nodes: NodeSummary {
                 min: outcome.nodes_min,
@@ -179,7 +215,7 @@ impl Summary {
                 interruptions: outcome.interruptions,
             },
             services: services(&outcome.services),
-            training: (!outcome.training.is_empty()).then(|| training(&outcome.training)),
+            training: (!outcome.training.is_empty()).then(|| training(outcome)),
         }
     }
 }
@@ -189,31 +225,41 @@ fn fraction(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { f64::NAN }
 }
 
-fn spread(spans: impl Iterator<Item = (SimTime, Option<SimTime>)>) -> Spread {
-    Spread::of(spans.filter_map(|(start, end)| Some(end?.since(start))))
-}
-
 fn cost(outcome: &Outcome) -> CostSummary {
-    let mut by_node_group = BTreeMap::new();
-    for (group, cost) in &outcome.cost_by_node_group {
-        *by_node_group.entry(Arc::clone(group)).or_insert(0.0) += cost.as_f64();
+    let figures = |row: &WorkloadCost| WorkloadFigures {
+        cpu_core_hours: row.cpu_core_hours,
+        cpu_cost: row.costs[0].as_f64(),
+        ram_byte_hours: row.ram_byte_hours,
+        ram_cost: row.costs[1].as_f64(),
+        gpu_hours: row.gpu_hours,
+        gpu_cost: row.costs[2].as_f64(),
+        total_cost: row.cost.as_f64(),
+    };
+    let commitment = |row: &CommitmentCost| CommitmentFigures {
+        paid_usd: row.paid.as_f64(),
+        covered_usd: row.covered.as_f64(),
+        unused_usd: row.unused.as_f64(),
+        saved_usd: (row.covered - row.paid).as_f64(),
+    };
+    let commitments = outcome.commitments.iter().map(|row| (Arc::clone(&row.name), commitment(row)));
+    CostSummary {
+        total_usd: outcome.cost.as_f64(),
+        idle_usd: outcome.idle_cost.as_f64(),
+        reserved_unused_usd: outcome.reserved_unused.as_f64(),
+        by_node_group: outcome.cost_by_node_group.iter().map(|row| (Arc::clone(&row.0), row.1.as_f64())).collect(),
+        by_capacity_type: outcome.cost_by_capacity_type.iter().map(|row| (row.0, row.1.as_f64())).collect(),
+        by_workload: outcome.cost_by_workload.iter().map(|row| (Arc::clone(&row.workload), figures(row))).collect(),
+        commitments: commitments.collect(),
     }
-    let mut by_workload: BTreeMap<Arc<str>, WorkloadFigures> = BTreeMap::new();
-    for row in &outcome.cost_by_workload {
-        let figures = by_workload.entry(Arc::clone(&row.workload)).or_default();
-        figures.cpu_core_hours += row.cpu_core_hours;
-        figures.ram_byte_hours += row.ram_byte_hours;
-        figures.gpu_hours += row.gpu_hours;
-        figures.total_cost += row.cost.as_f64();
-    }
-    CostSummary { total_usd: outcome.cost.as_f64(), idle_usd: outcome.idle_cost.as_f64(), by_node_group, by_workload }
 }
 
 fn pods(outcome: &Outcome) -> PodSummary {
     let mut pods =
         PodSummary { created: outcome.pods.len() as u64, evicted: outcome.evicted.into(), ..PodSummary::default() };
+    pods.unserved = waits::unserved(outcome);
     for pod in &outcome.pods {
         pods.scheduled += u64::from(pod.scheduled.is_some());
+        pods.never_scheduled += u64::from(pod.scheduled.is_none());
         let kind = match (pod.phase, pod.finished) {
             (PodPhase::Succeeded, _) => &mut pods.completed,
             (PodPhase::Failed, _) => &mut pods.failed,
@@ -226,18 +272,21 @@ fn pods(outcome: &Outcome) -> PodSummary {
     pods
 }
 
-fn training(jobs: &[TrainingRow]) -> TrainingSummary {
+fn training(outcome: &Outcome) -> TrainingSummary {
+    let jobs = &outcome.training;
     let first_arrival = jobs.iter().map(|job| job.arrival).min().unwrap_or_default();
     let last_end = jobs.iter().map(|job| job.finished).try_fold(SimTime::MIN, |last, end| Some(last.max(end?)));
+    let last_end = last_end.filter(|_| outcome.training_to_come == 0);
     let steps_done: f64 = jobs.iter().map(|job| job.steps_done).sum();
     let steps_lost: f64 = jobs.iter().map(|job| job.steps_lost).sum();
     TrainingSummary {
         jobs: jobs.len() as u64,
         started: jobs.iter().filter(|job| job.started.is_some()).count() as u64,
+        never_started: jobs.iter().filter(|job| job.started.is_none()).count() as u64,
         completed: jobs.iter().filter(|job| job.finished.is_some()).count() as u64,
         makespan_seconds: last_end.map_or(f64::NAN, |end| end.since(first_arrival).as_secs_f64()),
-        completion_seconds: spread(jobs.iter().map(|job| (job.arrival, job.finished))),
-        wait_seconds: spread(jobs.iter().map(|job| (job.arrival, job.started))),
+        completion_seconds: Spread::of(jobs.iter().map(|job| waits::completion_of_job(job, outcome))),
+        wait_seconds: Spread::of(jobs.iter().map(|job| waits::of_job(job, outcome))),
         steps_total: jobs.iter().map(|job| job.total_steps).sum(),
         steps_done,
         steps_lost,

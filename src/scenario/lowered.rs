@@ -10,7 +10,7 @@ use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
 use crate::autoscaler::karpenter;
 use crate::autoscaler::keda::{CronWindow, ScaledObject};
 use crate::cluster::{DisruptionBudget, LabelSelector, Labels, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
-use crate::cost::{AttributionPrices, Billing, CapacityType};
+use crate::cost::{AttributionPrices, Billing, CapacityType, Commitment};
 use crate::load::service::{QueueSpec, RequestCost};
 use crate::load::training::{ThroughputTable, TrainingOptions};
 use crate::load::{ServiceMetric, SignalSpec, WallClock};
@@ -62,6 +62,10 @@ pub struct Scenario {
     pub attribution_prices: AttributionPrices,
     /// Granularity and minimum of a bill.
     pub billing: Billing,
+    /// What is reserved for groups of reserved capacity; one that is not listed has all of its `max_size` reserved.
+    pub reservations: Vec<Reservation>,
+    /// Savings plans and committed use, those that are used first before the others.
+    pub commitments: Vec<Commitment>,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
     /// What must hold of the run, as written.
@@ -118,6 +122,8 @@ impl Default for Scenario {
             metrics: MetricsOptions::default(),
             attribution_prices: AttributionPrices::default(),
             billing: Billing::default(),
+            reservations: Vec::new(),
+            commitments: Vec::new(),
             outages: Vec::new(),
             expectations: Vec::new(),
             tests: Vec::new(),
@@ -134,6 +140,13 @@ impl Scenario {
     /// The wall clock at time zero, for [`SignalSpec::compile`].
     pub fn wall_clock(&self) -> WallClock {
         WallClock::from_unix_seconds(self.start_epoch_seconds)
+    }
+
+    /// What is reserved for a group of reserved capacity.
+    pub fn reservation(&self, group: &NodeGroup) -> Reservation {
+        let (nodes, price) = (group.max_size, group.price);
+        let whole = Reservation { group: group.id, nodes, price, on_demand_price: price };
+        self.reservations.iter().find(|stated| stated.group == group.id).copied().unwrap_or(whole)
     }
 }
 
@@ -177,6 +190,24 @@ pub struct NodeGroup {
     pub interruption_notice: SimDuration,
     /// Spontaneous failures of one node an hour.
     pub failures_per_hour: f64,
+}
+
+/// Machines of a node group that are paid for from the run's start to its end, whether they stand or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    pub group: NodeGroupId,
+    pub nodes: u32,
+    /// Of one reserved machine.
+    pub price: UsdPerHour,
+    /// Of each machine that stands beyond the reserved ones.
+    pub on_demand_price: UsdPerHour,
+}
+
+impl Reservation {
+    /// What all of it costs.
+    pub fn rate(&self) -> UsdPerHour {
+        UsdPerHour::from_nanos(self.price.nanos().saturating_mul(i64::from(self.nodes)))
+    }
 }
 
 /// What the cloud refuses.

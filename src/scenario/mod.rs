@@ -20,8 +20,10 @@ mod yaml;
 
 pub use crate::cost::CapacityType;
 pub use documents::{Loaded, Override, ScenarioFiles, load};
+pub use lower::FIXED;
 pub use lowered::{
     CloudLimits, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, GpuUsage, Hpa, Karpenter,
-    KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, Outage, Owner, ReplicaChange, Scaler, ScalerPolicy,
-    Scenario, ServiceLoad, Test, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
+    KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, Outage, Owner, ReplicaChange, Reservation, Scaler,
+    ScalerPolicy, Scenario, ServiceLoad, Test, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload,
+    WorkloadKind,
 };

@@ -30,6 +30,7 @@ pub(super) struct LaunchRequest {
 impl World<'_> {
     /// Fixed nodes and the groups' first nodes are there at time zero, ready.
     pub(super) fn start_nodes(&mut self) {
+        self.start_bills();
         let scenario = self.scenario;
         for node in &scenario.nodes {
             let instance = self.add_instance(LaunchRequest {
@@ -52,12 +53,12 @@ impl World<'_> {
                 let instance = self.add_instance(request);
                 let id = self.register_node(instance);
                 self.groups[group].registered += 1;
+                self.note_group(group);
                 self.node_ready(id);
                 self.start_daemons(id);
                 self.plan_end_of(id);
             }
         }
-        self.cluster.start_counting_nodes();
         for (index, outage) in scenario.outages.iter().enumerate() {
             self.events.push(outage.at, Event::Outage { index: index as u32 });
         }
@@ -84,7 +85,6 @@ impl World<'_> {
         if let Some(group) = group {
             self.groups[group as usize].instances += 1;
         }
-        self.cluster.open_bill(request.price, self.now);
         self.instances.push(Instance {
             name: request.name,
             group,
@@ -105,10 +105,14 @@ impl World<'_> {
             under_memory_pressure: false,
             images: Vec::new(),
             pods_run: 0,
-            pods_cost: Usd::ZERO,
+            billed_from: self.now,
+            costs: [Usd::ZERO; 3],
+            pods_costs: [Usd::ZERO; 3],
             cost: Usd::ZERO,
         });
-        self.instances.len() as u32 - 1
+        let instance = self.instances.len() as u32 - 1;
+        self.open_bill(instance);
+        instance
     }
 
     /// Launches a machine, which registers after its boot time, or fails then. Returns its index.
@@ -141,6 +145,7 @@ impl World<'_> {
         self.cluster.node_no_longer_upcoming();
         let group = self.instances[instance as usize].group.expect("only groups boot machines") as usize;
         self.groups[group].registered += 1;
+        self.note_group(group);
         self.groups[group].unregistered.retain(|other| *other != instance);
         let id = self.register_node(instance);
         self.claim_registered(instance, id);
@@ -177,6 +182,7 @@ impl World<'_> {
                 let run = &mut self.groups[group as usize];
                 run.registered -= 1;
                 run.instances -= 1;
+                self.note_group(group as usize);
                 let name = entity_of_name(&self.instance_of_node(id).name);
                 let spec = &self.scenario.node_groups[group as usize];
                 spec.deprovisioning.sample(&mut stream(self.seed, "node-stop", name))
@@ -218,17 +224,5 @@ impl World<'_> {
         }
         self.claim_gone(instance);
         self.cluster.touch();
-    }
-
-    pub(super) fn close_bill(&mut self, instance: u32) {
-        let now = self.now;
-        let record = &mut self.instances[instance as usize];
-        if record.removed.is_some() {
-            return;
-        }
-        record.removed = Some(now);
-        record.cost = self.scenario.billing.cost(record.price, record.requested, now);
-        let (price, from, cost) = (record.price, record.requested, record.cost);
-        self.cluster.close_bill(price, from, cost, now);
     }
 }

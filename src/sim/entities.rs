@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::observer::Usage;
 use super::scaling_group::Unfilled;
 use crate::cluster::{NodeId, NodeShapeId, PodId, WorkloadId};
-use crate::cost::CapacityType;
+use crate::cost::{CapacityType, Holding};
 use crate::units::{SimTime, Usd, UsdPerHour};
 
 /// How a pod ends.
@@ -51,6 +51,8 @@ pub(super) struct PodRun {
     /// Voids events that were meant for an earlier life of its container.
     pub generation: u32,
     pub scheduled: Option<SimTime>,
+    /// Its container began to run, for the first time and for the last.
+    pub first_started: Option<SimTime>,
     pub started: Option<SimTime>,
     pub ready_at: Option<SimTime>,
     pub finished: Option<SimTime>,
@@ -68,7 +70,11 @@ pub(super) struct PodRun {
     pub counter_at_start: i128,
     /// Requests that it serves a second, in thousandths.
     pub serving: i64,
-    pub cost: Usd,
+    pub requested: Usage,
+    /// The larger of request and use while it has a node.
+    pub holding: Holding,
+    /// What it owes, `[cpu, memory, gpu]`, as far as it is booked.
+    pub costs: [Usd; 3],
 }
 
 impl PodRun {
@@ -105,7 +111,11 @@ pub(super) struct Instance {
     /// Images on its disk, by index in [`KubeletOptions::image_sizes`](crate::scenario::KubeletOptions).
     pub images: Vec<u32>,
     pub pods_run: u32,
-    pub pods_cost: Usd,
+    /// Since when it has been billed at its present price.
+    pub billed_from: SimTime,
+    /// Of the stretches that are paid for, `[cpu, memory, gpu]`; and what its pods owe of that.
+    pub costs: [Usd; 3],
+    pub pods_costs: [Usd; 3],
     pub cost: Usd,
 }
 
@@ -145,9 +155,9 @@ pub(super) struct WorkloadRun {
     pub failed: u32,
     /// A Job that reached its back-off limit.
     pub gave_up: bool,
-    pub cost: Usd,
-    /// Request × time of pods that ended or moved on: `[cpu, memory, gpu]`.
-    pub requested: [i128; 3],
+    /// What its pods owe, `[cpu, memory, gpu]`, as far as it is booked; and what they held for it, times nanoseconds.
+    pub costs: [Usd; 3],
+    pub held: [i128; 3],
 }
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,6 +4,7 @@
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
 mod audit;
+mod bills;
 mod books;
 mod budgets;
 mod cloud;
@@ -14,6 +15,7 @@ mod drain;
 mod entities;
 mod event;
 mod external_metrics;
+mod gauges;
 mod hpa;
 mod jobs;
 mod karpenter;
@@ -37,11 +39,13 @@ mod service_level;
 mod services;
 mod stateful_sets;
 mod training;
+mod waiting;
 mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, DecisionRecord, EngineFigures, Integrals, LatencyFigures, NodeRow, Observer, Outcome, PodCounts,
-    PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingRow, Usage, WorkloadCost,
+    CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, LatencyFigures,
+    Mechanism, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample,
+    TrainingCounts, TrainingRow, Usage, Verdict, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

@@ -3,26 +3,28 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::bills::Bills;
 use super::books::Books;
 use super::cluster_autoscaler::AutoscalerRun;
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
+use super::gauges::Gauges;
 use super::hpa::HpaRun;
 use super::karpenter::KarpenterRun;
-use super::ledger::capacity_of;
 use super::metrics_server::Scrapes;
-use super::observer::{Controller, DecisionRecord, Usage};
+use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
 use super::queue::EventQueue;
 use super::scheduling::SpecNotes;
 use super::selections::Selections;
 use super::services::ServiceRun;
 use super::training::JobRun;
+use super::waiting::Waiting;
 use crate::autoscaler::hpa;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
     ClusterView, NodeId, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect, WorkloadId,
 };
-use crate::cost::{NodeShape as NodePrice, ResourceShare};
+use crate::cost::Holding;
 use crate::load::Signal;
 use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
@@ -42,6 +44,7 @@ pub struct World<'s> {
     pub(super) pods: Vec<PodRun>,
     /// Machines, from the request to the cloud to the end of the bill; fixed nodes too.
     pub(super) instances: Vec<Instance>,
+    pub(super) bills: Bills,
     /// By [`NodeId`].
     pub(super) instance_of: Vec<u32>,
     pub(super) workloads: Vec<WorkloadRun>,
@@ -78,6 +81,8 @@ pub struct World<'s> {
     pub(super) polls: Vec<PollState>,
     pub(super) cluster_autoscaler: Option<AutoscalerRun>,
     pub(super) karpenter: Option<KarpenterRun>,
+    /// What was last said of pods that wait.
+    pub(super) waiting: Waiting,
     pub(super) profile: Profile,
     pub(super) scheduler: scheduler::Memory,
     /// The most `PreferNoSchedule` taints that one node may come to bear.
@@ -87,6 +92,9 @@ pub struct World<'s> {
     /// The observer wants refusals too.
     pub(super) verbose: bool,
     pub(super) schedule_is_due: bool,
+    /// Counts between samples.
+    pub(super) gauges: Gauges,
+    pub(super) training: TrainingCounts,
     pub(super) decisions: Vec<DecisionRecord<'static>>,
     pub(super) counts: Counts,
 }
@@ -102,6 +110,7 @@ impl<'s> World<'s> {
             queue: SchedulingQueue::new(QueueOptions::of(&scenario.scheduler)),
             pods: Vec::with_capacity(scenario.trace_pods.len()),
             instances: Vec::new(),
+            bills: Bills::new(scenario),
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
             workload_keys: scenario.workload_keys(),
@@ -122,6 +131,7 @@ impl<'s> World<'s> {
             polls: Vec::new(),
             cluster_autoscaler: None,
             karpenter: None,
+            waiting: Waiting::default(),
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),
@@ -129,6 +139,8 @@ impl<'s> World<'s> {
             verbose: false,
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
             schedule_is_due: false,
+            gauges: Gauges::new(scenario.node_groups.len(), scenario.workloads.len()),
+            training: TrainingCounts::default(),
             decisions: Vec::new(),
             counts: Counts::default(),
         }
@@ -160,12 +172,14 @@ impl<'s> World<'s> {
 
     /// A new pod, unbound; the caller offers it to the scheduler or binds it.
     pub(super) fn create_pod(&mut self, name: Arc<str>, spec: PodSpecId, workload: WorkloadId, role: Role) -> PodId {
+        let requested = self.requested(spec);
         let pod = self.cluster.add_pod(PodInfo::new(name, spec, self.now));
         self.pods.push(PodRun {
             workload,
             role,
             generation: 0,
             scheduled: None,
+            first_started: None,
             started: None,
             ready_at: None,
             finished: None,
@@ -178,10 +192,13 @@ impl<'s> World<'s> {
             counted_at: self.now,
             counter_at_start: 0,
             serving: 0,
-            cost: Usd::ZERO,
+            requested,
+            holding: Holding::default(),
+            costs: [Usd::ZERO; 3],
         });
         if role.is_counted_by_owner() {
             self.workloads[workload.index()].pods.push(pod);
+            self.note_replicas(workload);
         }
         self.selections.created(pod, spec, self.cluster.specs.pod(spec), self.scenario);
         pod
@@ -193,6 +210,7 @@ impl<'s> World<'s> {
         self.nominate(pod, None);
         let run = &mut self.pods[pod.index()];
         run.scheduled = Some(self.now);
+        self.hold(pod);
         self.instances[self.instance_of[node.index()] as usize].pods_run += 1;
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
@@ -202,11 +220,10 @@ impl<'s> World<'s> {
     /// Gives back what a pod holds on its node, and bills its workload for it.
     pub(super) fn unbook(&mut self, pod: PodId) {
         let info = self.cluster.pod(pod);
-        let (Some(node), spec_id) = (info.node, info.spec) else { return };
+        let Some(node) = info.node else { return };
         self.set_used(pod, Usage::default());
-        let requested = self.requested(spec_id);
+        self.let_go(pod);
         self.cluster.release(pod, self.now);
-        self.bill_pod(pod, node, requested);
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
         }
@@ -219,27 +236,6 @@ impl<'s> World<'s> {
         self.unbook(pod);
         self.cluster.forget_binding(pod);
         self.instances[self.instance_of[node.index()] as usize].pods_run -= 1;
-    }
-
-    /// What the pod's requests came to from its binding to now, at its node's prices.
-    pub(super) fn bill_pod(&mut self, pod: PodId, node: NodeId, requested: Usage) {
-        let run = &mut self.pods[pod.index()];
-        let Some(from) = run.scheduled else { return };
-        let span = self.now - from;
-        let instance = &mut self.instances[self.instance_of[node.index()] as usize];
-        let capacity = capacity_of(self.cluster.specs.shape(instance.shape), self.cluster.specs.nvidia_gpu());
-        let node = NodePrice { price: instance.price, cpu: capacity.cpu, memory: capacity.memory, gpu: capacity.gpu };
-        let held = ResourceShare { cpu: requested.cpu, memory: requested.memory, gpu: requested.gpu };
-        let cost = self.scenario.attribution_prices.rate(&node, &held).over(span);
-        run.cost += cost;
-        instance.pods_cost += cost;
-        let workload = &mut self.workloads[run.workload.index()];
-        workload.cost += cost;
-        for (total, amount) in
-            workload.requested.iter_mut().zip([requested.cpu.get(), requested.memory.get(), requested.gpu.get()])
-        {
-            *total += i128::from(amount) * i128::from(span.nanos());
-        }
     }
 
     pub(super) fn requested(&self, spec: PodSpecId) -> Usage {
@@ -261,6 +257,7 @@ impl<'s> World<'s> {
             on_node.cpu += used.cpu - before.cpu;
             on_node.memory += used.memory - before.memory;
             on_node.gpu += used.gpu - before.gpu;
+            self.hold(pod);
         }
     }
 
@@ -294,6 +291,7 @@ impl<'s> World<'s> {
             run.ready_at.get_or_insert(self.now);
         }
         let workload = run.workload;
+        self.note_replicas(workload);
         self.share_demand_anew(workload);
     }
 
@@ -302,6 +300,7 @@ impl<'s> World<'s> {
         if self.cluster.pod(pod).is_terminal() {
             return;
         }
+        self.note_end_of_wait(pod);
         self.set_ready(pod, false);
         self.unbook(pod);
         self.nominate(pod, None);
@@ -329,7 +328,9 @@ impl<'s> World<'s> {
     pub(super) fn forget_in_workload(&mut self, pod: PodId) {
         let run = &self.pods[pod.index()];
         if run.role.is_counted_by_owner() {
-            self.workloads[run.workload.index()].pods.retain(|other| *other != pod);
+            let workload = run.workload;
+            self.workloads[workload.index()].pods.retain(|other| *other != pod);
+            self.note_replicas(workload);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod container_metric;
+mod cost;
 mod hpa;
 mod kubelet;
 mod queue;

@@ -4,6 +4,7 @@
 //! a part that can't be lowered is told and left out, and the others go on.
 
 mod autoscalers;
+mod billing;
 mod controllers;
 mod external_metrics;
 mod fit;
@@ -19,6 +20,8 @@ mod scalers;
 mod settings;
 mod table;
 mod workloads;
+
+pub use names::FIXED;
 
 use std::sync::Arc;
 
@@ -56,6 +59,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.fixed_nodes(&spec, &objects);
     lowering.node_groups(&spec);
     lowering.node_pools(&spec, &objects);
+    lowering.commitments(&spec);
     lowering.workloads(&spec, &objects);
     lowering.budgets(&objects);
     lowering.scheduler(&spec);

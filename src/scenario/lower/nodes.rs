@@ -126,6 +126,7 @@ impl Lowering<'_> {
         };
         let Resolved { mut shape, instance } = self.resolve(&machine)?;
         let price = self.group_price(group, instance, path);
+        self.reservation(id, group, price.unwrap_or_default(), instance, path);
         let stock_outs = self.stock_outs(group, path);
         if !sizes_hold || !chances_hold {
             return None;

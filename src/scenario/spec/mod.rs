@@ -21,7 +21,7 @@ use crate::scheduler::SchedulerOptions;
 use crate::units::SimDuration;
 
 pub use autoscaling::{AutoscalingSpec, CronSpec};
-pub use cluster::{CostSpec, DescribedObjectSpec, KubeletSpec, MetricsSpec, OutageSpec, SeriesSpec};
+pub use cluster::{CommitmentSpec, CostSpec, DescribedObjectSpec, KubeletSpec, MetricsSpec, OutageSpec, SeriesSpec};
 pub use expect::{Amount, Counted, DecisionRule, ExpectationSpec, LongExpectation, TestSpec};
 pub use jobs::{JobsFormat, JobsSpec};
 pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
