@@ -14,4 +14,5 @@ mod plan;
 mod schema;
 mod services;
 mod snapshots;
+mod used;
 mod watch;

@@ -13,11 +13,12 @@ use windtunnel::cluster::{
     NodeShape, PodAffinity, PodAffinityTerm, PodSpec, PodSpecId, Resources, RestartPolicy, Specs, Taint, TaintEffect,
     Toleration, TolerationOperator, TopologySpreadConstraint, WhenUnsatisfiable, WorkloadId, label, resource,
 };
+use windtunnel::controller::UpdateOptions;
 use windtunnel::load::SignalSpec;
 use windtunnel::load::training::{ThroughputRow, ThroughputTable, TrainingOptions};
 use windtunnel::scenario::{
-    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, NodeGroup, Outage, Owner, ReplicaChange,
-    Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
+    BatchJob, CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, NodeGroup, Outage, Owner,
+    ReplicaChange, Scenario, ServiceLoad, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
 };
 use windtunnel::units::distribution::{Distribution, LogNormal};
 use windtunnel::units::random::entity_of_name;
@@ -323,6 +324,7 @@ impl Builder {
                 selector: selector(&name),
                 ordered: of.stateful,
                 readiness_delay: Distribution::Constant(SimDuration::from_secs(of.ready_seconds)),
+                update: UpdateOptions::default(),
             };
             let target = self.workload(&name, kind, of.ask.memory_use);
             self.load(target, of.load);
@@ -411,13 +413,14 @@ impl Builder {
         for (index, job) in plan.jobs.iter().enumerate() {
             let name = format!("job-{index}");
             let spec = self.spec(&name, "Job", &job.ask);
-            let kind = WorkloadKind::Job(TraceJob {
+            let kind = WorkloadKind::Job(BatchJob {
                 spec,
                 arrival: SimTime::from_secs(job.arrival),
                 parallelism: job.parallelism,
-                completions: job.completions,
+                completions: Some(job.completions),
                 backoff_limit: 2,
                 duration: about(SimDuration::from_secs(job.seconds)),
+                ..BatchJob::default()
             });
             self.workload(&name, kind, job.ask.memory_use);
         }
@@ -464,7 +467,14 @@ impl Builder {
     fn workload(&mut self, name: &str, kind: WorkloadKind, memory_use: u32) -> WorkloadId {
         let id = WorkloadId::new(self.scenario.workloads.len());
         let usage = UsageModel { cpu: 0.6, memory: f64::from(memory_use) / 100.0, gpu: GpuUsage(0.8) };
-        self.scenario.workloads.push(Workload { id, name: name.into(), namespace: "default".into(), kind, usage });
+        self.scenario.workloads.push(Workload {
+            id,
+            name: name.into(),
+            namespace: "default".into(),
+            kind,
+            usage,
+            volumes: vec![],
+        });
         id
     }
 

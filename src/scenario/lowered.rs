@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::diagnostic::Place;
 use super::spec::{ExpectationSpec, TestSpec};
+use super::workload::{Patch, ReplicaChange, VolumeClaim, Workload};
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use crate::autoscaler::cron::CronScaler;
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
 use crate::autoscaler::karpenter;
 use crate::autoscaler::keda::{CronWindow, ScaledObject};
-use crate::cluster::{DisruptionBudget, LabelSelector, Labels, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
+use crate::cluster::{DisruptionBudget, Labels, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType, Commitment};
 use crate::load::service::{QueueSpec, RequestCost};
 use crate::load::training::{ThroughputTable, TrainingOptions};
@@ -45,6 +46,10 @@ pub struct Scenario {
     pub disruption_budgets: Vec<DisruptionBudget>,
     pub loads: Vec<ServiceLoad>,
     pub replica_changes: Vec<ReplicaChange>,
+    /// What is changed of the workloads in mid-run, ascending by instant.
+    pub patches: Vec<Patch>,
+    /// Claims by name that pods of any workload may share.
+    pub claims: Vec<VolumeClaim>,
     /// `None`: nobody changes the size of node groups.
     pub cluster_autoscaler: Option<cluster_autoscaler::Options>,
     /// Makes and removes the nodes of its pools.
@@ -111,6 +116,8 @@ impl Default for Scenario {
             disruption_budgets: Vec::new(),
             loads: Vec::new(),
             replica_changes: Vec::new(),
+            patches: Vec::new(),
+            claims: Vec::new(),
             cluster_autoscaler: None,
             karpenter: None,
             hpas: Vec::new(),
@@ -219,54 +226,6 @@ pub struct CloudLimits {
     pub stock_outs: Vec<(SimTime, SimTime)>,
     /// Chance that a single instance fails to come up.
     pub failure_probability: f64,
-}
-
-#[derive(Clone, Debug)]
-pub struct Workload {
-    pub id: WorkloadId,
-    pub name: Arc<str>,
-    pub namespace: Arc<str>,
-    pub kind: WorkloadKind,
-    /// How its pods use what they request, where no load or training model says so.
-    pub usage: UsageModel,
-}
-
-#[derive(Clone, Debug)]
-pub enum WorkloadKind {
-    /// Deployment, ReplicaSet or StatefulSet: keeps `replicas` pods alive.
-    Replicated {
-        owner: Owner,
-        replicas: u32,
-        spec: PodSpecId,
-        selector: LabelSelector,
-        /// Pods start one after the other (StatefulSet with `OrderedReady`).
-        ordered: bool,
-        /// From container start to Ready: the readiness probe's initial delay and what the application needs.
-        readiness_delay: Distribution,
-    },
-    /// A batch/v1 Job.
-    Job(TraceJob),
-    /// Pods of a trace, or of a training job: made by [`TracePod`] and [`TrainingJob`], never replaced when they end.
-    Replayed,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    Deployment,
-    ReplicaSet,
-    StatefulSet,
-}
-
-/// A batch/v1 Job: `completions` pods, at most `parallelism` at once.
-#[derive(Clone, Debug)]
-pub struct TraceJob {
-    pub spec: PodSpecId,
-    pub arrival: SimTime,
-    pub parallelism: u32,
-    pub completions: u32,
-    pub backoff_limit: u32,
-    /// How long one pod's work takes.
-    pub duration: Distribution,
 }
 
 #[derive(Clone, Debug)]
@@ -391,26 +350,6 @@ pub enum ExternalSource {
     /// What the load on a workload reports.
     Service { target: WorkloadId, metric: ServiceMetric },
 }
-
-/// Somebody's hand on the replica count.
-#[derive(Clone, Debug)]
-pub struct ReplicaChange {
-    pub at: SimTime,
-    pub target: WorkloadId,
-    pub replicas: u32,
-}
-
-/// Use as a fraction of the request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct UsageModel {
-    pub cpu: f64,
-    pub memory: f64,
-    pub gpu: GpuUsage,
-}
-
-/// Duty cycle of the requested GPUs, 0 to 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GpuUsage(pub f64);
 
 /// Kubelet and container runtime.
 #[derive(Clone, Debug)]

@@ -187,7 +187,7 @@ impl World<'_> {
             let leaving =
                 all().filter(|pod| !self.cluster.pod(*pod).is_terminal() && self.cluster.pod(*pod).deletion.is_some());
             same(|| name("terminating pods"), leaving.count(), run.leaving.len())?;
-            match &workload.kind {
+            match self.kind(workload.id) {
                 WorkloadKind::Replicated { owner: Owner::StatefulSet, .. } => {
                     let ordinals = run.pods.iter().chain(&run.leaving).map(|pod| match self.pods[pod.index()].role {
                         Role::Replica { ordinal } => ordinal,
@@ -196,12 +196,18 @@ impl World<'_> {
                     let distinct: BTreeSet<u32> = ordinals.collect();
                     same(|| name("ordinals"), distinct.len(), run.pods.len() + run.leaving.len())?;
                 }
+                WorkloadKind::Replicated { .. } if run.sets.len() > 1 => {
+                    for set in &run.sets {
+                        let of_set = live.iter().filter(|pod| self.pods[pod.index()].template == set.template).count();
+                        same(|| name("live pods of a ReplicaSet"), of_set, set.state.replicas as usize)?;
+                    }
+                }
                 WorkloadKind::Replicated { .. } => {
                     same(|| name("live pods and spec.replicas"), live.len(), run.desired as usize)?;
                 }
                 WorkloadKind::Job(job) => {
-                    let missing = job.completions.saturating_sub(run.succeeded);
-                    ensure(live.len() as u32 <= missing.min(job.parallelism), || name("too many pods at work"))?;
+                    let most = run.job.most_at_work(job, live.len() as u32);
+                    ensure(live.len() as u32 <= most, || name("too many pods at work"))?;
                 }
                 WorkloadKind::Replayed => {}
             }

@@ -1,10 +1,13 @@
 //! What a run keeps of each thing that changes: pods, machines, node groups, workloads.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::jobs::BatchRun;
 use super::observer::Usage;
 use super::scaling_group::Unfilled;
-use crate::cluster::{NodeId, NodeShapeId, PodId, WorkloadId};
+use crate::cluster::{NodeId, NodeSelectorTerm, NodeShapeId, PodId, PodSpecId, WorkloadId};
+use crate::controller::deployment::ReplicaSet;
 use crate::cost::{CapacityType, Holding};
 use crate::units::{SimTime, Usd, UsdPerHour};
 
@@ -48,6 +51,8 @@ impl Role {
 pub(super) struct PodRun {
     pub workload: WorkloadId,
     pub role: Role,
+    /// Its spec as its owner's template has it, before volumes tied it to a place.
+    pub template: PodSpecId,
     /// Voids events that were meant for an earlier life of its container.
     pub generation: u32,
     pub scheduled: Option<SimTime>,
@@ -140,6 +145,14 @@ pub(super) struct GroupRun {
     pub relaunch_is_planned: bool,
 }
 
+/// A ReplicaSet of a Deployment, or a revision of a StatefulSet (of which only the template counts).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SetRun {
+    pub template: PodSpecId,
+    /// What its Deployment gave it, and when that was last scaled.
+    pub state: ReplicaSet,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct WorkloadRun {
     /// `spec.replicas`.
@@ -150,14 +163,29 @@ pub(super) struct WorkloadRun {
     pub leaving: Vec<PodId>,
     pub ready: u32,
     pub next_ordinal: u32,
-    /// Pods of a Job that ended.
-    pub succeeded: u32,
-    pub failed: u32,
-    /// A Job that reached its back-off limit.
-    pub gave_up: bool,
+    /// The patch that made it what it is now, by its index in the scenario.
+    pub patch: Option<u32>,
+    /// A Deployment's ReplicaSets, and a StatefulSet's revisions, oldest first.
+    pub sets: Vec<SetRun>,
+    /// Its controller is at work: whatever it brings about is seen by its own next step.
+    pub is_reconciling: bool,
+    /// When the rollout that goes on last got further.
+    pub progressed: Option<SimTime>,
+    /// Where a StatefulSet's volumes are, by ordinal.
+    pub volumes: BTreeMap<u32, Vec<NodeSelectorTerm>>,
+    pub job: BatchRun,
     /// What its pods owe, `[cpu, memory, gpu]`, as far as it is booked; and what they held for it, times nanoseconds.
     pub costs: [Usd; 3],
     pub held: [i128; 3],
+}
+
+impl WorkloadRun {
+    /// The rollout that goes on got further.
+    pub fn note_progress(&mut self, now: SimTime) {
+        if let Some(progressed) = &mut self.progressed {
+            *progressed = now;
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]

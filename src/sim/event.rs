@@ -9,6 +9,10 @@ pub enum Event {
     PodStarts { pod: PodId, generation: u32 },
     /// Its readiness probe succeeds.
     PodReady { pod: PodId, generation: u32 },
+    /// It has been ready for its owner's `minReadySeconds`.
+    PodAvailable { pod: PodId, generation: u32 },
+    /// Its `activeDeadlineSeconds` are over.
+    PodDeadline { pod: PodId },
     /// Its work is done.
     PodFinishes { pod: PodId, generation: u32 },
     /// A terminating pod's grace period is over.
@@ -27,6 +31,10 @@ pub enum Event {
     TrainingArrival,
     /// A batch Job is created.
     JobStarts { workload: WorkloadId },
+    /// The Job controller looks at a Job.
+    JobSync { workload: WorkloadId },
+    /// A rollout may have made no progress for too long.
+    ProgressDeadline { workload: WorkloadId },
     /// A gang whose worker failed by its own fault is made anew.
     GangRestarts { job: u32, generation: u32 },
     /// A training job's phase ends, or its work does.
@@ -53,6 +61,8 @@ pub enum Event {
     Outage { index: u32 },
     /// A planned change of replicas, by its index in the scenario.
     ReplicaChange { index: u32 },
+    /// A planned change of a workload, by its index in the scenario.
+    Patch { index: u32 },
     /// A load's demand is taken anew.
     LoadTick { load: u32, generation: u32 },
     /// metrics-server scrapes the kubelets.
@@ -83,7 +93,7 @@ impl Event {
     /// last the observer.
     pub const fn class(self) -> u8 {
         match self {
-            Event::PodFinishes { .. } | Event::PodGone { .. } => 0,
+            Event::PodFinishes { .. } | Event::PodGone { .. } | Event::PodDeadline { .. } => 0,
             Event::InstanceGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => {
                 1
             }
@@ -94,9 +104,13 @@ impl Event {
             | Event::GroupRelaunches { .. } => 2,
             Event::NodeRegisters { .. } | Event::NodeReady { .. } => 3,
             Event::PodStarts { .. } => 4,
-            Event::PodReady { .. } | Event::TrainingPhase { .. } => 5,
-            Event::GangRestarts { .. } | Event::TraceArrival | Event::TrainingArrival | Event::JobStarts { .. } => 6,
-            Event::ReplicaChange { .. } => 7,
+            Event::PodReady { .. } | Event::PodAvailable { .. } | Event::TrainingPhase { .. } => 5,
+            Event::GangRestarts { .. }
+            | Event::TraceArrival
+            | Event::TrainingArrival
+            | Event::JobStarts { .. }
+            | Event::JobSync { .. } => 6,
+            Event::ReplicaChange { .. } | Event::Patch { .. } | Event::ProgressDeadline { .. } => 7,
             Event::LoadTick { .. } => 8,
             Event::Scrape => 9,
             Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,

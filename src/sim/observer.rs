@@ -60,6 +60,8 @@ controllers! {
     Keda = "keda",
     Manual = "manual",
     Job = "job-controller",
+    Deployment = "deployment-controller",
+    StatefulSet = "statefulset-controller",
 }
 
 /// One row of `decisions.csv`.

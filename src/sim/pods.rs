@@ -29,6 +29,9 @@ impl World<'_> {
         let generation = run.generation;
         let now = self.now;
         self.cluster.change_pod(pod, |info| info.started = Some(now));
+        if let Some(deadline) = self.cluster.specs.pod(self.cluster.pod(pod).spec).active_deadline {
+            self.events.push(now + deadline, Event::PodDeadline { pod });
+        }
         self.events.push(self.now + pull + start, Event::PodStarts { pod, generation });
     }
 
@@ -173,6 +176,11 @@ impl World<'_> {
         if self.pods[pod.index()].generation != generation {
             return;
         }
+        if self.application_fails(pod) {
+            self.set_ready(pod, false);
+            self.set_used(pod, Usage::default());
+            return self.container_fails(pod, "Error");
+        }
         let node = self.cluster.pod(pod).node;
         self.end_pod(pod, End::Succeeded, "Completed");
         self.room_was_freed(node);
@@ -196,9 +204,27 @@ impl World<'_> {
         );
         self.set_ready(pod, false);
         self.set_used(pod, Usage::default());
+        self.container_fails(pod, "OOMKilled");
+    }
+
+    /// `activeDeadlineSeconds` of the pod itself are over: it fails.
+    pub(super) fn pod_deadline(&mut self, pod: PodId) {
+        let info = self.cluster.pod(pod);
+        if info.is_terminal() || info.deletion.is_some() {
+            return;
+        }
+        let node = info.node;
+        self.end_pod(pod, End::Failed, "DeadlineExceeded");
+        self.room_was_freed(node);
+        self.owner_sees_end(pod);
+    }
+
+    /// A container ended in failure: with it its pod, or it starts again after the crash back-off.
+    fn container_fails(&mut self, pod: PodId, reason: &'static str) {
+        let spec = self.cluster.pod(pod).spec;
         if self.cluster.specs.pod(spec).restart_policy == RestartPolicy::Never {
             let node = self.cluster.pod(pod).node;
-            self.end_pod(pod, End::Failed, "OOMKilled");
+            self.end_pod(pod, End::Failed, reason);
             self.room_was_freed(node);
             self.owner_sees_end(pod);
             return;
@@ -219,6 +245,7 @@ impl World<'_> {
         self.counts.restarts += 1;
         let start = self.draw(&self.scenario.kubelet.container_start, "container-start", pod);
         self.events.push(self.now + backoff + start, Event::PodStarts { pod, generation });
+        self.owner_sees_restart(pod);
     }
 
     /// Deletes a pod as the API server does: one that was never bound is gone at once, another has its grace period.

@@ -22,7 +22,8 @@ use super::waiting::Waiting;
 use crate::autoscaler::hpa;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
-    ClusterView, NodeId, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect, WorkloadId,
+    ClusterView, NodeId, NodeSelectorTerm, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect,
+    WorkloadId,
 };
 use crate::cost::Holding;
 use crate::load::Signal;
@@ -50,6 +51,10 @@ pub struct World<'s> {
     pub(super) workloads: Vec<WorkloadRun>,
     /// By workload: what it is called in figures.
     pub(super) workload_keys: Vec<Arc<str>>,
+    /// Where the scenario's claims have their volumes; `None`: nowhere yet.
+    pub(super) claims: Vec<Option<Vec<NodeSelectorTerm>>>,
+    /// Some workload mounts volumes that live somewhere.
+    pub(super) has_volumes: bool,
     /// By [`PodSpecId`].
     pub(super) spec_notes: Vec<SpecNotes>,
     /// Nodes are always asked one by one (to hold the class index against).
@@ -114,6 +119,8 @@ impl<'s> World<'s> {
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
             workload_keys: scenario.workload_keys(),
+            claims: Vec::new(),
+            has_volumes: false,
             spec_notes: Vec::new(),
             plain: false,
             placements_matter: scenario.specs.pods().any(hangs_on_others),
@@ -177,6 +184,7 @@ impl<'s> World<'s> {
         self.pods.push(PodRun {
             workload,
             role,
+            template: spec,
             generation: 0,
             scheduled: None,
             first_started: None,

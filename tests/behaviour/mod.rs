@@ -4,9 +4,13 @@ mod cloud;
 mod container_metric;
 mod cost;
 mod hpa;
+mod jobs;
 mod kubelet;
 mod queue;
 mod replicas;
+mod rollouts;
+mod volumes;
+mod written;
 
 use windtunnel::sim::{PodRow, RunOptions};
 use windtunnel::units::SimTime;

@@ -29,7 +29,9 @@ pub use load::LoadSpec;
 pub use node_pools::{NodePoolsSpec, OfferedPrices};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
 pub use replay::{NodePrices, ReplayFormat, ReplaySpec};
-pub use workload::{ReplicaChangeSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec};
+pub use workload::{
+    FailuresSpec, PatchSpec, ReplicaChangeSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec,
+};
 
 /// The only version there is.
 pub const API_VERSION: &str = "windtunnel/v1";
@@ -133,6 +135,9 @@ pub struct ScenarioSpec {
     /// Replica counts set by hand or by a cron job, at given instants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replica_changes: Vec<ReplicaChangeSpec>,
+    /// Workloads changed by hand in mid-run: rollouts, pauses, Jobs that are suspended and resumed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<PatchSpec>,
     /// What must hold of the outcome (`windtunnel check`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<ExpectationSpec>,

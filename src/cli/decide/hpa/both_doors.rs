@@ -73,10 +73,11 @@ fn standing(question: &Question) -> Result<(Scenario, Standing, PodSpecId), Inex
         selector: moment.selector.clone(),
         ordered: false,
         readiness_delay: Distribution::constant(SimDuration::ZERO),
+        update: Default::default(),
     };
     let usage = UsageModel { cpu: 0.0, memory: 0.0, gpu: GpuUsage(0.0) };
     let namespace = Arc::from(namespace.as_str());
-    scenario.workloads.push(Workload { id, name: Arc::from("web"), namespace, kind, usage });
+    scenario.workloads.push(Workload { id, name: Arc::from("web"), namespace, kind, usage, volumes: Vec::new() });
     scenario.hpas.push(Hpa { name: Arc::from("web"), target: id, spec });
     let standing = Standing {
         now: *now,
