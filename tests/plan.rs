@@ -392,6 +392,7 @@ impl Builder {
             signal,
             entity,
             queue: Default::default(),
+            request_sizes: std::sync::Arc::from([]),
         });
     }
 
@@ -555,10 +556,15 @@ impl NodePlan {
             rest.memory -= Bytes(512 * MIB);
             rest
         };
+        let mut node_labels = labels(&[(label::ZONE, zone_name(zone))]);
+        if self.gpus != GpuPlan::None {
+            // To the Cluster Autoscaler a node that says so and has none is never ready.
+            node_labels.extend(labels(&[(label::GPU_PRODUCT, "V100")]));
+        }
         let key = "dedicated".to_owned();
         let taint = |effect| Taint { key: key.clone(), value: "yes".into(), effect };
         NodeShape {
-            labels: labels(&[(label::ZONE, zone_name(zone)), (label::GPU_PRODUCT, "V100")]),
+            labels: node_labels,
             taints: self.taint.map(taint).into_iter().collect(),
             capacity,
             allocatable,

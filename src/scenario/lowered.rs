@@ -277,6 +277,9 @@ pub struct ServiceLoad {
     /// Names the signal's random streams: the same for the same target whatever else the scenario holds.
     pub entity: u64,
     pub queue: QueueSpec,
+    /// Relative sizes of single requests, with a mean of one, each as likely as the others; none where
+    /// [`RequestCost::variation`] says how they vary.
+    pub request_sizes: Arc<[f64]>,
 }
 
 /// What demand is counted in.

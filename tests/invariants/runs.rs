@@ -17,7 +17,7 @@ use super::{draw, judge};
 use crate::watch::{Watched, watch};
 
 /// `PROPTEST_CASES` asks for more (or fewer) draws than an ordinary test run makes.
-fn config(cases: u32) -> Config {
+pub(super) fn config(cases: u32) -> Config {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
     Config { cases, max_shrink_iters: 2_000, failure_persistence: None, ..Config::default() }
 }
@@ -30,7 +30,7 @@ fn holds(scenario: &Scenario, seed: u64) {
 }
 
 /// Two NodePools, one of them spot, that consolidate soon.
-fn node_pools() -> Scenario {
+pub(super) fn node_pools() -> Scenario {
     static LOADED: OnceLock<Scenario> = OnceLock::new();
     LOADED.get_or_init(read_node_pools).clone()
 }
