@@ -225,7 +225,7 @@ fn a_scaled_object_among_the_manifests_follows_a_queue_from_zero_and_back() {
 /// The same object, pasted whole under `autoscaling.keda`.
 #[test]
 fn a_scaled_object_may_be_pasted_whole_and_its_prometheus_trigger_reads_the_targets_load() {
-    let spec = "  duration: 10m\n  load: [{target: {kind: Deployment, name: web}, requests: {constant: 95}, perRequest: {cpu: 2ms}}]\n  autoscaling:\n    keda:\n      - apiVersion: keda.sh/v1alpha1\n        kind: ScaledObject\n        metadata: {name: front}\n        spec:\n          scaleTargetRef: {name: web}\n          minReplicaCount: 1\n          fallback: {failureThreshold: 3, replicas: 2}\n          triggers:\n            - type: prometheus\n              metadata: {serverAddress: http://p, query: sum(rate(http_requests_total[1m])), threshold: \"20\"}";
+    let spec = "  duration: 10m\n  load: [{target: {kind: Deployment, name: web}, requests: {constant: 95}, perRequest: {cpu: 2ms}}]\n  autoscaling:\n    keda:\n      - apiVersion: keda.sh/v1alpha1\n        kind: ScaledObject\n        metadata: {name: front}\n        spec:\n          scaleTargetRef: {name: web}\n          minReplicaCount: 1\n          fallback: {failureThreshold: 3, replicas: 2}\n          triggers:\n            - type: prometheus\n              metadata: {serverAddress: http://p, query: \"sum(rate(http_requests_total[1m]))\", threshold: \"20\"}";
     let (run, warnings) = run_text(&(header(spec) + &deployment("web", 1, "cpu: 100m")));
     let lines = hpa_lines(&run);
     assert!(lines.last().is_some_and(|line| line.contains("keda-hpa-front") && line.contains("-> 5: ")), "{lines:?}");
