@@ -5,6 +5,7 @@ mod container_metric;
 mod cost;
 mod drain;
 mod gang_loss;
+mod hpa;
 mod jobs;
 mod kubelet;
 mod node_failure;
