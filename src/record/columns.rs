@@ -137,7 +137,7 @@ pub const POD: &[Column<PodRow, Outcome>] = &[
         None => out.empty(),
     }),
     column("phase", Unit::Text, "kube_pod_status_phase", "at the end of the run, or when it was deleted", |row, _, out| out.text(phase(row.phase))),
-    column("reason", Unit::Text, "kube_pod_status_reason", "why it ended; empty while it lives", |row, _, out| out.text(row.reason)),
+    column("reason", Unit::Text, "kube_pod_status_reason", "why it ended, or who holds it back (`SchedulingGated`, `OtherScheduler`); else empty while it lives", |row, _, out| out.text(row.reason)),
     column("qos_class", Unit::Text, "kube_pod_status_qos_class", "", |row, _, out| out.text(row.qos)),
     column("priority", Unit::Count, "", "value of its priority class", |row, _, out| out.integer(row.priority)),
     column("created_time", Unit::Seconds, "kube_pod_created", "", |row, _, out| out.time(row.created)),

@@ -6,6 +6,7 @@ use rand::RngExt;
 
 use super::entities::Instance;
 use super::event::Event;
+use super::images::NodeImages;
 use super::node_lifecycle::NOT_READY;
 use super::observer::Controller;
 use super::world::World;
@@ -110,7 +111,7 @@ impl World<'_> {
             reason: "",
             used: Default::default(),
             under_memory_pressure: false,
-            images: Vec::new(),
+            images: NodeImages::default(),
             pods_run: 0,
             pods_cost: Usd::ZERO,
             cost: Usd::ZERO,
@@ -174,6 +175,7 @@ impl World<'_> {
         self.start_daemons(id);
         self.plan_end_of(id);
         self.node_may_help(id);
+        self.take_awaited(id);
     }
 
     /// A node group's machines that vanish are replaced by the group itself, as scaling groups do; a NodePool's are not.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::images::NodeImages;
 use super::observer::Usage;
 use crate::cluster::{NodeId, NodeShapeId, PodId, WorkloadId};
 use crate::cost::CapacityType;
@@ -56,6 +57,9 @@ pub(super) struct PodRun {
     pub cpu_counter: i128,
     pub counted_at: SimTime,
     pub counter_at_start: i128,
+    /// How many of its containers' images are there, and the one that it waits for.
+    pub images_there: u32,
+    pub awaited_image: Option<u32>,
     /// Requests that it serves a second, in thousandths.
     pub serving: i64,
     pub cost: Usd,
@@ -94,8 +98,8 @@ pub(super) struct Instance {
     pub used: Usage,
     /// Its kubelet is to look at its memory.
     pub under_memory_pressure: bool,
-    /// Images on its disk, by index in [`KubeletOptions::image_sizes`](crate::scenario::KubeletOptions).
-    pub images: Vec<u32>,
+    /// Images on its disk and on their way.
+    pub images: NodeImages,
     pub pods_run: u32,
     pub pods_cost: Usd,
     pub cost: Usd,

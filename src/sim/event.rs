@@ -7,6 +7,12 @@ use crate::cluster::{NodeId, PodId, WorkloadId};
 pub enum Event {
     /// The container of a bound pod starts.
     PodStarts { pod: PodId, generation: u32 },
+    /// A pull of images on a machine ends.
+    ImagePulled { instance: u32, generation: u32 },
+    /// A kubelet's refusal of a pod that was bound without the scheduler is seen.
+    PodRejected { pod: PodId },
+    /// The garbage collector looks again at a pod that names a node which is not there.
+    OrphanedPod { pod: PodId },
     /// Its readiness probe succeeds.
     PodReady { pod: PodId, generation: u32 },
     /// Its work is done.
@@ -79,13 +85,16 @@ impl Event {
     /// last the observer.
     pub const fn class(self) -> u8 {
         match self {
-            Event::PodFinishes { .. } | Event::PodGone { .. } => 0,
+            Event::PodFinishes { .. }
+            | Event::PodGone { .. }
+            | Event::PodRejected { .. }
+            | Event::OrphanedPod { .. } => 0,
             Event::NodeGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => 1,
             Event::MemoryPressure { .. }
             | Event::SpotNotice { .. }
             | Event::EvictionRetry { .. }
             | Event::InstanceFails { .. } => 2,
-            Event::NodeRegisters { .. } | Event::NodeReady { .. } => 3,
+            Event::NodeRegisters { .. } | Event::NodeReady { .. } | Event::ImagePulled { .. } => 3,
             Event::PodStarts { .. } => 4,
             Event::PodReady { .. } | Event::TrainingPhase { .. } => 5,
             Event::GangRestarts { .. } | Event::TraceArrival | Event::TrainingArrival | Event::JobStarts { .. } => 6,

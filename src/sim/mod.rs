@@ -3,6 +3,7 @@
 //!
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
+mod admission;
 mod audit;
 mod books;
 mod budgets;
@@ -13,8 +14,10 @@ mod drain;
 mod entities;
 mod event;
 mod hpa;
+mod images;
 mod karpenter;
 mod ledger;
+mod memory;
 mod metrics_server;
 mod node_lifecycle;
 mod observer;

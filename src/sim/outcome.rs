@@ -182,7 +182,10 @@ impl World<'_> {
                     workload: Arc::clone(&workload.name),
                     node: info.node.map(|node| self.instance_of[node.index()]),
                     phase: info.phase,
-                    reason: run.reason,
+                    reason: match run.reason {
+                        "" if info.node.is_none() && !info.is_terminal() => self.held_back_by(info.spec),
+                        reason => reason,
+                    },
                     qos: qos[info.spec.index()],
                     priority: self.cluster.specs.pod(info.spec).priority,
                     created: info.created,

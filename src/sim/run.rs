@@ -84,6 +84,9 @@ impl World<'_> {
     fn handle(&mut self, event: Event) {
         match event {
             Event::PodStarts { pod, generation } => self.pod_starts(pod, generation),
+            Event::ImagePulled { instance, generation } => self.image_pulled(instance, generation),
+            Event::PodRejected { pod } => self.pod_rejected(pod),
+            Event::OrphanedPod { pod } => self.collect_orphan(pod),
             Event::PodReady { pod, generation } => self.pod_ready(pod, generation),
             Event::PodFinishes { pod, generation } => self.pod_finishes(pod, generation),
             Event::PodGone { pod } => self.pod_gone(pod),

@@ -23,9 +23,16 @@ pub(super) struct SpecNotes {
 }
 
 impl World<'_> {
-    /// Offers an unbound pod to the scheduler.
+    /// Offers an unbound pod to the scheduler, unless it names its node or is held back.
     pub(super) fn enqueue(&mut self, pod: PodId) {
-        let priority = self.cluster.specs.pod(self.cluster.pod(pod).spec).priority;
+        let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
+        if spec.node_name.is_some() {
+            return self.take_named(pod);
+        }
+        if spec.is_held_back() {
+            return;
+        }
+        let priority = spec.priority;
         self.queue.add(pod, priority, self.now);
         self.schedule_soon();
     }

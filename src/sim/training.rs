@@ -171,6 +171,12 @@ impl World<'_> {
         if next < SimTime::MAX {
             self.events.push(next, Event::TrainingPhase { job, generation });
         }
+        for worker in self.gang_of(job) {
+            // The end of one is the end of all.
+            if self.jobs[job as usize].generation == generation {
+                self.memory_changed(worker);
+            }
+        }
     }
 
     fn complete_job(&mut self, job: u32) {

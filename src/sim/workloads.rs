@@ -225,7 +225,9 @@ impl World<'_> {
     /// A bare pod of a trace that was evicted, preempted or lost comes back, as whoever submitted it would see to it;
     /// its work starts anew. One that failed by its own fault does not.
     fn resubmit(&mut self, pod: PodId, index: u32) {
-        if self.cluster.pod(pod).phase == PodPhase::Succeeded || self.pods[pod.index()].reason == "OOMKilled" {
+        let reason = self.pods[pod.index()].reason;
+        let by_its_own_fault = reason == "OOMKilled" || super::admission::ends_for_good(reason);
+        if self.cluster.pod(pod).phase == PodPhase::Succeeded || by_its_own_fault {
             return;
         }
         let trace = &self.scenario.trace_pods[index as usize];
@@ -285,7 +287,7 @@ impl World<'_> {
     /// Every DaemonSet puts its pod on a node that turned ready, where its selector and taints allow.
     pub(super) fn start_daemons(&mut self, node: NodeId) {
         for daemon in &self.scenario.daemon_sets {
-            let fits = {
+            let fits = !self.cluster.specs.pod(daemon.spec).is_held_back() && {
                 let cycle = Cycle::new(self.cluster.state(), daemon.spec);
                 let view = self.cluster.node_view(node).expect("a node that turned ready exists");
                 filter::fits(&cycle, &view).is_ok()

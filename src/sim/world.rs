@@ -8,6 +8,7 @@ use super::cluster_autoscaler::AutoscalerRun;
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
 use super::hpa::HpaBuffers;
+use super::images::NodeImages;
 use super::karpenter::KarpenterRun;
 use super::ledger::capacity_of;
 use super::metrics_server::Scrapes;
@@ -52,6 +53,10 @@ pub struct World<'s> {
     /// No pod of this scenario has a lower priority.
     pub(super) lowest_priority: i32,
     pub(super) next_backoff_event: Option<SimTime>,
+    /// Pods that name a node which is not there.
+    pub(super) orphans: Vec<PodId>,
+    /// By [`PodSpecId`]: the images that a pod pulls, in its order; filled as they are asked for.
+    pub(super) image_lists: Vec<Option<Arc<[u32]>>>,
     /// Index of the next pod of the trace.
     pub(super) next_trace_pod: usize,
     /// By node group.
@@ -103,6 +108,8 @@ impl<'s> World<'s> {
             placements_matter: scenario.specs.pods().any(hangs_on_others),
             lowest_priority: lowest_priority(&scenario.specs),
             next_backoff_event: None,
+            orphans: Vec::new(),
+            image_lists: Vec::new(),
             next_trace_pod: 0,
             jobs: Vec::new(),
             services: Vec::new(),
@@ -173,6 +180,8 @@ impl<'s> World<'s> {
             cpu_counter: 0,
             counted_at: self.now,
             counter_at_start: 0,
+            images_there: 0,
+            awaited_image: None,
             serving: 0,
             cost: Usd::ZERO,
         });
@@ -339,6 +348,10 @@ impl<'s> World<'s> {
         let id = self.cluster.add_node(Arc::clone(&record.name), record.shape, self.now);
         record.node = Some(id);
         record.registered = Some(self.now);
+        let shape = self.cluster.specs.shape(record.shape);
+        if !shape.images.is_empty() {
+            record.images = NodeImages::known(&shape.images, &self.scenario.kubelet);
+        }
         debug_assert_eq!(self.instance_of.len(), id.index());
         self.instance_of.push(instance);
         id

@@ -1,7 +1,10 @@
 //! Behaviour of controllers and kubelets that is upstream's and subtle, seen from outside a whole run.
 
 mod container_metric;
+mod images;
 mod kubelet;
+mod memory;
+mod past_the_scheduler;
 mod queue;
 mod replicas;
 
@@ -13,6 +16,23 @@ use crate::watch::{Watched, watch};
 
 fn run(plan: &Plan) -> Watched {
     watch(&plan.scenario(), 1, RunOptions { audit_every: 1, ..RunOptions::default() })
+}
+
+/// Runs a scenario as a user writes it, audited; what its reader warned of comes with it.
+fn run_yaml(scenario: &str) -> (Watched, Vec<String>) {
+    run_files(&[("scenario.yaml", scenario)])
+}
+
+/// As [`run_yaml`], with tables beside the scenario, which is the first file.
+fn run_files(files: &[(&str, &str)]) -> (Watched, Vec<String>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let loaded = windtunnel::scenario::load(&folder.path().join(files[0].0), &[])
+        .unwrap_or_else(|mistakes| panic!("{}", mistakes[0].draw(false)));
+    let warnings = loaded.warnings.iter().map(|warning| warning.draw(false)).collect();
+    (watch(&loaded.scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() }), warnings)
 }
 
 fn pod(run: &Watched, name: &str) -> PodRow {

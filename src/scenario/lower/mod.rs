@@ -6,6 +6,8 @@
 mod autoscalers;
 mod controllers;
 mod fit;
+mod held_back;
+mod images;
 mod jobs;
 mod load;
 mod node_pools;
@@ -65,6 +67,8 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
         lowering.check_fit();
     }
+    lowering.check_held_back();
+    lowering.check_images(&spec);
     Lowered { scenario: Some(lowering.scenario), diagnostics: lowering.diagnostics }
 }
 
@@ -94,6 +98,7 @@ struct Lowering<'a> {
     /// Objects that exist but could not be lowered.
     broken: Vec<(String, String, String)>,
     origins: Vec<PodOrigin>,
+    daemon_origins: Vec<PodOrigin>,
     /// What Karpenter could launch.
     launchable: Vec<node_pools::Launchable>,
     /// False where a manifest could not be read: what is not found may stand there.
@@ -111,6 +116,7 @@ impl<'a> Lowering<'a> {
             known: Vec::new(),
             broken: Vec::new(),
             origins: Vec::new(),
+            daemon_origins: Vec::new(),
             launchable: Vec::new(),
             objects_are_complete: true,
         }
