@@ -84,3 +84,54 @@ fn results_of_another_scenario_are_not_overwritten_without_force() {
     assert_eq!(files(folder.path()), before);
     run("scenarios/hpa/flapping.yaml", &["--force"]).success();
 }
+
+/// Two namespaces with one name, and two kinds: each has a row and columns of its own.
+const NAMESAKES: &str = "apiVersion: windtunnel/v1
+kind: Scenario
+metadata: {name: namesakes}
+spec:
+  duration: 10m
+  nodes: [{name: n, instanceType: m6i.xlarge}]
+  load:
+    - {target: {kind: Deployment, name: web, namespace: a}, cpu: {constant: 100m}}
+    - {target: {kind: Deployment, name: web, namespace: b}, cpu: {constant: 200m}}
+  replicaChanges: [{at: 5m, target: {kind: Deployment, name: web, namespace: b}, replicas: 3}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: a}
+spec: {replicas: 1, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: i, resources: {requests: {cpu: 500m}}}]}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: b}
+spec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: i, resources: {requests: {cpu: 500m}}}]}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: web, namespace: a}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i, resources: {requests: {cpu: 100m}}}]}}}
+";
+
+#[test]
+fn workloads_that_share_a_name_are_kept_apart_everywhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = folder.path().join("s.yaml");
+    fs::write(&scenario, NAMESAKES).expect("written");
+    let out = folder.path().join("out");
+    windtunnel().args(["run", "--quiet", "--out"]).arg(&out).arg(&scenario).assert().success();
+    let read = |name: &str| fs::read_to_string(out.join(name)).expect("written");
+    let summary: serde_json::Value = serde_json::from_str(&read("summary.json")).expect("JSON");
+    let keys: Vec<&str> =
+        summary["cost"]["by_workload"].as_object().expect("a map").keys().map(String::as_str).collect();
+    assert_eq!(keys, ["__idle__", "b/web", "deployment/a/web", "job/a/web"]);
+    let header = read("timeseries.csv").lines().next().expect("a header").to_owned();
+    let mut columns: Vec<&str> = header.split(',').collect();
+    for column in ["replicas.b/web", "replicas.deployment/a/web", "served.b/web", "served.deployment/a/web"] {
+        assert!(columns.contains(&column), "{column} is not in {header}");
+    }
+    columns.sort_unstable();
+    assert!(columns.windows(2).all(|pair| pair[0] != pair[1]), "{header}");
+    assert!(read("decisions.csv").contains(",manual,deployment/b/web,2,3,"), "{}", read("decisions.csv"));
+    assert!(read("pods.csv").contains("\nweb-0,a,job/a/web,"), "{}", read("pods.csv"));
+}

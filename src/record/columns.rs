@@ -97,7 +97,7 @@ pub const NODE_GROUP: &[Column<u32>] = &[
     column("nodes", Unit::Count, "kube_node_created", "registered nodes of the group", |nodes, _, out| out.integer(*nodes)),
 ];
 
-/// `timeseries.csv`, once a replicated workload, with `.WORKLOAD` appended to the name.
+/// `timeseries.csv`, once a replicated workload, with `.NAMESPACE/NAME` appended to the name.
 #[rustfmt::skip]
 pub const WORKLOAD: &[Column<Replicas>] = &[
     column("replicas_desired", Unit::Count, "kube_deployment_spec_replicas", "what its controller is asked to keep", |row, _, out| out.integer(row.desired)),
@@ -105,7 +105,7 @@ pub const WORKLOAD: &[Column<Replicas>] = &[
     column("replicas_ready", Unit::Count, "kube_deployment_status_replicas_ready", "pods that serve", |row, _, out| out.integer(row.ready)),
 ];
 
-/// `timeseries.csv`, once a service, with `.WORKLOAD` appended to the name.
+/// `timeseries.csv`, once a service, with `.NAMESPACE/NAME` of its workload appended to the name.
 #[rustfmt::skip]
 pub const SERVICE: &[Column<ServiceValues>] = &[
     column("demand", Unit::Demand, "", "asked for, mean since the last sample", |row, _, out| out.float(row.demand)),
@@ -120,7 +120,7 @@ pub const SERVICE: &[Column<ServiceValues>] = &[
 pub const DECISION: &[Column<usize, Recorder>] = &[
     column("time", Unit::Seconds, "", "when it fell", |row, record, out| out.time(record.decision_at(*row).at)),
     column("controller", Unit::Text, "", "who decided", |row, record, out| out.text(record.decision_at(*row).controller.name())),
-    column("object", Unit::Text, "", "about what: KIND/NAME", |row, record, out| out.text(record.decision_at(*row).object)),
+    column("object", Unit::Text, "", "about what: KIND/NAME, or KIND/NAMESPACE/NAME", |row, record, out| out.text(record.decision_at(*row).object)),
     column("from", Unit::Text, "", "before", |row, record, out| out.text(record.decision_at(*row).from)),
     column("to", Unit::Text, "", "after", |row, record, out| out.text(record.decision_at(*row).to)),
     column("reason", Unit::Text, "", "why", |row, record, out| out.text(record.decision_at(*row).reason)),
@@ -131,7 +131,7 @@ pub const DECISION: &[Column<usize, Recorder>] = &[
 pub const POD: &[Column<PodRow, Outcome>] = &[
     column("pod", Unit::Text, "kube_pod_info", "name", |row, _, out| out.text(&row.name)),
     column("namespace", Unit::Text, "kube_pod_info", "", |row, _, out| out.text(&row.namespace)),
-    column("workload", Unit::Text, "kube_pod_owner", "its owner, or the trace it came from", |row, _, out| out.text(&row.workload)),
+    column("workload", Unit::Text, "kube_pod_owner", "its owner, or the trace it came from: NAMESPACE/NAME, the key of cost.by_workload", |row, _, out| out.text(&row.workload)),
     column("node", Unit::Text, "kube_pod_info", "where it was bound; empty if never", |row, outcome, out| match row.node {
         Some(index) => out.text(outcome.nodes.get(index as usize).map_or("", |node| &*node.name)),
         None => out.empty(),

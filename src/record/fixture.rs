@@ -49,13 +49,13 @@ pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {
             requested: share(0.7),
             used: share(0.2 + 0.4 * load),
             replicas: &[ReplicaSample {
-                workload: "web".into(),
+                workload: "default/web".into(),
                 desired: 2 + (load * 4.0) as u32,
                 current: 2 + (load * 3.9) as u32,
                 ready: 2 + (load * 3.7) as u32,
             }],
             services: &[ServiceSample {
-                workload: "web".into(),
+                workload: "default/web".into(),
                 demand_milli: (load * 4.0e6) as i64,
                 served_milli: ((load * 4.0e6) as i64).min(3_400_000),
                 backlog_milli: ((load * 4.0e6) as i64 - 3_400_000).max(0) * 30,
@@ -110,7 +110,7 @@ pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {
                 gpu_hours: 0.0,
             },
             WorkloadCost {
-                workload: "web".into(),
+                workload: "default/web".into(),
                 cost: cost.share(7, 10),
                 cpu_core_hours: 9.0,
                 ram_byte_hours: 1e10,
@@ -133,7 +133,7 @@ pub(crate) fn pod(index: i64) -> PodRow {
     PodRow {
         name: format!("web-{index}").into(),
         namespace: "default".into(),
-        workload: "web".into(),
+        workload: "default/web".into(),
         node: bound.map(|_| 0),
         phase: if bound.is_some() { PodPhase::Running } else { PodPhase::Pending },
         reason: "",

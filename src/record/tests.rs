@@ -31,8 +31,8 @@ fn every_table_has_exactly_the_declared_columns() {
         names(columns::SAMPLE),
         suffixed(columns::NODE_GROUP, "general"),
         suffixed(columns::NODE_GROUP, "gpu-spot"),
-        suffixed(columns::WORKLOAD, "web"),
-        suffixed(columns::SERVICE, "web"),
+        suffixed(columns::WORKLOAD, "default/web"),
+        suffixed(columns::SERVICE, "default/web"),
     ];
     assert_eq!((header, rows.len()), (expected.concat(), 91));
     let (header, rows) = read(&tables::pods(&outcome));
@@ -102,7 +102,10 @@ fn figures_keep_the_order_of_the_summary_and_name_nested_values_by_path() {
     assert_eq!((figures[0].name.as_str(), figures[0].value), ("simulated_seconds", 3600.0));
     let value = |name: &str| figures.iter().find(|figure| figure.name == name).map(|figure| figure.value);
     assert_eq!(value("pod_wait_seconds.p99"), Some(19.0));
-    assert_eq!(value("cost.by_workload.web.totalCost"), Some(summary.cost.by_workload["web"].total_cost));
+    assert_eq!(
+        value("cost.by_workload.default/web.totalCost"),
+        Some(summary.cost.by_workload["default/web"].total_cost)
+    );
     assert_eq!(value("training.completed"), Some(4.0));
     assert!(value("training.makespan_seconds").unwrap().is_nan(), "two jobs have not ended");
     assert_eq!(value("seed"), None);

@@ -10,9 +10,11 @@ pub mod import;
 mod lower;
 mod lowered;
 pub mod manifest;
+mod names;
 mod objects;
 pub mod spec;
 mod tables;
+mod workload_keys;
 mod yaml;
 
 pub use crate::cost::CapacityType;

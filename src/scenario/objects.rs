@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
 use super::manifest::ManifestError;
+use super::names;
 use super::yaml::{Node, Value, read};
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
 
@@ -119,6 +120,7 @@ pub fn read_objects(documents: Vec<Node>, diagnostics: &mut Vec<Diagnostic>) -> 
     for document in documents {
         let Some((kind, version)) = kind_and_version(&document, diagnostics) else { continue };
         let Some(key) = identity(&document, &kind, diagnostics) else { continue };
+        names::check_object(&document, &kind, diagnostics);
         if seen.contains(&key) {
             let place = document.at("metadata.name");
             let message = format!("a second {kind} is called {} in namespace {}", key.2, key.1);

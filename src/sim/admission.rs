@@ -90,7 +90,7 @@ impl World<'_> {
         };
         let why = format!("{} refuses it: {}", view.state.name, rejection.reason.display(&self.cluster.specs));
         let reason = rejection_reason(&rejection.reason);
-        let object = format!("pod/{}", self.cluster.pod(pod).name);
+        let object = self.pod_object(pod);
         self.decide(Controller::Kubelet, object, "Pending", reason, why);
         self.pods[pod.index()].reason = reason;
         self.events.push(self.now + REJECTION_IS_SEEN, Event::PodRejected { pod });

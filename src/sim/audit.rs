@@ -171,7 +171,7 @@ impl World<'_> {
             let ready = all().filter(|pod| self.cluster.pod(*pod).ready).count();
             same(|| name("ready pods"), ready, run.ready as usize)?;
             let live: Vec<PodId> = all()
-                .filter(|pod| matches!(self.pods[pod.index()].role, Role::Replica { .. } | Role::JobPod))
+                .filter(|pod| matches!(self.pods[pod.index()].role, Role::Replica { .. } | Role::JobPod { .. }))
                 .filter(|pod| !self.cluster.pod(*pod).is_terminal() && self.cluster.pod(*pod).deletion.is_none())
                 .collect();
             same(|| name("live pods"), &live, &run.pods)?;

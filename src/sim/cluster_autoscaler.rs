@@ -220,7 +220,7 @@ impl World<'_> {
                 })
                 .collect();
             for pod in &unhelped.pods {
-                let object = format!("pod/{}", self.cluster.pod(*pod).name);
+                let object = self.pod_object(*pod);
                 rows.push([object, "Pending".into(), "no group helps".into(), reasons.join("; ")]);
             }
         }

@@ -20,17 +20,26 @@ pub(super) enum End {
 /// What a pod belongs to beside its workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    Replica { ordinal: u32 },
-    Trace { index: u32 },
-    JobPod,
-    Worker { job: u32 },
+    Replica {
+        ordinal: u32,
+    },
+    Trace {
+        index: u32,
+    },
+    /// `index`: the completion index, or a number without meaning where the Job is not indexed.
+    JobPod {
+        index: u32,
+    },
+    Worker {
+        job: u32,
+    },
     Daemon,
 }
 
 impl Role {
     /// True where a controller keeps a number of such pods alive; the others are not listed by workload.
     pub(super) fn is_counted_by_owner(self) -> bool {
-        matches!(self, Role::Replica { .. } | Role::JobPod)
+        matches!(self, Role::Replica { .. } | Role::JobPod { .. })
     }
 }
 

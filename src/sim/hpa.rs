@@ -47,7 +47,7 @@ impl World<'_> {
         if let Some(reasons) = reasons {
             self.decide(
                 Controller::HorizontalPodAutoscaler,
-                format!("hpa/{}", spec.name),
+                self.hpa_object(spec),
                 from.to_string(),
                 to.to_string(),
                 reasons,

@@ -196,7 +196,7 @@ impl World<'_> {
                 .map(|refusal| format!("{}: {}", spec.node_pools[refusal.pool].name, refusal.why))
                 .collect();
             reasons.extend(unplaced.why.clone());
-            let object = format!("pod/{}", self.cluster.pod(unplaced.pod).name);
+            let object = self.pod_object(unplaced.pod);
             self.decide(Controller::Karpenter, object, "Pending", "no pool helps", reasons.join("; "));
         }
     }

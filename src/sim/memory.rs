@@ -101,7 +101,7 @@ impl World<'_> {
             (above.get() <= 0, spec.priority, Reverse(above), *pod)
         });
         let Some(pod) = worst else { return };
-        let object = format!("pod/{}", self.cluster.pod(pod).name);
+        let object = self.pod_object(pod);
         let node_name = self.instance_of_node(node).name.to_string();
         self.decide(Controller::Kubelet, object, "Running", "Evicted", format!("memory pressure on {node_name}"));
         self.counts.evicted += 1;
@@ -123,7 +123,7 @@ impl World<'_> {
     /// A container is killed for its memory, and restarted after the crash back-off where its pod's policy says so.
     fn oom_kill(&mut self, pod: PodId, why: String) {
         self.counts.oom_kills += 1;
-        let object = format!("pod/{}", self.cluster.pod(pod).name);
+        let object = self.pod_object(pod);
         self.decide(Controller::Kubelet, object, "Running", "OOMKilled", why);
         self.set_ready(pod, false);
         self.set_used(pod, Usage::default());

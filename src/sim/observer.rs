@@ -64,7 +64,8 @@ impl Controller {
 pub struct DecisionRecord<'a> {
     pub at: SimTime,
     pub controller: Controller,
-    /// What was decided about: `hpa/NAME`, `nodegroup/NAME`, `node/NAME`, `pod/NAME`, `deployment/NAME`.
+    /// What was decided about: `hpa/NAMESPACE/NAME`, `pod/NAMESPACE/NAME`, `deployment/NAMESPACE/NAME`, `nodegroup/NAME`,
+    /// `node/NAME`.
     pub object: Cow<'a, str>,
     pub from: Cow<'a, str>,
     pub to: Cow<'a, str>,
@@ -133,6 +134,7 @@ pub struct Integrals {
 
 #[derive(Clone, Debug)]
 pub struct ReplicaSample {
+    /// `namespace/name`.
     pub workload: Arc<str>,
     pub desired: u32,
     pub current: u32,
@@ -142,6 +144,7 @@ pub struct ReplicaSample {
 /// What a service was asked for and what it did in the last interval.
 #[derive(Clone, Debug)]
 pub struct ServiceSample {
+    /// `namespace/name`.
     pub workload: Arc<str>,
     /// Of the demand's own unit (millicores or milli-requests a second), the mean over the interval.
     pub demand_milli: i64,
@@ -165,7 +168,7 @@ pub struct Outcome {
     pub cost: Usd,
     pub idle_cost: Usd,
     pub cost_by_node_group: Vec<(Arc<str>, Usd)>,
-    /// Ascending by name; includes the `__idle__` row.
+    /// Ascending by key; includes the `__idle__` row.
     pub cost_by_workload: Vec<WorkloadCost>,
     pub nodes_min: u32,
     pub nodes_peak: u32,
@@ -193,6 +196,7 @@ pub struct EngineFigures {
 
 #[derive(Clone, Debug)]
 pub struct WorkloadCost {
+    /// `namespace/name`, or `__idle__`.
     pub workload: Arc<str>,
     pub cost: Usd,
     pub cpu_core_hours: f64,
@@ -205,6 +209,7 @@ pub struct WorkloadCost {
 pub struct PodRow {
     pub name: Arc<str>,
     pub namespace: Arc<str>,
+    /// Its key, `namespace/name`.
     pub workload: Arc<str>,
     /// Index into [`Outcome::nodes`] of the node it was bound to.
     pub node: Option<u32>,

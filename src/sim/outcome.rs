@@ -33,7 +33,7 @@ impl World<'_> {
             .map(|workload| {
                 let run = &self.workloads[workload.id.index()];
                 ReplicaSample {
-                    workload: Arc::clone(&workload.name),
+                    workload: Arc::clone(&self.workload_keys[workload.id.index()]),
                     desired: run.desired,
                     current: run.pods.len() as u32,
                     ready: run.ready,
@@ -179,7 +179,7 @@ impl World<'_> {
                 PodRow {
                     name: Arc::clone(&info.name),
                     namespace: Arc::clone(&workload.namespace),
-                    workload: Arc::clone(&workload.name),
+                    workload: Arc::clone(self.workload_key(run.workload)),
                     node: info.node.map(|node| self.instance_of[node.index()]),
                     phase: info.phase,
                     reason: match run.reason {
@@ -222,12 +222,11 @@ impl World<'_> {
     fn cost_by_workload(&self, idle: Usd) -> Vec<WorkloadCost> {
         let hours = |total: i128| total as f64 / NANOS_PER_HOUR;
         let mut costs: Vec<WorkloadCost> = self
-            .scenario
-            .workloads
+            .workload_keys
             .iter()
             .zip(&self.workloads)
-            .map(|(workload, run)| WorkloadCost {
-                workload: Arc::clone(&workload.name),
+            .map(|(key, run)| WorkloadCost {
+                workload: Arc::clone(key),
                 cost: run.cost,
                 cpu_core_hours: hours(run.requested[0]) / 1000.0,
                 ram_byte_hours: hours(run.requested[1]),

@@ -47,7 +47,7 @@ impl World<'_> {
                     self.events.push(self.now + work, Event::PodFinishes { pod, generation });
                 }
             }
-            Role::JobPod => {
+            Role::JobPod { .. } => {
                 self.set_ready(pod, true);
                 let work = self.job_work(pod);
                 self.events.push(self.now + work, Event::PodFinishes { pod, generation });

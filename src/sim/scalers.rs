@@ -50,7 +50,7 @@ impl World<'_> {
         if let Some(replicas) = wanted
             && self.scale(scaler.target, replicas)
         {
-            let object = format!("{}/{}", self.kind_of(scaler.target), self.workload_name(scaler.target));
+            let object = self.workload_object(scaler.target);
             self.decide(controller, object, before.to_string(), replicas.to_string(), reason);
         }
     }

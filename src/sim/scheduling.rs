@@ -289,7 +289,7 @@ impl World<'_> {
                 continue;
             }
             self.counts.preempted += 1;
-            let object = format!("pod/{}", self.cluster.pod(victim).name);
+            let object = self.pod_object(victim);
             let reason = format!("makes way for {preemptor} of higher priority");
             self.decide(Controller::Scheduler, object, "Running", "Preempted", reason);
             self.cluster.change_pod(victim, |info| info.preempted = true);

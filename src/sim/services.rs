@@ -200,7 +200,7 @@ impl World<'_> {
     /// The second look of [`World::audit`]: nothing is lost, and the pods that serve are the ready ones.
     pub(super) fn audit_services(&self) -> Result<(), String> {
         for (run, load) in self.services.iter().zip(&self.scenario.loads) {
-            let name = self.workload_name(load.target);
+            let name = self.workload_key(load.target);
             let books = run.service.books();
             if !books.balance() {
                 return Err(format!("service {name}: {books:?} do not balance"));
@@ -223,6 +223,7 @@ impl World<'_> {
             .map(|load| {
                 self.settle_service(load);
                 let reading = self.service_reading(load as u32);
+                let workload = Arc::clone(self.workload_key(self.scenario.loads[load].target));
                 let run = &mut self.services[load];
                 let books = *run.service.books();
                 let (at, arrived, served) =
@@ -232,7 +233,7 @@ impl World<'_> {
                     if span > SimDuration::ZERO { work.rate_over(span) } else { instant }
                 };
                 ServiceSample {
-                    workload: Arc::clone(&self.scenario.workloads[self.scenario.loads[load].target.index()].name),
+                    workload,
                     demand_milli: over(books.arrived - arrived, run.demand),
                     served_milli: over(books.served - served, 0),
                     backlog_milli: reading.backlog,

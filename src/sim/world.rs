@@ -44,6 +44,8 @@ pub struct World<'s> {
     /// By [`NodeId`].
     pub(super) instance_of: Vec<u32>,
     pub(super) workloads: Vec<WorkloadRun>,
+    /// By workload: what it is called in figures.
+    pub(super) workload_keys: Vec<Arc<str>>,
     /// By [`PodSpecId`].
     pub(super) spec_notes: Vec<SpecNotes>,
     /// Nodes are always asked one by one (to hold the class index against).
@@ -103,6 +105,7 @@ impl<'s> World<'s> {
             instances: Vec::new(),
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
+            workload_keys: scenario.workload_keys(),
             spec_notes: Vec::new(),
             plain: false,
             placements_matter: scenario.specs.pods().any(hangs_on_others),
@@ -149,10 +152,6 @@ impl<'s> World<'s> {
             to: to.into(),
             reason: reason.into(),
         });
-    }
-
-    pub(super) fn workload_name(&self, workload: WorkloadId) -> &Arc<str> {
-        &self.scenario.workloads[workload.index()].name
     }
 
     pub(super) fn usage_model(&self, workload: WorkloadId) -> UsageModel {

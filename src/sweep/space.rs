@@ -12,6 +12,9 @@ use crate::units::SimDuration;
 /// The parameter whose values are whole scenarios.
 const SCENARIO: &str = "scenario";
 
+/// A folder's name, with room for those made beside it.
+const LONGEST_NAME: usize = 200;
+
 /// More runs than these are taken for a mistake in the file.
 const MOST_RUNS: usize = 100_000;
 
@@ -193,7 +196,11 @@ impl Sweep {
         }
         let name = file.metadata.name;
         let names_a_folder = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
-        if name.is_empty() || name.starts_with('.') || !name.chars().all(names_a_folder) {
+        if name.is_empty()
+            || name.len() > LONGEST_NAME
+            || name.starts_with(['.', '-'])
+            || !name.chars().all(names_a_folder)
+        {
             return Err(SweepError::Name(name));
         }
         let spec = file.spec;

@@ -58,13 +58,13 @@ spec:
 "#;
 
 /// What `windtunnel validate s.yaml` says about the files of a folder.
-struct Verdict {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(super) struct Verdict {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
-fn validate_in(folder: &Path, arguments: &[&str]) -> Verdict {
+pub(super) fn validate_in(folder: &Path, arguments: &[&str]) -> Verdict {
     let mut command = Command::cargo_bin("windtunnel").expect("the binary is built");
     let output = command.current_dir(folder).arg("validate").args(arguments).output().expect("it runs");
     Verdict {
@@ -74,7 +74,7 @@ fn validate_in(folder: &Path, arguments: &[&str]) -> Verdict {
     }
 }
 
-fn folder(scenario: &str, manifests: &str) -> TempDir {
+pub(super) fn folder(scenario: &str, manifests: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("s.yaml"), scenario).expect("it can be written");
     fs::write(folder.path().join("m.yaml"), manifests).expect("it can be written");
@@ -82,7 +82,7 @@ fn folder(scenario: &str, manifests: &str) -> TempDir {
 }
 
 #[track_caller]
-fn refused(folder: &TempDir, arguments: &[&str], parts: &[&str]) {
+pub(super) fn refused(folder: &TempDir, arguments: &[&str], parts: &[&str]) {
     let verdict = validate_in(folder.path(), arguments);
     assert_eq!(verdict.code, Some(2), "{}", verdict.err);
     assert_eq!(verdict.out, "");

@@ -49,6 +49,6 @@ fn a_container_metric_sees_that_containers_part_of_the_use() {
     fs::write(&path, SCENARIO).expect("written");
     let loaded = scenario::load(&path, &[]).unwrap_or_else(|mistakes| panic!("{}", mistakes[0].draw(false)));
     let run = watch(&loaded.scenario, 1, RunOptions::default());
-    let last = run.decisions.iter().rev().find(|line| line.contains("hpa/web")).expect("the HPA acted");
+    let last = run.decisions.iter().rev().find(|line| line.contains("hpa/default/web")).expect("the HPA acted");
     assert!(last.contains("-> 8: "), "{last}");
 }

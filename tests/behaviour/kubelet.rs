@@ -41,7 +41,7 @@ fn memory_pressure_takes_the_pod_above_its_request_first_whatever_its_priority()
     let run = run(&plan);
     // Both of the first two are above their requests: the lower priority goes, at the kubelet's next look.
     let evicted: Vec<&String> = run.decisions.iter().filter(|line| line.contains("Evicted")).collect();
-    assert!(evicted[0].starts_with(&format!("{} kubelet pod/trace-0:", secs(11))), "{evicted:#?}");
+    assert!(evicted[0].starts_with(&format!("{} kubelet pod/default/trace-0:", secs(11))), "{evicted:#?}");
     assert_eq!(pod(&run, "trace-2").finished, None);
 }
 

@@ -42,7 +42,7 @@ fn the_kernel_kills_best_effort_first_and_guaranteed_last() {
         + &pod_of("sure", "{requests: {cpu: 1, memory: 1Gi}, limits: {cpu: 1, memory: 1Gi}}");
     let (run, _) = run_yaml(&scenario);
     let killed: Vec<&String> = run.decisions.iter().filter(|line| line.contains("OOMKilled")).collect();
-    assert!(killed[0].starts_with(&format!("{} kubelet pod/greedy-0:", secs(1))), "{killed:#?}");
+    assert!(killed[0].starts_with(&format!("{} kubelet pod/default/greedy-0:", secs(1))), "{killed:#?}");
     assert!(killed.iter().all(|line| line.contains("greedy")), "{killed:#?}");
     assert_eq!(pod(&run, "sure-0").restarts + pod(&run, "calm-0").restarts, 0);
 }

@@ -44,7 +44,7 @@ fn read_pods(reader: impl Read, file: &str) -> Result<Vec<TracePod>, ImportError
             priority: priority_of(&row, priority)?,
             qos: None,
             workload: match workload {
-                Some(column) if !row.is_empty(column) => Some(workloads.get(row.text(column)?)),
+                Some(column) if !row.is_empty(column) => Some(workloads.get(row.name(column)?)),
                 _ => None,
             },
         });
@@ -175,6 +175,9 @@ mod tests {
             (format!("{HEADER}\na,5,1,7,99999999999999999999\n"), &["memory_bytes", "whole number"]),
             (format!("{HEADER}\na,5,1,1,1\na,6,1,1,1\n"), &["pods.csv:3:1", "no row above"]),
             (format!("{HEADER}\n,5,1,1,1\n"), &["name", "some text"]),
+            (format!("{HEADER}\n=1+1,5,1,1,1\n"), &["pods.csv:2:1", "begin with ="]),
+            (format!("{HEADER}\na\u{1b}[31m,5,1,1,1\n"), &["pods.csv:2:1", "control characters"]),
+            (format!("{HEADER},workload\na,5,1,1,1,@w\n"), &["workload", "begin with ="]),
             (format!("{HEADER},gpus,gpu_milli\na,5,1,1,1,2,500\n"), &["gpu_milli", "whole ones"]),
             (format!("{HEADER},gpus,gpu_milli\na,5,1,1,1,1,1001\n"), &["gpu_milli", "up to 1000"]),
             (format!("{HEADER},gpus,gpu_milli\na,5,1,1,1,1,0\n"), &["gpu_milli", "from 1 to 1000"]),

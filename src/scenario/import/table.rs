@@ -123,9 +123,22 @@ impl<'a> Row<'a> {
     pub fn text(&self, column: Column) -> Result<&'a str, ImportError> {
         match std::str::from_utf8(self.bytes(column)) {
             Ok("") => Err(self.refuse(column, "some text")),
+            Ok(text) if text.chars().any(|c| c.is_control() && c != '\t') => {
+                Err(self.refuse(column, "text without control characters"))
+            }
             Ok(text) => Ok(text),
             Err(_) => Err(self.refuse(column, "text in UTF-8")),
         }
+    }
+
+    /// Text that names something. It comes to stand at the start of cells, where a spreadsheet would take it for a
+    /// formula; beyond that a trace's names are its own affair.
+    pub fn name(&self, column: Column) -> Result<&'a str, ImportError> {
+        let text = self.text(column)?;
+        if text.starts_with(['=', '+', '-', '@']) {
+            return Err(self.refuse(column, "a name that does not begin with =, +, - or @"));
+        }
+        Ok(text)
     }
 
     /// A whole number from zero to `most`.
@@ -234,7 +247,7 @@ pub(super) struct Names {
 
 impl Names {
     pub fn fresh(&mut self, row: &Row<'_>, column: Column) -> Result<Arc<str>, ImportError> {
-        let name: Arc<str> = row.text(column)?.into();
+        let name: Arc<str> = row.name(column)?.into();
         if self.seen.insert(name.clone()) { Ok(name) } else { Err(row.refuse(column, "a name that no row above has")) }
     }
 }

@@ -36,7 +36,7 @@ impl Lowering<'_> {
         }
         let mut nodes: Vec<(NodeId, String)> = Vec::with_capacity(shapes.len());
         for (shape, name) in shapes {
-            nodes.push((self.add_node(&mut cluster, &name, shape), name));
+            nodes.push((self.empty_node(&mut cluster, &name, shape), name));
         }
         let mut named = NamedNodes::new(&self.scenario);
         let mut warnings = Vec::new();
@@ -47,7 +47,7 @@ impl Lowering<'_> {
             }
             let mut candidates = Cow::Borrowed(&nodes);
             for name in pod.named_nodes() {
-                if let Some(node) = named.get(name, |shape| self.add_node(&mut cluster, name, shape)) {
+                if let Some(node) = named.get(name, |shape| self.empty_node(&mut cluster, name, shape)) {
                     candidates.to_mut().push((node, format!("node {name}")));
                 }
             }
@@ -73,7 +73,7 @@ impl Lowering<'_> {
     }
 
     /// An empty node but for its DaemonSets' pods.
-    fn add_node(&self, cluster: &mut ClusterState, name: &str, shape: NodeShapeId) -> NodeId {
+    fn empty_node(&self, cluster: &mut ClusterState, name: &str, shape: NodeShapeId) -> NodeId {
         let node = cluster.add_node(name.into(), shape);
         for daemon in &self.scenario.daemon_sets {
             if refusal_on(cluster, node, daemon.spec).is_none() {

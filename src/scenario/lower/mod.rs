@@ -10,6 +10,7 @@ mod held_back;
 mod images;
 mod jobs;
 mod load;
+mod names;
 mod node_pools;
 mod nodes;
 mod replay;
@@ -19,6 +20,8 @@ mod table;
 mod workloads;
 
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::Scenario;
 use super::diagnostic::{Diagnostic, Place, suggestion};
@@ -47,6 +50,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     let mut lowering = Lowering::new(document, tables, empty_scenario(metadata.name, &spec), diagnostics);
     lowering.objects_are_complete = is_complete;
     lowering.settings(&spec);
+    lowering.check_names(&spec);
     lowering.priority_classes(&objects);
     lowering.fixed_nodes(&spec, &objects);
     lowering.node_groups(&spec);
@@ -63,9 +67,11 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.check_outages(&spec);
     lowering.replay(&spec);
     lowering.jobs(&spec);
+    lowering.check_node_names();
     // With mistakes about, what can hold a pod is not known.
     if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
         lowering.check_fit();
+        lowering.check_expected_keys(&spec);
     }
     lowering.check_held_back();
     lowering.check_images(&spec);
@@ -99,6 +105,8 @@ struct Lowering<'a> {
     broken: Vec<(String, String, String)>,
     origins: Vec<PodOrigin>,
     daemon_origins: Vec<PodOrigin>,
+    /// Where each node of the scenario was stated.
+    node_places: FxHashMap<Arc<str>, Place>,
     /// What Karpenter could launch.
     launchable: Vec<node_pools::Launchable>,
     /// False where a manifest could not be read: what is not found may stand there.
@@ -117,6 +125,7 @@ impl<'a> Lowering<'a> {
             broken: Vec::new(),
             origins: Vec::new(),
             daemon_origins: Vec::new(),
+            node_places: FxHashMap::default(),
             launchable: Vec::new(),
             objects_are_complete: true,
         }

@@ -61,7 +61,7 @@ impl Lowering<'_> {
                 self.launchable.extend(launchable(&pool, offered, labels));
             }
             let id = NodeGroupId::new(self.scenario.node_groups.len());
-            self.scenario.node_groups.push(pool_group(id, &pool, &offers, has_gpus));
+            self.add_group(pool_group(id, &pool, &offers, has_gpus), object.at("metadata.name"));
             node_pools.push(pool);
             groups.push(id);
         }

@@ -43,12 +43,8 @@ impl Lowering<'_> {
     pub(super) fn fixed_nodes(&mut self, spec: &ScenarioSpec, objects: &Objects) {
         for (index, node) in spec.nodes.iter().enumerate() {
             let path = format!("nodes[{index}]");
-            if spec.nodes[..index].iter().any(|other| other.name == node.name) {
-                self.error(&format!("{path}.name"), format!("a second node is called {}", node.name));
-                continue;
-            }
             if let Some(shape) = self.fixed_node(node, &path) {
-                self.add_fixed(node, shape);
+                self.add_fixed(node, shape, &path);
             }
         }
         for object in &objects.nodes {
@@ -60,7 +56,8 @@ impl Lowering<'_> {
                     let price = instance_type.as_ref().and_then(|name| Catalogue::builtin().get(name).ok());
                     let price = price.map_or(UsdPerHour::ZERO, |instance| instance.on_demand);
                     let shape = self.scenario.specs.intern_shape(shape);
-                    self.scenario.nodes.push(FixedNode { name: live.name, shape, instance_type, price });
+                    let node = FixedNode { name: live.name, shape, instance_type, price };
+                    self.add_node(node, object.at("metadata.name"));
                 }
                 Err(error) => {
                     self.push(object.refuse(error));
@@ -92,25 +89,22 @@ impl Lowering<'_> {
         Some((self.scenario.specs.intern_shape(shape), node.price_per_hour.unwrap_or(listed)))
     }
 
-    fn add_fixed(&mut self, node: &NodeSpec, (shape, price): (NodeShapeId, UsdPerHour)) {
+    fn add_fixed(&mut self, node: &NodeSpec, (shape, price): (NodeShapeId, UsdPerHour), path: &str) {
+        let place = self.at(&format!("{path}.name"));
         let instance_type = node.instance_type.as_deref().map(shared);
         for index in 0..node.count {
             let name = if node.count == 1 { node.name.clone() } else { format!("{}-{index}", node.name) };
             let instance_type = instance_type.clone();
-            self.scenario.nodes.push(FixedNode { name: shared(&name), shape, instance_type, price });
+            self.add_node(FixedNode { name: shared(&name), shape, instance_type, price }, place);
         }
     }
 
     pub(super) fn node_groups(&mut self, spec: &ScenarioSpec) {
         for (index, group) in spec.node_groups.iter().enumerate() {
             let path = format!("nodeGroups[{index}]");
-            if spec.node_groups[..index].iter().any(|other| other.name == group.name) {
-                let message = format!("a second node group is called {}", group.name);
-                self.error(&format!("{path}.name"), message).hint = Some("give it a name of its own".to_owned());
-                continue;
-            }
             if let Some(group) = self.node_group(group, &path) {
-                self.scenario.node_groups.push(group);
+                let place = self.at(&format!("{path}.name"));
+                self.add_group(group, place);
             }
         }
     }

@@ -67,12 +67,13 @@ impl Lowering<'_> {
                 self.error(&format!("replay.nodePrices.gpus.{model}"), message).hint = suggestion(model, &models);
             }
         }
+        let place = self.at("replay.nodes");
         for row in &trace.nodes {
             let shape = self.scenario.specs.intern_shape(node_shape(row, replay, gpu));
             let price = price(row, &replay.node_prices);
             for index in 0..row.count {
                 let name = if row.count == 1 { row.name.clone() } else { shared(&format!("{}-{index}", row.name)) };
-                self.scenario.nodes.push(FixedNode { name, shape, instance_type: None, price });
+                self.add_node(FixedNode { name, shape, instance_type: None, price }, place);
             }
         }
     }

@@ -10,6 +10,9 @@ use crate::units::SimDuration;
 /// 2026-01-05T00:00:00Z, a Monday.
 const DEFAULT_START: i64 = 1_767_571_200;
 
+/// Folders have names of at most 255 bytes everywhere; some room is left for those made beside it.
+const LONGEST_NAME: usize = 200;
+
 /// Rows of `timeseries.csv` that a run may write at most.
 const MOST_SAMPLES: i64 = 5_000_000;
 
@@ -81,13 +84,13 @@ impl Lowering<'_> {
     fn check_name(&mut self) {
         let name = self.scenario.name.clone();
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.is_empty() || !name.chars().all(is_plain) || name.starts_with('.') {
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) || name.starts_with(['.', '-']) {
             let place = self.document.at("metadata.name");
             let diagnostic = crate::scenario::diagnostic::Diagnostic::error(
                 place,
                 format!("{name:?} can't name a scenario, for its results go to a folder of that name"),
             );
-            self.push(diagnostic.expected("letters, digits, `-`, `_` and `.`"));
+            self.push(diagnostic.expected("letters, digits, `-`, `_` and `.`, and neither `-` nor `.` at its start"));
         }
     }
 

@@ -164,7 +164,7 @@ mod tests {
         let expectation = short_form("pod_wait_seconds.p99 < 180").unwrap();
         assert_eq!((expectation.metric.as_str(), expectation.below), ("pod_wait_seconds.p99", Some(180.0)));
         assert!(short_form("a b").is_err() && short_form("a ~ 1").is_err() && short_form("a < x").is_err());
-        assert!(is_known_metric("cost.by_workload.web") && is_known_metric("nodes.peak"));
+        assert!(is_known_metric("cost.by_workload.default/web.totalCost") && is_known_metric("nodes.peak"));
         assert!(!is_known_metric("cost.by_workload.") && !is_known_metric("pod_wait.p99"));
     }
 }
