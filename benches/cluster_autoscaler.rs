@@ -50,6 +50,7 @@ fn cluster(milli: i64, pending: usize) -> Cluster {
             priority: None,
             options: Default::default(),
             unregistered: Vec::new(),
+            keeps_min_size: false,
         });
     }
     let small = spec(&mut state, "small", milli);

@@ -14,8 +14,8 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::hpa::{
-    self, Behavior, Decision, HpaFlags, HpaSpec, Memory, MetricError, MetricIdentifier, MetricSpec, PodState, Reading,
-    SelectorState, Snapshot, ValueTarget,
+    self, Behavior, Decision, HpaFlags, HpaSpec, Memory, MetricError, MetricIdentifier, MetricSelector, MetricSpec,
+    PodState, Reading, SelectorState, Snapshot, ValueTarget,
 };
 use crate::units::{Quantity, SimDuration, SimTime};
 
@@ -156,7 +156,7 @@ impl ScaledObject {
         let metric = |trigger: &Trigger| {
             let threshold = trigger.threshold.milli_value();
             MetricSpec::External {
-                metric: MetricIdentifier { name: trigger.name.clone(), selector: None },
+                metric: MetricIdentifier { name: trigger.name.clone(), selector: MetricSelector::All },
                 target: match trigger.metric_type {
                     TriggerMetricType::AverageValue => ValueTarget::AverageValue(threshold),
                     TriggerMetricType::Value => ValueTarget::Value(threshold),

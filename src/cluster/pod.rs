@@ -278,9 +278,13 @@ impl PodSpec {
         self.containers.iter().map(|c| c.memory_limit).sum()
     }
 
+    /// Init containers with `restartPolicy: Always`, which run beside the containers.
+    pub fn sidecars(&self) -> impl Iterator<Item = &Container> {
+        self.init_containers.iter().filter(|init| init.restart_always).map(|init| &init.container)
+    }
+
     pub fn host_ports(&self) -> impl Iterator<Item = &HostPort> {
-        let sidecars = self.init_containers.iter().filter(|init| init.restart_always).map(|init| &init.container);
-        self.containers.iter().chain(sidecars).flat_map(|container| &container.host_ports)
+        self.containers.iter().chain(self.sidecars()).flat_map(|container| &container.host_ports)
     }
 
     /// Our scheduler does not look at the pod: a gate holds it back, or another scheduler is to bind it.

@@ -45,6 +45,8 @@ impl World<'_> {
         self.audit_workloads()?;
         self.audit_gangs()?;
         self.audit_instances()?;
+        self.audit_deletions()?;
+        self.audit_claims()?;
         self.audit_services()?;
         self.cluster.classes().audit(&self.cluster)
     }
@@ -226,7 +228,7 @@ impl World<'_> {
             if instance.removed.is_none() {
                 rate = rate + instance.price;
             }
-            let waits = instance.node.is_none() && instance.removed.is_none();
+            let waits = instance.node.is_none() && instance.removed.is_none() && !instance.deleting;
             upcoming += u32::from(waits);
             let lives = instance.node.is_some_and(|node| self.cluster.node(node).is_some());
             if let Some(group) = instance.group {
@@ -244,12 +246,13 @@ impl World<'_> {
         for (group, (registered, instances)) in groups.into_iter().enumerate() {
             let name = |what: &str| format!("node group {}: {what}", self.scenario.node_groups[group].name);
             let run = &self.groups[group];
-            let failed =
-                run.unregistered.iter().filter(|id| self.instances[**id as usize].removed.is_some()).count() as u32;
             same(|| name("registered"), registered, run.registered)?;
-            same(|| name("instances"), instances + failed, run.instances)?;
-            let waiting = run.unregistered.len() as u32 - failed;
-            same(|| name("unregistered"), instances - registered, waiting)?;
+            same(|| name("instances"), instances, run.instances)?;
+            same(|| name("unregistered"), instances - registered, run.unregistered.len() as u32)?;
+            same(|| name("target, machine by machine"), instances + run.unfilled.len() as u32, run.target)?;
+            let is_pool = self.scenario.node_groups[group].is_node_pool;
+            ensure(!is_pool || run.unfilled.is_empty(), || name("a pool waits for an instance that nobody asked for"))?;
+            ensure(run.unfilled.is_empty() || run.relaunch_is_planned, || name("nobody fills its places"))?;
         }
         Ok(())
     }

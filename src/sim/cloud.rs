@@ -9,19 +9,13 @@ use super::event::Event;
 use super::images::NodeImages;
 use super::node_lifecycle::NOT_READY;
 use super::observer::Controller;
+use super::scaling_group::{FAILED_TO_START, Unfilled};
 use super::world::World;
+use crate::autoscaler::cluster_autoscaler::InstanceId;
 use crate::cluster::{NodeId, NodeShapeId, Taint, TaintEffect};
 use crate::cost::CapacityType;
 use crate::units::random::{entity_of_name, stream};
 use crate::units::{SimDuration, Usd, UsdPerHour};
-
-/// What the cloud says to a request for one instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Launch {
-    Accepted,
-    OutOfStock,
-    QuotaExceeded,
-}
 
 /// What to launch.
 #[derive(Clone, Debug)]
@@ -100,7 +94,6 @@ impl World<'_> {
             price: request.price,
             capacity_type: request.capacity_type,
             requested: self.now,
-            error: None,
             node: None,
             registered: None,
             ready: None,
@@ -119,19 +112,13 @@ impl World<'_> {
         self.instances.len() as u32 - 1
     }
 
-    /// Asks the cloud for one machine. An accepted one registers after its boot time, or fails after it.
-    pub(super) fn launch(&mut self, request: LaunchRequest) -> Launch {
+    /// Launches a machine, which registers after its boot time, or fails then. Returns its index.
+    pub(super) fn launch(&mut self, request: LaunchRequest) -> u32 {
         let group = &self.scenario.node_groups[request.group as usize];
-        let limits = &group.limits;
-        if limits.stock_outs.iter().any(|(from, to)| (*from..*to).contains(&self.now)) {
-            return Launch::OutOfStock;
-        }
-        if limits.quota.is_some_and(|quota| self.groups[request.group as usize].instances >= quota) {
-            return Launch::QuotaExceeded;
-        }
         let mut rng = stream(self.seed, "node-boot", entity_of_name(&request.name));
         let boot = group.provisioning.sample(&mut rng);
-        let fails = limits.failure_probability > 0.0 && rng.random_bool(limits.failure_probability.min(1.0));
+        let chance = group.limits.failure_probability;
+        let fails = chance > 0.0 && rng.random_bool(chance.min(1.0));
         let group = request.group as usize;
         let instance = self.add_instance(request);
         self.groups[group].unregistered.push(instance);
@@ -139,11 +126,17 @@ impl World<'_> {
         self.counts.nodes_added += 1;
         let event = if fails { Event::InstanceFails { instance } } else { Event::NodeRegisters { instance } };
         self.events.push(self.now + boot, event);
-        Launch::Accepted
+        instance
+    }
+
+    /// It was handed back to the cloud, or stopped, before it registered.
+    fn is_over(&self, instance: u32) -> bool {
+        let record = &self.instances[instance as usize];
+        record.deleting || record.removed.is_some()
     }
 
     pub(super) fn node_registers(&mut self, instance: u32) {
-        if self.instances[instance as usize].removed.is_some() {
+        if self.is_over(instance) {
             return;
         }
         self.cluster.node_no_longer_upcoming();
@@ -178,21 +171,6 @@ impl World<'_> {
         self.take_awaited(id);
     }
 
-    /// A node group's machines that vanish are replaced by the group itself, as scaling groups do; a NodePool's are not.
-    pub(super) fn replace_lost(&mut self, group: u32) {
-        if self.scenario.node_groups[group as usize].is_node_pool {
-            self.groups[group as usize].target -= 1;
-            return;
-        }
-        let missing = self.groups[group as usize].target.saturating_sub(self.groups[group as usize].instances);
-        for _ in 0..missing {
-            let request = self.next_of_group(group);
-            if self.launch(request) != Launch::Accepted {
-                return;
-            }
-        }
-    }
-
     /// Takes the node out; its bill ends when the cloud has stopped the machine.
     pub(super) fn retire(&mut self, id: NodeId, reason: &'static str) {
         self.remove_node(id);
@@ -208,33 +186,37 @@ impl World<'_> {
             None => SimDuration::ZERO,
         };
         self.instance_of_node_mut(id).reason = reason;
-        self.events.push(self.now + stopping, Event::NodeGone { node: id });
+        let instance = self.instance_of[id.index()];
+        self.events.push(self.now + stopping, Event::InstanceGone { instance });
+        // However it went: whoever was deleting it is done with it.
+        self.deletion_finished(id);
     }
 
-    pub(super) fn node_gone(&mut self, id: NodeId) {
-        let instance = self.instance_of[id.index()];
+    pub(super) fn instance_gone(&mut self, instance: u32) {
         self.close_bill(instance);
         self.claim_gone(instance);
     }
 
     /// A machine that never came up: its bill ends, and whoever asked hears of it.
     pub(super) fn instance_fails(&mut self, instance: u32) {
-        if self.instances[instance as usize].removed.is_some() {
+        if self.is_over(instance) {
             return;
         }
         self.cluster.node_no_longer_upcoming();
         let record = &mut self.instances[instance as usize];
-        record.reason = "FailedToStart";
-        record.error = Some("FailedToStart".into());
-        let group = record.group.expect("only groups boot machines") as usize;
+        record.reason = FAILED_TO_START;
+        let group = record.group.expect("only groups boot machines");
         let object = format!("node/{}", record.name);
         self.decide(Controller::Cloud, object, "Booting", "Failed", "the instance did not come up");
         self.close_bill(instance);
-        if self.scenario.node_groups[group].is_node_pool {
-            let run = &mut self.groups[group];
-            run.unregistered.retain(|other| *other != instance);
-            run.instances -= 1;
+        let run = &mut self.groups[group as usize];
+        run.unregistered.retain(|other| *other != instance);
+        run.instances -= 1;
+        if self.scenario.node_groups[group as usize].is_node_pool {
             run.target -= 1;
+        } else {
+            run.unfilled.push(Unfilled { id: InstanceId(u64::from(instance)), error: FAILED_TO_START });
+            self.plan_relaunch(group);
         }
         self.claim_gone(instance);
         self.cluster.touch();

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use rand_pcg::Pcg64Mcg;
 
-use super::cloud::Launch;
 use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
@@ -35,6 +34,8 @@ pub(super) struct AutoscalerRun {
     generation: u32,
     last_loop: SimTime,
     next_loop: SimTime,
+    /// The last loop ended where sizes are corrected, which the cloud refused.
+    is_stuck: bool,
 }
 
 impl World<'_> {
@@ -56,6 +57,7 @@ impl World<'_> {
                 priority: group.priority,
                 options: group.autoscaling.clone(),
                 unregistered: Vec::new(),
+                keeps_min_size: true,
             })
             .collect();
         self.cluster_autoscaler = Some(AutoscalerRun {
@@ -68,6 +70,7 @@ impl World<'_> {
             generation: 0,
             last_loop: SimTime::ZERO,
             next_loop: SimTime::ZERO,
+            is_stuck: false,
         });
         self.plan_loop(SimTime::ZERO + options.scan_interval);
     }
@@ -125,10 +128,9 @@ impl World<'_> {
             let state = &self.groups[group.id.index()];
             group.target_size = i64::from(state.target);
             group.unregistered.clear();
-            group.unregistered.extend(state.unregistered.iter().map(|instance| ca::Instance {
-                id: ca::InstanceId(u64::from(*instance)),
-                error: self.instances[*instance as usize].error.clone(),
-            }));
+            let booting = state.unregistered.iter().map(|instance| (ca::InstanceId(u64::from(*instance)), None));
+            let unfilled = state.unfilled.iter().map(|place| (place.id, Some(place.error.into())));
+            group.unregistered.extend(booting.chain(unfilled).map(|(id, error)| ca::Instance { id, error }));
         }
         let unschedulable = self.unschedulable_pods();
         let (nominated, pending): (Vec<_>, Vec<_>) =
@@ -178,15 +180,6 @@ impl World<'_> {
             let object = format!("nodegroup/{}", group_name(resize.group));
             rows.push([object, resize.from.to_string(), resize.to.to_string(), "below the minimum size".into()]);
         }
-        for decrease in &decision.target_decreases {
-            let target = i64::from(self.groups[decrease.group.index()].target);
-            let reason = match decrease.reason {
-                ca::DecreaseReason::ProvisioningTimeout => "instances did not register in time",
-                ca::DecreaseReason::IncorrectSize => "target and registered nodes disagreed for too long",
-            };
-            let object = format!("nodegroup/{}", group_name(decrease.group));
-            rows.push([object, target.to_string(), (target - decrease.by).to_string(), reason.into()]);
-        }
         for deletion in &decision.delete {
             let object = format!("node/{}", self.instance_of_node(deletion.node).name);
             let utilization = decision.utilization.iter().find(|(node, _)| *node == deletion.node);
@@ -235,16 +228,11 @@ impl World<'_> {
     }
 
     fn carry_out(&mut self, run: &mut AutoscalerRun, options: &Options, decision: &Decision) {
-        for decrease in &decision.target_decreases {
-            let group = &mut self.groups[decrease.group.index()];
-            group.target = group.target.saturating_sub(decrease.by.max(0) as u32);
-        }
-        for deletion in &decision.delete_instances {
-            self.delete_unregistered(deletion.group, deletion.instance.0 as u32);
-        }
+        self.tell_decreases(run, options, decision);
+        self.delete_instances(options, decision);
         for resize in decision.scale_up.iter().chain(&decision.min_size) {
             self.counts.scale_ups += 1;
-            self.grow(run, options, resize.group, (resize.to - resize.from).max(0) as u32);
+            self.raise_target(resize.group.0, (resize.to - resize.from).max(0) as u32);
         }
         for deletion in &decision.delete {
             self.counts.scale_downs += 1;
@@ -264,39 +252,91 @@ impl World<'_> {
         }
     }
 
-    fn grow(&mut self, run: &mut AutoscalerRun, options: &Options, group: NodeGroupId, by: u32) {
-        for launched in 0..by {
-            let request = self.next_of_group(group.0);
-            let refusal = match self.launch(request) {
-                Launch::Accepted => {
-                    self.groups[group.index()].target += 1;
-                    continue;
-                }
-                Launch::OutOfStock => "OutOfStock",
-                Launch::QuotaExceeded => "QuotaExceeded",
+    /// A cloud lowers a target by itself only where that costs no machine (`DecreaseTargetSize` of AWS, GCE and others
+    /// counts what `Nodes()` lists). A scaling group lists a machine or a placeholder for every place of its target, so
+    /// it refuses; what did not come is deleted one by one.
+    fn tell_decreases(&mut self, run: &mut AutoscalerRun, options: &Options, decision: &Decision) {
+        let was_stuck = std::mem::replace(&mut run.is_stuck, decision.halted == Some(ca::Halt::SizesFixed));
+        for decrease in &decision.target_decreases {
+            let group = &self.scenario.node_groups[decrease.group.index()];
+            let target = self.groups[decrease.group.index()].target;
+            let reason = match decrease.reason {
+                ca::DecreaseReason::ProvisioningTimeout => format!(
+                    "a scale-up by {} timed out after {}: the group backs off; the target stays, for the cloud deletes \
+                     no machine by it",
+                    decrease.by,
+                    options.for_group(&group.autoscaling).max_node_provision_time,
+                ),
+                // Upstream's loop ends with an error here, and so does every one that follows.
+                ca::DecreaseReason::IncorrectSize if was_stuck => continue,
+                ca::DecreaseReason::IncorrectSize => format!(
+                    "{} of its nodes are missing for too long and the cloud refuses a lower target: the autoscaler does \
+                     nothing else until they come",
+                    decrease.by,
+                ),
             };
-            let refused = by - launched;
-            run.state.scale_up_failed(group, i64::from(refused), refusal.into(), self.now, options);
-            let object = format!("nodegroup/{}", self.scenario.node_groups[group.index()].name);
-            let reason = format!("the cloud refused {refused} of {by} instances");
-            self.decide(Controller::Cloud, object, "Requested", refusal, reason);
-            self.cluster.touch();
-            return;
+            let object = format!("nodegroup/{}", group.name);
+            self.decide(Controller::ClusterAutoscaler, object, target.to_string(), target.to_string(), reason);
         }
     }
 
-    fn delete_unregistered(&mut self, group: NodeGroupId, instance: u32) {
-        let state = &mut self.groups[group.index()];
-        let Some(at) = state.unregistered.iter().position(|other| *other == instance) else { return };
-        state.unregistered.remove(at);
-        state.target = state.target.saturating_sub(1);
-        state.instances -= 1;
-        if self.instances[instance as usize].error.is_none() {
-            self.cluster.node_no_longer_upcoming();
-            self.instances[instance as usize].reason = "NeverRegistered";
-            self.close_bill(instance);
+    /// Deletes instances that did not come up, and says so.
+    fn delete_instances(&mut self, options: &Options, decision: &Decision) {
+        for of_group in decision.delete_instances.chunk_by(|a, b| a.group == b.group) {
+            let group = of_group[0].group;
+            let spec = &self.scenario.node_groups[group.index()];
+            let before = self.groups[group.index()].target;
+            let mut unfilled = 0;
+            let mut error = "";
+            for deletion in of_group {
+                let id = deletion.instance;
+                let machine = self.instances.get(id.0 as usize).filter(|_| id.0 <= u64::from(u32::MAX));
+                let machine = machine.map(|record| format!("node/{}", record.name));
+                let places = &self.groups[group.index()].unfilled;
+                let place = places.iter().find(|place| place.id == id).copied();
+                if !self.delete_place(group.0, id) {
+                    continue;
+                }
+                match (machine, place) {
+                    (Some(node), None) => {
+                        let limit = options.for_group(&spec.autoscaling).max_node_provision_time;
+                        let reason = format!("not registered within {limit}");
+                        self.decide(Controller::ClusterAutoscaler, node, "Unregistered", "Deleted", reason);
+                    }
+                    (Some(node), Some(place)) => {
+                        let reason = "the instance did not come up";
+                        self.decide(Controller::ClusterAutoscaler, node, place.error, "Deleted", reason);
+                    }
+                    (None, Some(place)) => (unfilled, error) = (unfilled + 1, place.error),
+                    (None, None) => {}
+                }
+            }
+            if unfilled > 0 {
+                let object = format!("nodegroup/{}", spec.name);
+                let reason = format!("{unfilled} instances that the cloud did not deliver ({error}) are given up");
+                let after = before - unfilled;
+                self.decide(Controller::ClusterAutoscaler, object, before.to_string(), after.to_string(), reason);
+            }
         }
-        self.cluster.touch();
+    }
+
+    /// Deletions that the autoscaler holds to be under way are so, and it knows of all. For the audit.
+    pub(super) fn audit_deletions(&self) -> Result<(), String> {
+        let Some(run) = &self.cluster_autoscaler else { return Ok(()) };
+        for node in run.state.deletions.keys() {
+            if self.cluster.node(*node).is_none() || !self.instance_of_node(*node).deleting {
+                return Err(format!("{} is on the list of deletions", self.instance_of_node(*node).name));
+            }
+        }
+        for node in self.cluster.node_views() {
+            let is_pool = |group: u32| self.scenario.node_groups[group as usize].is_node_pool;
+            let instance = self.instance_of_node(node.id);
+            let is_its_own = instance.deleting && instance.group.is_some_and(|group| !is_pool(group));
+            if is_its_own && !run.state.deletions.contains_key(&node.id) {
+                return Err(format!("{} is being deleted and the autoscaler forgot it", instance.name));
+            }
+        }
+        Ok(())
     }
 
     fn set_soft_taint(&mut self, id: NodeId, on: bool) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
+use crate::autoscaler::karpenter;
 use crate::autoscaler::karpenter::disruption::{self, Command, POLLING_PERIOD, Progress};
 use crate::autoscaler::karpenter::pods::DISRUPTED_TAINT;
 use crate::cluster::{NodeId, Taint, TaintEffect};
@@ -157,14 +158,38 @@ impl World<'_> {
             return;
         }
         let (node, grace) = (claim.node, claim.termination_grace_period);
-        // One without a node has nothing to drain; its instance goes when it would have registered.
-        let Some(node) = node else { return };
+        let Some(node) = node else { return self.end_unregistered_claim(name, reason) };
         self.set_disrupted(name, node, false);
         self.drain(node, disrupted_taint(), crate::units::SimDuration::ZERO, reason);
         if let Some(grace) = grace {
             self.events.push(self.now + grace, Event::NodeDeletes { node });
         }
         self.karpenter_hears_of_pod();
+    }
+
+    /// One without a node has nothing to drain: its instance is terminated at once, and the pods that were to come to it
+    /// need another place.
+    fn end_unregistered_claim(&mut self, name: &str, reason: &'static str) {
+        let Some(run) = &mut self.karpenter else { return };
+        let Some(index) = run.claims.iter().position(|claim| *claim.name == *name) else { return };
+        run.claims[index].instance_terminating = true;
+        let instance = run.instances[index];
+        self.end_unregistered(instance, reason);
+        self.karpenter_hears_of_pod();
+    }
+
+    /// The time in which a claim's node has to register is over (`pkg/controllers/nodeclaim/lifecycle/liveness.go`).
+    pub(super) fn claim_liveness(&mut self, instance: u32) {
+        let Some(run) = &self.karpenter else { return };
+        let Some(index) = run.instances.iter().position(|other| *other == instance) else { return };
+        let claim = &run.claims[index];
+        if claim.node.is_some() || claim.deleting {
+            return;
+        }
+        let name = Arc::clone(&claim.name);
+        let reason = format!("its node did not register within {}", karpenter::REGISTRATION_TIMEOUT);
+        self.decide(Controller::Karpenter, format!("nodeclaim/{name}"), "Launched", "Deleted", reason);
+        self.delete_claim(&name, "RegistrationTimeout");
     }
 
     /// `expireAfter` has passed: forceful, no budget holds it.

@@ -85,7 +85,6 @@ impl World<'_> {
         }
         self.counts.nodes_removed += 1;
         self.retire(id, reason);
-        self.deletion_finished(id);
     }
 
     /// Evicts what the budgets let go; tries again for the rest until the node is empty or gone.

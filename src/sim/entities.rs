@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::images::NodeImages;
 use super::observer::Usage;
+use super::scaling_group::Unfilled;
 use crate::cluster::{NodeId, NodeShapeId, PodId, WorkloadId};
 use crate::cost::CapacityType;
 use crate::units::{SimTime, Usd, UsdPerHour};
@@ -91,12 +92,10 @@ pub(super) struct Instance {
     pub price: UsdPerHour,
     pub capacity_type: CapacityType,
     pub requested: SimTime,
-    /// Why it will never come up, where that is so.
-    pub error: Option<Arc<str>>,
     pub node: Option<NodeId>,
     pub registered: Option<SimTime>,
     pub ready: Option<SimTime>,
-    /// Drain or removal has begun.
+    /// Drain or removal has begun; of one that has not registered: it was handed back.
     pub deleting: bool,
     /// A drained node waits at least until then.
     pub deletes_not_before: SimTime,
@@ -114,19 +113,25 @@ pub(super) struct Instance {
     pub cost: Usd,
 }
 
-/// A node group at the cloud.
+/// A node group at the cloud. Its target is met by [`instances`](GroupRun::instances) and
+/// [`unfilled`](GroupRun::unfilled) places together, always.
 #[derive(Clone, Debug, Default)]
 pub(super) struct GroupRun {
-    /// What the autoscaler asked for.
+    /// What was asked for.
     pub target: u32,
-    /// Instances that the cloud runs or is bringing up.
+    /// Machines that the cloud runs or is bringing up.
     pub instances: u32,
     /// Registered nodes.
     pub registered: u32,
-    /// Instances ever asked for: names and zones go round by it.
+    /// Instances ever launched: names and zones go round by it.
     pub launched: u32,
-    /// Instances that have not registered, those that failed to come up included until somebody deletes them.
+    /// Machines that have not registered.
     pub unregistered: Vec<u32>,
+    /// Places for which the cloud could not deliver a machine.
+    pub unfilled: Vec<Unfilled>,
+    /// Places ever refused, for their names.
+    pub refused: u64,
+    pub relaunch_is_planned: bool,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -47,8 +47,10 @@ pub enum Event {
     NodeDeletes { node: NodeId },
     /// Evictions that a disruption budget refused are tried again.
     EvictionRetry { node: NodeId },
-    /// The cloud ends billing.
-    NodeGone { node: NodeId },
+    /// The cloud has stopped a machine and ends its bill.
+    InstanceGone { instance: u32 },
+    /// A scaling group tries again to fill its target.
+    GroupRelaunches { group: u32 },
     /// The cloud announces that it takes a spot node back.
     SpotNotice { node: NodeId },
     /// A node is lost without warning.
@@ -73,6 +75,8 @@ pub enum Event {
     KarpenterRetry,
     /// A claim reaches its `expireAfter`.
     ClaimExpires { instance: u32 },
+    /// The node of a claim had to register by now.
+    ClaimLiveness { instance: u32 },
     /// Karpenter's disruption loop.
     KarpenterDisrupt,
     /// A sample of the time series.
@@ -89,11 +93,14 @@ impl Event {
             | Event::PodGone { .. }
             | Event::PodRejected { .. }
             | Event::OrphanedPod { .. } => 0,
-            Event::NodeGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => 1,
+            Event::InstanceGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => {
+                1
+            }
             Event::MemoryPressure { .. }
             | Event::SpotNotice { .. }
             | Event::EvictionRetry { .. }
-            | Event::InstanceFails { .. } => 2,
+            | Event::InstanceFails { .. }
+            | Event::GroupRelaunches { .. } => 2,
             Event::NodeRegisters { .. } | Event::NodeReady { .. } | Event::ImagePulled { .. } => 3,
             Event::PodStarts { .. } => 4,
             Event::PodReady { .. } | Event::TrainingPhase { .. } => 5,
@@ -108,6 +115,7 @@ impl Event {
             | Event::KarpenterRetry
             | Event::KarpenterProvision
             | Event::ClaimExpires { .. }
+            | Event::ClaimLiveness { .. }
             | Event::KarpenterDisrupt => 13,
             Event::Sample => 15,
         }

@@ -139,7 +139,7 @@ impl World<'_> {
                 samples.extend(run.pods.iter().map(|pod| self.custom_sample(*pod, &metric.name)));
             }
             MetricSpec::Object { metric, .. } | MetricSpec::External { metric, .. } => {
-                let named = metric.selector.as_ref().and_then(|selector| {
+                let named = metric.selector.labels().and_then(|selector| {
                     ["service", "workload", "deployment", "app"].iter().find_map(|key| selector.match_labels.get(*key))
                 });
                 values.extend(self.service_metric(target, named.map(String::as_str), &metric.name));
@@ -222,8 +222,7 @@ fn requests_of(metric: &MetricSpec, pod: &PodSpec) -> Requests<'static> {
         containers.map(|c| ContainerRequest { name: &c.name, request: request(c) }).collect()
     }
     let containers = listed(pod.containers.iter(), request);
-    let sidecars =
-        listed(pod.init_containers.iter().filter(|init| init.restart_always).map(|init| &init.container), request);
+    let sidecars = listed(pod.sidecars(), request);
     let pod_level = pod.pod_requests.as_ref().map(|level| match name {
         resource::CPU => level.cpu.map(|cpu| cpu.get()),
         resource::MEMORY => level.memory.map(|memory| memory.get().saturating_mul(1000)),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cloud::{Launch, LaunchRequest};
+use super::cloud::LaunchRequest;
 use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
@@ -156,7 +156,7 @@ impl World<'_> {
             price: launch.price,
             capacity_type,
         };
-        let accepted = self.launch(request);
+        let instance = self.launch(request);
         let reason = format!(
             "{why}: {} pods; cheapest of {} instance types is {} in {} at {:.4} USD an hour",
             create.pods.len(),
@@ -165,14 +165,8 @@ impl World<'_> {
             instance_type.offerings[launch.offering].zone,
             launch.price.as_f64(),
         );
-        if accepted != Launch::Accepted {
-            let object = format!("nodepool/{}", pool.name);
-            self.decide(Controller::Cloud, object, "Requested", "Refused", reason);
-            return None;
-        }
         self.counts.scale_ups += 1;
         self.groups[group.index()].target += 1;
-        let instance = self.instances.len() as u32 - 1;
         let mut claim = NodeClaim::launched(Arc::clone(&name), pool, shape, self.now);
         claim.nominated_until = Some(self.now + spec.options.nomination_window());
         let run = self.karpenter.as_mut().expect("only asked where there is a Karpenter");
@@ -181,6 +175,7 @@ impl World<'_> {
         if let Some(after) = pool.expire_after {
             self.events.push(self.now + after, Event::ClaimExpires { instance });
         }
+        self.events.push(self.now + karpenter::REGISTRATION_TIMEOUT, Event::ClaimLiveness { instance });
         self.decide(Controller::Karpenter, format!("nodeclaim/{name}"), "", "Launched", reason);
         Some(name)
     }
@@ -249,5 +244,27 @@ impl World<'_> {
         if let Some(claim) = self.claim_of(instance) {
             claim.last_pod_event = Some(now);
         }
+    }
+
+    /// Every machine of a NodePool has its claim and every claim its machine. For the audit.
+    pub(super) fn audit_claims(&self) -> Result<(), String> {
+        let Some(run) = &self.karpenter else { return Ok(()) };
+        for (claim, instance) in run.claims.iter().zip(&run.instances) {
+            let record = &self.instances[*instance as usize];
+            let agree = record.removed.is_none()
+                && record.name == claim.name
+                && record.node == claim.node
+                && (claim.node.is_some() || record.deleting == claim.deleting);
+            if !agree {
+                return Err(format!("claim {} does not match its instance: {claim:?}, {record:?}", claim.name));
+            }
+        }
+        for (record, instance) in self.instances.iter().zip(0u32..) {
+            let of_pool = record.group.is_some_and(|group| self.scenario.node_groups[group as usize].is_node_pool);
+            if of_pool && record.removed.is_none() && !run.instances.contains(&instance) {
+                return Err(format!("instance {} has no claim", record.name));
+            }
+        }
+        Ok(())
     }
 }

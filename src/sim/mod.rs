@@ -30,6 +30,7 @@ mod queue;
 mod replicas;
 mod run;
 mod scalers;
+mod scaling_group;
 mod scheduling;
 mod services;
 mod stateful_sets;

@@ -106,7 +106,8 @@ impl World<'_> {
             Event::NodeReady { node } => self.node_turns_ready(node),
             Event::InstanceFails { instance } => self.instance_fails(instance),
             Event::NodeDeletes { node } => self.node_deletes(node),
-            Event::NodeGone { node } => self.node_gone(node),
+            Event::InstanceGone { instance } => self.instance_gone(instance),
+            Event::GroupRelaunches { group } => self.group_relaunches(group),
             Event::SpotNotice { node } => self.spot_notice(node),
             Event::EvictionRetry { node } => self.eviction_retry(node),
             Event::NodeFails { node } => self.node_fails(node, "Failed"),
@@ -120,6 +121,7 @@ impl World<'_> {
             Event::KarpenterProvision => self.karpenter_provision(),
             Event::KarpenterRetry => self.karpenter_retry(),
             Event::ClaimExpires { instance } => self.claim_expires(instance),
+            Event::ClaimLiveness { instance } => self.claim_liveness(instance),
             Event::KarpenterDisrupt => self.karpenter_disrupt(),
             Event::Sample => unreachable!("the loop hands samples to the observer"),
         }

@@ -1,5 +1,6 @@
 //! Behaviour of controllers and kubelets that is upstream's and subtle, seen from outside a whole run.
 
+mod cloud;
 mod container_metric;
 mod images;
 mod kubelet;

@@ -76,7 +76,8 @@ pub struct Resize {
     pub to: i64,
 }
 
-/// A group's target size goes down without a node being deleted.
+/// A group's target size is to go down without a node being deleted (`DecreaseTargetSize`). A cloud refuses where the
+/// group would have more instances than its target, placeholders included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetDecrease {
     pub group: NodeGroupId,

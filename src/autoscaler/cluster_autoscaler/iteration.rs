@@ -23,8 +23,9 @@ const POD_SCALE_UP_DELAY: &str = "cluster-autoscaler.kubernetes.io/pod-scale-up-
 /// Runs one iteration at `snapshot.now`.
 ///
 /// `state` moves on as if the decision were carried out at once: pending requests, cooldowns and deletions are noted.
-/// What then fails is told with [`State::scale_up_failed`] and [`State::deletion_failed`], what ends with
-/// [`State::deletion_finished`]. `rng` is drawn from only where options are equal.
+/// A drain that fails is told with [`State::deletion_failed`], one that ends with [`State::deletion_finished`]; instances
+/// that the cloud does not deliver stand among [`NodeGroup::unregistered`](super::NodeGroup::unregistered) with their
+/// error. `rng` is drawn from only where options are equal.
 pub fn run_once(snapshot: &Snapshot<'_>, options: &Options, state: &mut State, rng: &mut dyn Rng) -> Decision {
     state.changed = false;
     let clock = Clock::new(snapshot.now);
@@ -127,8 +128,12 @@ impl<'a> Iteration<'a> {
     fn delete_failed_instances(&mut self, decision: &mut Decision) {
         let from = decision.delete_instances.len();
         for group in self.snapshot.node_groups {
-            let failed: Vec<InstanceId> =
+            let mut failed: Vec<InstanceId> =
                 group.unregistered.iter().filter(|i| i.error.is_some()).map(|instance| instance.id).collect();
+            if group.keeps_min_size {
+                let room = self.targets[group.id.index()] - group.min_size;
+                failed.truncate(room.max(0) as usize);
+            }
             delete_instances(group, &self.policies, failed, true, &mut decision.delete_instances);
         }
         self.count_deleted(decision, from);

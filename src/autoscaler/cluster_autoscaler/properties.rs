@@ -112,6 +112,7 @@ fn build(groups: &[Group], pods: &[Pod], budgets: &[i32]) -> Cluster {
             priority: None,
             options: Default::default(),
             unregistered: Vec::new(),
+            keeps_min_size: false,
         });
         for node in 0..group.nodes {
             nodes.push(cluster.state.add_node(format!("node-{index}-{node}").into(), shape));

@@ -364,9 +364,6 @@ impl<'a> Iteration<'a> {
             self.targets[resize.group.index()] = resize.to;
             self.health.targets[resize.group.index()] = resize.to;
         }
-        if state.stamps.last_scale_up != now {
-            state.earlier_scale_up = state.stamps.last_scale_up;
-        }
         state.changed = true;
     }
 

@@ -60,6 +60,9 @@ pub struct NodeGroup {
     pub options: GroupOptions,
     /// Instances that have not registered as nodes, those that failed to come up included.
     pub unregistered: Vec<Instance>,
+    /// The cloud deletes no instance of a group at its minimum, as AWS's and GCE's providers; upstream's test provider
+    /// does.
+    pub keeps_min_size: bool,
 }
 
 /// An instance without a node.

@@ -51,8 +51,6 @@ pub struct State {
     /// Nodes that could not be removed, and until when they are left alone.
     pub recheck: BTreeMap<NodeId, SimTime>,
     pub stamps: Stamps,
-    /// [`Stamps::last_scale_up`] as it was before the last iteration's scale-up.
-    pub(super) earlier_scale_up: SimTime,
     pub deletions: BTreeMap<NodeId, OngoingDeletion>,
     /// With `scale-down-delay-type-local`: the stamps of each group, where it has any.
     group_stamps: Vec<[Option<SimTime>; 3]>,
@@ -101,7 +99,6 @@ impl State {
                 last_scale_down_delete: hour_ago,
                 last_scale_down_fail: hour_ago,
             },
-            earlier_scale_up: hour_ago,
             deletions: BTreeMap::new(),
             group_stamps: Vec::new(),
             unregistered_since: BTreeMap::new(),
@@ -137,22 +134,6 @@ impl State {
     /// Stands for an iteration that was skipped.
     pub fn skip(&mut self, now: SimTime) {
         self.latest_update = Some(now);
-    }
-
-    /// The cloud refused an increase that [`Decision::scale_up`](super::Decision::scale_up) asked for: the group backs
-    /// off. Call it at the instant of the refusal, in place of raising the target size.
-    pub fn scale_up_failed(
-        &mut self,
-        group: NodeGroupId,
-        increase: i64,
-        error: Arc<str>,
-        now: SimTime,
-        options: &Options,
-    ) {
-        self.register_scale_up(group, -increase, now, SimDuration::ZERO);
-        self.backoff.fail(group.index(), error, now, options.into());
-        // A scale-up with an error is none: it does not hold scale-down back.
-        self.stamps.last_scale_up = self.earlier_scale_up;
     }
 
     /// A node left: its instance is deleted, whether or not its Node object lingers.

@@ -14,8 +14,6 @@ use super::spec::{MetricSpec, ResourceTarget, ValueTarget};
 pub enum MetricError {
     #[error("the metrics API has nothing for it")]
     Unavailable,
-    #[error("a pod's metrics lack the container")]
-    ContainerNotInMetrics,
     #[error("the selector matches no pods")]
     NoPods,
     #[error("no pod has a sample that counts (they may be unready)")]
@@ -37,7 +35,6 @@ impl MetricError {
     pub fn code(&self) -> &'static str {
         match self {
             MetricError::Unavailable => "metrics_unavailable",
-            MetricError::ContainerNotInMetrics => "container_not_found",
             MetricError::NoPods => "no_pods",
             MetricError::NoUsableMetrics => "no_usable_metrics",
             MetricError::NoMetricsForKnownPods => "no_metrics_for_known_pods",

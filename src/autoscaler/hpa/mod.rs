@@ -41,8 +41,8 @@ pub use metrics::{Current, MetricError, MetricStatus, Proposal, evaluate};
 pub use requests::{ContainerRequest, PodRequests, RequestError, pod_request};
 pub use snapshot::{PodState, Reading, ReadyCondition, ReadyStatus, Requests, Sample, SelectorState, Snapshot};
 pub use spec::{
-    Behavior, HpaSpec, MetricIdentifier, MetricSpec, ObjectReference, PolicyType, ResourceTarget, ScalingPolicy,
-    ScalingRules, SelectPolicy, ValueTarget,
+    Behavior, HpaSpec, MetricIdentifier, MetricSelector, MetricSpec, ObjectReference, PolicyType, ResourceTarget,
+    ScalingPolicy, ScalingRules, SelectPolicy, ValueTarget,
 };
 pub use stabilization::{Recommendation, Recommendations, Stabilized};
 pub use sync::{Decision, Direction, Memory, Outcome, sync};

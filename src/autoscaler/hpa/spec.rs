@@ -53,8 +53,27 @@ pub enum ValueTarget {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetricIdentifier {
     pub name: String,
-    /// Narrows the series of the metric; `None`: all.
-    pub selector: Option<LabelSelector>,
+    pub selector: MetricSelector,
+}
+
+/// Which series of a metric count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum MetricSelector {
+    #[default]
+    All,
+    Labels(LabelSelector),
+    /// No selector can be made of it: the metric fails at every sync.
+    Malformed,
+}
+
+impl MetricSelector {
+    /// `None` where nothing is narrowed.
+    pub fn labels(&self) -> Option<&LabelSelector> {
+        match self {
+            MetricSelector::Labels(selector) => Some(selector),
+            MetricSelector::All | MetricSelector::Malformed => None,
+        }
+    }
 }
 
 /// `CrossVersionObjectReference`: the object that an `Object` metric describes.
@@ -171,6 +190,16 @@ impl MetricSpec {
             | MetricSpec::Object { metric, .. }
             | MetricSpec::External { metric, .. } => &metric.name,
             MetricSpec::Unknown { .. } => "",
+        }
+    }
+
+    /// The custom or external metric that it asks for; `None` for resources.
+    pub fn identifier(&self) -> Option<&MetricIdentifier> {
+        match self {
+            MetricSpec::Pods { metric, .. }
+            | MetricSpec::Object { metric, .. }
+            | MetricSpec::External { metric, .. } => Some(metric),
+            MetricSpec::Resource { .. } | MetricSpec::ContainerResource { .. } | MetricSpec::Unknown { .. } => None,
         }
     }
 

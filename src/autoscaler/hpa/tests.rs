@@ -62,7 +62,10 @@ fn the_reasons_tell_which_pods_counted_and_which_policy_limited() {
 fn a_failed_metric_tells_the_pod_and_does_not_block_a_scale_up() {
     let metrics = vec![
         cpu(50),
-        MetricSpec::Pods { metric: MetricIdentifier { name: "qps".into(), selector: None }, average_value: 1000 },
+        MetricSpec::Pods {
+            metric: MetricIdentifier { name: "qps".into(), selector: MetricSelector::All },
+            average_value: 1000,
+        },
     ];
     let spec = HpaSpec { min_replicas: 1, max_replicas: 50, metrics, behavior: None };
     let pods = [pod(ReadyStatus::True); 2];
@@ -104,7 +107,7 @@ fn pods_that_another_hpa_selects_stop_the_sync() {
 #[test]
 fn an_external_value_too_large_for_a_count_asks_for_the_maximum_and_an_objects_for_the_minimum() {
     let huge = [i64::MAX, i64::MAX];
-    let metric = MetricIdentifier { name: "queue".into(), selector: None };
+    let metric = MetricIdentifier { name: "queue".into(), selector: MetricSelector::All };
     let target = ValueTarget::AverageValue(1);
     let external = MetricSpec::External { metric: metric.clone(), target };
     let object = MetricSpec::Object { described_object: ObjectReference::default(), metric, target };

@@ -9,6 +9,10 @@ use super::node_pool::NodePool;
 use crate::cluster::{NodeId, NodeShapeId, Taint};
 use crate::units::{SimDuration, SimTime};
 
+/// A claim whose node has not registered by then is deleted, and its pods get another
+/// (`pkg/controllers/nodeclaim/lifecycle/liveness.go`).
+pub const REGISTRATION_TIMEOUT: SimDuration = SimDuration::from_mins(15);
+
 /// A launched NodeClaim, with or without its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeClaim {

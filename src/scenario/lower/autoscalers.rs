@@ -3,11 +3,11 @@
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec};
 
 use super::{Lowering, shared};
-use crate::autoscaler::hpa::HpaFlags;
-use crate::cluster::WorkloadId;
+use crate::autoscaler::hpa::{HpaFlags, HpaSpec, MetricSpec, ResourceTarget};
+use crate::cluster::{WorkloadId, resource};
 use crate::load::{PodMetric, ServiceMetric};
 use crate::scenario::diagnostic::{Diagnostic, suggestion};
-use crate::scenario::manifest::autoscaler_spec;
+use crate::scenario::manifest::admitted_autoscaler_spec;
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::ScenarioSpec;
 use crate::scenario::{Hpa, WorkloadKind};
@@ -24,7 +24,7 @@ impl Lowering<'_> {
                 continue;
             };
             let target = self.autoscaled(object, spec);
-            let read = match autoscaler_spec(spec) {
+            let read = match admitted_autoscaler_spec(spec) {
                 Ok(read) => read,
                 Err(error) => {
                     self.push(object.refuse(error));
@@ -38,7 +38,7 @@ impl Lowering<'_> {
                 continue;
             }
             taken.push((target, object.name.clone()));
-            self.check_cpu_requests(object, spec, target);
+            self.check_requests(object, &read, target);
             self.scenario.hpas.push(Hpa { name: shared(&object.name), target, spec: read });
         }
     }
@@ -107,47 +107,57 @@ impl Lowering<'_> {
         }
     }
 
-    /// Utilization is usage over request: without a request upstream's HPA computes nothing.
-    fn check_cpu_requests(
-        &mut self,
-        object: &Object<HorizontalPodAutoscaler>,
-        spec: &HorizontalPodAutoscalerSpec,
-        target: WorkloadId,
-    ) {
+    /// Utilization is usage over request: without a request upstream's HPA computes nothing, at every sync. Its other
+    /// metrics still work, so this is a warning.
+    fn check_requests(&mut self, object: &Object<HorizontalPodAutoscaler>, spec: &HpaSpec, target: WorkloadId) {
         let WorkloadKind::Replicated { spec: pod, .. } = &self.scenario.workloads[target.index()].kind else { return };
         let pod = self.scenario.specs.pod(*pod);
-        let mut mistakes = Vec::new();
-        for (index, metric) in spec.metrics.iter().flatten().enumerate() {
-            let (resource, container, target) = match (&metric.resource, &metric.container_resource) {
-                (Some(resource), _) => (resource.name.as_str(), None, &resource.target),
-                (_, Some(resource)) => (resource.name.as_str(), Some(resource.container.as_str()), &resource.target),
+        let written = object.value.spec.as_ref().is_some_and(|spec| spec.metrics.iter().flatten().next().is_some());
+        let mut warnings = Vec::new();
+        for (index, metric) in spec.metrics.iter().enumerate() {
+            let (resource, only, wanted) = match metric {
+                MetricSpec::Resource { resource, target } => (resource, None, target),
+                MetricSpec::ContainerResource { resource, container, target } => (resource, Some(container), target),
                 _ => continue,
             };
-            let known = |name: &str| container.is_none_or(|only| only == name);
-            if let Some(only) = container.filter(|only| pod.containers.iter().all(|c| c.name != **only)) {
-                let message = format!("the target's pods have no container {only}");
-                let place = object.at(&format!("spec.metrics[{index}].containerResource.container"));
-                mistakes.push(Diagnostic::error(place, message));
+            let place = |field: &str| match written {
+                true => object.at(&format!("spec.metrics[{index}]{field}")),
+                false => object.at("spec"),
+            };
+            let reason = metric.failure_reason();
+            let mut containers = pod
+                .containers
+                .iter()
+                .chain(pod.sidecars())
+                .filter(|c| only.is_none_or(|only| *only == c.name))
+                .peekable();
+            if let (Some(only), None) = (only, containers.peek()) {
+                let message = format!(
+                    "the target's pods have no container {only}: this metric of HorizontalPodAutoscaler {} fails at every sync ({reason})",
+                    object.name
+                );
+                warnings.push(Diagnostic::warning(place(".containerResource.container"), message));
                 continue;
             }
-            if target.type_ != "Utilization" {
+            let of_the_pod = pod.pod_requests.is_some() && only.is_none();
+            if matches!(wanted, ResourceTarget::AverageValue(_)) || of_the_pod {
                 continue;
             }
-            let without = pod.containers.iter().filter(|c| known(&c.name)).find(|container| match resource {
-                "cpu" => !container.has_request.0,
-                "memory" => !container.has_request.1,
+            let without = containers.find(|container| match resource.as_str() {
+                resource::CPU => !container.has_request.0,
+                resource::MEMORY => !container.has_request.1,
                 _ => false,
             });
             if let Some(container) = without {
+                let which = if written { "" } else { " (no metrics are written, so 80 % of the CPU requests)" };
                 let message = format!(
-                    "HorizontalPodAutoscaler {} wants {resource} utilization, but container {} of its target has no {resource} request",
+                    "HorizontalPodAutoscaler {} wants {resource} utilization{which}, but container {} of its target has no {resource} request: the metric fails at every sync ({reason})",
                     object.name, container.name
                 );
                 let hint = format!("add resources.requests.{resource} to the container");
-                let place = object.at(&format!("spec.metrics[{index}]"));
-                mistakes.push(Diagnostic::error(place, message).hint(hint));
+                warnings.push(Diagnostic::warning(place(""), message).hint(hint));
             }
         }
-        self.diagnostics.extend(mistakes);
+        self.diagnostics.extend(warnings);
     }
 }

@@ -27,6 +27,7 @@ mod priority;
 mod resources;
 mod scheduler_configuration;
 mod selector;
+mod selector_text;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +38,7 @@ use thiserror::Error;
 
 use crate::units::SimTime;
 
-pub use autoscaler::autoscaler_spec;
+pub use autoscaler::{admitted_autoscaler_spec, autoscaler_spec};
 pub use budget::disruption_budget;
 pub use cluster::{LoadedCluster, cluster_state};
 pub use daemon_set::daemon_set_pod;
@@ -48,6 +49,7 @@ pub use priority::{PriorityClasses, PriorityValue};
 pub use resources::resource_list;
 pub use scheduler_configuration::scheduler_options;
 pub use selector::label_selector;
+pub use selector_text::parse_selector;
 
 /// A field that can't be used, by its path in the object (`spec.containers[0].resources.requests.cpu`).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -121,7 +121,7 @@ pub struct NodeGroupSpec {
     /// Instances of this group that the cloud runs at most, where that is below `maxSize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<u32>,
-    /// Spans in which the cloud has no capacity and every request fails.
+    /// Spans in which the cloud has no capacity and refuses every instance; it tries again every 60s (a guess).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stock_outs: Vec<StockOutSpec>,
     /// Chance, 0 to 1, that a single instance does not come up. Default: 0.

@@ -139,6 +139,7 @@ impl CaseCluster {
             priority: None,
             options: Default::default(),
             unregistered: Vec::new(),
+            keeps_min_size: false,
         });
         id
     }

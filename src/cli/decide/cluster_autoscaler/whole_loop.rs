@@ -202,6 +202,7 @@ fn read_group(
         priority: fields.optional("priority")?,
         options: fields.optional::<GroupOptions>("options")?.unwrap_or_default(),
         unregistered: Vec::new(),
+        keeps_min_size: false,
     };
     Ok((group, fields.instant("backoffUntil")?))
 }

@@ -6,10 +6,10 @@ use super::super::Refusal;
 use super::super::fields::Fields;
 use super::component::NOW;
 use crate::autoscaler::hpa::{
-    Behavior, ContainerRequest, EventLog, HpaFlags, MetricError, MetricIdentifier, MetricSpec, ObjectReference,
-    PodRequests, PodState, PolicyType, Reading, ReadyCondition, ReadyStatus, Recommendation, RequestError, Requests,
-    ResourceTarget, Sample, ScaleEvent, ScalingPolicy, ScalingRules, SelectPolicy, Tolerances, ValueTarget,
-    pod_request,
+    Behavior, ContainerRequest, EventLog, HpaFlags, MetricError, MetricIdentifier, MetricSelector, MetricSpec,
+    ObjectReference, PodRequests, PodState, PolicyType, Reading, ReadyCondition, ReadyStatus, Recommendation,
+    RequestError, Requests, ResourceTarget, Sample, ScaleEvent, ScalingPolicy, ScalingRules, SelectPolicy, Tolerances,
+    ValueTarget, pod_request,
 };
 use crate::cluster::PodPhase;
 use crate::units::{SimDuration, SimTime};
@@ -187,7 +187,7 @@ pub(super) fn metric_source(
             None => MetricSpec::Resource { resource, target: wanted },
         })
     };
-    let metric = MetricIdentifier { name: "metric".into(), selector: None };
+    let metric = MetricIdentifier { name: "metric".into(), selector: MetricSelector::All };
     match (source_type, target_type) {
         ("Resource" | "ContainerResource", "Utilization") => {
             let percent = positive("percent")?;
@@ -226,6 +226,8 @@ pub(super) struct MetricCase {
     foreign: Vec<i64>,
     values: Vec<i64>,
     requests: Result<Vec<i64>, RequestError>,
+    /// The metrics API knows some of the pods.
+    has_items: bool,
     failure: Option<MetricError>,
 }
 
@@ -247,22 +249,17 @@ impl MetricCase {
             .enumerate()
             .map(|(index, pod)| pod.request(container).map_err(|error| error.of_pod(index)))
             .collect();
-        // As upstream: one pod whose metrics lack the container fails the whole metric.
-        let lacks_container = |pod: &PodCase| {
-            container.is_some() && pod.sample(container).is_none() && pod.containers.iter().any(|c| c.usage.is_some())
-        };
-        let failure = match unavailable {
-            true => Some(MetricError::Unavailable),
-            false => pods.iter().any(lacks_container).then_some(MetricError::ContainerNotInMetrics),
-        };
-        MetricCase { source, samples, foreign, values, requests, failure }
+        let failure = unavailable.then_some(MetricError::Unavailable);
+        let has_items =
+            !foreign.is_empty() || pods.iter().any(|pod| pod.containers.iter().any(|case| case.usage.is_some()));
+        MetricCase { source, samples, foreign, values, requests, has_items, failure }
     }
 
     pub(super) fn reading(&self) -> Reading<'_> {
         let per_pod = !matches!(self.source, MetricSpec::Object { .. } | MetricSpec::External { .. });
         let nothing = match per_pod {
             // A metrics API without a single sample is one that fails.
-            true => self.foreign.is_empty() && self.samples.iter().all(Option::is_none),
+            true => !self.has_items,
             false => self.values.is_empty(),
         };
         if let Some(failure) = self.failure.or(nothing.then_some(MetricError::Unavailable)) {

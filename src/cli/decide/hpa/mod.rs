@@ -10,8 +10,6 @@ mod history;
 mod objects;
 mod readings;
 mod reconcile_case;
-mod selector;
-mod spec;
 mod whole_sync;
 
 use serde_json::Value;

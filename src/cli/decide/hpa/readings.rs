@@ -125,11 +125,7 @@ impl MetricsApis {
                 continue;
             }
             any = true;
-            let value = match item.usage(resource, container, path)? {
-                Ok(value) => value,
-                Err(error) => return Ok(Err(error)),
-            };
-            let Some(value) = value else { continue };
+            let Some(value) = item.usage(resource, container, path)? else { continue };
             let window = match &item.window {
                 None => SimDuration::ZERO,
                 Some(text) => {
@@ -223,8 +219,10 @@ impl MetricsApis {
 }
 
 impl PodMetrics {
-    /// The sum over containers, or one container's usage; `Ok(None)` where the sample lacks the resource.
-    fn usage(&self, resource: &str, container: Option<&str>, path: &str) -> Fetched<Option<i64>> {
+    /// The sum over containers, or one container's usage; `None` where the sample lacks the resource or the container:
+    /// the pod is missing then. (A missing container failed the whole metric up to Kubernetes 1.32,
+    /// kubernetes#127193.)
+    fn usage(&self, resource: &str, container: Option<&str>, path: &str) -> Result<Option<i64>, Refusal> {
         let of = |index: usize, container: &ContainerMetrics| match container
             .usage
             .as_ref()
@@ -236,8 +234,8 @@ impl PodMetrics {
         let containers = self.containers.as_deref().unwrap_or_default();
         if let Some(wanted) = container {
             return match containers.iter().enumerate().find(|(_, container)| container.name == wanted) {
-                Some((index, container)) => Ok(Ok(of(index, container)?)),
-                None => Ok(Err(MetricError::ContainerNotInMetrics)),
+                Some((index, container)) => of(index, container),
+                None => Ok(None),
             };
         }
         let mut sum = if containers.is_empty() { None } else { Some(0i64) };
@@ -245,7 +243,7 @@ impl PodMetrics {
             let usage = of(index, container)?;
             sum = sum.zip(usage).map(|(sum, usage)| sum.wrapping_add(usage));
         }
-        Ok(Ok(sum))
+        Ok(sum)
     }
 }
 

@@ -11,13 +11,13 @@ use super::super::Refusal;
 use super::super::fields::{Fields, object};
 use super::objects::InputPod;
 use super::readings::{ExternalMetricValue, MetricValue, MetricsApis, PodMetrics, PodReading, Target};
-use super::{flags, history, selector, spec};
+use super::{flags, history};
 use crate::autoscaler::hpa::{
     Condition, ConditionStatus, ConditionType, Conditions, Current, Decision, HpaFlags, HpaSpec, Memory, MetricError,
-    MetricSpec, PodState, Reading, Requests, ResourceTarget, SelectorState, Snapshot, sync,
+    MetricSelector, MetricSpec, PodState, Reading, Requests, ResourceTarget, SelectorState, Snapshot, sync,
 };
 use crate::cluster::LabelSelector;
-use crate::scenario::manifest::instant;
+use crate::scenario::manifest::{autoscaler_spec, instant, parse_selector};
 use crate::units::Quantity;
 
 const FIELDS: [&str; 9] =
@@ -28,7 +28,7 @@ pub(super) fn decide(input: &Value) -> Result<Value, Refusal> {
     let now = history::time(&fields, "now")?;
     let hpa: api::HorizontalPodAutoscaler = object(fields.required("hpa")?, "hpa")?;
     let Some(raw_spec) = &hpa.spec else { return Err(Refusal::new("hpa.spec", "missing")) };
-    let spec = spec::read(raw_spec, "hpa.spec")?;
+    let spec = autoscaler_spec(raw_spec).map_err(|error| error.within("hpa"))?;
     let flags = fields.get("flags").map_or(Ok(HpaFlags::default()), |value| flags::read(value, "flags"))?;
     let mut memory = Memory { conditions: conditions(&hpa), ..Memory::default() };
     memory.last_scale_time = hpa.status.as_ref().and_then(|status| status.last_scale_time.as_ref()).map(instant);
@@ -38,7 +38,7 @@ pub(super) fn decide(input: &Value) -> Result<Value, Refusal> {
     let scale = Scale::read(&fields)?;
     let (selector, selector_state) = match scale.selector {
         "" => (LabelSelector::default(), SelectorState::Missing),
-        text => match selector::parse(text) {
+        text => match parse_selector(text) {
             Ok(selector) => (selector, SelectorState::Valid),
             Err(_) => (LabelSelector::default(), SelectorState::Malformed),
         },
@@ -65,10 +65,9 @@ pub(super) fn decide(input: &Value) -> Result<Value, Refusal> {
         external: objects::<ExternalMetricValue>(&fields, "externalMetrics")?,
     };
     let target = Target { namespace, selector: &selector, selected: &names, unselected: &other_names };
-    let raw_metrics = raw_spec.metrics.as_deref().unwrap_or_default();
     let mut fetched = Vec::new();
-    for (index, metric) in spec.metrics.iter().enumerate() {
-        fetched.push(Fetched::of(metric, raw_metrics.get(index), &apis, &target, &selected)?);
+    for metric in &spec.metrics {
+        fetched.push(Fetched::of(metric, &apis, &target, &selected)?);
     }
 
     let states: Vec<PodState> = selected.iter().map(|pod| pod.state()).collect();
@@ -152,12 +151,11 @@ enum FetchedRequests {
 impl Fetched {
     fn of(
         metric: &MetricSpec,
-        raw: Option<&api::MetricSpec>,
         apis: &MetricsApis,
         target: &Target<'_>,
         selected: &[&InputPod],
     ) -> Result<Fetched, Refusal> {
-        if raw.and_then(spec::raw_selector).is_some_and(|selector| spec::metric_selector(selector).is_err()) {
+        if metric.identifier().is_some_and(|metric| metric.selector == MetricSelector::Malformed) {
             return Ok(Fetched::Failed(MetricError::InvalidSelector));
         }
         let per_pod = |reading: Result<PodReading, MetricError>, requests| match reading {
@@ -179,12 +177,12 @@ impl Fetched {
                 per_pod(apis.resource(resource, Some(container), target)?, requests)
             }
             MetricSpec::Pods { metric, .. } => {
-                per_pod(apis.per_pod(&metric.name, metric.selector.as_ref(), target)?, none)
+                per_pod(apis.per_pod(&metric.name, metric.selector.labels(), target)?, none)
             }
             MetricSpec::Object { metric, described_object, .. } => {
-                values(apis.object(&metric.name, metric.selector.as_ref(), described_object, target.namespace)?)
+                values(apis.object(&metric.name, metric.selector.labels(), described_object, target.namespace)?)
             }
-            MetricSpec::External { metric, .. } => values(apis.external(&metric.name, metric.selector.as_ref())?),
+            MetricSpec::External { metric, .. } => values(apis.external(&metric.name, metric.selector.labels())?),
             MetricSpec::Unknown { .. } => Fetched::Failed(MetricError::InvalidType),
         })
     }

@@ -2,10 +2,11 @@
 //!
 //! `app=x,tier in (a, b),!canary,gen>3`. Keys and values must be valid label keys and values.
 
+use super::selector::{is_label_key, is_label_value};
 use crate::cluster::{LabelSelector, Labels, SelectorOperator, SelectorRequirement};
 
 /// Reads a selector; the error is for people.
-pub(super) fn parse(text: &str) -> Result<LabelSelector, String> {
+pub fn parse_selector(text: &str) -> Result<LabelSelector, String> {
     let tokens = tokens(text);
     let mut parser = Parser { tokens: &tokens };
     let mut match_expressions = Vec::new();
@@ -129,32 +130,51 @@ impl Parser<'_> {
         Ok(SelectorRequirement { key, operator, values: vec![value] })
     }
 
-    /// `(a, b)`; an empty place is the empty value.
+    /// `(a, b)`. Upstream's rules for empty places (`parseIdentifiersList`): each is the empty value, but the place
+    /// between a second comma in a row and the parenthesis is a mistake.
     fn list(&mut self) -> Result<Vec<String>, String> {
         if self.next() != Some(Token::Open) {
             return Err("a list in parentheses is expected after in or notin".into());
         }
-        let mut values = Vec::new();
-        let mut pending: Option<String> = None;
+        let mut values: Vec<String> = Vec::new();
+        if self.peek() == Some(&Token::Close) {
+            self.next();
+            return Ok(vec![String::new()]);
+        }
         loop {
             match self.next() {
-                Some(Token::Word(word)) if pending.is_none() => {
+                Some(Token::Word(word)) => {
                     check_value(&word)?;
-                    pending = Some(word);
+                    values.push(word);
+                    match self.peek() {
+                        Some(Token::Comma) => {}
+                        Some(Token::Close) => break,
+                        other => {
+                            return Err(format!("expected a comma or a closing parenthesis, found {}", show(other)));
+                        }
+                    }
                 }
-                Some(Token::Comma) => values.push(pending.take().unwrap_or_default()),
-                Some(Token::Close) => {
-                    values.push(pending.take().unwrap_or_default());
-                    return Ok(values);
+                Some(Token::Comma) => {
+                    if values.is_empty() {
+                        values.push(String::new());
+                    }
+                    match self.peek() {
+                        Some(Token::Close) => {
+                            values.push(String::new());
+                            break;
+                        }
+                        Some(Token::Comma) => {
+                            self.next();
+                            values.push(String::new());
+                        }
+                        _ => {}
+                    }
                 }
-                other => {
-                    return Err(format!(
-                        "a comma or a closing parenthesis is expected, found {}",
-                        show(other.as_ref())
-                    ));
-                }
+                other => return Err(format!("expected a comma or a value, found {}", show(other.as_ref()))),
             }
         }
+        self.next();
+        Ok(values)
     }
 }
 
@@ -165,33 +185,12 @@ fn show(token: Option<&Token>) -> String {
     }
 }
 
-/// A qualified name: an optional DNS prefix and a slash, then up to 63 of `A-Za-z0-9-_.` that begin and end with a
-/// letter or digit.
 fn check_key(key: &str) -> Result<(), String> {
-    let (prefix, name) = match key.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, key),
-    };
-    let dns_label = |label: &str| {
-        !label.is_empty()
-            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let prefix_holds = prefix.is_none_or(|p| p.len() <= 253 && p.split('.').all(dns_label));
-    if prefix_holds && !name.is_empty() && is_name(name) { Ok(()) } else { Err(format!("{key:?} is not a label key")) }
+    if is_label_key(key) { Ok(()) } else { Err(format!("{key:?} is not a label key")) }
 }
 
 fn check_value(value: &str) -> Result<(), String> {
-    if value.is_empty() || is_name(value) { Ok(()) } else { Err(format!("{value:?} is not a label value")) }
-}
-
-fn is_name(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    name.len() <= 63
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+    if is_label_value(value) { Ok(()) } else { Err(format!("{value:?} is not a label value")) }
 }
 
 #[cfg(test)]
@@ -200,7 +199,7 @@ mod tests {
 
     fn selects(text: &str, labels: &[(&str, &str)]) -> bool {
         let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        parse(text).unwrap().matches(&labels)
+        parse_selector(text).unwrap().matches(&labels)
     }
 
     #[test]
@@ -214,6 +213,10 @@ mod tests {
             ("missing notin (web)", true),
             ("gen>3,gen<5", true),
             ("gen>4", false),
+            ("team/x in (,)", true),
+            ("team/x in (a,)", true),
+            ("team/x in ()", true),
+            ("app in (,,web)", true),
             ("team/x=", true),
             ("team/x", true),
             ("!team/x", false),
@@ -235,8 +238,10 @@ mod tests {
             "app=web;x=y",
             "app in (a b)",
             "gen>x",
+            "app in (a,,)",
+            "app in (,,)",
         ] {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(parse_selector(text).is_err(), "{text}");
         }
     }
 }
