@@ -273,6 +273,12 @@ impl PodSpec {
         self.containers.iter().map(|c| c.cpu_limit).sum()
     }
 
+    /// `cpu.shares` of the pod's cgroup: 1,024 for a requested core, 2 at least (`pkg/kubelet/cm/helpers_linux.go`,
+    /// `MilliCPUToShares`).
+    pub fn cpu_shares(&self) -> i64 {
+        (self.requests.cpu.get() * 1024 / 1000).clamp(2, 262_144)
+    }
+
     /// Sum of the containers' memory limits; `None` where one has none.
     pub fn memory_limit(&self) -> Option<Bytes> {
         self.containers.iter().map(|c| c.memory_limit).sum()

@@ -39,6 +39,7 @@ impl World<'_> {
     pub(super) fn audit(&self) -> Audit {
         for node in self.cluster.node_views() {
             self.audit_node(node.id, node.state)?;
+            self.audit_cpu(node.id)?;
         }
         self.audit_pods()?;
         self.audit_totals()?;

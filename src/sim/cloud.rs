@@ -6,6 +6,7 @@ use rand::RngExt;
 
 use super::entities::Instance;
 use super::event::Event;
+use super::cpu::NodeCpu;
 use super::images::NodeImages;
 use super::node_lifecycle::NOT_READY;
 use super::observer::Controller;
@@ -103,6 +104,7 @@ impl World<'_> {
             removed: None,
             reason: "",
             used: Default::default(),
+            cpu: NodeCpu::default(),
             under_memory_pressure: false,
             images: NodeImages::default(),
             pods_run: 0,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cpu::{CpuClaim, NodeCpu};
 use super::images::NodeImages;
 use super::observer::Usage;
 use super::scaling_group::Unfilled;
@@ -61,6 +62,8 @@ pub(super) struct PodRun {
     pub reason: &'static str,
     /// Since when it has been as ready or unready as it is.
     pub ready_changed: Option<SimTime>,
+    /// What it wants of its node's CPU and has of it.
+    pub cpu: CpuClaim,
     /// What it uses now, as counted in the ledger and on its node.
     pub used: Usage,
     /// CPU used up to `counted_at`, in millicore-nanoseconds, as cAdvisor's counter; and at its container's start.
@@ -104,6 +107,7 @@ pub(super) struct Instance {
     pub removed: Option<SimTime>,
     pub reason: &'static str,
     pub used: Usage,
+    pub cpu: NodeCpu,
     /// Its kubelet is to look at its memory.
     pub under_memory_pressure: bool,
     /// Images on its disk and on their way.

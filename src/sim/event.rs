@@ -61,6 +61,8 @@ pub enum Event {
     ReplicaChange { index: u32 },
     /// A load's demand is taken anew.
     LoadTick { load: u32, generation: u32 },
+    /// Nodes whose pods want other CPU than before are divided anew.
+    DivideCpu,
     /// metrics-server scrapes the kubelets.
     Scrape,
     /// An HPA syncs.
@@ -106,7 +108,7 @@ impl Event {
             Event::PodReady { .. } | Event::TrainingPhase { .. } => 5,
             Event::GangRestarts { .. } | Event::TraceArrival | Event::TrainingArrival | Event::JobStarts { .. } => 6,
             Event::ReplicaChange { .. } => 7,
-            Event::LoadTick { .. } => 8,
+            Event::LoadTick { .. } | Event::DivideCpu => 8,
             Event::Scrape => 9,
             Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,
             Event::BackoffEnds | Event::FlushLeftovers => 11,

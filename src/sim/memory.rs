@@ -23,7 +23,7 @@ impl World<'_> {
     /// where that was its end.
     pub(super) fn use_modelled(&mut self, pod: PodId) -> bool {
         let used = self.modelled_use(pod);
-        self.set_used(pod, used);
+        self.use_resources(pod, used);
         let generation = self.pods[pod.index()].generation;
         self.memory_changed(pod);
         // A kill moves the generation on.
@@ -126,7 +126,7 @@ impl World<'_> {
         let object = self.pod_object(pod);
         self.decide(Controller::Kubelet, object, "Running", "OOMKilled", why);
         self.set_ready(pod, false);
-        self.set_used(pod, Usage::default());
+        self.stop_using(pod);
         let info = self.cluster.pod(pod);
         let (node, is_leaving) = (info.node, info.deletion.is_some());
         if is_leaving {

@@ -9,6 +9,7 @@ mod books;
 mod budgets;
 mod cloud;
 mod cluster_autoscaler;
+mod cpu;
 mod daemons;
 mod disruption;
 mod drain;

@@ -114,6 +114,7 @@ impl World<'_> {
             Event::Outage { index } => self.outage(index),
             Event::ReplicaChange { index } => self.replica_change(index),
             Event::LoadTick { load, generation } => self.load_tick(load, generation),
+            Event::DivideCpu => self.divide_cpu(),
             Event::Scrape => self.scrape(),
             Event::HpaSync { hpa } => self.hpa_sync(hpa),
             Event::ScalerTick { scaler } => self.scaler_tick(scaler),

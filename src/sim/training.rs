@@ -159,7 +159,7 @@ impl World<'_> {
         for worker in self.gang_of(job) {
             let requested = self.requested(self.cluster.pod(worker).spec);
             let part = |amount: i64, fraction: f64| (amount as f64 * fraction).round() as i64;
-            self.set_used(
+            self.use_resources(
                 worker,
                 Usage {
                     cpu: Millicores(part(requested.cpu.get(), usage.cpu)),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::books::Books;
 use super::cluster_autoscaler::AutoscalerRun;
+use super::cpu::{CpuClaim, Divisions};
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
 use super::hpa::HpaBuffers;
@@ -55,6 +56,7 @@ pub struct World<'s> {
     /// No pod of this scenario has a lower priority.
     pub(super) lowest_priority: i32,
     pub(super) next_backoff_event: Option<SimTime>,
+    pub(super) divisions: Divisions,
     /// Pods that name a node which is not there.
     pub(super) orphans: Vec<PodId>,
     /// By [`PodSpecId`]: the images that a pod pulls, in its order; filled as they are asked for.
@@ -111,6 +113,7 @@ impl<'s> World<'s> {
             placements_matter: scenario.specs.pods().any(hangs_on_others),
             lowest_priority: lowest_priority(&scenario.specs),
             next_backoff_event: None,
+            divisions: Divisions::default(),
             orphans: Vec::new(),
             image_lists: Vec::new(),
             next_trace_pod: 0,
@@ -175,6 +178,7 @@ impl<'s> World<'s> {
             crashes: 0,
             reason: "",
             ready_changed: None,
+            cpu: CpuClaim::default(),
             used: Usage::default(),
             cpu_counter: 0,
             counted_at: self.now,
@@ -206,7 +210,7 @@ impl<'s> World<'s> {
     pub(super) fn unbook(&mut self, pod: PodId) {
         let info = self.cluster.pod(pod);
         let (Some(node), spec_id) = (info.node, info.spec) else { return };
-        self.set_used(pod, Usage::default());
+        self.stop_using(pod);
         let requested = self.requested(spec_id);
         self.cluster.release(pod, self.now);
         self.bill_pod(pod, node, requested);

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod container_metric;
+mod cpu;
 mod images;
 mod kubelet;
 mod memory;
