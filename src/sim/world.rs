@@ -55,6 +55,8 @@ pub struct World<'s> {
     pub(super) placements_matter: bool,
     /// No pod of this scenario has a lower priority.
     pub(super) lowest_priority: i32,
+    /// Nodes that have more room than when the pods that wait for room were last told of it.
+    pub(super) freed: Vec<NodeId>,
     pub(super) next_backoff_event: Option<SimTime>,
     pub(super) divisions: Divisions,
     /// Pods that name a node which is not there.
@@ -112,6 +114,7 @@ impl<'s> World<'s> {
             plain: false,
             placements_matter: scenario.specs.pods().any(hangs_on_others),
             lowest_priority: lowest_priority(&scenario.specs),
+            freed: Vec::new(),
             next_backoff_event: None,
             divisions: Divisions::default(),
             orphans: Vec::new(),
@@ -213,6 +216,9 @@ impl<'s> World<'s> {
         self.stop_using(pod);
         let requested = self.requested(spec_id);
         self.cluster.release(pod, self.now);
+        if self.freed.last() != Some(&node) {
+            self.freed.push(node);
+        }
         self.bill_pod(pod, node, requested);
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
@@ -223,7 +229,9 @@ impl<'s> World<'s> {
     pub(super) fn unbook_unstarted(&mut self, pod: PodId) {
         let Some(node) = self.cluster.pod(pod).node else { return };
         self.pods[pod.index()].scheduled = None;
+        let freed = self.freed.len();
         self.unbook(pod);
+        self.freed.truncate(freed);
         self.cluster.forget_binding(pod);
         self.instances[self.instance_of[node.index()] as usize].pods_run -= 1;
     }
