@@ -47,7 +47,8 @@ mod tests {
     use super::*;
 
     fn divided(supply: i64, claims: &[(i64, i64)]) -> Vec<i64> {
-        let claims: Vec<Claim> = claims.iter().map(|(shares, wanted)| Claim { shares: *shares, wanted: *wanted }).collect();
+        let claims: Vec<Claim> =
+            claims.iter().map(|(shares, wanted)| Claim { shares: *shares, wanted: *wanted }).collect();
         divide(supply, &claims)
     }
 

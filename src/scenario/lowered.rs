@@ -141,6 +141,8 @@ pub struct NodeGroup {
     pub provisioning: Distribution,
     /// From registration to Ready (device drivers, CNI).
     pub startup: Distribution,
+    /// From Ready until GPUs can be asked for (device plugin, drivers); of nodes that have any.
+    pub device_startup: Distribution,
     /// From the delete call to the end of billing.
     pub deprovisioning: Distribution,
     pub limits: CloudLimits,

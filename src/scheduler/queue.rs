@@ -229,17 +229,8 @@ impl SchedulingQueue {
         let attempts = entry.attempts.min(self.most_attempts);
         let (order, priority, ticket) = (entry.order, entry.priority, entry.ticket);
         let pods = VecDeque::from([(order, pod, ticket)]);
-        let new = Batch {
-            spec,
-            priority,
-            attempts,
-            timestamp: now,
-            cure,
-            pods,
-            live: 1,
-            is_awake: false,
-            generation: 0,
-        };
+        let new =
+            Batch { spec, priority, attempts, timestamp: now, cure, pods, live: 1, is_awake: false, generation: 0 };
         self.asleep += 1;
         match self.twin_of(&new, None) {
             Some(twin) => self.pour(new, twin),
@@ -407,7 +398,8 @@ impl SchedulingQueue {
     /// Takes a batch out of its spec's list; its place can be used again.
     fn take_batch(&mut self, id: u32) -> Batch {
         let batch = &mut self.batches[id as usize];
-        let empty = Batch { pods: VecDeque::new(), live: 0, is_awake: false, generation: batch.generation + 1, ..*batch };
+        let empty =
+            Batch { pods: VecDeque::new(), live: 0, is_awake: false, generation: batch.generation + 1, ..*batch };
         let taken = std::mem::replace(batch, empty);
         if let Some(list) = self.by_spec.get_mut(&taken.spec) {
             list.retain(|other| *other != id);

@@ -97,6 +97,8 @@ pub(super) struct Instance {
     pub requested: SimTime,
     pub node: Option<NodeId>,
     pub registered: Option<SimTime>,
+    /// When its kubelet said so for the first time, and when its devices were there too.
+    pub turned_ready: Option<SimTime>,
     pub ready: Option<SimTime>,
     /// Drain or removal has begun; of one that has not registered: it was handed back.
     pub deleting: bool,

@@ -145,7 +145,7 @@ impl World<'_> {
                     price: instance.price,
                     requested: instance.requested,
                     registered: instance.registered,
-                    ready: instance.ready,
+                    ready: instance.turned_ready.or(instance.ready),
                     removed: instance.removed,
                     reason: if instance.removed.is_some() { instance.reason } else { "" },
                     allocatable: offered_by(shape, gpu),

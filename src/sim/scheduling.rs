@@ -189,9 +189,9 @@ impl World<'_> {
     fn cure_for(&self, spec: PodSpecId) -> Cure {
         let cycle = Cycle::new(self.cluster.state(), spec);
         let wants_room = |node| {
-            self.cluster
-                .node_view(node)
-                .is_some_and(|node| self.try_filters(&cycle, &node).is_err_and(|refusal| !refusal.reason.is_unresolvable()))
+            self.cluster.node_view(node).is_some_and(|node| {
+                self.try_filters(&cycle, &node).is_err_and(|refusal| !refusal.reason.is_unresolvable())
+            })
         };
         // A class answers for its nodes only where other pods have no say.
         let pod = self.cluster.specs.pod(spec);

@@ -220,8 +220,7 @@ impl World<'_> {
         is_behind: bool,
     ) {
         let whole: Vec<Offer> = pods.iter().map(|pod| self.whole_node(*pod)).collect();
-        let could: Vec<PodClass> =
-            whole.iter().map(|whole| PodClass { pods: 1, capacity: whole.work(work) }).collect();
+        let could: Vec<PodClass> = whole.iter().map(|whole| PodClass { pods: 1, capacity: whole.work(work) }).collect();
         let is_held_down = |index: usize| {
             let capacity = offers[index].work(work);
             rates[index] == capacity && capacity < could[index].capacity

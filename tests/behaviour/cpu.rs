@@ -25,7 +25,8 @@ fn served(run: &Watched) -> Vec<(i64, i64)> {
 }
 
 fn load(entries: &[(&str, &str)]) -> String {
-    let line = |(name, cpu): &(&str, &str)| format!("    - {{target: {{kind: Deployment, name: {name}}}, cpu: {cpu}}}\n");
+    let line =
+        |(name, cpu): &(&str, &str)| format!("    - {{target: {{kind: Deployment, name: {name}}}, cpu: {cpu}}}\n");
     "  load:\n".to_owned() + &entries.iter().map(line).collect::<String>()
 }
 

@@ -3,6 +3,7 @@
 mod cloud;
 mod container_metric;
 mod cpu;
+mod gpu_nodes;
 mod images;
 mod kubelet;
 mod memory;
