@@ -73,16 +73,56 @@ fn a_folder_that_cannot_be_made_is_told_before_anything_runs() {
 }
 
 #[test]
-fn results_of_another_scenario_are_not_overwritten_without_force() {
+fn results_made_from_something_else_are_not_overwritten_without_force() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = |scenario: &str, more: &[&str]| {
         windtunnel().args(["run", scenario, "--quiet", "--no-plots", "--out"]).arg(folder.path()).args(more).assert()
     };
-    run("scenarios/ai-model-training.yaml", &[]).success();
+    const ONE: &str = "scenarios/ai-model-training.yaml";
+    run(ONE, &[]).success();
     let before = files(folder.path());
-    run("scenarios/hpa/flapping.yaml", &[]).code(2);
+    run(ONE, &[]).success();
     assert_eq!(files(folder.path()), before);
+    for (scenario, more, told) in [
+        ("scenarios/hpa/flapping.yaml", &[][..], "the scenario ai-model-training"),
+        (ONE, &["--seed", "7"], "seed"),
+        (ONE, &["--set", "nodeGroups.general.maxSize=3"], "no --set, not with --set nodeGroups.general.maxSize=3"),
+    ] {
+        let refused = run(scenario, more).code(2);
+        let text = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(text.contains(told) && text.contains("--force"), "{text}");
+        assert_eq!(files(folder.path()), before);
+    }
     run("scenarios/hpa/flapping.yaml", &["--force"]).success();
+}
+
+/// What made a run stands in its results, and a changed input changes it.
+#[test]
+fn a_summary_names_the_version_the_inputs_the_settings_and_the_seed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("scenario");
+    fs::create_dir_all(copy.join("manifests")).expect("made");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    for name in ["ai-model-training.yaml", "manifests/ai-model-training.yaml"] {
+        fs::copy(root.join(name), copy.join(name)).expect("copied");
+    }
+    let summary = |scenario: &Path, out: &str| -> serde_json::Value {
+        let out = folder.path().join(out);
+        let arguments = ["--quiet", "--no-plots", "--seed", "9", "--set", "duration=1h", "--out"];
+        windtunnel().arg("run").arg(scenario).args(arguments).arg(&out).assert().success();
+        serde_json::from_slice(&fs::read(out.join("summary.json")).expect("written")).expect("JSON")
+    };
+    let shipped = summary(&root.join("ai-model-training.yaml"), "a");
+    assert_eq!(shipped["windtunnel_version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!((&shipped["seed"], &shipped["set"]), (&9.into(), &serde_json::json!(["duration=1h"])));
+    let hash = shipped["scenario_hash"].as_str().expect("a hash").to_owned();
+    assert!(hash.starts_with("sha256:") && hash.len() == 71, "{hash}");
+    // The same files elsewhere are the same inputs; a manifest that changed is another.
+    assert_eq!(summary(&copy.join("ai-model-training.yaml"), "b")["scenario_hash"], hash);
+    let manifest = copy.join("manifests/ai-model-training.yaml");
+    let text = fs::read_to_string(&manifest).expect("text");
+    fs::write(&manifest, text + "# changed\n").expect("written");
+    assert_ne!(summary(&copy.join("ai-model-training.yaml"), "c")["scenario_hash"], hash);
 }
 
 /// Two namespaces with one name, and two kinds: each has a row and columns of its own.

@@ -13,9 +13,10 @@ use super::validate::read_overrides;
 use super::{Outcome, diagnostics, memory};
 use crate::cli::exit_code::Failure;
 use crate::record::writer::{OutputFolder, csv, json};
-use crate::record::{Recorder, Summary};
+use crate::record::{Provenance, Recorder, Summary};
 use crate::report::{plot, table};
-use crate::scenario;
+use crate::scenario::ScenarioFiles;
+use crate::scenario::diagnostic::Diagnostic;
 use crate::sim;
 
 /// Simulate a scenario and write its cost and utilization
@@ -38,7 +39,7 @@ pub struct Arguments {
     /// Write no plots
     #[arg(long)]
     no_plots: bool,
-    /// Replace the results of another scenario in the folder
+    /// Replace results in the folder that were made from something else (another scenario, setting, seed or version)
     #[arg(long)]
     force: bool,
     /// What to print
@@ -54,34 +55,41 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let overrides = read_overrides(&arguments.overrides)?;
-    let loaded = scenario::load(&arguments.scenario, &overrides).map_err(|mistakes| {
+    let reported = |mistakes: Vec<Diagnostic>| {
         diagnostics::show(&mistakes);
         Failure::Reported
-    })?;
+    };
+    let files = ScenarioFiles::open(&arguments.scenario).map_err(reported)?;
+    let loaded = files.load(&overrides).map_err(reported)?;
     if !arguments.quiet {
         diagnostics::show(&loaded.warnings);
     }
     let scenario = loaded.scenario;
-    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&scenario.name));
-    let folder = OutputFolder::prepare(&out, &scenario.name, arguments.force)?;
-
     let seed = arguments.seed.unwrap_or(scenario.seed);
+    let provenance = Provenance {
+        scenario: scenario.name.clone(),
+        scenario_hash: Some(files.hash()),
+        set: arguments.overrides.clone(),
+        seed,
+        ..Provenance::here()
+    };
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&scenario.name));
+    let folder = OutputFolder::prepare(&out, &provenance, arguments.force)?;
+
     let mut recorder = Recorder::new(&scenario, arguments.verbose_decisions);
     let started = Instant::now();
     let outcome = sim::run(&scenario, seed, &mut Progress::new(&mut recorder, scenario.duration, arguments.quiet));
     let wall_seconds = started.elapsed().as_secs_f64();
 
-    let summary = Summary::of(&outcome);
+    let summary = Summary { provenance: provenance.clone(), ..Summary::of(&outcome) };
     folder.remove("summary.json")?;
     folder.write("timeseries.csv", &csv::timeseries(&recorder))?;
     folder.write("decisions.csv", &csv::decisions(&recorder))?;
     folder.write("pods.csv", &csv::pods(&outcome))?;
     folder.write("nodes.csv", &csv::nodes(&outcome))?;
-    // A scenario that states no date starts at the epoch.
-    let start_epoch_seconds = Some(scenario.start_epoch_seconds).filter(|seconds| *seconds != 0);
-    write_plots(&folder, &plot::Run { record: &recorder, outcome: &outcome, start_epoch_seconds }, arguments)?;
+    write_plots(&folder, &plot::Run { record: &recorder, outcome: &outcome, provenance: &provenance }, arguments)?;
     let peak_memory_bytes = memory::peak_bytes();
-    let report = json::EngineReport { figures: outcome.figures, wall_seconds, peak_memory_bytes };
+    let report = json::EngineReport { provenance, figures: outcome.figures, wall_seconds, peak_memory_bytes };
     folder.write("engine.json", &json::engine(&report))?;
     folder.write("summary.json", &json::summary(&summary))?;
 

@@ -13,6 +13,7 @@ use clap::Args;
 use super::exit_code::Failure;
 use super::format::Format;
 use super::{Outcome, diagnostics, progress};
+use crate::record::SweepProvenance;
 use crate::record::writer::OutputFolder;
 use crate::report::plot::{self, Tradeoff, number};
 use crate::report::table;
@@ -40,7 +41,7 @@ pub struct Arguments {
     /// Write a Markdown table of all configurations: cost, wait and utilization
     #[arg(long, value_name = "FILE")]
     export_markdown: Option<PathBuf>,
-    /// Replace the results of another sweep in the folder
+    /// Replace results in the folder that were made from something else (another sweep, scenario or version)
     #[arg(long)]
     force: bool,
     /// What to print
@@ -57,18 +58,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let sweep = Sweep::parse(&text).with_context(|| path.display().to_string())?;
     let files = open_scenarios(path, &sweep)?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&sweep.name));
-    let folder = OutputFolder::prepare(&out, &sweep.name, arguments.force)?;
-
     let load = |configuration: &Configuration<'_>| {
         let overrides: Result<Vec<Override>, Vec<Diagnostic>> =
             configuration.overrides().map(|text| Override::parse(&text)).collect();
         files[&scenario_of(&sweep, configuration)].load(&overrides?).map(|loaded| loaded.scenario)
     };
-    let runs = sweep.configurations().len() * sweep.seeds.as_ref().map_or(1, Vec::len);
-    let bar = progress::bar(runs as u64, "runs", arguments.quiet);
-    let results = sweep::run(&sweep, load, arguments.jobs, || bar.inc(1));
-    bar.finish_and_clear();
-    let results = results.map_err(|problem| match problem {
+    let prepared = sweep::prepare(&sweep, load, arguments.jobs).map_err(|problem| match problem {
         SweepProblem::Scenario { label, cause } => {
             diagnostics::show(&cause);
             Failure::BadInput(anyhow::anyhow!("{}: with {label} the scenario is not valid", path.display()))
@@ -77,17 +72,24 @@ pub fn run(arguments: &Arguments) -> Outcome {
             Failure::BadInput(anyhow::anyhow!("{}: {problem}", path.display()))
         }
     })?;
+    let made_from = SweepProvenance::new(&sweep.name, &text, files.iter().map(|(path, files)| (&**path, files.hash())));
+    let folder = OutputFolder::prepare(&out, &made_from, arguments.force)?;
+
+    let runs = sweep.configurations().len() * sweep.seeds.as_ref().map_or(1, Vec::len);
+    let bar = progress::bar(runs as u64, "runs", arguments.quiet);
+    let results = prepared.run(|| bar.inc(1));
+    bar.finish_and_clear();
 
     folder.remove("sweep.json")?;
     folder.write("runs.csv", &results.csv(&sweep))?;
-    let tradeoff = tradeoff(&sweep, &results);
+    let tradeoff = tradeoff(&sweep, &results, &made_from);
     folder.write("cost-against-wait.svg", tradeoff.svg()?.as_bytes())?;
     if arguments.png {
         folder.write("cost-against-wait.png", &tradeoff.png()?)?;
     } else {
         folder.remove("cost-against-wait.png")?;
     }
-    let summary = format!("{:#}\n", results.summary(&sweep));
+    let summary = format!("{:#}\n", results.summary(&sweep, &made_from));
     folder.write("sweep.json", summary.as_bytes())?;
     if let Some(file) = &arguments.export_markdown {
         let text = markdown(&sweep, &results);
@@ -152,7 +154,7 @@ fn reported(mistakes: Vec<Diagnostic>) -> Failure {
     Failure::Reported
 }
 
-fn tradeoff(sweep: &Sweep, results: &Results) -> Tradeoff {
+fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tradeoff {
     let PlotSpec { x, y } = &sweep.plot;
     let configurations = sweep.configurations();
     let unbeaten = results.unbeaten(configurations.len(), x, y);
@@ -174,6 +176,7 @@ fn tradeoff(sweep: &Sweep, results: &Results) -> Tradeoff {
             sweep.name,
             configurations.len()
         ),
+        made_by: made_from.line(),
         x_label: axis_label(x),
         y_label: axis_label(y),
         configurations: points.collect(),

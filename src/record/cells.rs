@@ -6,6 +6,9 @@
 
 use std::io::Write;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd, UsdPerHour};
 
 /// A CSV table under construction.
@@ -13,11 +16,25 @@ use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd, UsdPerHour};
 pub struct Cells {
     bytes: Vec<u8>,
     digits: itoa::Buffer,
+    /// Wall-clock time of the run's zero, seconds since the Unix epoch, where the scenario states one.
+    start: Option<i64>,
+    /// The day of the timestamp written last (days since the epoch) and its date, `2026-01-05T`.
+    day: Option<(i64, String)>,
 }
 
 impl Cells {
     pub fn with_capacity(bytes: usize) -> Cells {
-        Cells { bytes: Vec::with_capacity(bytes), digits: itoa::Buffer::new() }
+        Cells { bytes: Vec::with_capacity(bytes), ..Cells::default() }
+    }
+
+    /// A table of a run that starts at `start` (Unix seconds); `None` where the scenario states no start.
+    pub fn starting_at(self, start: Option<i64>) -> Cells {
+        Cells { start, ..self }
+    }
+
+    /// Whether instants have dates, and tables their columns of timestamps.
+    pub fn has_dates(&self) -> bool {
+        self.start.is_some()
     }
 
     /// Ends the row: the comma after its last cell becomes the line break.
@@ -50,12 +67,20 @@ impl Cells {
         self.bytes.push(b',');
     }
 
-    /// The shortest decimal that reads back as `value`; empty where it is no number.
+    /// The shortest decimal with a point that reads back as `value`; empty where it is no number.
     pub fn float(&mut self, value: f64) {
         if value.is_finite() {
+            let start = self.bytes.len();
             write!(self.bytes, "{value}").expect("a vector takes all that is written to it");
+            if !self.bytes[start..].contains(&b'.') {
+                self.bytes.extend_from_slice(b".0");
+            }
         }
         self.bytes.push(b',');
+    }
+
+    pub fn boolean(&mut self, value: bool) {
+        self.text(if value { "true" } else { "false" });
     }
 
     /// Seconds, exact to the nanosecond.
@@ -69,6 +94,33 @@ impl Cells {
             Some(at) => self.time(at),
             None => self.empty(),
         }
+    }
+
+    /// The date and time of day of `at` as RFC 3339, in UTC: `2026-01-05T09:00:15Z`, with decimals where it has any.
+    /// Empty where the run has no date, or one that the calendar does not reach.
+    pub fn timestamp(&mut self, at: Option<SimTime>) {
+        let (Some(start), Some(at)) = (self.start, at) else { return self.empty() };
+        const DAY: i64 = 86_400;
+        let second = start.saturating_add(at.nanos().div_euclid(1_000_000_000));
+        let (day, of_day) = (second.div_euclid(DAY), second.rem_euclid(DAY));
+        if self.day.as_ref().is_none_or(|(known, _)| *known != day) {
+            let midnight = Timestamp::from_second(day.saturating_mul(DAY));
+            let date = midnight.map(|at| at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT").to_string());
+            self.day = Some((day, date.unwrap_or_default()));
+        }
+        let date = self.day.as_ref().map_or("", |(_, date)| date);
+        if date.is_empty() {
+            return self.empty();
+        }
+        self.bytes.extend_from_slice(date.as_bytes());
+        let digits = |value: i64| [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8];
+        let ([h1, h2], [m1, m2], [s1, s2]) = (digits(of_day / 3600), digits(of_day / 60 % 60), digits(of_day % 60));
+        self.bytes.extend_from_slice(&[h1, h2, b':', m1, m2, b':', s1, s2]);
+        let nanos = at.nanos().rem_euclid(1_000_000_000) as u64;
+        if nanos > 0 {
+            self.fraction::<9>(nanos);
+        }
+        self.bytes.extend_from_slice(b"Z,");
     }
 
     pub fn cores(&mut self, amount: Millicores) {
@@ -91,7 +143,7 @@ impl Cells {
         self.decimal::<9>(price.nanos());
     }
 
-    /// `value / 10^PLACES`, exact, without trailing zeros.
+    /// `value / 10^PLACES`, exact, with a point and without trailing zeros after the first decimal.
     pub fn decimal<const PLACES: u32>(&mut self, value: i64) {
         let scale = 10u64.pow(PLACES);
         let magnitude = value.unsigned_abs();
@@ -99,18 +151,23 @@ impl Cells {
             self.bytes.push(b'-');
         }
         self.bytes.extend_from_slice(self.digits.format(magnitude / scale).as_bytes());
-        let mut fraction = magnitude % scale;
-        if fraction > 0 {
-            let mut places = [b'0'; 20];
-            for place in places[..PLACES as usize].iter_mut().rev() {
-                *place = b'0' + (fraction % 10) as u8;
-                fraction /= 10;
-            }
-            let kept = places[..PLACES as usize].iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
-            self.bytes.push(b'.');
-            self.bytes.extend_from_slice(&places[..kept]);
-        }
+        self.fraction::<PLACES>(magnitude % scale);
         self.bytes.push(b',');
+    }
+
+    /// A point and `fraction / 10^PLACES`, at least one decimal.
+    fn fraction<const PLACES: u32>(&mut self, mut fraction: u64) {
+        if fraction == 0 {
+            return self.bytes.extend_from_slice(b".0");
+        }
+        let mut places = [b'0'; 20];
+        for place in places[..PLACES as usize].iter_mut().rev() {
+            *place = b'0' + (fraction % 10) as u8;
+            fraction /= 10;
+        }
+        let kept = places[..PLACES as usize].iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+        self.bytes.push(b'.');
+        self.bytes.extend_from_slice(&places[..kept]);
     }
 
     fn quoted_where_needed(&mut self, parts: &[&str]) {
@@ -147,12 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_exact_and_without_trailing_zeros() {
+    fn decimals_are_exact_and_always_have_a_point() {
         for (nanos, text) in [
-            (0, "0\n"),
+            (0, "0.0\n"),
             (1, "0.000000001\n"),
             (-1_500_000_000, "-1.5\n"),
-            (86_400_000_000_000, "86400\n"),
+            (86_400_000_000_000, "86400.0\n"),
             (12_340_000_000, "12.34\n"),
             (i64::MIN, "-9223372036.854775808\n"),
         ] {
@@ -161,8 +218,26 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_none_is_an_empty_cell() {
-        assert_eq!(row(|cells| [f64::NAN, 0.1, f64::INFINITY].iter().for_each(|value| cells.float(*value))), ",0.1,\n");
+    fn a_number_that_is_none_is_an_empty_cell_and_a_whole_one_has_a_point() {
+        let written = row(|cells| [f64::NAN, 0.1, f64::INFINITY, 3.0, 1e21].iter().for_each(|v| cells.float(*v)));
+        assert_eq!(written, ",0.1,,3.0,1000000000000000000000.0\n");
+    }
+
+    #[test]
+    fn timestamps_are_rfc_3339_in_utc_and_cross_midnight() {
+        // 2026-01-05 22:00 UTC.
+        let dated = |start: Option<i64>, nanos: i64| {
+            let mut cells = Cells::default().starting_at(start);
+            cells.timestamp(Some(SimTime::from_nanos(nanos)));
+            cells.end_row();
+            String::from_utf8(cells.into_bytes()).unwrap()
+        };
+        let start = Some(1_767_650_400);
+        assert_eq!(dated(start, 0), "2026-01-05T22:00:00Z\n");
+        assert_eq!(dated(start, 7_200_500_000_000), "2026-01-06T00:00:00.5Z\n");
+        assert_eq!(dated(start, -1), "2026-01-05T21:59:59.999999999Z\n");
+        assert_eq!(dated(None, 0), "\n");
+        assert_eq!(dated(Some(i64::MAX), 0), "\n");
     }
 
     proptest! {

@@ -2,7 +2,8 @@
 //!
 //! The writers take the tables' shape from here and from nowhere else. Names are those of kube-state-metrics, the
 //! Cluster Autoscaler and OpenCost without their prefix, else ours in the same style; `upstream` holds the full metric
-//! name, for exporters that need it. Times are seconds from the scenario's start.
+//! name, for exporters that need it. Times are seconds from the scenario's start; where the scenario states when that is,
+//! each has a timestamp beside it.
 
 use super::{Cells, Recorder, Replicas, SampleRow, ServiceValues};
 use crate::cluster::PodPhase;
@@ -17,6 +18,8 @@ pub enum Unit {
     Text,
     Count,
     Seconds,
+    /// RFC 3339, UTC. These columns are in the tables of runs whose scenario states its start.
+    Timestamp,
     Cores,
     Bytes,
     Gpus,
@@ -58,6 +61,7 @@ const fn column<Row, Context>(
 #[rustfmt::skip]
 pub const SAMPLE: &[Column<SampleRow>] = &[
     column("time", Unit::Seconds, "", "instant of the sample", |row, _, out| out.time(row.at)),
+    column("timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(Some(row.at))),
     column("nodes", Unit::Count, "kube_node_created", "registered nodes", |row, _, out| out.integer(row.nodes)),
     column("nodes_ready", Unit::Count, "kube_node_status_condition", "nodes that are Ready", |row, _, out| out.integer(row.nodes_ready)),
     column("nodes_upcoming", Unit::Count, "", "asked of the cloud, not yet registered", |row, _, out| out.integer(row.nodes_upcoming)),
@@ -119,6 +123,7 @@ pub const SERVICE: &[Column<ServiceValues>] = &[
 #[rustfmt::skip]
 pub const DECISION: &[Column<usize, Recorder>] = &[
     column("time", Unit::Seconds, "", "when it fell", |row, record, out| out.time(record.decision_at(*row).at)),
+    column("timestamp", Unit::Timestamp, "", "the same as a date", |row, record, out| out.timestamp(Some(record.decision_at(*row).at))),
     column("controller", Unit::Text, "", "who decided", |row, record, out| out.text(record.decision_at(*row).controller.name())),
     column("object", Unit::Text, "", "about what: KIND/NAME, or KIND/NAMESPACE/NAME", |row, record, out| out.text(record.decision_at(*row).object)),
     column("from", Unit::Text, "", "before", |row, record, out| out.text(record.decision_at(*row).from)),
@@ -141,10 +146,15 @@ pub const POD: &[Column<PodRow, Outcome>] = &[
     column("qos_class", Unit::Text, "kube_pod_status_qos_class", "", |row, _, out| out.text(row.qos)),
     column("priority", Unit::Count, "", "value of its priority class", |row, _, out| out.integer(row.priority)),
     column("created_time", Unit::Seconds, "kube_pod_created", "", |row, _, out| out.time(row.created)),
+    column("created_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(Some(row.created))),
     column("scheduled_time", Unit::Seconds, "kube_pod_status_scheduled_time", "bound to its node", |row, _, out| out.maybe_time(row.scheduled)),
+    column("scheduled_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.scheduled)),
     column("start_time", Unit::Seconds, "kube_pod_start_time", "first container started", |row, _, out| out.maybe_time(row.started)),
+    column("start_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.started)),
     column("ready_time", Unit::Seconds, "kube_pod_status_ready_time", "first Ready", |row, _, out| out.maybe_time(row.ready)),
+    column("ready_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.ready)),
     column("completion_time", Unit::Seconds, "kube_pod_completion_time", "ended or deleted", |row, _, out| out.maybe_time(row.finished)),
+    column("completion_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.finished)),
     column("wait_seconds", Unit::Seconds, "", "from creation to binding", |row, _, out| since(row.created, row.scheduled, out)),
     column("startup_seconds", Unit::Seconds, "", "from creation to Ready", |row, _, out| since(row.created, row.ready, out)),
     column("restarts_total", Unit::Count, "kube_pod_container_status_restarts_total", "", |row, _, out| out.integer(row.restarts)),
@@ -164,9 +174,13 @@ pub const NODE: &[Column<NodeRow, Outcome>] = &[
     column("capacity_type", Unit::Text, "kubecost_node_is_spot", "on-demand, spot or reserved", |row, _, out| out.text(capacity_type(row.capacity_type))),
     column("hourly_cost_usd", Unit::UsdPerHour, "node_total_hourly_cost", "price", |row, _, out| out.usd_per_hour(row.price)),
     column("requested_time", Unit::Seconds, "", "asked of the cloud; billing starts", |row, _, out| out.time(row.requested)),
+    column("requested_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(Some(row.requested))),
     column("created_time", Unit::Seconds, "kube_node_created", "registered", |row, _, out| out.maybe_time(row.registered)),
+    column("created_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.registered)),
     column("ready_time", Unit::Seconds, "", "first Ready", |row, _, out| out.maybe_time(row.ready)),
+    column("ready_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.ready)),
     column("removed_time", Unit::Seconds, "", "billing ended; empty while it lives", |row, _, out| out.maybe_time(row.removed)),
+    column("removed_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.removed)),
     column("reason", Unit::Text, "", "why it went; empty while it lives", |row, _, out| out.text(row.reason)),
     column("cpu_allocatable_cores", Unit::Cores, "kube_node_status_allocatable", "", |row, _, out| out.cores(row.allocatable.cpu)),
     column("memory_allocatable_bytes", Unit::Bytes, "kube_node_status_allocatable", "", |row, _, out| out.memory(row.allocatable.memory)),

@@ -15,6 +15,8 @@ pub struct Figure {
     /// Keys joined by dots.
     pub name: String,
     pub value: f64,
+    /// An integer: a count, which it is in every run.
+    pub is_whole: bool,
 }
 
 /// Every number of `summary`, in its order; `seed` is no result and left out.
@@ -29,7 +31,8 @@ pub fn figures(summary: &Summary) -> Vec<Figure> {
 
 fn flatten(tree: &Tree, path: &mut String, figures: &mut Vec<Figure>) {
     match tree {
-        Tree::Number(value) => figures.push(Figure { name: path.clone(), value: *value }),
+        Tree::Number(value) => figures.push(Figure { name: path.clone(), value: *value, is_whole: false }),
+        Tree::Whole(value) => figures.push(Figure { name: path.clone(), value: *value, is_whole: true }),
         Tree::Object(entries) => {
             for (key, value) in entries {
                 let length = path.len();
@@ -49,6 +52,7 @@ fn flatten(tree: &Tree, path: &mut String, figures: &mut Vec<Figure>) {
 enum Tree {
     Object(Vec<(String, Tree)>),
     Number(f64),
+    Whole(f64),
     Other,
 }
 
@@ -67,11 +71,11 @@ impl<'de> Deserialize<'de> for Tree {
             }
 
             fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
-                Ok(Tree::Number(value as f64))
+                Ok(Tree::Whole(value as f64))
             }
 
             fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
-                Ok(Tree::Number(value as f64))
+                Ok(Tree::Whole(value as f64))
             }
 
             fn visit_unit<E>(self) -> Result<Tree, E> {

@@ -9,6 +9,7 @@ pub mod columns;
 mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod provenance;
 mod recorder;
 mod statistics;
 mod summary;
@@ -18,6 +19,7 @@ pub mod writer;
 
 pub use cells::Cells;
 pub use figures::{Figure, figures};
+pub use provenance::{Provenance, SweepProvenance, VERSION, difference};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
 pub use statistics::Spread;
 pub use summary::{

@@ -14,6 +14,7 @@ const HOUR: f64 = 3.6e12;
 /// Watches one run and keeps what the writers and plots need of it.
 #[derive(Debug, Default)]
 pub struct Recorder {
+    start: Option<i64>,
     node_groups: Vec<Arc<str>>,
     workloads: Vec<Arc<str>>,
     services: Vec<Arc<str>>,
@@ -106,12 +107,17 @@ impl Recorder {
     /// For a run of `scenario`; with `verbose_decisions` it keeps refusals too.
     pub fn new(scenario: &Scenario, verbose_decisions: bool) -> Recorder {
         let node_groups = scenario.node_groups.iter().map(|group| Arc::clone(&group.name)).collect();
-        Recorder { verbose_decisions, ..Recorder::for_groups(node_groups) }
+        Recorder { start: scenario.start(), verbose_decisions, ..Recorder::for_groups(node_groups) }
     }
 
     /// For a run whose node groups have these names.
     pub fn for_groups(node_groups: Vec<Arc<str>>) -> Recorder {
         Recorder { node_groups, ..Recorder::default() }
+    }
+
+    /// Wall-clock time of the run's zero, seconds since the Unix epoch, where the scenario states one.
+    pub fn start(&self) -> Option<i64> {
+        self.start
     }
 
     pub fn node_groups(&self) -> &[Arc<str>] {

@@ -6,17 +6,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Hours, Spread};
+use super::{Hours, Provenance, Spread};
 use crate::cluster::PodPhase;
 use crate::sim::{Outcome, TrainingRow};
 use crate::units::SimTime;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    pub scenario: String,
-    pub seed: u64,
+    #[serde(flatten)]
+    pub provenance: Provenance,
+    /// The run's zero, RFC 3339, where the scenario states it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
     pub simulated_seconds: f64,
     pub cost: CostSummary,
     pub pods: PodSummary,
@@ -142,8 +146,8 @@ impl Summary {
         };
         let seconds = outcome.simulated.as_secs_f64();
         Summary {
-            scenario: outcome.scenario.clone(),
-            seed: outcome.seed,
+            provenance: Provenance::of(outcome),
+            start: outcome.start_epoch_seconds.and_then(|start| Some(Timestamp::from_second(start).ok()?.to_string())),
             simulated_seconds: seconds,
             cost: cost(outcome),
             pods: pods(outcome),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::columns::{self, Column};
+use super::columns::{self, Column, Unit};
 use super::writer::{csv as tables, json};
 use super::{Summary, figures, fixture};
+use crate::sim::Outcome;
 
 /// The header and the rows of a written table.
 fn read(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
@@ -14,8 +15,10 @@ fn read(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
     (header, reader.records().map(row).collect())
 }
 
+/// Of a table without dates.
 fn names<Row, Context>(columns: &[Column<Row, Context>]) -> Vec<String> {
-    columns.iter().map(|column| column.name.to_owned()).collect()
+    let undated = columns.iter().filter(|column| column.unit != Unit::Timestamp);
+    undated.map(|column| column.name.to_owned()).collect()
 }
 
 fn suffixed<Row>(columns: &[Column<Row>], suffix: &str) -> Vec<String> {
@@ -42,6 +45,54 @@ fn every_table_has_exactly_the_declared_columns() {
     let (header, rows) = read(&tables::decisions(&record));
     assert_eq!((header, rows.len()), (names(columns::DECISION), 1));
     assert_eq!(rows[0][5], "1 pod is unschedulable, \"web\" needs 500m");
+}
+
+/// Every instant of a run that has a date stands twice: as seconds and as a timestamp.
+#[test]
+fn a_run_with_a_date_has_a_timestamp_beside_every_instant() {
+    let (_, outcome) = fixture::run(3);
+    let outcome = Outcome { start_epoch_seconds: Some(1_767_571_200), ..outcome };
+    let (header, rows) = read(&tables::pods(&outcome));
+    assert_eq!(header, columns::POD.iter().map(|column| column.name).collect::<Vec<_>>());
+    let cell = |row: usize, name: &str| rows[row][header.iter().position(|other| other == name).unwrap()].as_str();
+    assert_eq!((cell(1, "created_time"), cell(1, "created_timestamp")), ("60.0", "2026-01-05T00:01:00Z"));
+    assert_eq!((cell(1, "ready_time"), cell(1, "ready_timestamp")), ("67.5", "2026-01-05T00:01:07.5Z"));
+    assert_eq!((cell(0, "scheduled_time"), cell(0, "scheduled_timestamp")), ("", ""), "it was never bound");
+    let (header, rows) = read(&tables::nodes(&outcome));
+    assert_eq!(header.len(), columns::NODE.len());
+    assert_eq!(rows[0].iter().filter(|cell| cell.starts_with("2026-01-05T00:0")).count(), 3);
+}
+
+/// A reader that guesses a column's type from its first rows guesses the same from any other: counts are whole, all else
+/// has a point.
+#[test]
+fn a_column_has_one_type_from_the_first_row_to_the_last() {
+    let (record, outcome) = fixture::run(1_440);
+    let units = |name: &str| -> Unit {
+        let name = name.split('.').next().unwrap();
+        let sample = columns::SAMPLE.iter().map(|column| (column.name, column.unit));
+        let pods = columns::POD.iter().map(|column| (column.name, column.unit));
+        let nodes = columns::NODE.iter().map(|column| (column.name, column.unit));
+        let services = columns::SERVICE.iter().map(|column| (column.name, column.unit));
+        let workloads = columns::WORKLOAD.iter().map(|column| (column.name, column.unit));
+        let decisions = columns::DECISION.iter().map(|column| (column.name, column.unit));
+        let all = sample.chain(pods).chain(nodes).chain(services).chain(workloads).chain(decisions);
+        all.into_iter().find(|(other, _)| *other == name).map(|(_, unit)| unit).unwrap()
+    };
+    let written =
+        [tables::timeseries(&record), tables::pods(&outcome), tables::nodes(&outcome), tables::decisions(&record)];
+    for (header, rows) in written.iter().map(|bytes| read(bytes)) {
+        for (index, name) in header.iter().enumerate() {
+            let unit = units(name);
+            for cell in rows.iter().map(|row| &row[index]).filter(|cell| !cell.is_empty()) {
+                match unit {
+                    Unit::Text | Unit::Timestamp => {}
+                    Unit::Count | Unit::Bytes => assert!(cell.parse::<i64>().is_ok(), "{name}: {cell}"),
+                    _ => assert!(cell.contains('.') && cell.parse::<f64>().is_ok(), "{name}: {cell}"),
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -10,7 +10,8 @@ use crate::record::{Share, Spread, Summary};
 pub fn summary(summary: &Summary) -> String {
     let mut rows: Vec<(&str, String)> = Vec::new();
     let hours = number(summary.simulated_seconds / 3600.0, 1);
-    rows.push(("scenario", format!("{}, seed {}, {hours} h simulated", summary.scenario, summary.seed)));
+    let made_from = &summary.provenance;
+    rows.push(("scenario", format!("{}, seed {}, {hours} h simulated", made_from.scenario, made_from.seed)));
     let cost = &summary.cost;
     if cost.total_usd > 0.0 {
         let idle = 100.0 * cost.idle_usd / cost.total_usd;

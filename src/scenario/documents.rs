@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::diagnostic::{Diagnostic, Place, Source, nearest};
+use super::digest::Digests;
 use super::lower::{self, Lowered};
 use super::tables::Tables;
 use super::yaml::{Node, parse, parse_value};
@@ -72,6 +73,7 @@ pub struct ScenarioFiles {
     /// Parsed manifests by path as written; filled as overrides ask for them.
     manifests: Mutex<HashMap<String, Parsed>>,
     tables: Tables,
+    digests: Arc<Digests>,
 }
 
 fn read_source(path: &Path) -> Result<Source, String> {
@@ -105,13 +107,22 @@ impl ScenarioFiles {
             return Err(vec![no_scenario(&source, &objects)]);
         };
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        let tables = Tables::new(folder.clone());
-        Ok(ScenarioFiles { path: path.to_owned(), folder, scenario, objects, manifests: Mutex::default(), tables })
+        let digests = Arc::new(Digests::default());
+        digests.add("", source.text.as_bytes());
+        let tables = Tables::new(folder.clone(), Arc::clone(&digests));
+        let manifests = Mutex::default();
+        Ok(ScenarioFiles { path: path.to_owned(), folder, scenario, objects, manifests, tables, digests })
     }
 
     /// The path it was opened with.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A hash of every file that was read so far, of the scenario and by it: `sha256:…`. Equal files give equal hashes
+    /// wherever they are.
+    pub fn hash(&self) -> String {
+        self.digests.all()
     }
 
     /// Applies `overrides` in their order and lowers the outcome.
@@ -157,7 +168,10 @@ impl ScenarioFiles {
             let read = cache.entry(path.to_owned()).or_insert_with(|| {
                 let source = read_source(&self.folder.join(path)).map(Arc::new);
                 match source {
-                    Ok(source) => parse(&source).map(Arc::new),
+                    Ok(source) => {
+                        self.digests.add(path, source.text.as_bytes());
+                        parse(&source).map(Arc::new)
+                    }
                     Err(problem) => Err(vec![
                         Diagnostic::error(&item.place, problem)
                             .expected("the path of a manifest")

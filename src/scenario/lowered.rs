@@ -22,7 +22,7 @@ pub struct Scenario {
     pub name: String,
     /// Default seed; `--seed` overrides it.
     pub seed: u64,
-    /// Wall-clock time of the scenario's zero, seconds since the Unix epoch.
+    /// Wall-clock time of the scenario's zero, seconds since the Unix epoch; zero where it states none.
     pub start_epoch_seconds: i64,
     /// The run ends here.
     pub duration: SimDuration,
@@ -103,6 +103,11 @@ impl Default for Scenario {
 }
 
 impl Scenario {
+    /// When it starts, seconds since the Unix epoch, where it says so.
+    pub fn start(&self) -> Option<i64> {
+        Some(self.start_epoch_seconds).filter(|seconds| *seconds != 0)
+    }
+
     /// The wall clock at time zero, for [`SignalSpec::compile`].
     pub fn wall_clock(&self) -> WallClock {
         WallClock::from_unix_seconds(self.start_epoch_seconds)

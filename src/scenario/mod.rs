@@ -5,6 +5,7 @@
 //! objects, for scenarios and for `decide`.
 
 pub mod diagnostic;
+mod digest;
 mod documents;
 pub mod import;
 mod lower;

@@ -6,6 +6,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use super::digest::Digests;
 use super::import::{self, ImportError, Inputs, Source, Trace};
 use crate::load::pattern::SeriesPoint;
 
@@ -23,6 +24,7 @@ type Read<T> = Result<Arc<T>, Box<TableError>>;
 #[derive(Debug, Default)]
 pub struct Tables {
     folder: PathBuf,
+    digests: Arc<Digests>,
     traces: Mutex<HashMap<TraceKey, Read<Trace>>>,
     series: Mutex<HashMap<[String; 3], Read<[SeriesPoint]>>>,
 }
@@ -31,9 +33,9 @@ pub struct Tables {
 type TraceKey = (String, Vec<(&'static str, String)>);
 
 impl Tables {
-    /// Paths are relative to `folder`.
-    pub fn new(folder: PathBuf) -> Tables {
-        Tables { folder, ..Tables::default() }
+    /// Paths are relative to `folder`; what is read is added to `digests`.
+    pub fn new(folder: PathBuf, digests: Arc<Digests>) -> Tables {
+        Tables { folder, digests, ..Tables::default() }
     }
 
     /// A trace of pods, and of nodes where they are named.
@@ -64,7 +66,7 @@ impl Tables {
         for (input, path) in inputs {
             let name = self.name(path);
             let file = File::open(&name).map_err(|error| unreadable(input, &name, &error))?;
-            files.push((*input, BufReader::new(file), name));
+            files.push((*input, BufReader::new(Digests::watch(file)), name));
         }
         let mut given = Inputs::default();
         for (input, reader, name) in &mut files {
@@ -77,7 +79,11 @@ impl Tables {
             }
         }
         let first = inputs[0].0;
-        import::format(format).and_then(|format| format.read(given)).map_err(|error| refused(first, error))
+        let trace = import::format(format).and_then(|format| format.read(given)).map_err(|error| refused(first, error));
+        for ((_, path), (_, reader, _)) in inputs.iter().zip(files) {
+            self.digests.read(path, reader.into_inner());
+        }
+        trace
     }
 
     /// A demand series: `value` over `time`, both columns of a CSV file.
@@ -90,7 +96,9 @@ impl Tables {
     fn read_series(&self, path: &str, time: &str, value: &str) -> Read<[SeriesPoint]> {
         let name = self.name(path);
         let file = File::open(&name).map_err(|error| unreadable("series", &name, &error))?;
-        let points = import::read_series(BufReader::new(file), &name, time, value);
+        let mut reader = BufReader::new(Digests::watch(file));
+        let points = import::read_series(&mut reader, &name, time, value);
+        self.digests.read(path, reader.into_inner());
         points.map(Arc::from).map_err(|error| refused("series", error))
     }
 

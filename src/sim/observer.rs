@@ -160,6 +160,8 @@ pub struct ServiceSample {
 pub struct Outcome {
     pub scenario: String,
     pub seed: u64,
+    /// Wall-clock time of the run's zero, seconds since the Unix epoch, where the scenario states one.
+    pub start_epoch_seconds: Option<i64>,
     pub simulated: SimDuration,
     pub pods: Vec<PodRow>,
     pub nodes: Vec<NodeRow>,

@@ -80,6 +80,7 @@ impl World<'_> {
         Outcome {
             scenario: self.scenario.name.clone(),
             seed: self.seed,
+            start_epoch_seconds: self.scenario.start(),
             simulated: self.scenario.duration,
             cost_by_node_group: self.cost_by_node_group(),
             cost_by_workload: self.cost_by_workload(idle_cost),

@@ -1,10 +1,12 @@
 //! What a sweep found: a row a run, and what can be said of a configuration over its seeds.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::space::plain;
 use super::{PlotSpec, Sweep};
-use crate::record::{Cells, Figure};
+use crate::record::{Cells, Figure, SweepProvenance};
 
 /// All runs of a sweep, configuration by configuration, each under every seed.
 #[derive(Clone, Debug)]
@@ -67,8 +69,8 @@ impl Results {
             .collect()
     }
 
-    /// `sweep.json`: every configuration with its parameters and the two plotted figures over its seeds.
-    pub fn summary(&self, sweep: &Sweep) -> Value {
+    /// `sweep.json`: what it was made from, and every configuration with its parameters and the two plotted figures over its seeds.
+    pub fn summary(&self, sweep: &Sweep, made_from: &SweepProvenance) -> Value {
         let configurations = sweep.configurations();
         let PlotSpec { x, y } = &sweep.plot;
         let unbeaten = self.unbeaten(configurations.len(), x, y);
@@ -85,13 +87,16 @@ impl Results {
             }
             Value::from(entry)
         });
-        json!({"sweep": sweep.name, "runs": self.rows.len(), "configurations": entries.collect::<Vec<_>>()})
+        let mut summary = serde_json::to_value(made_from).expect("it has only string keys");
+        summary["runs"] = self.rows.len().into();
+        summary["configurations"] = entries.collect();
+        summary
     }
 
     /// Names of all figures, in the order of the first summary; those that only later runs have stand at the end.
     pub fn figure_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        let mut known = std::collections::BTreeSet::new();
+        let mut known = BTreeSet::new();
         for figure in self.rows.iter().flat_map(|row| &row.figures) {
             if known.insert(figure.name.as_str()) {
                 names.push(&figure.name);
@@ -100,9 +105,14 @@ impl Results {
         names
     }
 
-    /// `runs.csv`: the parameters, the seed, then every figure of the summary.
+    /// `runs.csv`: the parameters, the seed, then every figure of the summary. Counts are integers; any other number has
+    /// a decimal point in every row, so that readers guess one type for a column.
     pub fn csv(&self, sweep: &Sweep) -> Vec<u8> {
         let names = self.figure_names();
+        let figures = self.rows.iter().flat_map(|row| &row.figures);
+        let with_decimals: BTreeSet<&str> =
+            figures.filter(|figure| !figure.is_whole).map(|figure| figure.name.as_str()).collect();
+        let is_whole: Vec<bool> = names.iter().map(|name| !with_decimals.contains(name)).collect();
         let mut out = Cells::with_capacity((self.rows.len() + 1) * (names.len() + 4) * 10);
         sweep.parameters.iter().for_each(|parameter| out.dotted(["param", &parameter.path]));
         out.text("seed");
@@ -111,17 +121,27 @@ impl Results {
         let configurations = sweep.configurations();
         for row in &self.rows {
             let settings: &[(&str, &Value)] = &configurations[row.configuration].settings;
-            settings.iter().for_each(|(_, value)| out.text(&plain(value)));
+            for (parameter, (_, value)) in sweep.parameters.iter().zip(settings) {
+                match value.as_f64().filter(|_| is_of_decimals(&parameter.values)) {
+                    Some(number) => out.float(number),
+                    None => out.text(&plain(value)),
+                }
+            }
             out.integer(row.seed);
             // Nearly every run has the same figures in the same order.
             let mut next = 0;
-            for name in &names {
-                match row.figures.get(next).filter(|figure| figure.name == *name) {
+            for (name, is_whole) in names.iter().zip(&is_whole) {
+                let value = match row.figures.get(next).filter(|figure| figure.name == *name) {
                     Some(figure) => {
                         next += 1;
-                        out.float(figure.value);
+                        figure.value
                     }
-                    None => out.float(row.figure(name)),
+                    None => row.figure(name),
+                };
+                if *is_whole && value.is_finite() {
+                    out.integer(value as i64);
+                } else {
+                    out.float(value);
                 }
             }
             out.end_row();
@@ -130,12 +150,17 @@ impl Results {
     }
 }
 
+/// Numbers, not all of them whole.
+fn is_of_decimals(values: &[Value]) -> bool {
+    values.iter().all(Value::is_number) && values.iter().any(|value| !value.is_i64() && !value.is_u64())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn figure(name: &str, value: f64) -> Figure {
-        Figure { name: name.to_owned(), value }
+        Figure { name: name.to_owned(), value, is_whole: false }
     }
 
     fn results() -> (Sweep, Results) {
@@ -157,7 +182,22 @@ mod tests {
     fn a_run_has_its_parameters_its_seed_and_an_empty_cell_for_what_it_lacks() {
         let (sweep, results) = results();
         let text = String::from_utf8(results.csv(&sweep)).unwrap();
-        assert_eq!(text, "param.hpa.target,seed,cost,wait,by.new\n50,1,4,10,\n50,2,6,30,1.5\n80,1,3,,\n80,2,3,1,\n");
+        assert_eq!(
+            text,
+            "param.hpa.target,seed,cost,wait,by.new\n50,1,4.0,10.0,\n50,2,6.0,30.0,1.5\n80,1,3.0,,\n80,2,3.0,1.0,\n"
+        );
+    }
+
+    #[test]
+    fn counts_are_integers_and_a_parameter_with_one_decimal_has_them_all() {
+        let sweep = Sweep::parse(
+            "apiVersion: windtunnel/v1\nkind: Sweep\nmetadata: {name: s}\nspec: {scenario: a.yaml, parameters: [{path: x, values: [1, 2.5]}, {path: y, values: [3, 4m]}], seeds: [1]}",
+        )
+        .unwrap();
+        let count = |value| Figure { is_whole: true, ..figure("pods", value) };
+        let rows = (0..4).map(|index| Row { configuration: index, seed: 1, figures: vec![count(7.0)] }).collect();
+        let text = String::from_utf8(Results { rows }.csv(&sweep)).unwrap();
+        assert_eq!(text, "param.x,param.y,seed,pods\n1.0,3,1,7\n1.0,4m,1,7\n2.5,3,1,7\n2.5,4m,1,7\n");
     }
 
     #[test]
@@ -173,7 +213,7 @@ mod tests {
     fn the_summary_of_a_sweep_names_parameters_and_ranges() {
         let (mut sweep, results) = results();
         sweep.plot = PlotSpec { x: "wait".to_owned(), y: "cost".to_owned() };
-        let summary = results.summary(&sweep);
+        let summary = results.summary(&sweep, &SweepProvenance::default());
         assert_eq!(summary["configurations"][0]["parameters"]["hpa.target"], 50);
         assert_eq!(summary["configurations"][0]["wait"], json!({"min": 10.0, "mean": 20.0, "max": 30.0}));
         assert!(summary["configurations"][1]["wait"]["mean"].is_null());

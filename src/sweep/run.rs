@@ -25,43 +25,58 @@ fn hint(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
 }
 
-/// Runs `sweep` on `jobs` threads (default: one a core) and calls `ran` after each run. `load` turns a configuration
-/// into a scenario. The results do not depend on the number of threads.
-///
-/// Memory: every configuration's scenario, and one run's state a thread.
-pub fn run<E: Send>(
-    sweep: &Sweep,
+/// A sweep whose every configuration is a valid scenario.
+pub struct Prepared<'s> {
+    sweep: &'s Sweep,
+    /// By configuration.
+    scenarios: Vec<Scenario>,
+    threads: rayon::ThreadPool,
+}
+
+/// Reads every configuration of `sweep` on `jobs` threads (default: one a core). `load` turns a configuration into a
+/// scenario.
+pub fn prepare<'s, E: Send>(
+    sweep: &'s Sweep,
     load: impl Fn(&Configuration<'_>) -> Result<Scenario, E> + Sync,
     jobs: Option<NonZeroUsize>,
-    ran: impl Fn() + Sync,
-) -> Result<Results, SweepProblem<E>> {
+) -> Result<Prepared<'s>, SweepProblem<E>> {
     check_figure("x", &sweep.plot.x)?;
     check_figure("y", &sweep.plot.y)?;
     let threads = rayon::ThreadPoolBuilder::new().num_threads(jobs.map_or(0, NonZeroUsize::get)).build()?;
-    threads.install(|| {
-        let configurations = sweep.configurations();
-        let loaded: Vec<Result<Scenario, E>> = configurations.par_iter().with_max_len(1).map(&load).collect();
-        let mut scenarios = Vec::with_capacity(loaded.len());
-        for (configuration, scenario) in configurations.iter().zip(loaded) {
-            let label = || sweep.label(configuration);
-            scenarios.push(scenario.map_err(|cause| SweepProblem::Scenario { label: label(), cause })?);
-        }
-        let runs: Vec<(usize, u64)> = scenarios
+    let configurations = sweep.configurations();
+    let loaded: Vec<Result<Scenario, E>> =
+        threads.install(|| configurations.par_iter().with_max_len(1).map(&load).collect());
+    let mut scenarios = Vec::with_capacity(loaded.len());
+    for (configuration, scenario) in configurations.iter().zip(loaded) {
+        let label = || sweep.label(configuration);
+        scenarios.push(scenario.map_err(|cause| SweepProblem::Scenario { label: label(), cause })?);
+    }
+    Ok(Prepared { sweep, scenarios, threads })
+}
+
+impl Prepared<'_> {
+    /// Runs every configuration under every seed and calls `ran` after each run. The results do not depend on the
+    /// number of threads.
+    ///
+    /// Memory: every configuration's scenario, and one run's state a thread.
+    pub fn run(&self, ran: impl Fn() + Sync) -> Results {
+        let runs: Vec<(usize, u64)> = self
+            .scenarios
             .iter()
             .enumerate()
             .flat_map(|(index, scenario)| {
-                let seeds = sweep.seeds.clone().unwrap_or_else(|| vec![scenario.seed]);
+                let seeds = self.sweep.seeds.clone().unwrap_or_else(|| vec![scenario.seed]);
                 seeds.into_iter().map(move |seed| (index, seed))
             })
             .collect();
         let row = |(configuration, seed): (usize, u64)| {
-            let outcome = sim::run(&scenarios[configuration], seed, &mut ());
+            let outcome = sim::run(&self.scenarios[configuration], seed, &mut ());
             let row = Row { configuration, seed, figures: figures(&Summary::of(&outcome)) };
             ran();
             row
         };
-        Ok(Results { rows: runs.into_par_iter().with_max_len(1).map(row).collect() })
-    })
+        Results { rows: self.threads.install(|| runs.into_par_iter().with_max_len(1).map(row).collect()) }
+    }
 }
 
 /// A misspelt figure would only show after the last run.
@@ -102,8 +117,6 @@ fn every_figure() -> Vec<Figure> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
     use super::*;
     use crate::cluster::{Container, NodeShape, PodSpec, Resources, WorkloadId};
     use crate::scenario::{FixedNode, GpuUsage, TracePod, UsageModel, Workload, WorkloadKind};
@@ -155,8 +168,9 @@ mod tests {
             let pods = configuration.settings[0].1.as_i64().ok_or("not a number")?;
             Ok::<_, &str>(scenario(pods))
         };
-        let results = run(&sweep(), load, NonZeroUsize::new(jobs), || ()).unwrap();
-        String::from_utf8(results.csv(&sweep())).unwrap()
+        let sweep = sweep();
+        let results = prepare(&sweep, load, NonZeroUsize::new(jobs)).unwrap().run(|| ());
+        String::from_utf8(results.csv(&sweep)).unwrap()
     }
 
     #[test]
@@ -176,13 +190,9 @@ mod tests {
             Some(20) => Err("too many"),
             _ => Ok(scenario(1)),
         };
-        let ran = AtomicU32::new(0);
-        let count = || {
-            ran.fetch_add(1, Ordering::Relaxed);
-        };
-        let problem = run(&sweep(), load, None, count).unwrap_err();
+        let sweep = sweep();
+        let Err(problem) = prepare(&sweep, load, None) else { panic!("20 pods are refused") };
         assert!(matches!(problem, SweepProblem::Scenario { ref label, cause: "too many" } if label == "pods 20"));
-        assert_eq!(ran.into_inner(), 0);
     }
 
     #[test]

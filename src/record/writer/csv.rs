@@ -3,14 +3,14 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use crate::record::columns::{self, Column};
+use crate::record::columns::{self, Column, Unit};
 use crate::record::{Cells, Recorder};
 use crate::sim::Outcome;
 
 /// One row a sample; the columns of node groups, workloads and services follow those that every run has.
 pub fn timeseries(record: &Recorder) -> Vec<u8> {
     let series = record.node_groups().len() + 3 * record.workloads().len() + 5 * record.services().len();
-    let mut out = Cells::with_capacity((record.rows().len() + 1) * (300 + 8 * series));
+    let mut out = Cells::with_capacity((record.rows().len() + 1) * (380 + 8 * series)).starting_at(record.start());
     header(columns::SAMPLE, &mut out);
     series_header(columns::NODE_GROUP, record.node_groups().iter(), &mut out);
     series_header(columns::WORKLOAD, record.workloads().iter(), &mut out);
@@ -27,24 +27,25 @@ pub fn timeseries(record: &Recorder) -> Vec<u8> {
 }
 
 pub fn decisions(record: &Recorder) -> Vec<u8> {
-    table(columns::DECISION, 0..record.decisions().len(), record, 120)
+    table(columns::DECISION, 0..record.decisions().len(), record, record.start(), 120)
 }
 
 pub fn pods(outcome: &Outcome) -> Vec<u8> {
-    table(columns::POD, outcome.pods.iter(), outcome, 180)
+    table(columns::POD, outcome.pods.iter(), outcome, outcome.start_epoch_seconds, 200)
 }
 
 pub fn nodes(outcome: &Outcome) -> Vec<u8> {
-    table(columns::NODE, outcome.nodes.iter(), outcome, 180)
+    table(columns::NODE, outcome.nodes.iter(), outcome, outcome.start_epoch_seconds, 200)
 }
 
 fn table<Row, Context>(
     columns: &[Column<Row, Context>],
     rows: impl ExactSizeIterator<Item: Borrow<Row>>,
     context: &Context,
+    start: Option<i64>,
     bytes_a_row: usize,
 ) -> Vec<u8> {
-    let mut out = Cells::with_capacity((rows.len() + 1) * bytes_a_row);
+    let mut out = Cells::with_capacity((rows.len() + 1) * bytes_a_row).starting_at(start);
     header(columns, &mut out);
     out.end_row();
     for row in rows {
@@ -55,7 +56,11 @@ fn table<Row, Context>(
 }
 
 fn header<Row, Context>(columns: &[Column<Row, Context>], out: &mut Cells) {
-    columns.iter().for_each(|column| out.text(column.name));
+    for column in columns {
+        if is_in(column, out) {
+            out.text(column.name);
+        }
+    }
 }
 
 fn series_header<'a, Row>(columns: &[Column<Row>], names: impl Iterator<Item = &'a Arc<str>>, out: &mut Cells) {
@@ -66,6 +71,13 @@ fn series_header<'a, Row>(columns: &[Column<Row>], names: impl Iterator<Item = &
 
 fn cells<Row, Context>(columns: &[Column<Row, Context>], row: &Row, context: &Context, out: &mut Cells) {
     for column in columns {
-        (column.cell)(row, context, out);
+        if is_in(column, out) {
+            (column.cell)(row, context, out);
+        }
     }
+}
+
+/// Timestamps are only in tables that have dates.
+fn is_in<Row, Context>(column: &Column<Row, Context>, out: &Cells) -> bool {
+    column.unit != Unit::Timestamp || out.has_dates()
 }

@@ -4,11 +4,15 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde_json::Value;
 use thiserror::Error;
 
-/// Files that tell whose results a folder holds, and the key that names the owner: a scenario or a sweep. They are
-/// written last, so their presence says that the others are complete.
-const OWNERS: [(&str, &str); 2] = [("summary.json", "scenario"), ("sweep.json", "sweep")];
+use crate::record::difference;
+
+/// Files that tell what the results of a folder were made from. They are written last, so their presence says that the
+/// others are complete.
+const OWNERS: [&str; 2] = ["summary.json", "sweep.json"];
 
 #[derive(Debug, Error)]
 pub enum FolderError {
@@ -17,10 +21,10 @@ pub enum FolderError {
     #[error("can't write into the output folder {} (--out names another)", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error(
-        "the output folder {} holds the results of {found:?}; give --force to replace them, or another folder with --out",
+        "the output folder {} holds results {difference}; give --force to replace them, or another folder with --out",
         path.display()
     )]
-    Occupied { path: PathBuf, found: String },
+    Occupied { path: PathBuf, difference: String },
 }
 
 /// A folder that exists and took a file a moment ago.
@@ -30,12 +34,13 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Creates `path` where it is missing and finds out whether it can be written to. Results of another scenario or
-    /// sweep than `owner` are an error unless `force` is given; results of the same one are replaced.
-    pub fn prepare(path: &Path, owner: &str, force: bool) -> Result<OutputFolder, FolderError> {
+    /// Creates `path` where it is missing and finds out whether it can be written to. Results that were made from
+    /// something else than `made_from` (a [`Provenance`](crate::record::Provenance)) are an error unless `force` is given;
+    /// results of the same are replaced.
+    pub fn prepare(path: &Path, made_from: &impl Serialize, force: bool) -> Result<OutputFolder, FolderError> {
         fs::create_dir_all(path).map_err(|source| FolderError::Create { path: path.to_owned(), source })?;
-        if !force && let Some(found) = owner_of(path).filter(|found| found != owner) {
-            return Err(FolderError::Occupied { path: path.to_owned(), found });
+        if !force && let Some(difference) = results_in(path).and_then(|found| difference(&found, made_from)) {
+            return Err(FolderError::Occupied { path: path.to_owned(), difference });
         }
         let folder = OutputFolder { path: path.to_owned() };
         folder.probe().map_err(|source| folder.error(source))?;
@@ -86,28 +91,34 @@ impl OutputFolder {
     }
 }
 
-/// The scenario or sweep whose results stand in the folder.
-fn owner_of(path: &Path) -> Option<String> {
-    OWNERS.iter().find_map(|(file, key)| {
-        let bytes = fs::read(path.join(file)).ok()?;
-        let results: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
-        results.get(key)?.as_str().map(str::to_owned)
-    })
+/// The file that tells what the folder's results were made from.
+fn results_in(path: &Path) -> Option<Value> {
+    OWNERS.iter().find_map(|file| serde_json::from_slice(&fs::read(path.join(file)).ok()?).ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[derive(Serialize)]
+    struct MadeFrom {
+        scenario: &'static str,
+        seed: u64,
+    }
+
+    const ONE: MadeFrom = MadeFrom { scenario: "one", seed: 1 };
+
     #[test]
-    fn results_of_another_scenario_ask_for_force() {
+    fn results_made_from_something_else_ask_for_force() {
         let folder = tempfile::tempdir().unwrap();
-        let first = OutputFolder::prepare(folder.path(), "one", false).unwrap();
-        first.write("summary.json", br#"{"scenario": "one"}"#).unwrap();
-        OutputFolder::prepare(folder.path(), "one", false).unwrap();
-        let error = OutputFolder::prepare(folder.path(), "two", false).unwrap_err();
-        assert!(error.to_string().contains("--force"), "{error}");
-        OutputFolder::prepare(folder.path(), "two", true).unwrap();
+        let first = OutputFolder::prepare(folder.path(), &ONE, false).unwrap();
+        first.write("summary.json", br#"{"scenario": "one", "seed": 1}"#).unwrap();
+        OutputFolder::prepare(folder.path(), &ONE, false).unwrap();
+        for other in [MadeFrom { scenario: "two", seed: 1 }, MadeFrom { seed: 2, ..ONE }] {
+            let error = OutputFolder::prepare(folder.path(), &other, false).unwrap_err();
+            assert!(error.to_string().contains("--force"), "{error}");
+            OutputFolder::prepare(folder.path(), &other, true).unwrap();
+        }
     }
 
     #[test]
@@ -115,14 +126,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("taken");
         fs::write(&path, "").unwrap();
-        let error = OutputFolder::prepare(&path, "one", false).unwrap_err();
+        let error = OutputFolder::prepare(&path, &ONE, false).unwrap_err();
         assert!(matches!(error, FolderError::Create { .. }), "{error}");
     }
 
     #[test]
     fn nothing_but_the_named_files_is_left_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let out = OutputFolder::prepare(&folder.path().join("a/b"), "one", false).unwrap();
+        let out = OutputFolder::prepare(&folder.path().join("a/b"), &ONE, false).unwrap();
         out.write("pods.csv", b"pod\n").unwrap();
         out.write("pods.csv", b"pod\nweb\n").unwrap();
         out.remove("never-there.svg").unwrap();

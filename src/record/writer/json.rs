@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
-use crate::record::Summary;
+use crate::record::{Provenance, Summary};
 use crate::sim::EngineFigures;
 
 /// What the run cost its machine; the command line measures it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct EngineReport {
+    pub provenance: Provenance,
     pub figures: EngineFigures,
     pub wall_seconds: f64,
     /// `None` where the system does not tell.
@@ -22,7 +23,9 @@ pub fn summary(summary: &Summary) -> Vec<u8> {
 /// The only output that differs between two runs of one seed.
 pub fn engine(report: &EngineReport) -> Vec<u8> {
     #[derive(Serialize)]
-    struct Engine {
+    struct Engine<'a> {
+        #[serde(flatten)]
+        provenance: &'a Provenance,
         events: u64,
         scheduling_attempts: u64,
         autoscaler_loops: u64,
@@ -33,6 +36,7 @@ pub fn engine(report: &EngineReport) -> Vec<u8> {
     }
     let figures = report.figures;
     pretty(&Engine {
+        provenance: &report.provenance,
         events: figures.events,
         scheduling_attempts: figures.scheduling_attempts,
         autoscaler_loops: figures.autoscaler_loops,

@@ -8,7 +8,7 @@ use plotters::prelude::DrawingBackend;
 use super::Color;
 use super::axis::{Axis, close_axis};
 use super::canvas::{self, Align, Canvas, Draw, PlotError, text_width};
-use super::render::{FAINT_INK, GRID, INK, LEFT, RIGHT, TEXT, WIDTH, header};
+use super::render::{FAINT_INK, GRID, INK, LEFT, MADE_BY, RIGHT, TEXT, WIDTH, header, made_by};
 
 const TOP: f64 = 84.0;
 const PLOT: f64 = 400.0;
@@ -40,6 +40,8 @@ pub struct Range {
 pub struct Tradeoff {
     pub title: String,
     pub subtitle: String,
+    /// What made it, in a line; small at the foot.
+    pub made_by: String,
     pub x_label: String,
     pub y_label: String,
     /// Points whose means are no numbers are left out.
@@ -95,7 +97,7 @@ impl Tradeoff {
 
 impl Draw for Tradeoff {
     fn size(&self) -> (u32, u32) {
-        (WIDTH as u32, (TOP + PLOT + AXIS + self.key_grid().1 as f64 * KEY_ROW + 12.0) as u32)
+        (WIDTH as u32, (TOP + PLOT + AXIS + self.key_grid().1 as f64 * KEY_ROW + 12.0 + MADE_BY) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), PlotError> {
@@ -146,7 +148,8 @@ impl Draw for Tradeoff {
             taken.push(at);
             canvas.text(&text, at, TEXT - 1.0, INK, Align::Center)?;
         }
-        self.draw_key(canvas, bottom + AXIS)
+        self.draw_key(canvas, bottom + AXIS)?;
+        made_by(canvas, &self.made_by, bottom + AXIS + self.key_grid().1 as f64 * KEY_ROW)
     }
 }
 
@@ -199,6 +202,7 @@ mod tests {
         Tradeoff {
             title: "Cost against wait".to_owned(),
             subtitle: "grid".to_owned(),
+            made_by: String::new(),
             x_label: "wait (s)".to_owned(),
             y_label: "cost (USD)".to_owned(),
             configurations: (0..count).map(point).collect(),

@@ -5,6 +5,8 @@
 pub struct Figure {
     pub title: String,
     pub subtitle: String,
+    /// What made it, in a line; small at the foot.
+    pub made_by: String,
     /// Instants of all series' values: seconds from the start, ascending.
     pub seconds: Vec<f64>,
     /// With it the time axis shows dates and times of day (UTC), without it the time since the start.

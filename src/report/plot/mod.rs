@@ -24,7 +24,7 @@ pub use canvas::PlotError;
 pub use cost_against_wait::{Configuration, Range, Tradeoff};
 pub use figure::{Color, Figure, Panel, Series, Shape};
 
-use crate::record::{Recorder, SampleRow};
+use crate::record::{Provenance, Recorder, SampleRow};
 use crate::sim::Outcome;
 
 /// What plots are made from.
@@ -32,8 +32,7 @@ use crate::sim::Outcome;
 pub struct Run<'a> {
     pub record: &'a Recorder,
     pub outcome: &'a Outcome,
-    /// Wall-clock time of the run's zero, where the scenario states one.
-    pub start_epoch_seconds: Option<i64>,
+    pub provenance: &'a Provenance,
 }
 
 /// A kind of plot.
@@ -61,8 +60,9 @@ impl Run<'_> {
         Figure {
             title: title.to_owned(),
             subtitle: format!("{}, seed {}", outcome.scenario, outcome.seed),
+            made_by: self.provenance.line(),
             seconds: self.record.rows().iter().map(|row| row.at.as_secs_f64()).collect(),
-            start_epoch_seconds: self.start_epoch_seconds,
+            start_epoch_seconds: outcome.start_epoch_seconds,
             panels: Vec::new(),
         }
     }

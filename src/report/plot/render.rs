@@ -21,6 +21,8 @@ const LEGEND_ROW: f64 = 20.0;
 /// Between the foot of a panel and the legend of the next.
 const GAP: f64 = 26.0;
 const FOOTER: f64 = 54.0;
+/// The line below all that says what made the plot.
+pub(super) const MADE_BY: f64 = 16.0;
 /// A swatch of colour and the space around it.
 const SWATCH: f64 = 26.0;
 
@@ -54,7 +56,7 @@ impl Draw for Figure {
     fn size(&self) -> (u32, u32) {
         let legends: usize = self.panels.iter().map(|panel| legend(panel).rows).sum();
         let panels = self.panels.len() as f64 * (self.panel_height() + GAP) - GAP;
-        (WIDTH as u32, (HEADER + panels + legends as f64 * LEGEND_ROW + FOOTER).ceil() as u32)
+        (WIDTH as u32, (HEADER + panels + legends as f64 * LEGEND_ROW + FOOTER + MADE_BY).ceil() as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), PlotError> {
@@ -75,7 +77,8 @@ impl Draw for Figure {
             let x = LEFT + tick.at / axis.end * (WIDTH - LEFT - RIGHT);
             canvas.text(&tick.label, (x, foot + 16.0), TEXT, INK, Align::Center)?;
         }
-        canvas.text(&axis.title, ((LEFT + WIDTH - RIGHT) / 2.0, foot + 38.0), TEXT, FAINT_INK, Align::Center)
+        canvas.text(&axis.title, ((LEFT + WIDTH - RIGHT) / 2.0, foot + 38.0), TEXT, FAINT_INK, Align::Center)?;
+        made_by(canvas, &self.made_by, foot + FOOTER)
     }
 }
 
@@ -88,6 +91,11 @@ pub(super) fn header<DB: DrawingBackend>(
     canvas.background(WHITE)?;
     canvas.text(title, (LEFT, 22.0), 21.0, INK, Align::Left)?;
     canvas.text(subtitle, (LEFT, 44.0), TEXT, FAINT_INK, Align::Left)
+}
+
+/// What made the plot, small, on the line at `y`.
+pub(super) fn made_by<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, text: &str, y: f64) -> Result<(), PlotError> {
+    canvas.text(text, (LEFT, y), TEXT - 2.0, FAINT_INK, Align::Left)
 }
 
 fn draw_panel<DB: DrawingBackend>(

@@ -1,11 +1,12 @@
 //! Every plot, drawn from a made-up run.
 
 use super::{Figure, PLOTS, Run};
-use crate::record::{Recorder, fixture};
+use crate::record::{Provenance, Recorder, fixture};
 use crate::sim::Outcome;
 
 fn figures(record: &Recorder, outcome: &Outcome) -> Vec<Figure> {
-    let run = Run { record, outcome, start_epoch_seconds: Some(1_767_571_200) };
+    let outcome = &Outcome { start_epoch_seconds: Some(1_767_571_200), ..outcome.clone() };
+    let run = Run { record, outcome, provenance: &Provenance::here() };
     PLOTS.iter().filter_map(|plot| (plot.figure)(&run)).collect()
 }
 
@@ -16,7 +17,7 @@ fn every_plot_of_a_full_run_draws_with_labels_on_its_axes() {
     assert_eq!(figures.len(), PLOTS.len());
     for figure in figures {
         let svg = figure.svg().unwrap();
-        for text in [figure.title.as_str(), "made-up, seed 7", "12:00", "UTC, from 2026-01-05 00:00"] {
+        for text in [figure.title.as_str(), "made-up, seed 7", "windtunnel 0.", "12:00", "UTC, from 2026-01-05 00:00"] {
             assert!(svg.contains(text), "{}: no {text:?}", figure.title);
         }
         for panel in &figure.panels {
