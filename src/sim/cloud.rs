@@ -14,7 +14,7 @@ use super::observer::Controller;
 use super::scaling_group::{FAILED_TO_START, Unfilled};
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::InstanceId;
-use crate::cluster::{NodeId, NodeShapeId, Taint, TaintEffect};
+use crate::cluster::{ClusterView, NodeId, NodeShapeId, Taint, TaintEffect};
 use crate::cost::CapacityType;
 use crate::units::random::{entity_of_name, stream};
 use crate::units::{GpuMilli, SimDuration, Usd, UsdPerHour};
