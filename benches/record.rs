@@ -70,6 +70,7 @@ fn record(samples: u32) -> Recorder {
                 served_milli: wave * 900,
                 backlog_milli: wave * 10,
                 latency: Some((SimDuration::from_millis(wave), SimDuration::from_millis(2 * wave))),
+                ..ServiceSample::default()
             }],
             cost_rate: UsdPerHour::from_nanos(wave * 1_000_000),
             cost: Usd::from_nanos(i64::from(index) * 10_000_000),

@@ -9,5 +9,6 @@ mod house;
 mod invariants;
 mod plan;
 mod schema;
+mod services;
 mod snapshots;
 mod watch;

@@ -6,11 +6,13 @@
 //! this room itself reads no file.
 
 pub mod cpu_shares;
+pub mod latency;
 mod metrics;
 pub mod pattern;
 pub mod queueing;
 
 pub mod service;
+mod shape;
 mod signal;
 pub mod training;
 mod wall_clock;

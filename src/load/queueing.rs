@@ -1,25 +1,45 @@
-//! What requests feel: an estimate of latency from the M/M/c queue.
+//! What requests feel: a queue that grows and drains between the changes of demand and of pods.
 //!
-//! The fluid of [`service`](super::service) sees only work that outgrows capacity; below that, requests still wait
-//! because they come at random. Every ready pod with its concurrency is taken as that many servers with exponential
-//! service times, fed by Poisson arrivals in one line. Where work is waiting, the time to clear it comes on top.
+//! All pods of a service are one station: so many requests at full speed ([`Station::servers`]), so many at all
+//! ([`Station::slots`], where more share the cores), and one line before it. The line is a diffusion kept away from
+//! zero: two moments of the wait move with drift `load - 1`, and the shape of a normal distribution cut at zero closes
+//! them, which is exact for a queue that grows, for one at its capacity, and for the stationary one. What share waits at
+//! all is Erlang's C at the load that the line shows. `docs/services.md` has the formulas and how far they hold.
 
+use super::latency::Answers;
+use super::shape;
 use crate::units::SimDuration;
 
-/// Servers and demand of a service at one moment.
+/// Pods as one station.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Load {
-    /// Requests per second.
-    pub arrivals: f64,
-    /// Requests in work at the same time, over all ready pods.
-    pub servers: u32,
-    /// Requests per second that all ready pods can serve.
-    pub capacity: f64,
-    /// Requests that wait already.
-    pub backlog: f64,
+pub struct Station {
+    /// Requests that all pods can work on at full speed at the same time.
+    pub servers: f64,
+    /// Requests that they work on at the same time at most; at least `servers`.
+    pub slots: f64,
+    /// Seconds that a request takes which shares nothing.
+    pub service: f64,
+    /// Coefficient of variation of the work of single requests.
+    pub variation: f64,
 }
 
-/// Time from a request's arrival to its answer.
+/// What the line refuses.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Longest wait in seconds; infinite without a bound.
+    pub timeout: f64,
+    /// Most requests that wait; infinite without a bound.
+    pub length: f64,
+}
+
+/// The line of a service: the requests in it where any wait, as a mean and a mean square.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Queue {
+    waiting: f64,
+    square: f64,
+}
+
+/// Time from a request's arrival to its answer, as a service's metrics tell it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Latency {
     pub mean: SimDuration,
@@ -28,127 +48,353 @@ pub struct Latency {
     pub queue_length: f64,
 }
 
-/// At this use and above, the formula's endless queue is not believed: it would need hours to build up, and the
-/// backlog shows it anyway.
-const HIGHEST_UTILIZATION: f64 = 0.99;
+/// Where the stationary formulas stop: their queue would need hours to build up, and the moments show it.
+const HIGHEST_LOAD: f64 = 0.999;
+/// A stretch of so many relaxation times or more is taken as stationary.
+const RELAXED: f64 = 12.0;
 
-/// `None` where no pod is ready: nobody can say how long a request will wait.
-pub fn latency(load: &Load) -> Option<Latency> {
-    if load.servers == 0 || !(load.capacity.is_finite() && load.capacity > 0.0) {
-        return None;
+impl Station {
+    /// Requests a second.
+    pub fn capacity(&self) -> f64 {
+        self.servers / self.service
     }
-    let service_rate = load.capacity / f64::from(load.servers);
-    let arrivals = load.arrivals.clamp(0.0, load.capacity * HIGHEST_UTILIZATION);
-    let wait_chance = erlang_c(load.servers, arrivals / service_rate);
-    let drain_rate = load.capacity - arrivals;
-    let wait = wait_chance / drain_rate;
-    let cleared_in = load.backlog.max(0.0) / load.capacity;
-    let p95 = quantile(0.05, service_rate, drain_rate, wait_chance);
-    Some(Latency {
-        mean: SimDuration::from_secs_f64(cleared_in + wait + 1.0 / service_rate),
-        p95: SimDuration::from_secs_f64(cleared_in + p95),
-        queue_length: load.backlog.max(0.0) + arrivals * wait,
-    })
+
+    fn squared(&self) -> f64 {
+        self.variation * self.variation
+    }
+
+    /// The mean wait of those who wait in line, over that of exponential work.
+    fn wait_ratio(&self, load: f64) -> f64 {
+        let squared = self.squared();
+        if squared >= 1.0 {
+            return (1.0 + squared) / 2.0;
+        }
+        // Cosmetatos' formula for equal work; where hardly anyone waits, the first of c equal jobs ends after 1/(c+1).
+        let servers = self.servers.max(1.0);
+        let more = (1.0 - load) * (servers - 1.0) * ((4.0 + 5.0 * servers).sqrt() - 2.0) / (16.0 * load * servers);
+        let equal = (0.5 * (1.0 + more)).min(servers / (servers + 1.0));
+        squared + (1.0 - squared) * equal
+    }
+
+    /// Mean wait in line of those who wait, stationary.
+    fn wait(&self, load: f64) -> f64 {
+        self.wait_ratio(load) * self.service / (self.servers * (1.0 - load))
+    }
+
+    /// Squared coefficient of variation of that wait: a geometric sum of residual times.
+    fn wait_variation(&self, load: f64) -> f64 {
+        let squared = self.squared();
+        let residual = 4.0 * (1.0 + 2.0 * squared) / (3.0 * (1.0 + squared)) - 1.0;
+        let first = 1.0 - (1.0 - residual) * 3.0 / (self.servers.max(1.0) + 2.0);
+        load + (1.0 - load) * first
+    }
+
+    /// How answers are spread where those who wait stand in line for `wait` seconds on average, with that squared
+    /// variation; `busy` is the load that the line shows, `load` that of the arrivals.
+    fn answers(&self, wait: f64, squared_variation: f64, busy: f64, load: f64, longest: f64) -> Answers {
+        let waits = erlang_c(self.servers, busy);
+        let at_once = Answers::at_once(self.service, self.variation);
+        if waits <= 1e-12 || wait <= 1e-12 {
+            return at_once;
+        }
+        let load = load.clamp(1e-6, HIGHEST_LOAD);
+        // Where cores are shared, requests in work slow down instead of those behind them waiting.
+        let stretch = 1.0 / self.wait_ratio(load);
+        let full = self.full_at(stretch);
+        let in_line = if full > 0.0 { (-full / wait).exp() } else { 1.0 };
+        let delay = wait * (1.0 + (stretch - 1.0) * (1.0 - in_line));
+        let delayed = -((-waits).ln_1p() - waits * (1.0 - in_line)).exp_m1();
+        let delay = waits * delay / delayed;
+        let sharing = if in_line < 1.0 { sharing_variation(load, delayed) } else { 0.0 };
+        Answers {
+            delayed,
+            delay,
+            squared_variation: squared_variation * (in_line * self.wait_variation(load) + (1.0 - in_line) * sharing),
+            shared: 1.0 - in_line,
+            longest: longest + stretch * full,
+            ..at_once
+        }
+    }
+
+    /// The work ahead, in seconds of the whole station, from which on all slots are taken and requests stand in line.
+    fn full_at(&self, stretch: f64) -> f64 {
+        (self.slots - self.servers).max(0.0) * self.service / (self.servers * stretch)
+    }
 }
 
-/// The chance that a request has to wait, for `servers` and an offered load in servers (Erlang's C formula).
-fn erlang_c(servers: u32, offered: f64) -> f64 {
+/// Squared coefficient of variation of the delay of those who share one processor: Yashkov's variance for equal work.
+fn sharing_variation(load: f64, delayed: f64) -> f64 {
+    let idle = 1.0 - load;
+    let (mean, variance) = if load < 0.02 {
+        (load, 2.0 * load / 3.0)
+    } else {
+        let inner = 0.5 - idle * (load.exp() - 1.0 - load) / (load * load);
+        (load / idle, 2.0 * inner / (idle * idle))
+    };
+    let delayed = delayed.max(1.0 - idle * (-load).exp());
+    ((variance + mean * mean) * delayed / (mean * mean) - 1.0).clamp(1.0 / 3.0, 1.0)
+}
+
+impl Queue {
+    /// Requests that wait, where any wait.
+    pub fn waiting(&self) -> f64 {
+        self.waiting
+    }
+
+    /// Variance of [`waiting`](Self::waiting).
+    pub fn variance(&self) -> f64 {
+        (self.square - self.waiting * self.waiting).max(0.0)
+    }
+
+    /// Takes requests out of the line, or puts them in, without a change of how it is spread.
+    pub fn shift(&mut self, requests: f64) {
+        let variance = self.variance();
+        self.waiting = (self.waiting + requests).max(0.0);
+        self.square = self.waiting * self.waiting + variance;
+    }
+
+    /// Moves the line on by `span` seconds of `arrivals` a second, and tells how the answers of each part of that
+    /// span are spread. Without a station nobody is answered, and the line grows.
+    ///
+    /// Returns the share of arrivals that would wait too long and go.
+    pub fn advance(
+        &mut self,
+        station: Option<&Station>,
+        arrivals: f64,
+        span: f64,
+        limits: &Limits,
+        each: &mut dyn FnMut(&Answers, f64),
+    ) -> f64 {
+        if span <= 0.0 {
+            return 0.0;
+        }
+        let Some(station) = station else {
+            let variance = self.variance() + arrivals * span;
+            self.waiting += arrivals * span;
+            self.square = self.waiting * self.waiting + variance;
+            return 0.0;
+        };
+        let capacity = station.capacity();
+        let load = arrivals / capacity;
+        let longest = limits.timeout.min(limits.length / capacity);
+        if longest < 0.5 / capacity && station.slots <= station.servers {
+            // No room for a line: Erlang's loss formula.
+            *self = Queue::default();
+            each(&Answers::at_once(station.service, station.variation), span);
+            return erlang_b(station.servers, load * station.servers);
+        }
+        let mut line = Line::new(station, load, longest, self.waiting / capacity, self.square / capacity / capacity);
+        let lost = line.advance(span, each);
+        self.waiting = line.mean * capacity;
+        self.square = line.square * capacity * capacity;
+        lost
+    }
+
+    /// How the answers to requests are spread that arrive now.
+    pub fn answers(&self, station: &Station, arrivals: f64, limits: &Limits) -> Answers {
+        let capacity = station.capacity();
+        let longest = limits.timeout.min(limits.length / capacity);
+        let (mean, square) = (self.waiting / capacity, self.square / capacity / capacity);
+        Line::new(station, arrivals / capacity, longest, mean, square).answers()
+    }
+
+    /// The share of requests that arrive now and would wait too long.
+    pub fn refused(&self, station: &Station, arrivals: f64, limits: &Limits) -> f64 {
+        let longest = limits.timeout.min(limits.length / station.capacity());
+        if longest < 0.5 / station.capacity() && station.slots <= station.servers {
+            return erlang_b(station.servers, arrivals * station.service);
+        }
+        self.answers(station, arrivals, limits).unanswered()
+    }
+
+    /// How the answers are spread of requests that are taken up after a wait of `seconds` in the line, give or take
+    /// `variance`.
+    pub fn answers_after(station: &Station, seconds: f64, variance: f64, limits: &Limits) -> Answers {
+        let squared = if seconds > 0.0 { variance / (seconds * seconds) } else { 0.0 };
+        station.answers(seconds, squared.min(1.0), 1.0, 1.0, limits.timeout)
+    }
+
+    /// What a service's metrics tell. `arrivals` come a second.
+    pub fn latency(&self, station: &Station, arrivals: f64, limits: &Limits) -> Latency {
+        let answers = self.answers(station, arrivals, limits);
+        let waits = if answers.delay > 0.0 { answers.delayed * (1.0 - answers.shared) } else { 0.0 };
+        Latency {
+            mean: SimDuration::from_secs_f64(answers.mean()),
+            p95: SimDuration::from_secs_f64(answers.percentile(0.95)),
+            queue_length: waits * answers.delay * arrivals.min(station.capacity()),
+        }
+    }
+}
+
+/// The wait ahead of a new request in seconds, given that it waits: `mean` and mean `square`, and how they move.
+struct Line<'a> {
+    station: &'a Station,
+    load: f64,
+    /// Whoever has to wait longer goes.
+    longest: f64,
+    /// The same in seconds of work ahead: what is in shared work does not wait.
+    full: f64,
+    /// Variance of the work that comes in a second, in seconds squared.
+    diffusion: f64,
+    /// The stationary mean; infinite without one.
+    settled: f64,
+    mean: f64,
+    square: f64,
+}
+
+impl<'a> Line<'a> {
+    fn new(station: &'a Station, load: f64, longest: f64, mean: f64, square: f64) -> Line<'a> {
+        let below = load.clamp(1e-6, HIGHEST_LOAD);
+        let diffusion = 2.0 * (1.0 - below) * station.wait(below);
+        let settled = if load < 1.0 { diffusion / (2.0 * (1.0 - load)) } else { f64::INFINITY };
+        let full = longest + station.full_at(1.0 / station.wait_ratio(below));
+        Line { station, load, longest, full, diffusion, settled, mean, square }
+    }
+
+    fn squared_variation(&self) -> f64 {
+        if self.mean <= 0.0 {
+            return 1.0;
+        }
+        (self.square / (self.mean * self.mean) - 1.0).clamp(1e-4, 1.0)
+    }
+
+    /// The idle share that the line's foot at zero stands for.
+    fn idle(&self) -> f64 {
+        if self.mean <= 0.0 { 1.0 } else { self.diffusion * foot(self.squared_variation()) / (2.0 * self.mean) }
+    }
+
+    fn answers(&self) -> Answers {
+        let busy = (1.0 - self.idle()).clamp(0.0, 1.0);
+        self.station.answers(self.mean, self.squared_variation(), busy, self.load, self.longest)
+    }
+
+    fn settle(&mut self) {
+        self.mean = self.settled;
+        self.square = 2.0 * self.settled * self.settled;
+    }
+
+    /// The share of those in line who would wait too long.
+    fn refused(&self) -> f64 {
+        if self.full > 25.0 * self.mean { 0.0 } else { shape::beyond(self.squared_variation(), self.full / self.mean) }
+    }
+
+    fn slopes(&self) -> (f64, f64) {
+        let refused = self.load * self.refused();
+        let drift = self.load - 1.0;
+        let mean = drift + self.idle() - refused;
+        let square =
+            self.diffusion + 2.0 * drift * self.mean - if refused > 0.0 { 2.0 * refused * self.full } else { 0.0 };
+        (mean, square)
+    }
+
+    fn advance(&mut self, span: f64, each: &mut dyn FnMut(&Answers, f64)) -> f64 {
+        let relaxation = 8.0 * self.settled * self.settled / self.diffusion;
+        let unbounded = self.full > 25.0 * self.settled;
+        let (mut left, mut lost) = (span, 0.0);
+        if unbounded && self.mean <= 3.0 * self.settled && span > RELAXED * relaxation {
+            self.settle();
+        }
+        // A line that is all but empty grows as the square root of time.
+        let first = (span / 400.0).min(relaxation / 400.0);
+        let spread = (self.diffusion * first).sqrt();
+        if self.mean < 0.8 * spread {
+            (self.mean, self.square) = (0.797_9 * spread, spread * spread);
+        }
+        while left > 0.0 {
+            let near = |value: f64, settled: f64| (value - settled).abs() < 0.01 * settled;
+            let is_settled =
+                unbounded && near(self.mean, self.settled) && near(self.square, 2.0 * self.settled.powi(2));
+            let step = if is_settled { left } else { self.step().max(span / 2_000.0).min(left) };
+            let before = (self.mean, self.square);
+            if is_settled {
+                self.settle();
+            } else {
+                self.take(step);
+            }
+            let answers = self.answers();
+            each(&answers, step);
+            lost += step * answers.unanswered();
+            left -= step;
+            let still = |now: f64, then: f64| (now - then).abs() <= 1e-5 * now * (step / span).min(1.0);
+            if left > 0.0 && still(self.mean, before.0) && still(self.square, before.1) {
+                each(&answers, left);
+                lost += left * answers.unanswered();
+                break;
+            }
+        }
+        lost / span
+    }
+
+    /// A time in which the line changes little.
+    fn step(&self) -> f64 {
+        let by_chance = 0.3 * self.mean * self.mean / self.diffusion;
+        let drift = (self.load - 1.0).abs().max(1e-9);
+        // Away from zero only the drift matters, which is the same all the time.
+        let by_drift = 0.1 * self.mean.max(self.diffusion / drift) / drift;
+        let step = if self.squared_variation() < 0.05 { by_drift } else { by_chance.min(by_drift) };
+        // Those who go are counted finely, for they come all at once.
+        if self.full < 4.0 * self.mean { step.min(0.02 * self.full / self.load.max(1.0)) } else { step }
+    }
+
+    /// One step by the midpoint rule.
+    fn take(&mut self, step: f64) {
+        let start = (self.mean, self.square);
+        let slopes = self.slopes();
+        self.set(start.0 + slopes.0 * step / 2.0, start.1 + slopes.1 * step / 2.0, start.0);
+        let slopes = self.slopes();
+        self.set(start.0 + slopes.0 * step, start.1 + slopes.1 * step, start.0);
+    }
+
+    fn set(&mut self, mean: f64, square: f64, before: f64) {
+        self.mean = mean.max(before * 0.2).max(1e-12);
+        self.square = square.clamp(self.mean * self.mean * 1.000_1, 2.0 * self.mean * self.mean);
+    }
+}
+
+/// Density at zero times the mean, of normal distributions cut at zero, by their squared coefficient of variation in
+/// steps of 1/32: from one far from zero to the exponential.
+const FOOT: [f64; 33] = [
+    0.0, 0.0, 0.000_54, 0.006_54, 0.022_98, 0.049_78, 0.084_78, 0.125_65, 0.170_44, 0.217_59, 0.265_94, 0.314_61,
+    0.362_94, 0.410_45, 0.456_78, 0.501_69, 0.544_99, 0.586_57, 0.626_36, 0.664_32, 0.700_44, 0.734_71, 0.767_17,
+    0.797_84, 0.826_75, 0.853_95, 0.879_49, 0.903_41, 0.925_74, 0.946_54, 0.965_83, 0.983_64, 1.0,
+];
+
+fn foot(squared_variation: f64) -> f64 {
+    let position = squared_variation.clamp(0.0, 1.0) * 32.0;
+    let below = (position as usize).min(31);
+    FOOT[below] + (FOOT[below + 1] - FOOT[below]) * (position - below as f64)
+}
+
+/// The chance that a request has to wait, for so many servers at this load of each (Erlang's C formula; between two
+/// whole numbers of servers a straight line).
+fn erlang_c(servers: f64, load: f64) -> f64 {
+    if load >= 1.0 {
+        return 1.0;
+    }
+    if load <= 0.0 {
+        return 0.0;
+    }
+    let blocked = erlang_b(servers, servers * load);
+    blocked / (1.0 - load * (1.0 - blocked))
+}
+
+/// The chance that all servers are taken where nobody waits (Erlang's B formula), for an offered load in servers.
+fn erlang_b(servers: f64, offered: f64) -> f64 {
     if offered <= 0.0 {
         return 0.0;
     }
-    // Erlang's B by its recursion on the reciprocal, which cannot overflow to a wrong answer: it ends at zero chance.
-    let reciprocal = (1..=servers).fold(1.0, |reciprocal, n| 1.0 + reciprocal * f64::from(n) / offered);
-    let blocked = 1.0 / reciprocal;
-    let utilization = offered / f64::from(servers);
-    blocked / (1.0 - utilization * (1.0 - blocked))
-}
-
-/// The time that a share `tail` of requests exceeds: the wait (none with chance 1 - C, else exponential with the drain
-/// rate) plus an exponential service time, inverted by bisection.
-fn quantile(tail: f64, service: f64, drain: f64, wait_chance: f64) -> f64 {
-    let exceeds = |t: f64| {
-        let served = (-service * t).exp();
-        let both = if ((drain - service) / service).abs() < 1e-9 {
-            (1.0 + service * t) * served
-        } else {
-            (drain * served - service * (-drain * t).exp()) / (drain - service)
-        };
-        (1.0 - wait_chance) * served + wait_chance * both
-    };
-    let (mut low, mut high) = (0.0, 1.0 / service);
-    while exceeds(high) > tail {
-        high *= 2.0;
-    }
-    for _ in 0..60 {
-        let middle = (low + high) / 2.0;
-        if exceeds(middle) > tail { low = middle } else { high = middle }
-    }
-    high
-}
-
-#[cfg(test)]
-mod tests {
-    use rand_distr::Distribution as _;
-
-    use super::*;
-    use crate::units::random::stream;
-
-    fn near(value: f64, expected: f64, within: f64) {
-        assert!((value - expected).abs() <= within * expected.abs(), "{value} is not near {expected}");
-    }
-
-    fn estimate(arrivals: f64, servers: u32, capacity: f64) -> Latency {
-        latency(&Load { arrivals, servers, capacity, backlog: 0.0 }).unwrap()
-    }
-
-    #[test]
-    fn one_server_is_the_mm1_queue() {
-        let half = estimate(5.0, 1, 10.0);
-        near(half.mean.as_secs_f64(), 1.0 / 5.0, 1e-9);
-        near(half.p95.as_secs_f64(), 20f64.ln() / 5.0, 1e-6);
-        near(half.queue_length, 0.5, 1e-9);
-    }
-
-    #[test]
-    fn erlang_c_gives_the_textbooks_figures() {
-        near(erlang_c(2, 1.0), 1.0 / 3.0, 1e-12);
-        near(erlang_c(10, 8.0), 0.409_180, 1e-5);
-        assert_eq!(erlang_c(3, 0.0), 0.0);
-        assert!(erlang_c(5_000, 1.0) < 1e-300);
-    }
-
-    #[test]
-    fn the_estimate_agrees_with_a_simulated_queue() {
-        let (arrivals, servers, capacity) = (16.0, 4u32, 20.0);
-        let mut rng = stream(3, "test-queue", 0);
-        let mut exponential = |rate: f64| -> f64 {
-            let unit: f64 = rand_distr::Exp1.sample(&mut rng);
-            unit / rate
-        };
-        let mut free_at = vec![0.0f64; servers as usize];
-        let (mut now, mut latencies) = (0.0, Vec::new());
-        for _ in 0..400_000 {
-            now += exponential(arrivals);
-            let server = free_at.iter_mut().min_by(|a, b| a.total_cmp(b)).unwrap();
-            *server = server.max(now) + exponential(capacity / f64::from(servers));
-            latencies.push(*server - now);
+    let whole = |servers: f64| {
+        // 1/B = 1 + c/a + c(c-1)/a² + …: it ends early, or shows that nobody is blocked.
+        let (mut term, mut sum, mut left) = (1.0, 1.0, servers);
+        while left > 0.5 && term > 1e-12 * sum && sum < 1e15 {
+            term *= left / offered;
+            sum += term;
+            left -= 1.0;
         }
-        latencies.sort_by(f64::total_cmp);
-        let estimate = estimate(arrivals, servers, capacity);
-        near(estimate.mean.as_secs_f64(), latencies.iter().sum::<f64>() / latencies.len() as f64, 0.03);
-        near(estimate.p95.as_secs_f64(), latencies[latencies.len() * 95 / 100], 0.03);
-    }
-
-    #[test]
-    fn a_backlog_comes_on_top_and_overload_stays_finite() {
-        let load = Load { arrivals: 30.0, servers: 2, capacity: 10.0, backlog: 100.0 };
-        let latency = super::latency(&load).unwrap();
-        assert!(latency.mean > SimDuration::from_secs(10) && latency.mean < SimDuration::from_secs(30));
-        assert!(latency.p95 > latency.mean);
-    }
-
-    #[test]
-    fn without_pods_there_is_no_estimate() {
-        assert_eq!(latency(&Load { arrivals: 1.0, servers: 0, capacity: 0.0, backlog: 5.0 }), None);
-    }
+        1.0 / sum
+    };
+    let below = servers.floor().max(0.0);
+    let part = servers - below;
+    let low = whole(below);
+    if part < 1e-9 { low } else { low + (whole(below + 1.0) - low) * part }
 }

@@ -88,33 +88,63 @@ pub struct QueueSpec {
 }
 
 /// What one request takes; how `requests:` demand becomes usage of CPU and GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+///
+/// A request runs on one core, or one GPU, unless `cores` or `gpus` say more; its CPU and GPU parts run beside one
+/// another. Requests in one pod share what the pod has.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RequestCost {
     /// CPU time of one request. Default: 0s.
     pub cpu: SimDuration,
-    /// Time of one GPU that a request takes. Default: 0s.
+    /// GPU time of one request. Default: 0s.
     pub gpu: SimDuration,
-    /// Requests that a pod works on at the same time. Default: 1.
+    /// Requests that a pod works on at the same time, at most 1,000,000. Default: 1.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub concurrency: u32,
+    /// Cores that one request can use at the same time. Default: 1.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub cores: u32,
+    /// GPUs that one request can use at the same time. Default: 1.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub gpus: u32,
+    /// How much the time of single requests varies: its coefficient of variation, 0 to 2 (gamma-distributed, so that 1
+    /// is exponential). Default: 0, all alike.
+    #[schemars(range(min = 0, max = 2))]
+    pub variation: f64,
 }
 
 impl Default for RequestCost {
     fn default() -> RequestCost {
-        RequestCost { cpu: SimDuration::ZERO, gpu: SimDuration::ZERO, concurrency: 1 }
+        let (cpu, gpu) = (SimDuration::ZERO, SimDuration::ZERO);
+        RequestCost { cpu, gpu, concurrency: 1, cores: 1, gpus: 1, variation: 0.0 }
     }
 }
 
 impl RequestCost {
-    /// The most that a pod can serve, in requests per 1,000 seconds: its CPU limit (throttling) and its GPUs bound it.
-    /// `None` for `cpu` is no limit. A pod bound by nothing serves everything.
-    pub fn capacity(&self, cpu: Option<Millicores>, gpu: GpuMilli) -> i64 {
+    pub const MOST_CONCURRENT: u32 = 1_000_000;
+    pub const MOST_CORES: u32 = 10_000;
+    pub const MOST_VARIATION: f64 = 2.0;
+
+    /// The most that a pod can serve, in requests per 1,000 seconds: its CPU and its GPUs bound it, and that only so
+    /// many requests are in work at the same time. A pod bound by nothing serves everything.
+    pub fn capacity(&self, cpu: Millicores, gpu: GpuMilli) -> i64 {
         let bound = |milli: i64, each: SimDuration| match each.nanos() {
             0 => i64::MAX,
             nanos => i64::try_from(i128::from(milli) * 1_000_000_000 / i128::from(nanos)).unwrap_or(i64::MAX),
         };
-        let by_cpu = cpu.map_or(i64::MAX, |limit| bound(limit.get(), self.cpu));
-        by_cpu.min(bound(gpu.get(), self.gpu))
+        let in_work = bound(i64::from(self.concurrency) * 1000, self.alone(cpu, gpu));
+        bound(cpu.get(), self.cpu).min(bound(gpu.get(), self.gpu)).min(in_work)
+    }
+
+    /// How long a request takes that has the pod to itself: it runs on no more cores than it can use, and on no more
+    /// than the pod has. Without end where the pod has nothing of what it needs.
+    pub fn alone(&self, cpu: Millicores, gpu: GpuMilli) -> SimDuration {
+        let time = |each: SimDuration, milli: i64, most: u32| match (each.nanos(), milli.min(i64::from(most) * 1000)) {
+            (0, _) => 0,
+            (_, ..=0) => i64::MAX,
+            (nanos, speed) => i64::try_from(i128::from(nanos) * 1000 / i128::from(speed)).unwrap_or(i64::MAX),
+        };
+        SimDuration::from_nanos(time(self.cpu, cpu.get(), self.cores).max(time(self.gpu, gpu.get(), self.gpus)))
     }
 
     /// What a pod uses that serves `rate` requests per 1,000 seconds: CPU, and GPU time (its duty cycle is that over
@@ -157,13 +187,27 @@ impl Books {
 pub struct Served {
     pub arrived: Work,
     pub served: Work,
+    /// Of `arrived`, and of what waited before.
     pub dropped: Work,
+    /// Of this, what had waited, or found the queue full.
+    pub left: Work,
     /// Waiting at its end.
     pub backlog: Work,
     /// Mean rate of one pod of each class, in thousandths of a unit per second, rounded down; never above its capacity.
     pub rates: Vec<i64>,
     /// Served over what could have been served, 0 to 1; 1 where work waits and no pod is ready.
     pub utilization: f64,
+    /// For how long of it the pods could not keep up: work waited, or more came than they can do.
+    pub behind: SimDuration,
+}
+
+/// Work that was taken up in one interval after a wait: the first of it had waited `first` seconds, the last `last`,
+/// and those between evenly between.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Waited {
+    pub work: Work,
+    pub first: f64,
+    pub last: f64,
 }
 
 impl Served {
@@ -178,8 +222,11 @@ impl Served {
 pub struct Service {
     queue: QueueSpec,
     books: Books,
-    /// Waiting work by when it arrived, oldest first; kept only where a timeout asks for it.
+    /// Waiting work by when it arrived, oldest first; kept only where a timeout or a latency asks for it.
     waiting: VecDeque<Cohort>,
+    keeps_ages: bool,
+    /// What was taken up in the last interval after a wait.
+    waited: Vec<Waited>,
 }
 
 /// Work that arrived evenly over an interval.
@@ -192,32 +239,71 @@ struct Cohort {
 
 impl Service {
     pub fn new(queue: QueueSpec) -> Service {
-        Service { queue, books: Books::default(), waiting: VecDeque::new() }
+        let keeps_ages = queue.timeout.is_some();
+        Service { queue, books: Books::default(), waiting: VecDeque::new(), keeps_ages, waited: Vec::new() }
+    }
+
+    /// A service that also tells how long work had waited ([`waited`](Self::waited)).
+    pub fn of_requests(queue: QueueSpec) -> Service {
+        Service { keeps_ages: true, ..Service::new(queue) }
     }
 
     pub fn books(&self) -> &Books {
         &self.books
     }
 
-    /// Serves the interval from `from` to `to`, in which demand and pods stayed the same.
+    /// What the last interval took up after a wait; the rest of what it served was taken up as it came.
+    pub fn waited(&self) -> &[Waited] {
+        &self.waited
+    }
+
+    /// [`serve_most`](Self::serve_most) where nobody goes by chance.
+    pub fn serve(&mut self, from: SimTime, to: SimTime, demand: i64, classes: &[PodClass]) -> Served {
+        self.serve_most(from, to, demand, classes, 0.0)
+    }
+
+    /// Serves the interval from `from` to `to`, in which demand and pods stayed the same. A share `lost` of what
+    /// arrives is dropped, for by chance it would have to wait too long.
     ///
     /// Pods share what is served evenly, except that none gets more than it can do (as behind a load balancer that
     /// sends to the least busy). An interval that does not move time forward changes nothing.
-    pub fn serve(&mut self, from: SimTime, to: SimTime, demand: i64, classes: &[PodClass]) -> Served {
+    pub fn serve_most(&mut self, from: SimTime, to: SimTime, demand: i64, classes: &[PodClass], lost: f64) -> Served {
         let span = to.since(from).max(SimDuration::ZERO);
         let arrived = Work::of(demand.max(0), span);
+        let lost = Work((arrived.0 as f64 * lost.clamp(0.0, 1.0)) as i128);
+        let taken = arrived - lost;
         // A pod bound by nothing has a capacity beyond all bounds, so the sum stops at the largest number.
         let could = classes.iter().fold(Work::ZERO, |sum, class| {
             let all = Work::of(class.capacity.max(0), span).0.saturating_mul(i128::from(class.pods));
             Work(sum.0.saturating_add(all))
         });
-        let offered = self.books.backlog + arrived;
+        let before = self.books.backlog;
+        let offered = before + taken;
         let served = offered.min(could);
 
         self.books.arrived += arrived;
         self.books.served += served;
+        self.books.dropped += lost;
         self.books.backlog = offered - served;
-        let dropped = self.drop_late(from, to, arrived, served) + self.drop_excess();
+        let behind = self.behind(span, before, taken, could);
+        self.waited.clear();
+        let late = if self.keeps_ages {
+            if taken > Work::ZERO {
+                self.waiting.push_back(Cohort { from, to, left: taken });
+            }
+            // Up to here the pods worked at full speed.
+            let full = if behind == span {
+                served
+            } else {
+                Work((could.0 as f64 * behind.as_secs_f64() / span.as_secs_f64().max(1e-9)) as i128)
+            };
+            self.take_oldest(from, served, full.min(served), behind.as_secs_f64());
+            self.drop_late(to)
+        } else {
+            Work::ZERO
+        };
+        let left = late + self.drop_excess();
+        let dropped = lost + left;
 
         let utilization = if could > Work::ZERO {
             served.0 as f64 / could.0 as f64
@@ -225,16 +311,23 @@ impl Service {
             f64::from(u8::from(offered > Work::ZERO))
         };
         let rates = share(served.rate_over(span), classes);
-        Served { arrived, served, dropped, backlog: self.books.backlog, rates, utilization }
+        Served { arrived, served, dropped, left, backlog: self.books.backlog, rates, utilization, behind }
+    }
+
+    /// For how long of an interval work waited, or more came than could be done.
+    fn behind(&self, span: SimDuration, before: Work, taken: Work, could: Work) -> SimDuration {
+        if taken > could || before + taken > could {
+            return span;
+        }
+        if before == Work::ZERO {
+            return SimDuration::ZERO;
+        }
+        span.mul_f64((before.0 as f64 / (could - taken).0.max(1) as f64).min(1.0))
     }
 
     /// Drops what has waited longer than the timeout.
-    fn drop_late(&mut self, from: SimTime, to: SimTime, arrived: Work, served: Work) -> Work {
+    fn drop_late(&mut self, to: SimTime) -> Work {
         let Some(timeout) = self.queue.timeout else { return Work::ZERO };
-        if arrived > Work::ZERO {
-            self.waiting.push_back(Cohort { from, to, left: arrived });
-        }
-        self.take_oldest(served);
         let deadline = to - timeout;
         let mut late = Work::ZERO;
         while let Some(oldest) = self.waiting.front_mut() {
@@ -259,18 +352,34 @@ impl Service {
         late
     }
 
-    fn take_oldest(&mut self, mut work: Work) {
-        while let Some(oldest) = self.waiting.front_mut() {
-            if oldest.left > work {
-                // The served part arrived first, so the rest begins later.
-                let span = oldest.to.since(oldest.from).nanos();
-                let part = work.0 as f64 / oldest.left.0 as f64;
-                oldest.from += SimDuration::from_nanos(((span as f64 * part) as i64).min(span - 1));
-                oldest.left -= work;
-                break;
+    /// Takes work up, oldest first: `full` of it in the first `behind` seconds after `from`, evenly, the rest as it
+    /// came.
+    fn take_oldest(&mut self, from: SimTime, mut work: Work, mut full: Work, behind: f64) {
+        let pace = if full > Work::ZERO { behind / full.0 as f64 } else { 0.0 };
+        let mut clock = 0.0;
+        while let Some(oldest) = self.waiting.front_mut().filter(|_| work > Work::ZERO) {
+            let part = oldest.left.min(work);
+            let begun = oldest.from.since(from).as_secs_f64();
+            let whole = oldest.to.since(oldest.from).as_secs_f64();
+            // Of this cohort, what is taken up while others wait.
+            let slow = part.min(full);
+            if slow > Work::ZERO {
+                let ends = clock + pace * slow.0 as f64;
+                let last = begun + whole * (slow.0 as f64 / oldest.left.0 as f64);
+                self.waited.push(Waited { work: slow, first: (clock - begun).max(0.0), last: (ends - last).max(0.0) });
+                clock = ends;
+                full -= slow;
             }
-            work -= oldest.left;
-            self.waiting.pop_front();
+            work -= part;
+            if part == oldest.left {
+                self.waiting.pop_front();
+                continue;
+            }
+            // The served part arrived first, so the rest begins later.
+            let span = oldest.to.since(oldest.from).nanos();
+            let share = part.0 as f64 / oldest.left.0 as f64;
+            oldest.from += SimDuration::from_nanos(((span as f64 * share) as i64).min(span - 1));
+            oldest.left -= part;
         }
     }
 
@@ -392,11 +501,58 @@ mod tests {
     #[test]
     fn a_request_uses_cpu_and_gpu_up_to_what_the_pod_has() {
         let cost: RequestCost = serde_saphyr::from_str("{cpu: 50ms, gpu: 200ms}").unwrap();
-        assert_eq!(cost.capacity(Some(Millicores(1000)), GpuMilli(1000)), 5_000);
-        assert_eq!(cost.capacity(Some(Millicores(100)), GpuMilli(8000)), 2_000);
-        assert_eq!(cost.capacity(None, GpuMilli(0)), 0);
+        assert_eq!(cost.capacity(Millicores(1000), GpuMilli(1000)), 5_000);
+        assert_eq!(cost.capacity(Millicores(100), GpuMilli(8000)), 2_000);
+        assert_eq!(cost.capacity(Millicores(8000), GpuMilli(0)), 0);
         assert_eq!(cost.usage(5_000), (Millicores(250), GpuMilli(1000)));
-        assert_eq!(RequestCost::default().capacity(Some(Millicores(1)), GpuMilli(0)), i64::MAX);
+        assert_eq!(RequestCost::default().capacity(Millicores(1), GpuMilli(0)), i64::MAX);
+    }
+
+    #[test]
+    fn a_request_runs_on_one_core_and_a_pod_works_on_so_many_at_a_time() {
+        let cost: RequestCost = serde_saphyr::from_str("{cpu: 100ms}").unwrap();
+        assert_eq!(cost.alone(Millicores(4000), GpuMilli(0)), SimDuration::from_millis(100));
+        assert_eq!(cost.capacity(Millicores(4000), GpuMilli(0)), 10_000);
+        assert_eq!(cost.alone(Millicores(500), GpuMilli(0)), SimDuration::from_millis(200));
+        let many = RequestCost { concurrency: 3, ..cost };
+        assert_eq!(many.capacity(Millicores(4000), GpuMilli(0)), 30_000);
+        assert_eq!(many.capacity(Millicores(1500), GpuMilli(0)), 15_000);
+        let wide = RequestCost { cores: 2, ..cost };
+        assert_eq!(wide.alone(Millicores(4000), GpuMilli(0)), SimDuration::from_millis(50));
+        assert_eq!(wide.capacity(Millicores(4000), GpuMilli(0)), 20_000);
+    }
+
+    #[test]
+    fn what_waited_tells_how_long() {
+        let mut service = Service::of_requests(QueueSpec::default());
+        // Ten seconds without pods, then two that work at twice the demand.
+        service.serve(AT(0), AT(10), 1000, &[]);
+        let served = service.serve(AT(10), AT(30), 1000, &two_pods(1000));
+        assert_eq!(served.behind, SimDuration::from_secs(10));
+        let waited = service.waited();
+        assert_eq!(waited.iter().map(|part| part.work.units()).collect::<Vec<_>>(), [10.0, 10.0]);
+        // The first had waited for ten seconds; five seconds on, the last of the ten had waited five.
+        assert!((waited[0].first - 10.0).abs() < 1e-9 && (waited[0].last - 5.0).abs() < 1e-9, "{waited:?}");
+        assert!((waited[1].first - 5.0).abs() < 1e-9 && waited[1].last.abs() < 1e-9, "{waited:?}");
+        service.serve(AT(30), AT(40), 1000, &two_pods(1000));
+        assert!(service.waited().is_empty());
+    }
+
+    #[test]
+    fn overload_makes_the_wait_grow() {
+        let mut service = Service::of_requests(QueueSpec::default());
+        let served = service.serve(AT(0), AT(10), 3000, &two_pods(1000));
+        assert_eq!(served.behind, SimDuration::from_secs(10));
+        let [waited] = service.waited() else { panic!("{:?}", service.waited()) };
+        assert!(waited.first.abs() < 1e-9 && (waited.last - 10.0 / 3.0).abs() < 1e-9, "{waited:?}");
+    }
+
+    #[test]
+    fn a_share_that_goes_by_chance_is_dropped() {
+        let mut service = Service::of_requests(QueueSpec::default());
+        let served = service.serve_most(AT(0), AT(10), 1000, &two_pods(1000), 0.25);
+        assert_eq!((served.served.units(), served.dropped.units()), (7.5, 2.5));
+        assert!(service.books().balance());
     }
 
     proptest! {

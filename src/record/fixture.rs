@@ -58,6 +58,7 @@ pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {
                 workload: "default/web".into(),
                 demand_milli: (load * 4.0e6) as i64,
                 served_milli: ((load * 4.0e6) as i64).min(3_400_000),
+                dropped_milli: 0,
                 backlog_milli: ((load * 4.0e6) as i64 - 3_400_000).max(0) * 30,
                 latency: Some((SimDuration::from_millis(80), SimDuration::from_millis(200 + (load * 900.0) as i64))),
             }],

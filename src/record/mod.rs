@@ -11,6 +11,7 @@ mod figures;
 pub(crate) mod fixture;
 mod provenance;
 mod recorder;
+mod services;
 mod statistics;
 mod summary;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use cells::Cells;
 pub use figures::{Figure, figures};
 pub use provenance::{Provenance, SweepProvenance, VERSION, difference};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
+pub use services::{LatencySeconds, ServiceFigures, ServiceUnit, Services};
 pub use statistics::Spread;
 pub use summary::{
     CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary, TrainingSummary, Utilization,

@@ -79,6 +79,7 @@ pub struct Replicas {
 pub struct ServiceValues {
     pub demand: f64,
     pub served: f64,
+    pub dropped: f64,
     /// Waiting work, unit × seconds.
     pub backlog: f64,
     /// NaN where the load models no latency.
@@ -88,7 +89,14 @@ pub struct ServiceValues {
 
 impl Default for ServiceValues {
     fn default() -> ServiceValues {
-        ServiceValues { demand: 0.0, served: 0.0, backlog: 0.0, latency_mean: f64::NAN, latency_p95: f64::NAN }
+        ServiceValues {
+            demand: 0.0,
+            served: 0.0,
+            dropped: 0.0,
+            backlog: 0.0,
+            latency_mean: f64::NAN,
+            latency_p95: f64::NAN,
+        }
     }
 }
 
@@ -206,6 +214,7 @@ impl Observer for Recorder {
         let services = sample.services.iter().map(|service| ServiceValues {
             demand: service.demand_milli as f64 / 1e3,
             served: service.served_milli as f64 / 1e3,
+            dropped: service.dropped_milli as f64 / 1e3,
             backlog: service.backlog_milli as f64 / 1e3,
             latency_mean: service.latency.map_or(f64::NAN, |(mean, _)| mean.as_secs_f64()),
             latency_p95: service.latency.map_or(f64::NAN, |(_, p95)| p95.as_secs_f64()),

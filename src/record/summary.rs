@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::services::{Services, services};
 use super::{Hours, Provenance, Spread};
 use crate::cluster::PodPhase;
 use crate::sim::{Outcome, TrainingRow};
@@ -32,6 +33,9 @@ pub struct Summary {
     pub nodes: NodeSummary,
     pub scaling: ScalingSummary,
     pub faults: FaultSummary,
+    /// Only where the scenario has a load.
+    #[serde(skip_serializing_if = "Services::is_empty")]
+    pub services: Services,
     /// Only where the scenario trains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingSummary>,
@@ -173,6 +177,7 @@ impl Summary {
                 restarts: outcome.restarts,
                 interruptions: outcome.interruptions,
             },
+            services: services(&outcome.services),
             training: (!outcome.training.is_empty()).then(|| training(&outcome.training)),
         }
     }

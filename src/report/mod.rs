@@ -3,4 +3,5 @@
 //! Everything here reads the record and returns text or bytes; the command line prints and writes them.
 
 pub mod plot;
+mod service_lines;
 pub mod table;

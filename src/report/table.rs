@@ -4,6 +4,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
 use super::plot::number;
+use super::service_lines;
 use crate::record::{Share, Spread, Summary};
 
 /// What one wants to know first of a run; figures that a run does not have are left out.
@@ -12,6 +13,9 @@ pub fn summary(summary: &Summary) -> String {
     let hours = number(summary.simulated_seconds / 3600.0, 1);
     let made_from = &summary.provenance;
     rows.push(("scenario", format!("{}, seed {}, {hours} h simulated", made_from.scenario, made_from.seed)));
+    for line in service_lines::lines(&summary.services) {
+        rows.push(("service", line));
+    }
     let cost = &summary.cost;
     if cost.total_usd > 0.0 {
         let idle = 100.0 * cost.idle_usd / cost.total_usd;

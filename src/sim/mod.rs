@@ -33,6 +33,7 @@ mod run;
 mod scalers;
 mod scaling_group;
 mod scheduling;
+mod service_level;
 mod services;
 mod stateful_sets;
 mod training;
@@ -40,7 +41,7 @@ mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, DecisionRecord, EngineFigures, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample,
-    Sample, ServiceSample, TrainingRow, Usage, WorkloadCost,
+    Controller, DecisionRecord, EngineFigures, Integrals, LatencyFigures, NodeRow, Observer, Outcome, PodCounts,
+    PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

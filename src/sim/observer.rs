@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
+use crate::load::service::Work;
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
 
 /// Watches a run. Every method does nothing by default.
@@ -142,13 +143,14 @@ pub struct ReplicaSample {
 }
 
 /// What a service was asked for and what it did in the last interval.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ServiceSample {
     /// `namespace/name`.
     pub workload: Arc<str>,
     /// Of the demand's own unit (millicores or milli-requests a second), the mean over the interval.
     pub demand_milli: i64,
     pub served_milli: i64,
+    pub dropped_milli: i64,
     /// Waiting work at this instant (milli-units × seconds).
     pub backlog_milli: i64,
     /// Mean and 95th percentile of the modelled latency; `None` where the load is plain CPU work.
@@ -166,6 +168,8 @@ pub struct Outcome {
     pub pods: Vec<PodRow>,
     pub nodes: Vec<NodeRow>,
     pub training: Vec<TrainingRow>,
+    /// One row a load, in the order of the scenario.
+    pub services: Vec<ServiceRow>,
     pub integrals: Integrals,
     pub cost: Usd,
     pub idle_cost: Usd,
@@ -254,6 +258,38 @@ pub struct NodeRow {
     pub pods_run: u32,
     pub cost: Usd,
     pub idle_cost: Usd,
+}
+
+/// What became of the demand on one service.
+///
+/// Amounts are requests where the load is of requests, core-seconds where it is CPU work.
+#[derive(Clone, Debug)]
+pub struct ServiceRow {
+    /// `namespace/name`.
+    pub workload: Arc<str>,
+    pub of_requests: bool,
+    /// All that arrived: it was served, was dropped or waits at the end.
+    pub demand: Work,
+    pub served: Work,
+    pub dropped: Work,
+    pub waiting_at_end: Work,
+    /// The most that waited at one time.
+    pub backlog_max: Work,
+    /// How long work waited because the ready pods could not keep up.
+    pub saturated: SimDuration,
+    /// How long `spec.replicas` stood at its HPA's maximum; `None` without an HPA.
+    pub at_max_replicas: Option<SimDuration>,
+    /// Of all answered requests; `None` for CPU work, or where nothing was answered.
+    pub latency: Option<LatencyFigures>,
+}
+
+/// Mean and percentiles over all answered requests of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LatencyFigures {
+    pub mean: SimDuration,
+    pub p50: SimDuration,
+    pub p95: SimDuration,
+    pub p99: SimDuration,
 }
 
 /// One training job.

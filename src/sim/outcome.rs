@@ -85,6 +85,7 @@ impl World<'_> {
             cost_by_node_group: self.cost_by_node_group(),
             cost_by_workload: self.cost_by_workload(idle_cost),
             training: self.training_rows(),
+            services: self.service_rows(),
             pods,
             nodes,
             integrals: self.cluster.ledger().integrals(),

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use super::event::Event;
 use super::observer::{ServiceSample, Usage};
+use super::service_level::{Line, ServiceLevel};
 use super::world::World;
 use crate::cluster::{PodId, WorkloadId};
-use crate::load::queueing::{self, Latency};
-use crate::load::service::{PodClass, Service, Work, share};
+use crate::load::queueing::Latency;
+use crate::load::service::{Books, PodClass, Service, Work, share};
 use crate::load::{Signal, SignalContext};
 use crate::scenario::Demand;
 use crate::units::{GpuMilli, Millicores, SimDuration, SimTime};
@@ -27,10 +28,19 @@ pub(super) struct ServiceRun {
     /// The ready pods since then, and what each can do and does a second, in milli-units.
     pods: Vec<PodId>,
     classes: Vec<PodClass>,
+    /// What single requests feel; `None` for plain CPU work.
+    pub line: Option<Line>,
+    pub level: ServiceLevel,
     /// Voids ticks that were planned for an older state.
     generation: u32,
-    /// Books at the last sample.
-    sampled: (SimTime, Work, Work),
+    /// Books at the last sample: arrived, served, dropped.
+    sampled: (SimTime, [Work; 3]),
+}
+
+impl ServiceRun {
+    pub fn books(&self) -> &Books {
+        self.service.books()
+    }
 }
 
 /// What a service's metrics say at this instant.
@@ -62,7 +72,7 @@ impl Offer {
     fn work(&self, work: Demand) -> i64 {
         match work {
             Demand::Cpu => self.cpu.get(),
-            Demand::Requests(cost) => cost.capacity(Some(self.cpu), self.gpu),
+            Demand::Requests(cost) => cost.capacity(self.cpu, self.gpu),
         }
     }
 
@@ -88,16 +98,23 @@ impl World<'_> {
             };
             let signal = load.signal.compile(&context).expect("a scenario's signals were compiled when it was checked");
             self.service_of[load.target.index()] = Some(index as u32);
+            let (service, line) = match load.demand {
+                Demand::Cpu => (Service::new(load.queue), None),
+                Demand::Requests(cost) => (Service::of_requests(load.queue), Some(Line::new(cost, &load.queue))),
+            };
             self.services.push(ServiceRun {
                 signal,
-                service: Service::new(load.queue),
+                service,
+                line,
+                level: ServiceLevel::of(scenario, load.target),
                 settled: SimTime::ZERO,
                 demand: 0,
                 pods: Vec::new(),
                 classes: Vec::new(),
                 generation: 0,
-                sampled: (SimTime::ZERO, Work::ZERO, Work::ZERO),
+                sampled: (SimTime::ZERO, [Work::ZERO; 3]),
             });
+            self.watch_maximum(load.target);
             self.plan_service(index);
         }
     }
@@ -120,7 +137,16 @@ impl World<'_> {
     /// Closes the books up to now.
     fn settle_service(&mut self, load: usize) {
         let run = &mut self.services[load];
-        run.service.serve(run.settled, self.now, run.demand, &run.classes);
+        if run.settled == self.now {
+            return;
+        }
+        let span = self.now - run.settled;
+        let lost = run.line.as_mut().map_or(0.0, |line| line.advance(run.demand, span));
+        let served = run.service.serve_most(run.settled, self.now, run.demand, &run.classes, lost);
+        if let Some(line) = &mut run.line {
+            line.tell(run.demand, span, &served, run.service.waited());
+        }
+        run.level.note(&served);
         run.settled = self.now;
     }
 
@@ -140,8 +166,9 @@ impl World<'_> {
             offers.iter().map(|offer| PodClass { pods: 1, capacity: offer.work(spec.demand) }).collect();
         let capacity = classes.iter().fold(0i64, |sum, class| sum.saturating_add(class.capacity));
         let is_behind = backlog > Work::ZERO || demand > capacity;
+        let serving = self.set_station(load, &offers, &classes, demand);
         let rates =
-            if is_behind { classes.iter().map(|class| class.capacity).collect() } else { share(demand, &classes) };
+            if is_behind { classes.iter().map(|class| class.capacity).collect() } else { share(serving, &classes) };
         self.claim_cpu(&pods, spec.demand, demand, &offers, &rates, is_behind);
         for (pod, rate) in pods.iter().zip(rates) {
             self.set_service_use(*pod, rate, spec.demand);
@@ -171,6 +198,17 @@ impl World<'_> {
                 self.set_service_use(pod, 0, spec.demand);
             }
         }
+    }
+
+    /// Tells the line of a service of requests which pods there are; what of the demand finds room.
+    fn set_station(&mut self, load: usize, offers: &[Offer], classes: &[PodClass], demand: i64) -> i64 {
+        let Demand::Requests(cost) = self.scenario.loads[load].demand else { return demand };
+        let Some(mut line) = self.services[load].line.take() else { return demand };
+        let pods = offers.iter().zip(classes);
+        line.set_station(pods.map(|(offer, class)| (class.capacity, cost.alone(offer.cpu, offer.gpu))));
+        let serving = line.kept(demand);
+        self.services[load].line = Some(line);
+        serving
     }
 
     fn set_service_use(&mut self, pod: PodId, rate: i64, demand: Demand) {
@@ -267,24 +305,13 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn service_reading(&self, load: u32) -> ServiceReading {
+    /// Of a service whose books are closed up to now.
+    pub(super) fn service_reading(&mut self, load: u32) -> ServiceReading {
+        self.settle_service(load as usize);
         let run = &self.services[load as usize];
-        let spec = &self.scenario.loads[load as usize];
-        let mut service = run.service.clone();
-        let backlog = service.serve(run.settled, self.now, run.demand, &run.classes).backlog.units();
-        let latency = match spec.demand {
-            Demand::Cpu => None,
-            Demand::Requests(cost) => {
-                let capacity: f64 = run.classes.iter().map(|class| class.capacity as f64 / 1000.0).sum();
-                queueing::latency(&queueing::Load {
-                    arrivals: run.demand as f64 / 1000.0,
-                    servers: run.pods.len() as u32 * cost.concurrency.max(1),
-                    capacity,
-                    backlog,
-                })
-            }
-        };
-        ServiceReading { demand: run.demand, backlog: (backlog * 1000.0).round() as i64, latency }
+        let backlog = (run.books().backlog.units() * 1000.0).round() as i64;
+        let latency = run.line.as_ref().and_then(|line| line.latency(run.demand, run.books().backlog));
+        ServiceReading { demand: run.demand, backlog, latency }
     }
 
     /// The second look of [`World::audit`]: nothing is lost, and the pods that serve are the ready ones.
@@ -311,21 +338,21 @@ impl World<'_> {
     pub(super) fn service_samples(&mut self) -> Vec<ServiceSample> {
         (0..self.services.len())
             .map(|load| {
-                self.settle_service(load);
                 let reading = self.service_reading(load as u32);
                 let workload = Arc::clone(self.workload_key(self.scenario.loads[load].target));
                 let run = &mut self.services[load];
                 let books = *run.service.books();
-                let (at, arrived, served) =
-                    std::mem::replace(&mut run.sampled, (self.now, books.arrived, books.served));
+                let now = [books.arrived, books.served, books.dropped];
+                let (at, before) = std::mem::replace(&mut run.sampled, (self.now, now));
                 let span = self.now - at;
-                let over = |work: Work, instant: i64| {
-                    if span > SimDuration::ZERO { work.rate_over(span) } else { instant }
+                let over = |index: usize, instant: i64| {
+                    if span > SimDuration::ZERO { (now[index] - before[index]).rate_over(span) } else { instant }
                 };
                 ServiceSample {
                     workload,
-                    demand_milli: over(books.arrived - arrived, run.demand),
-                    served_milli: over(books.served - served, 0),
+                    demand_milli: over(0, run.demand),
+                    served_milli: over(1, 0),
+                    dropped_milli: over(2, 0),
                     backlog_milli: reading.backlog,
                     latency: reading.latency.map(|latency| (latency.mean, latency.p95)),
                 }

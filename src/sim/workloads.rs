@@ -54,6 +54,7 @@ impl World<'_> {
             return false;
         }
         self.cluster.touch();
+        self.watch_maximum(workload);
         self.reconcile_replicas(workload);
         true
     }

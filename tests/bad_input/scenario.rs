@@ -319,3 +319,16 @@ fn an_import_refuses_a_bad_trace_and_writes_nothing() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(validate_in(folder.path(), &["new.yaml"]).code, Some(0));
 }
+
+#[test]
+fn a_request_that_is_out_of_range() {
+    let load = |cost: &str| format!("requests: {{constant: 1}}\n      perRequest: {{cpu: 10ms, {cost}}}");
+    for (cost, parts) in [
+        ("concurrency: 2147483647", ["2147483647 is not within 1 and 1000000", "s.yaml:16:44"]),
+        ("concurrency: 0", ["0 is not within 1 and 1000000", "s.yaml:16:44"]),
+        ("cores: 100000", ["100000 is not within 1 and 10000", "s.yaml:16:38"]),
+        ("variation: -1", ["-1 is not within 0 and 2", "s.yaml:16:42"]),
+    ] {
+        bad_scenario("cpu: {constant: 1}", &load(cost), &parts);
+    }
+}

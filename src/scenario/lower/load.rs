@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use crate::cluster::WorkloadId;
+use crate::load::service::RequestCost;
 use crate::load::{SignalContext, SignalSpec};
 use crate::scenario::spec::{LoadSpec, ScenarioSpec};
 use crate::scenario::{Demand, ServiceLoad, WorkloadKind};
@@ -92,8 +93,29 @@ impl Lowering<'_> {
             let message = format!("one request takes {} of a GPU, but the pods of {} have none", cost.gpu, load.target);
             self.error(&format!("{path}.perRequest.gpu"), message).hint =
                 Some("add nvidia.com/gpu to the pods' limits".to_owned());
-        } else if cost.cpu == cost.gpu && cost.cpu == crate::units::SimDuration::ZERO {
+        }
+        self.check_cost(&cost, path);
+        if cost.cpu == cost.gpu && cost.cpu == crate::units::SimDuration::ZERO {
             self.error(&format!("{path}.perRequest"), "one request takes neither CPU nor GPU time");
+        }
+    }
+
+    fn check_cost(&mut self, cost: &RequestCost, path: &str) {
+        let counts = [
+            ("concurrency", cost.concurrency, RequestCost::MOST_CONCURRENT),
+            ("cores", cost.cores, RequestCost::MOST_CORES),
+            ("gpus", cost.gpus, RequestCost::MOST_CORES),
+        ];
+        for (field, count, most) in counts {
+            if !(1..=most).contains(&count) {
+                self.error(&format!("{path}.perRequest.{field}"), format!("{count} is not within 1 and {most}"));
+            }
+        }
+        if !(0.0..=RequestCost::MOST_VARIATION).contains(&cost.variation) {
+            let message = format!("{} is not within 0 and {}", cost.variation, RequestCost::MOST_VARIATION);
+            self.error(&format!("{path}.perRequest.variation"), message).hint = Some(
+                "the coefficient of variation of a request's time: 0 where all are alike, 1 for exponential".to_owned(),
+            );
         }
     }
 }

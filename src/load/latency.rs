@@ -1,0 +1,391 @@
+//! The latencies of all requests of a run: a histogram, and the tally from which it is made.
+//!
+//! Demand that comes as a rate has no single requests. For each stretch of time the model says how its requests'
+//! answers are spread ([`Answers`]), and the tally adds that up, weighted by requests: a stretch costs two additions,
+//! whatever it holds, and the memory is bounded by the number of bins.
+
+use std::collections::BTreeMap;
+
+use super::shape;
+
+/// How the answers to the requests of one stretch of time are spread: work that takes `service` by itself, and for
+/// some requests a wait on top.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Answers {
+    /// Mean seconds of a request that is alone.
+    pub service: f64,
+    /// Coefficient of variation of the work of single requests (gamma).
+    pub variation: f64,
+    /// The share of requests that wait at all, or share a core.
+    pub delayed: f64,
+    /// Mean seconds that those wait on top.
+    pub delay: f64,
+    /// Squared coefficient of variation of that.
+    pub squared_variation: f64,
+    /// The share of the delay that grows with a request's own work, for cores are shared; the rest is spent in line.
+    pub shared: f64,
+    /// Whoever would have to wait longer is not answered.
+    pub longest: f64,
+}
+
+impl Answers {
+    /// Nobody waits.
+    pub const fn at_once(service: f64, variation: f64) -> Answers {
+        Answers {
+            service,
+            variation,
+            delayed: 0.0,
+            delay: 0.0,
+            squared_variation: 1.0,
+            shared: 0.0,
+            longest: f64::INFINITY,
+        }
+    }
+
+    /// Mean of those that are answered.
+    pub fn mean(&self) -> f64 {
+        if self.is_cut() { self.cut_mean() } else { self.service + self.delayed * self.delay }
+    }
+
+    /// Whether some of the requests wait too long to be answered.
+    pub fn is_cut(&self) -> bool {
+        self.delayed > 0.0 && self.longest < self.delay * 30.0 * self.squared_variation.max(1.0)
+    }
+
+    /// The share of requests that wait too long.
+    pub fn unanswered(&self) -> f64 {
+        if !self.is_cut() {
+            return 0.0;
+        }
+        self.delayed * shape::beyond(self.squared_variation, self.longest / self.delay)
+    }
+
+    fn cut_mean(&self) -> f64 {
+        let (mut weight, mut sum) = (1.0 - self.delayed, 0.0);
+        for (delay, part) in self.delays() {
+            weight += part;
+            sum += delay * part;
+        }
+        self.service + if weight > 0.0 { sum / weight } else { 0.0 }
+    }
+
+    /// The bins of the delay up to the longest, with their shares of all requests.
+    fn delays(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        shape::about(self.squared_variation).into_iter().filter(|(_, part)| *part > 0.0).flat_map(move |(of, part)| {
+            let shape = &shape::shapes()[of];
+            let bins = shape.mass.iter().enumerate();
+            bins.map(move |(index, mass)| {
+                (self.delay * shape::bin_value(shape.first + index as i32), self.delayed * part * mass)
+            })
+            .take_while(|(delay, _)| *delay <= self.longest)
+        })
+    }
+
+    /// The latency that a share `percentile` of the answered requests does not exceed.
+    pub fn percentile(&self, percentile: f64) -> f64 {
+        let unanswered = self.unanswered();
+        let tail = unanswered + (1.0 - unanswered) * (1.0 - percentile);
+        if self.variation <= 0.0 {
+            return self.service + self.delay_beyond(tail);
+        }
+        let work = shape::points(self.variation * self.variation, 0.3);
+        let (mut low, mut high) = (0.0, self.service);
+        while self.exceed(high, &work) > tail && high < 1e9 {
+            high *= 2.0;
+        }
+        for _ in 0..30 {
+            let middle = (low + high) / 2.0;
+            if self.exceed(middle, &work) > tail { low = middle } else { high = middle }
+        }
+        high
+    }
+
+    /// The delay that a share `tail` of all requests exceeds.
+    fn delay_beyond(&self, tail: f64) -> f64 {
+        if self.delayed <= tail || self.delay <= 0.0 {
+            return 0.0;
+        }
+        let (mut low, mut high) = (0.0, 1.0);
+        let exceed = |times: f64| self.delayed * shape::beyond(self.squared_variation, times);
+        while exceed(high) > tail && high < 1e4 {
+            high *= 2.0;
+        }
+        for _ in 0..40 {
+            let middle = (low + high) / 2.0;
+            if exceed(middle) > tail { low = middle } else { high = middle }
+        }
+        (high * self.delay).min(self.longest)
+    }
+
+    /// The share of requests whose answer takes longer than `seconds`, where single requests take `work`.
+    fn exceed(&self, seconds: f64, work: &[(f64, f64)]) -> f64 {
+        let share = |(size, weight): &(f64, f64)| {
+            let left = seconds - self.service * size;
+            let delayed = if left <= 0.0 {
+                1.0
+            } else if self.delay <= 0.0 {
+                0.0
+            } else {
+                let beyond = |delay: f64| shape::beyond(self.squared_variation, left / delay);
+                self.shared * beyond(self.delay * size) + (1.0 - self.shared) * beyond(self.delay)
+            };
+            weight * if left <= 0.0 { 1.0 } else { self.delayed * delayed }
+        };
+        work.iter().map(share).sum()
+    }
+}
+
+/// Adds up how answers are spread over a run.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    variation: f64,
+    /// By the bin of the lone request's time: it changes where pods get more or less of their node.
+    by_service: BTreeMap<i32, Delays>,
+    /// Of the answered requests, exactly.
+    weight: f64,
+    sum: f64,
+}
+
+/// Requests of (nearly) one service time.
+#[derive(Clone, Debug, Default)]
+struct Delays {
+    weight: f64,
+    /// Weighted sum of the service times.
+    service: f64,
+    not_delayed: f64,
+    /// Weight by bin of the mean delay and shape; those in line, and those that share.
+    cells: [BTreeMap<(i32, usize), f64>; 2],
+    /// Weight by bin of the delay, of stretches in which some waited too long.
+    delays: [Bins; 2],
+}
+
+/// Weights by bin of a delay, from [`FINEST_SECONDS`] on.
+#[derive(Clone, Debug, Default)]
+struct Bins(Vec<f64>);
+
+impl Bins {
+    /// Bin 0 of [`shape::bin_of`] is one second.
+    const FIRST: i32 = -2_100;
+
+    fn add(&mut self, bin: i32, weight: f64) {
+        let index = (bin - Self::FIRST).max(0) as usize;
+        if self.0.len() <= index {
+            self.0.resize(index + 1, 0.0);
+        }
+        self.0[index] += weight;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (i32, f64)> + '_ {
+        let filled = self.0.iter().enumerate().filter(|(_, weight)| **weight > 0.0);
+        filled.map(|(index, weight)| (index as i32 + Self::FIRST, *weight))
+    }
+}
+
+/// Finest service time and delay that are told apart.
+const FINEST_SECONDS: f64 = 1e-9;
+
+impl Tally {
+    /// Adds `weight` requests whose answers are spread like this; those that wait too long are left out.
+    pub fn add(&mut self, answers: &Answers, weight: f64) {
+        if weight <= 0.0 {
+            return;
+        }
+        let answered = weight * (1.0 - answers.unanswered());
+        self.variation = answers.variation;
+        self.weight += answered;
+        self.sum += answered * answers.mean();
+        let group = self.by_service.entry(shape::bin_of(answers.service.max(FINEST_SECONDS)) / 2).or_default();
+        group.weight += weight;
+        group.service += weight * answers.service;
+        let delay = answers.delay.max(0.0);
+        if answers.delayed <= 0.0 || delay <= FINEST_SECONDS {
+            group.not_delayed += weight;
+            return;
+        }
+        group.not_delayed += weight * (1.0 - answers.delayed);
+        let in_proportion = if answers.variation > 0.0 { answers.shared } else { 0.0 };
+        for (kind, part) in [(0, 1.0 - in_proportion), (1, in_proportion)] {
+            if part <= 0.0 {
+                continue;
+            }
+            if answers.is_cut() {
+                for (delay, share) in answers.delays() {
+                    group.delays[kind].add(shape::bin_of(delay), weight * part * share);
+                }
+                continue;
+            }
+            let bin = shape::bin_of(delay);
+            for (shape, share) in shape::about(answers.squared_variation).into_iter().filter(|(_, share)| *share > 0.0)
+            {
+                *group.cells[kind].entry((bin, shape)).or_default() += weight * part * answers.delayed * share;
+            }
+        }
+    }
+
+    /// The latencies as they are spread over all requests.
+    pub fn histogram(&self) -> Histogram {
+        let mut histogram = Histogram::default();
+        let work = if self.variation > 0.0 { shape::points(self.variation.powi(2), 0.05) } else { vec![(1.0, 1.0)] };
+        for group in self.by_service.values() {
+            let service = group.service / group.weight;
+            for (size, share) in &work {
+                histogram.add(service * size, group.not_delayed * share);
+            }
+            for (kind, (cells, delays)) in group.cells.iter().zip(&group.delays).enumerate() {
+                let mut delays = delays.clone();
+                for ((bin, of), weight) in cells {
+                    let shape = &shape::shapes()[*of];
+                    for (index, mass) in shape.mass.iter().enumerate() {
+                        delays.add(bin + shape.first + index as i32, weight * mass);
+                    }
+                }
+                for (bin, weight) in delays.iter() {
+                    let delay = shape::bin_value(bin);
+                    for (size, share) in &work {
+                        let grown = if kind == 1 { delay * size } else { delay };
+                        histogram.add(service * size + grown, weight * share);
+                    }
+                }
+            }
+        }
+        histogram
+    }
+
+    /// Mean latency of the answered requests; `None` without one.
+    pub fn mean(&self) -> Option<f64> {
+        (self.weight > 0.0).then(|| self.sum / self.weight)
+    }
+}
+
+/// A histogram of latencies in seconds, in bins half a percent wide. Two of them add up.
+#[derive(Clone, Debug, Default)]
+pub struct Histogram {
+    /// From [`Histogram::FINEST`] on, and all that is below it in the first.
+    bins: Vec<Bin>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bin {
+    weight: f64,
+    /// Weight times seconds: one value alone in its bin is told as it was.
+    sum: f64,
+}
+
+impl Histogram {
+    const FINEST: f64 = 1e-6;
+    const LN_RATIO: f64 = 0.005;
+    /// Far above any run's length.
+    const MOST_BINS: usize = 8_000;
+
+    pub fn add(&mut self, seconds: f64, weight: f64) {
+        if weight <= 0.0 {
+            return;
+        }
+        let bin = (seconds / Self::FINEST).ln() / Self::LN_RATIO;
+        let bin = (bin.max(0.0) as usize).min(Self::MOST_BINS - 1);
+        if self.bins.len() <= bin {
+            self.bins.resize(bin + 1, Bin::default());
+        }
+        self.bins[bin].weight += weight;
+        self.bins[bin].sum += weight * seconds;
+    }
+
+    pub fn merge(&mut self, other: &Histogram) {
+        if self.bins.len() < other.bins.len() {
+            self.bins.resize(other.bins.len(), Bin::default());
+        }
+        for (own, bin) in self.bins.iter_mut().zip(&other.bins) {
+            own.weight += bin.weight;
+            own.sum += bin.sum;
+        }
+    }
+
+    /// The latency that a share `percentile` of the requests does not exceed; `None` without requests.
+    pub fn percentile(&self, percentile: f64) -> Option<f64> {
+        let total: f64 = self.bins.iter().map(|bin| bin.weight).sum();
+        let wanted = total * percentile * (1.0 - 1e-12);
+        let mut below = 0.0;
+        let filled = self.bins.iter().filter(|bin| bin.weight > 0.0);
+        let mut last = None;
+        for bin in filled {
+            below += bin.weight;
+            last = Some(bin.sum / bin.weight);
+            if below >= wanted {
+                break;
+            }
+        }
+        last
+    }
+
+    /// `None` without requests.
+    pub fn mean(&self) -> Option<f64> {
+        let (weight, sum) = self.bins.iter().fold((0.0, 0.0), |(w, s), bin| (w + bin.weight, s + bin.sum));
+        (weight > 0.0).then(|| sum / weight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(value: f64, expected: f64, within: f64) {
+        assert!((value - expected).abs() <= within * expected.abs(), "{value} is not near {expected}");
+    }
+
+    #[test]
+    fn a_histogram_gives_the_values_back_within_half_a_percent() {
+        let mut values: Vec<f64> = (1..=10_000).map(|i| 0.001 * f64::from(i).powf(1.3)).collect();
+        let mut histogram = Histogram::default();
+        values.iter().for_each(|value| histogram.add(*value, 1.0));
+        values.sort_by(f64::total_cmp);
+        for percent in [1, 50, 95, 99, 100] {
+            let exact = values[(values.len() * percent / 100) - 1];
+            near(histogram.percentile(percent as f64 / 100.0).unwrap(), exact, 0.005);
+        }
+        near(histogram.mean().unwrap(), values.iter().sum::<f64>() / 10_000.0, 1e-9);
+        assert_eq!(Histogram::default().percentile(0.5), None);
+    }
+
+    #[test]
+    fn one_value_is_told_as_it_is() {
+        let mut tally = Tally::default();
+        tally.add(&Answers::at_once(0.03, 0.0), 3_600.0);
+        assert!((tally.histogram().percentile(0.99).unwrap() - 0.03).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_tally_of_an_mm1_queue_is_its_exponential() {
+        // Service 1, load 0.8: the time in system is exponential with mean 5.
+        let answers = Answers { delayed: 0.8, delay: 5.0, ..Answers::at_once(1.0, 1.0) };
+        let mut tally = Tally::default();
+        tally.add(&answers, 10.0);
+        let histogram = tally.histogram();
+        near(tally.mean().unwrap(), 5.0, 1e-9);
+        for (percentile, tail) in [(0.5, 0.5f64), (0.95, 0.05), (0.99, 0.01)] {
+            near(histogram.percentile(percentile).unwrap(), -5.0 * tail.ln(), 0.02);
+            near(answers.percentile(percentile), -5.0 * tail.ln(), 0.03);
+        }
+    }
+
+    #[test]
+    fn percentiles_of_a_run_are_those_of_its_requests_not_of_its_hours() {
+        let mut tally = Tally::default();
+        tally.add(&Answers::at_once(0.1, 0.0), 9_800.0);
+        tally.add(&Answers { delayed: 1.0, delay: 10.0, squared_variation: 0.0, ..Answers::at_once(0.1, 0.0) }, 200.0);
+        let histogram = tally.histogram();
+        near(histogram.percentile(0.95).unwrap(), 0.1, 1e-9);
+        near(histogram.percentile(0.99).unwrap(), 10.1, 0.01);
+    }
+
+    #[test]
+    fn nobody_is_answered_after_the_longest_wait() {
+        let answers = Answers { delayed: 0.9, delay: 4.0, longest: 6.0, ..Answers::at_once(0.5, 0.0) };
+        near(answers.unanswered(), 0.9 * (-1.5f64).exp(), 0.01);
+        let mut tally = Tally::default();
+        tally.add(&answers, 100.0);
+        let histogram = tally.histogram();
+        assert!(histogram.percentile(1.0).unwrap() <= 6.5);
+        near(histogram.mean().unwrap(), tally.mean().unwrap(), 0.01);
+        assert!(answers.percentile(0.99) <= 6.5);
+    }
+}
