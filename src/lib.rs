@@ -39,6 +39,7 @@
 //! functions from a snapshot to a decision with reasons, [`load`] for demand, [`cost`] for prices and bills.
 
 pub mod autoscaler;
+pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod cost;

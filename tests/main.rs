@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod behaviour;
+mod check;
 mod cli;
 mod conformance;
 mod determinism;

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand; errors leave through [`main`] as exit codes.
 
+mod check;
 mod completions;
 pub mod decide;
 mod diagnostics;
@@ -31,6 +32,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Check(check::Arguments),
     Sweep(sweep::Arguments),
     Validate(validate::Arguments),
     /// Print the JSON Schema of scenarios, for editors and for `scenario.schema.json`
@@ -46,6 +48,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Schema => schema::run(),

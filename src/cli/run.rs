@@ -7,16 +7,17 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::progress::Progress;
 use super::validate::read_overrides;
-use super::{Outcome, diagnostics, memory};
-use crate::cli::exit_code::Failure;
+use super::{Outcome, check, diagnostics, memory};
+use crate::check::{Expectation, Run, SeedVerdict, Suite, Tally, Verdict};
 use crate::record::writer::{OutputFolder, csv, json};
 use crate::record::{Provenance, Recorder, Summary};
 use crate::report::{plot, table};
-use crate::scenario::ScenarioFiles;
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::{Scenario, ScenarioFiles};
 use crate::sim;
 
 /// Simulate a scenario and write its cost and utilization
@@ -65,6 +66,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         diagnostics::show(&loaded.warnings);
     }
     let scenario = loaded.scenario;
+    let expectations = own_expectations(&scenario).map_err(reported)?;
     let seed = arguments.seed.unwrap_or(scenario.seed);
     let provenance = Provenance {
         scenario: scenario.name.clone(),
@@ -93,17 +95,41 @@ pub fn run(arguments: &Arguments) -> Outcome {
     folder.write("engine.json", &json::engine(&report))?;
     folder.write("summary.json", &json::summary(&summary))?;
 
+    let suite = judge(&expectations, &Run { summary: &summary, record: &recorder, outcome: &outcome });
     if !arguments.quiet {
         let mut stdout = io::stdout().lock();
         match arguments.format {
             Format::Table => {
                 write!(stdout, "{}", table::summary(&summary))?;
+                check::show(&suite, false, &mut stdout)?;
                 writeln!(stdout, "results in {}", folder.path().display())?;
             }
             Format::Json => stdout.write_all(&json::summary(&summary))?,
         }
+    } else if suite.failed() > 0 {
+        check::show(&suite, true, &mut io::stderr().lock())?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if suite.failed() == 0 { ExitCode::SUCCESS } else { exit_code::EXPECTATION_FAILED.into() })
+}
+
+/// What the scenario expects of itself as it is; its tests are `check`'s.
+fn own_expectations(scenario: &Scenario) -> Result<Vec<Expectation>, Vec<Diagnostic>> {
+    let own = crate::check::plans(scenario)?.into_iter().find(|plan| plan.test.is_none());
+    // What only a baseline bounds has none here.
+    Ok(own.map_or_else(Vec::new, |plan| plan.expectations.into_iter().filter(|e| !e.bounds.is_empty()).collect()))
+}
+
+fn judge(expectations: &[Expectation], run: &Run<'_>) -> Suite {
+    let seed = run.outcome.seed;
+    let verdicts = crate::check::judge(expectations, run);
+    let tally =
+        |(expectation, verdict): (&Expectation, Verdict)| Tally::of(expectation, &[SeedVerdict { seed, verdict }]);
+    Suite {
+        name: "expectations".to_owned(),
+        seeds: vec![seed],
+        simulated_seconds: run.outcome.simulated.as_secs_f64(),
+        tallies: expectations.iter().zip(verdicts).map(tally).collect(),
+    }
 }
 
 /// Writes what was asked for and removes what an earlier run left, so that every picture shows this run.

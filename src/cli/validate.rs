@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::exit_code::Failure;
 use super::{Outcome, diagnostics};
+use crate::check;
 use crate::scenario::{self, Override};
 
 /// Check scenarios without running them
@@ -29,7 +30,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
         match scenario::load(path, &overrides) {
             Ok(loaded) => {
                 diagnostics::show(&loaded.warnings);
-                writeln!(out, "{}: ok", path.display())?;
+                match check::plans(&loaded.scenario) {
+                    Ok(_) => writeln!(out, "{}: ok", path.display())?,
+                    Err(mistakes) => {
+                        diagnostics::show(&mistakes);
+                        are_valid = false;
+                    }
+                }
             }
             Err(mistakes) => {
                 diagnostics::show(&mistakes);

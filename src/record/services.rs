@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::sim::{LatencyFigures, ServiceRow};
@@ -13,7 +14,7 @@ pub type Services = BTreeMap<Arc<str>, ServiceFigures>;
 
 /// One service over the whole run. Amounts are in `unit`: requests for `requests:` loads, core-seconds of work for
 /// `cpu:` loads; `demand` = `served` + `dropped` + `waiting_at_end`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct ServiceFigures {
     pub unit: ServiceUnit,
     pub demand: f64,
@@ -33,7 +34,7 @@ pub struct ServiceFigures {
     pub latency_seconds: LatencySeconds,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceUnit {
     Requests,
@@ -42,7 +43,7 @@ pub enum ServiceUnit {
 
 /// From a request's arrival to its answer, over all answered requests of the run; dropped ones have no latency. All
 /// `null` for `cpu:` loads, which have no single requests.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, JsonSchema, Serialize)]
 pub struct LatencySeconds {
     pub mean: f64,
     pub p50: f64,

@@ -1,5 +1,6 @@
 //! Count, mean and percentiles of a set of durations.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::units::SimDuration;
@@ -10,7 +11,7 @@ const NANOS_PER_SECOND: f64 = 1e9;
 ///
 /// A percentile is the smallest observed value that at least so many of a hundred do not exceed (nearest rank, as in
 /// the community's clusterloader2): never a number between two observations.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema, Serialize)]
 pub struct Spread {
     pub count: u64,
     pub mean: f64,

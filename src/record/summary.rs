@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::services::{Services, services};
@@ -15,7 +16,7 @@ use crate::cluster::PodPhase;
 use crate::sim::{Outcome, TrainingRow};
 use crate::units::SimTime;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Summary {
     #[serde(flatten)]
     pub provenance: Provenance,
@@ -41,7 +42,7 @@ pub struct Summary {
     pub training: Option<TrainingSummary>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct CostSummary {
     pub total_usd: f64,
     /// The share of nodes' bills that no pod requested.
@@ -52,7 +53,7 @@ pub struct CostSummary {
 }
 
 /// One row of OpenCost's allocation API.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadFigures {
     pub cpu_core_hours: f64,
@@ -62,7 +63,7 @@ pub struct WorkloadFigures {
 }
 
 /// Every created pod is in exactly one of completed, failed, deleted, pending and running at the end.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, JsonSchema, Serialize)]
 pub struct PodSummary {
     pub created: u64,
     /// Bound to a node at least once.
@@ -78,20 +79,20 @@ pub struct PodSummary {
 }
 
 /// Requested and used as fractions of allocatable, over the whole run and weighted by time.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Utilization {
     pub cpu: Share,
     pub memory: Share,
     pub gpu: Share,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, JsonSchema, Serialize)]
 pub struct Share {
     pub requested: f64,
     pub used: f64,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct NodeSummary {
     pub min: u32,
     /// Weighted by time.
@@ -100,7 +101,7 @@ pub struct NodeSummary {
     pub node_hours: f64,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct ScalingSummary {
     /// Decisions to add nodes, and to remove them.
     pub scale_ups: u32,
@@ -110,7 +111,7 @@ pub struct ScalingSummary {
     pub hpa_changes: u32,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct FaultSummary {
     pub preempted: u32,
     pub oom_kills: u32,
@@ -119,7 +120,7 @@ pub struct FaultSummary {
     pub interruptions: u32,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct TrainingSummary {
     pub jobs: u64,
     pub started: u64,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::spec::ExpectationSpec;
+use super::diagnostic::Place;
+use super::spec::{ExpectationSpec, TestSpec};
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use crate::autoscaler::cron::CronScaler;
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
@@ -61,8 +62,26 @@ pub struct Scenario {
     pub billing: Billing,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
-    /// What must hold of the summary; every metric is a known one.
-    pub expectations: Vec<ExpectationSpec>,
+    /// What must hold of the run, as written.
+    pub expectations: Vec<Expected>,
+    /// The scenario with other settings, for checks.
+    pub tests: Vec<Test>,
+}
+
+/// An expectation as written, and where.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    pub spec: ExpectationSpec,
+    pub place: Place,
+}
+
+/// A test as written, and where.
+#[derive(Clone, Debug)]
+pub struct Test {
+    pub spec: TestSpec,
+    pub place: Place,
+    /// Beside [`Scenario::expectations`].
+    pub expectations: Vec<Expected>,
 }
 
 impl Default for Scenario {
@@ -98,6 +117,7 @@ impl Default for Scenario {
             billing: Billing::default(),
             outages: Vec::new(),
             expectations: Vec::new(),
+            tests: Vec::new(),
         }
     }
 }

@@ -21,7 +21,7 @@ mod yaml;
 pub use crate::cost::CapacityType;
 pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use lowered::{
-    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup,
-    Outage, Owner, ReplicaChange, Scaler, ScalerPolicy, Scenario, ServiceLoad, TraceJob, TracePod, Training,
-    TrainingJob, UsageModel, Workload, WorkloadKind,
+    CloudLimits, DaemonSet, Demand, Expected, FixedNode, GpuUsage, Hpa, Karpenter, KubeletOptions, MetricsOptions,
+    NodeGroup, Outage, Owner, ReplicaChange, Scaler, ScalerPolicy, Scenario, ServiceLoad, Test, TraceJob, TracePod,
+    Training, TrainingJob, UsageModel, Workload, WorkloadKind,
 };

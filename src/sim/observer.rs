@@ -28,36 +28,38 @@ pub trait Observer {
 /// A run that nobody watches.
 impl Observer for () {}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Controller {
-    HorizontalPodAutoscaler,
-    ClusterAutoscaler,
-    Karpenter,
-    Scheduler,
-    Kubelet,
-    Cloud,
-    Cron,
-    Keda,
-    Manual,
-    Job,
+/// The controllers, each with its name in `decisions.csv`.
+macro_rules! controllers {
+    ($($variant:ident = $name:literal,)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Controller {
+            $($variant,)*
+        }
+
+        impl Controller {
+            pub const ALL: &[Controller] = &[$(Controller::$variant,)*];
+
+            /// The name in `decisions.csv`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Controller::$variant => $name,)*
+                }
+            }
+        }
+    };
 }
 
-impl Controller {
-    /// The name in `decisions.csv`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Controller::HorizontalPodAutoscaler => "horizontal-pod-autoscaler",
-            Controller::ClusterAutoscaler => "cluster-autoscaler",
-            Controller::Karpenter => "karpenter",
-            Controller::Scheduler => "kube-scheduler",
-            Controller::Kubelet => "kubelet",
-            Controller::Cloud => "cloud",
-            Controller::Cron => "cron",
-            Controller::Keda => "keda",
-            Controller::Manual => "manual",
-            Controller::Job => "job-controller",
-        }
-    }
+controllers! {
+    HorizontalPodAutoscaler = "horizontal-pod-autoscaler",
+    ClusterAutoscaler = "cluster-autoscaler",
+    Karpenter = "karpenter",
+    Scheduler = "kube-scheduler",
+    Kubelet = "kubelet",
+    Cloud = "cloud",
+    Cron = "cron",
+    Keda = "keda",
+    Manual = "manual",
+    Job = "job-controller",
 }
 
 /// One row of `decisions.csv`.

@@ -114,7 +114,7 @@ fn an_expectation_on_a_workload_says_its_whole_key() {
         let expect = format!("  nodes: [{{name: n, instanceType: m6i.large}}]\n  expect: [\"{key} < 1\"]\n");
         format!("{}{}", document(&expect), deployment("default", "web"))
     };
-    let parts = ["`web.totalCost` names nothing in `cost.by_workload`", "s.yaml:7:12", "did you mean `default/web`?"];
+    let parts = ["`web` names nothing in `cost.by_workload`", "s.yaml:7:12", "did you mean `default/web`?"];
     refused(&folder(&scenario("cost.by_workload.web.totalCost"), ""), &["s.yaml"], &parts);
     for key in
         ["cost.by_workload.default/web.totalCost", "cost.by_workload.__idle__.totalCost", "cost.by_node_group.fixed"]

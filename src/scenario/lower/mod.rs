@@ -71,7 +71,6 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     // With mistakes about, what can hold a pod is not known.
     if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
         lowering.check_fit();
-        lowering.check_expected_keys(&spec);
     }
     lowering.check_held_back();
     lowering.check_images(&spec);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Lowering, shared};
-use crate::scenario::diagnostic::{Diagnostic, Place, suggestion};
+use super::Lowering;
+use crate::scenario::diagnostic::{Diagnostic, Place};
 use crate::scenario::names::{Form, is_printable};
 use crate::scenario::spec::{ScenarioSpec, TaintSpec};
 use crate::scenario::{FixedNode, NodeGroup};
@@ -118,28 +118,5 @@ impl Lowering<'_> {
             }
         }
         self.diagnostics.extend(taken);
-    }
-
-    /// Expectations on the cost of a workload or a node group that does not exist would never be judged.
-    pub(super) fn check_expected_keys(&mut self, spec: &ScenarioSpec) {
-        let workloads: Vec<Arc<str>> = self.scenario.workload_keys().into_iter().chain([shared("__idle__")]).collect();
-        let groups: Vec<Arc<str>> =
-            self.scenario.node_groups.iter().map(|group| Arc::clone(&group.name)).chain([shared(FIXED)]).collect();
-        for (index, expectation) in spec.expect.iter().enumerate() {
-            for (prefix, keys) in [("cost.by_workload.", &workloads), ("cost.by_node_group.", &groups)] {
-                let Some(rest) = expectation.metric.strip_prefix(prefix) else { continue };
-                let is_known = |key: &&Arc<str>| {
-                    rest.strip_prefix(&***key).is_some_and(|figure| figure.is_empty() || figure.starts_with('.'))
-                };
-                if keys.iter().find(is_known).is_none() {
-                    let known: Vec<&str> = keys.iter().map(|key| &**key).collect();
-                    let name = rest.rsplit_once('.').map_or(rest, |(name, _)| name);
-                    let hint = suggestion(&format!("default/{name}"), &known).or_else(|| suggestion(name, &known));
-                    let path = format!("expect[{index}].metric");
-                    self.error(&path, format!("`{rest}` names nothing in `{}`", &prefix[..prefix.len() - 1])).hint =
-                        hint;
-                }
-            }
-        }
     }
 }

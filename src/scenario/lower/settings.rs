@@ -3,8 +3,8 @@
 use super::{Lowering, instant, shared};
 use crate::cluster::{image_with_tag, label};
 use crate::scenario::diagnostic::suggestion;
-use crate::scenario::spec::{EXPECTED_METRICS, KubeletSpec, ScenarioSpec, is_known_metric};
-use crate::scenario::{KubeletOptions, Outage};
+use crate::scenario::spec::{ExpectationSpec, KubeletSpec, ScenarioSpec};
+use crate::scenario::{Expected, KubeletOptions, Outage, Test};
 use crate::units::SimDuration;
 
 /// 2026-01-05T00:00:00Z, a Monday.
@@ -133,27 +133,29 @@ impl Lowering<'_> {
         }
     }
 
+    /// Expectations with their places; what they mean is `check`'s to say.
     fn expectations(&mut self, spec: &ScenarioSpec) {
-        for (index, expectation) in spec.expect.iter().enumerate() {
-            let path = format!("expect[{index}]");
-            if !is_known_metric(&expectation.metric) {
-                let message = format!("unknown metric `{}`", expectation.metric);
-                let hint = suggestion(&expectation.metric, &EXPECTED_METRICS);
-                self.error(&format!("{path}.metric"), message).hint = hint;
-                continue;
+        self.scenario.expectations = self.expected("expect", &spec.expect);
+        for (index, test) in spec.tests.iter().enumerate() {
+            let path = format!("tests[{index}]");
+            if spec.tests[..index].iter().any(|other| other.name == test.name) {
+                self.error(&format!("{path}.name"), format!("a second test is called {:?}", test.name));
             }
-            let bounds = [expectation.min, expectation.max, expectation.above, expectation.below, expectation.equals];
-            if bounds.iter().all(Option::is_none) {
-                self.error(&path, format!("the expectation on {} has no bound", expectation.metric)).hint =
-                    Some("add min, max, above, below or equals".to_owned());
-                continue;
+            if test.seeds == Some(0) {
+                self.error(&format!("{path}.seeds"), "a test needs at least one seed");
             }
-            if expectation.within.is_some() && expectation.equals.is_none() {
-                self.error(&format!("{path}.within"), "`within` is the slack of `equals`, which is missing");
-                continue;
-            }
-            self.scenario.expectations.push(expectation.clone());
+            let expectations = self.expected(&format!("{path}.expect"), &test.expect);
+            let place = self.at(&path).clone();
+            self.scenario.tests.push(Test { spec: test.clone(), place, expectations });
         }
+    }
+
+    fn expected(&self, path: &str, specs: &[ExpectationSpec]) -> Vec<Expected> {
+        let expected = |(index, spec): (usize, &ExpectationSpec)| Expected {
+            spec: spec.clone(),
+            place: self.at(&format!("{path}[{index}]")).clone(),
+        };
+        specs.iter().enumerate().map(expected).collect()
     }
 }
 

@@ -1,121 +1,128 @@
-//! Expectations on the outcome of a run, and the names that they can use.
+//! Expectations on the outcome of a run, as written. What their names mean is `check`'s to say, for it knows the summary
+//! and the tables that a run writes.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
-/// The keys of `summary.json` that an expectation can name; `*` stands for a name or a key.
-pub const EXPECTED_METRICS: [&str; 32] = [
-    "simulated_seconds",
-    "cost.total_usd",
-    "cost.idle_usd",
-    "cost.by_node_group.*",
-    "cost.by_workload.*",
-    "pods.created",
-    "pods.scheduled",
-    "pods.completed",
-    "pods.failed",
-    "pods.evicted",
-    "pods.pending_at_end",
-    "pod_wait_seconds.mean",
-    "pod_wait_seconds.p50",
-    "pod_wait_seconds.p95",
-    "pod_wait_seconds.p99",
-    "pod_wait_seconds.max",
-    "utilization.cpu.requested",
-    "utilization.cpu.used",
-    "utilization.memory.requested",
-    "utilization.memory.used",
-    "utilization.gpu.requested",
-    "utilization.gpu.used",
-    "nodes.min",
-    "nodes.mean",
-    "nodes.peak",
-    "nodes.node_hours",
-    "scaling.scale_ups",
-    "scaling.scale_downs",
-    "scaling.hpa_changes",
-    "training.*",
-    "services.*",
-    "scaling.*",
-];
+use crate::units::SimDuration;
 
-/// Whether `metric` is one of [`EXPECTED_METRICS`].
-pub fn is_known_metric(metric: &str) -> bool {
-    EXPECTED_METRICS.iter().any(|known| match known.strip_suffix('*') {
-        Some(prefix) => metric.len() > prefix.len() && metric.starts_with(prefix),
-        None => metric == *known,
-    })
-}
-
-/// What must hold of one key of the summary: `pod_wait_seconds.p99 < 180`, or the same as a mapping.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExpectationSpec {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    pub metric: String,
-    /// At least.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min: Option<f64>,
-    /// At most.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max: Option<f64>,
-    /// More than.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub above: Option<f64>,
-    /// Less than.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub below: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub equals: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub within: Option<f64>,
-}
-
-/// The mapping form.
-#[derive(Deserialize, JsonSchema)]
+/// What must hold of a run: `pod_wait_seconds.p99 < 3m`, or the same as a mapping.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct LongForm {
+pub struct LongExpectation {
     /// Names it in reports. Default: the condition itself.
-    name: Option<String>,
-    /// A key of `summary.json`, such as `cost.total_usd`.
-    metric: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A key of `summary.json` (`cost.total_usd`), a column of `timeseries.csv` (`pods_pending`), or a function of one
+    /// over time (`max_over_time(pods_pending)`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// Rows of `decisions.csv` that are counted, in place of `metric`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decisions: Option<DecisionRule>,
     /// At least.
-    min: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<Amount>,
     /// At most.
-    max: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Amount>,
     /// More than.
-    above: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<Amount>,
     /// Less than.
-    below: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<Amount>,
     /// Exactly, or up to `within`.
-    equals: Option<f64>,
-    /// Slack of `equals`. Default: 0.
-    within: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equals: Option<Amount>,
+    /// Slack of `equals` (an amount, or a percentage of it); without `equals`, how far it may be from the baseline
+    /// (`--baseline NAME`), such as `5%`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Amount>,
+    /// Judge a column at this instant only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<SimDuration>,
+    /// A column may break its bound for less than this at a stretch.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<SimDuration>,
+    /// In how many of `--seeds N` it must hold: a number, or a percentage. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_seeds: Option<Amount>,
 }
 
-const FORM: &str = "a condition such as `pod_wait_seconds.p99 < 180`, or a mapping with `metric` and `max`";
-
-/// Splits `metric OPERATOR number`.
-fn short_form(text: &str) -> Result<ExpectationSpec, String> {
-    let parts: Vec<&str> = text.split_whitespace().collect();
-    let [metric, operator, number] = parts[..] else { return Err(format!("{text:?} is not {FORM}")) };
-    let number: f64 = number.parse().map_err(|_| format!("{number:?} in {text:?} is not a number"))?;
-    let mut expectation = ExpectationSpec { metric: metric.to_owned(), ..ExpectationSpec::default() };
-    *match operator {
-        "<" => &mut expectation.below,
-        "<=" => &mut expectation.max,
-        ">" => &mut expectation.above,
-        ">=" => &mut expectation.min,
-        "==" | "=" => &mut expectation.equals,
-        _ => return Err(format!("unknown comparison {operator:?}; write one of <, <=, >, >=, ==")),
-    } = Some(number);
-    Ok(expectation)
+/// Which rows of `decisions.csv` are counted, and how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DecisionRule {
+    /// `horizontal-pod-autoscaler`, `cluster-autoscaler`, `karpenter`, `scheduler`, …; default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controller: Option<String>,
+    /// `KIND/NAME` with `*` for any text, such as `hpa/web` or `node/*`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// What the decision leads to, with `*` for any text, such as `ToBeDeleted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// What is counted of them.
+    #[serde(default)]
+    pub count: Counted,
+    /// Count for each object by itself and take the highest count.
+    #[serde(default)]
+    pub per_object: bool,
+    /// Count in every window of this length and take the highest count. Default: the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<SimDuration>,
 }
+
+/// What is counted of decisions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Counted {
+    /// Decisions.
+    #[default]
+    Decisions,
+    /// Decisions that go the other way (up after down, or down after up) than the one before on the same object.
+    DirectionChanges,
+}
+
+/// A bound as written: a number, a duration (`3m`), a percentage (`5%`) or a quantity (`500m`, `4Gi`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Amount {
+    Number(f64),
+    Text(String),
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Amount::Number(number) => number.fmt(f),
+            Amount::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// An expectation in either form.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum ExpectationSpec {
+    Short(String),
+    Long(Box<LongExpectation>),
+}
+
+impl Default for ExpectationSpec {
+    fn default() -> ExpectationSpec {
+        ExpectationSpec::Short(String::new())
+    }
+}
+
+const FORM: &str = "a condition such as `pod_wait_seconds.p99 < 3m`, or a mapping with `metric` and `max`";
 
 impl<'de> Deserialize<'de> for ExpectationSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ExpectationSpec, D::Error> {
@@ -128,13 +135,11 @@ impl<'de> Deserialize<'de> for ExpectationSpec {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ExpectationSpec, E> {
-                short_form(text).map_err(E::custom)
+                Ok(ExpectationSpec::Short(text.to_owned()))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ExpectationSpec, A::Error> {
-                let LongForm { name, metric, min, max, above, below, equals, within } =
-                    LongForm::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(ExpectationSpec { name, metric, min, max, above, below, equals, within })
+                LongExpectation::deserialize(MapAccessDeserializer::new(map)).map(Box::new).map(ExpectationSpec::Long)
             }
         }
         deserializer.deserialize_any(Form)
@@ -147,24 +152,27 @@ impl JsonSchema for ExpectationSpec {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let long = generator.subschema_for::<LongForm>();
+        let long = generator.subschema_for::<LongExpectation>();
         json_schema!({
-            "description": "What must hold of one key of the summary.",
-            "anyOf": [{"type": "string", "pattern": "^\\S+ +(<|<=|>|>=|==|=) +\\S+$"}, long]
+            "description": "What must hold of a run.",
+            "anyOf": [{"type": "string", "pattern": "^.+ *(<|<=|>|>=|==|=) *.+$"}, long]
         })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_short_form_is_read_and_metrics_are_known_by_name_or_prefix() {
-        let expectation = short_form("pod_wait_seconds.p99 < 180").unwrap();
-        assert_eq!((expectation.metric.as_str(), expectation.below), ("pod_wait_seconds.p99", Some(180.0)));
-        assert!(short_form("a b").is_err() && short_form("a ~ 1").is_err() && short_form("a < x").is_err());
-        assert!(is_known_metric("cost.by_workload.default/web.totalCost") && is_known_metric("nodes.peak"));
-        assert!(!is_known_metric("cost.by_workload.") && !is_known_metric("pod_wait.p99"));
-    }
+/// The scenario once more with other settings, and what must hold of that.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TestSpec {
+    /// Names it in reports.
+    pub name: String,
+    /// Values by path, as `--set` takes them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, Value>,
+    /// How many seeds it runs under, from the scenario's own up. Default: 1, or `--seeds`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<u32>,
+    /// Judged beside the scenario's own `expect`, which holds for every test.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<ExpectationSpec>,
 }

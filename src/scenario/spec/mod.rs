@@ -21,7 +21,7 @@ use crate::units::SimDuration;
 
 pub use autoscaling::{AutoscalingSpec, CronSpec, KedaSpec};
 pub use cluster::{CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
-pub use expect::{EXPECTED_METRICS, ExpectationSpec, is_known_metric};
+pub use expect::{Amount, Counted, DecisionRule, ExpectationSpec, LongExpectation, TestSpec};
 pub use jobs::{JobsFormat, JobsSpec};
 pub use load::LoadSpec;
 pub use node_pools::{NodePoolsSpec, OfferedPrices};
@@ -134,6 +134,9 @@ pub struct ScenarioSpec {
     /// What must hold of the outcome (`windtunnel check`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<ExpectationSpec>,
+    /// The scenario with other settings, each with expectations of its own (`windtunnel check`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<TestSpec>,
 }
 
 const fn default_seed() -> u64 {

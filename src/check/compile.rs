@@ -1,0 +1,94 @@
+//! All expectations of a scenario, read before it runs; mistakes come with their place.
+
+use super::expectation::{Expectation, Misread, Subject};
+use crate::scenario::diagnostic::{Diagnostic, nearest, suggestion};
+use crate::scenario::{Expected, Scenario};
+
+/// One set of runs and what must hold of them.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The test's name; `None` for the scenario as it is.
+    pub test: Option<String>,
+    /// Overrides of the test, `path=value`.
+    pub overrides: Vec<String>,
+    pub seeds: Option<u32>,
+    pub expectations: Vec<Expectation>,
+}
+
+/// The scenario's own expectations, then its tests'. What has nothing to judge is left out.
+///
+/// # Errors
+/// Every expectation that can't be judged.
+pub fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Vec<Diagnostic>> {
+    let mut mistakes = Vec::new();
+    let keys = Keys::of(scenario);
+    let own = compile(&scenario.expectations, &keys, &mut mistakes);
+    let mut plans = vec![Plan { test: None, overrides: Vec::new(), seeds: None, expectations: own.clone() }];
+    for test in &scenario.tests {
+        let expectations = [own.clone(), compile(&test.expectations, &keys, &mut mistakes)].concat();
+        let overrides = test.spec.set.iter().map(|(path, value)| format!("{path}={value}")).collect();
+        plans.push(Plan { test: Some(test.spec.name.clone()), overrides, seeds: test.spec.seeds, expectations });
+    }
+    plans.retain(|plan| !plan.expectations.is_empty());
+    if mistakes.is_empty() { Ok(plans) } else { Err(mistakes) }
+}
+
+fn compile(expected: &[Expected], keys: &Keys, mistakes: &mut Vec<Diagnostic>) -> Vec<Expectation> {
+    let mut compiled = Vec::new();
+    for Expected { spec, place } in expected {
+        match Expectation::compile(spec).and_then(|expectation| keys.check(expectation)) {
+            Ok(expectation) => {
+                let (line, _) = place.line_and_column();
+                compiled.push(Expectation { line, file: place.source.name.clone(), ..expectation });
+            }
+            Err(misread) => {
+                let diagnostic = Diagnostic::error(place, misread.message);
+                mistakes.push(match misread.hint {
+                    Some(hint) => diagnostic.hint(hint),
+                    None => diagnostic,
+                });
+            }
+        }
+    }
+    compiled
+}
+
+/// Names of the scenario's own that the summary has keys of.
+struct Keys {
+    workloads: Vec<String>,
+    node_groups: Vec<String>,
+    services: Vec<String>,
+}
+
+impl Keys {
+    fn of(scenario: &Scenario) -> Keys {
+        let keys = scenario.workload_keys();
+        let group = scenario.node_groups.iter().map(|group| group.name.to_string());
+        Keys {
+            workloads: keys.iter().map(|key| key.to_string()).chain(["__idle__".to_owned()]).collect(),
+            node_groups: group.chain(["fixed".to_owned()]).collect(),
+            services: scenario.loads.iter().map(|load| keys[load.target.index()].to_string()).collect(),
+        }
+    }
+
+    /// A figure of a workload, node group or service that the scenario does not have could never be judged.
+    fn check(&self, expectation: Expectation) -> Result<Expectation, Misread> {
+        let Subject::Figure { path, .. } = &expectation.subject else { return Ok(expectation) };
+        let (above, key, known) = match &path[..] {
+            [cost, by, key, ..] if cost == "cost" && by == "by_workload" => ("cost.by_workload", key, &self.workloads),
+            [cost, by, key, ..] if cost == "cost" && by == "by_node_group" => {
+                ("cost.by_node_group", key, &self.node_groups)
+            }
+            [services, key, ..] if services == "services" => ("services", key, &self.services),
+            _ => return Ok(expectation),
+        };
+        if known.contains(key) {
+            return Ok(expectation);
+        }
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let in_default = format!("default/{key}");
+        let near = nearest(key, known.iter().copied()).or_else(|| nearest(&in_default, known.iter().copied()));
+        let hint = suggestion(near.unwrap_or(key), &known);
+        Err(Misread { message: format!("`{key}` names nothing in `{above}`"), hint })
+    }
+}

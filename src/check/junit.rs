@@ -1,0 +1,40 @@
+//! Suites as JUnit XML: a suite is a scenario, a case an expectation. `time` is simulated seconds.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::tally::Suite;
+
+/// The XML text.
+///
+/// # Errors
+/// None that a user could cause; the writer's own are passed on.
+pub fn xml(suites: &[Suite]) -> Result<String, quick_junit::SerializeError> {
+    let mut report = Report::new("windtunnel");
+    for suite in suites {
+        let mut cases = TestSuite::new(suite.name.clone());
+        let time = Duration::from_secs_f64(suite.simulated_seconds.clamp(0.0, 1e15));
+        cases.set_time(time);
+        for tally in &suite.tallies {
+            let status = if tally.passed {
+                TestCaseStatus::success()
+            } else {
+                let mut failure = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                failure.set_type("expectation").set_message(format!("{}: {}", tally.name, tally.detail));
+                failure.set_description(description(tally.line, &tally.file, &tally.name, &tally.detail));
+                failure
+            };
+            let mut case = TestCase::new(tally.name.clone(), status);
+            case.set_classname(suite.name.clone());
+            cases.add_test_case(case);
+        }
+        report.add_test_suite(cases);
+    }
+    report.to_string()
+}
+
+fn description(line: usize, file: &str, name: &str, detail: &str) -> String {
+    let place = if line > 0 { format!("{file}:{line}\n") } else { String::new() };
+    format!("{place}want {name}\n{detail}\n")
+}

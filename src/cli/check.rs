@@ -1,0 +1,335 @@
+//! `windtunnel check`: runs scenarios and judges what they expect of themselves.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use rayon::prelude::*;
+
+use super::exit_code::{self, Failure};
+use super::format::Format;
+use super::validate::read_overrides;
+use super::{Outcome, diagnostics, progress};
+use crate::check::{
+    self, Baseline, BaselineSuite, Expectation, Plan, Run, SeedVerdict, Suite, Tally, Verdict, junit, markdown,
+};
+use crate::record::{Figure, Recorder, Summary, figures};
+use crate::scenario::{Override, Scenario, ScenarioFiles};
+use crate::sim;
+
+/// Run scenarios and judge their expectations (exit code 1 when one fails)
+#[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel check scenario.yaml
+  windtunnel check scenarios/*.yaml --seeds 20 --junit junit.xml --markdown comment.md
+  windtunnel check scenario.yaml --seeds 10 --save-baseline main
+  windtunnel check scenario.yaml --seeds 10 --baseline main")]
+pub struct Arguments {
+    /// Scenario files
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+    /// Change a value of every scenario, such as nodeGroups.general.maxSize=5
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    overrides: Vec<String>,
+    /// Run under this many seeds, from --seed up
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    seeds: Option<u32>,
+    /// First seed [default: the scenario's]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Keep the figures under this name
+    #[arg(long, value_name = "NAME", conflicts_with = "baseline")]
+    save_baseline: Option<String>,
+    /// Judge `within` against the figures kept under this name
+    #[arg(long, value_name = "NAME")]
+    baseline: Option<String>,
+    /// Folder of baselines
+    #[arg(long, value_name = "DIR", default_value = "baselines")]
+    baseline_dir: PathBuf,
+    /// Fail too where a comparison with the baseline can't be settled with these seeds
+    #[arg(long)]
+    strict: bool,
+    /// Write the results as JUnit XML (`time`: simulated seconds)
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the results as Markdown for a pull-request comment
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Print GitHub annotations for what fails
+    #[arg(long)]
+    github: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print nothing but failures
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// A scenario under one plan, ready to run.
+struct Prepared {
+    name: String,
+    scenario: Scenario,
+    plan: Plan,
+    seeds: Vec<u64>,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let overrides = read_overrides(&arguments.overrides)?;
+    let mut prepared = Vec::new();
+    for path in &arguments.scenarios {
+        prepare(path, &overrides, arguments, &mut prepared)?;
+    }
+    let baseline = arguments.baseline.as_deref().map(|name| read_baseline(arguments, name)).transpose()?;
+    if let Some(problem) = baseline_problem(arguments, baseline.as_ref(), &prepared) {
+        return Err(Failure::BadInput(anyhow::anyhow!(problem)));
+    }
+    let ran = run_all(&prepared, arguments)?;
+    if let Some(name) = &arguments.save_baseline {
+        save_baseline(arguments, name, &prepared, &ran)?;
+    }
+    let suites: Vec<Suite> =
+        prepared.iter().zip(&ran).map(|(prepared, runs)| suite(prepared, runs, baseline.as_ref(), arguments)).collect();
+    if let Some(path) = &arguments.junit {
+        write_file(path, &junit::xml(&suites)?)?;
+    }
+    if let Some(path) = &arguments.markdown {
+        write_file(path, &markdown::text(&suites))?;
+    }
+    print(&suites, arguments)?;
+    let failed: usize = suites.iter().map(Suite::failed).sum();
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { exit_code::EXPECTATION_FAILED.into() })
+}
+
+fn prepare(
+    path: &Path,
+    overrides: &[Override],
+    arguments: &Arguments,
+    prepared: &mut Vec<Prepared>,
+) -> Result<(), Failure> {
+    let reported = |mistakes: Vec<_>| {
+        diagnostics::show(&mistakes);
+        Failure::Reported
+    };
+    let files = ScenarioFiles::open(path).map_err(reported)?;
+    let loaded = files.load(overrides).map_err(reported)?;
+    if !arguments.quiet {
+        diagnostics::show(&loaded.warnings);
+    }
+    let plans = check::plans(&loaded.scenario).map_err(reported)?;
+    if plans.is_empty() {
+        let problem = format!("{}: nothing to check: the scenario has no `expect:` and no `tests:`", path.display());
+        return Err(Failure::BadInput(anyhow::anyhow!(problem)));
+    }
+    for plan in plans {
+        let scenario = if plan.overrides.is_empty() {
+            loaded.scenario.clone()
+        } else {
+            let of_test = read_overrides(&plan.overrides)?;
+            let all: Vec<Override> = overrides.iter().cloned().chain(of_test).collect();
+            files.load(&all).map_err(reported)?.scenario
+        };
+        let first = arguments.seed.unwrap_or(scenario.seed);
+        let count = arguments.seeds.or(plan.seeds).unwrap_or(1);
+        let seeds = (0..u64::from(count)).map(|index| first.wrapping_add(index)).collect();
+        let name = match &plan.test {
+            Some(test) => format!("{} / {test}", scenario.name),
+            None => scenario.name.clone(),
+        };
+        prepared.push(Prepared { name, scenario, plan, seeds });
+    }
+    Ok(())
+}
+
+/// What one run left: its verdicts and its figures.
+type Judged = (u64, Vec<Verdict>, Vec<Figure>);
+
+/// Every plan under its seeds, in parallel; the results do not depend on the number of threads.
+fn run_all(prepared: &[Prepared], arguments: &Arguments) -> Result<Vec<Vec<Judged>>, Failure> {
+    let runs: Vec<(usize, u64)> = prepared
+        .iter()
+        .enumerate()
+        .flat_map(|(index, prepared)| prepared.seeds.iter().map(move |seed| (index, *seed)))
+        .collect();
+    let bar = progress::bar(runs.len() as u64, "runs", arguments.quiet);
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, NonZeroUsize::get)).build()?;
+    let judged: Vec<(usize, Judged)> = threads.install(|| {
+        let one = |(index, seed): (usize, u64)| {
+            let Prepared { scenario, plan, .. } = &prepared[index];
+            let judged = judge_one(scenario, &plan.expectations, seed);
+            bar.inc(1);
+            (index, judged)
+        };
+        runs.into_par_iter().with_max_len(1).map(one).collect()
+    });
+    bar.finish_and_clear();
+    let mut by_plan: Vec<Vec<Judged>> = prepared.iter().map(|_| Vec::new()).collect();
+    for (index, judged) in judged {
+        by_plan[index].push(judged);
+    }
+    Ok(by_plan)
+}
+
+fn judge_one(scenario: &Scenario, expectations: &[Expectation], seed: u64) -> Judged {
+    let mut record = Recorder::new(scenario, false);
+    let outcome = sim::run(scenario, seed, &mut record);
+    let summary = Summary::of(&outcome);
+    let verdicts = check::judge(expectations, &Run { summary: &summary, record: &record, outcome: &outcome });
+    (seed, verdicts, figures(&summary))
+}
+
+fn suite(prepared: &Prepared, runs: &[Judged], baseline: Option<&Baseline>, arguments: &Arguments) -> Suite {
+    let of_baseline = baseline.and_then(|baseline| baseline.suites.get(&prepared.name));
+    let by_seed: Vec<(u64, Vec<Figure>)> = runs.iter().map(|(seed, _, figures)| (*seed, figures.clone())).collect();
+    let mut tallies = Vec::new();
+    for (index, expectation) in prepared.plan.expectations.iter().enumerate() {
+        if !expectation.bounds.is_empty() {
+            let verdict = |run: &Judged| SeedVerdict { seed: run.0, verdict: run.1[index].clone() };
+            tallies.push(Tally::of(expectation, &runs.iter().map(verdict).collect::<Vec<_>>()));
+        }
+        if let Some(of_baseline) = of_baseline
+            && let Some(mut tally) = check::judge_baseline(expectation, &by_seed, of_baseline)
+        {
+            tally.passed &= !(arguments.strict && tally.is_unsettled);
+            tallies.push(tally);
+        }
+    }
+    let simulated_seconds = prepared.scenario.duration.as_secs_f64() * runs.len() as f64;
+    Suite { name: prepared.name.clone(), seeds: prepared.seeds.clone(), simulated_seconds, tallies }
+}
+
+fn baseline_file(arguments: &Arguments, name: &str) -> PathBuf {
+    arguments.baseline_dir.join(format!("{name}.json"))
+}
+
+fn read_baseline(arguments: &Arguments, name: &str) -> Result<Baseline, Failure> {
+    let path = baseline_file(arguments, name);
+    let hint = || format!("can't read the baseline {}; make it with `--save-baseline {name}`", path.display());
+    let text = std::fs::read_to_string(&path).with_context(hint)?;
+    Ok(serde_json::from_str(&text).with_context(|| format!("{} is no baseline", path.display()))?)
+}
+
+/// Expectations without a baseline to hold them against, and a baseline that nobody asks for, would pass in silence.
+fn baseline_problem(arguments: &Arguments, baseline: Option<&Baseline>, prepared: &[Prepared]) -> Option<String> {
+    if arguments.save_baseline.is_some() {
+        return None;
+    }
+    let asks = |prepared: &Prepared| prepared.plan.expectations.iter().any(|e| e.of_baseline.is_some());
+    match baseline {
+        None => {
+            let asking = prepared.iter().find(|prepared| asks(prepared))?;
+            Some(format!("{}: `within` without `equals` needs a baseline: give --baseline NAME", asking.name))
+        }
+        Some(_) if !prepared.iter().any(asks) => {
+            Some("nothing uses the baseline: give an expectation `within: 5%` without `equals`".to_owned())
+        }
+        Some(baseline) => {
+            let missing = prepared.iter().find(|p| asks(p) && !baseline.suites.contains_key(&p.name))?;
+            Some(format!("the baseline has no figures of {}; save it anew", missing.name))
+        }
+    }
+}
+
+fn save_baseline(arguments: &Arguments, name: &str, prepared: &[Prepared], ran: &[Vec<Judged>]) -> Result<(), Failure> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+        let problem = format!("{name:?} can't name a baseline; use letters, digits, dots, dashes and underscores");
+        return Err(Failure::BadInput(anyhow::anyhow!(problem)));
+    }
+    let suite = |(prepared, runs): (&Prepared, &Vec<Judged>)| {
+        let runs: Vec<(u64, Vec<Figure>)> = runs.iter().map(|(seed, _, figures)| (*seed, figures.clone())).collect();
+        (prepared.name.clone(), BaselineSuite::of(&runs))
+    };
+    let baseline = Baseline {
+        windtunnel_version: env!("CARGO_PKG_VERSION").to_owned(),
+        suites: prepared.iter().zip(ran).map(suite).collect(),
+    };
+    let path = baseline_file(arguments, name);
+    std::fs::create_dir_all(&arguments.baseline_dir)
+        .with_context(|| format!("can't make {}", arguments.baseline_dir.display()))?;
+    write_file(&path, &format!("{}\n", serde_json::to_string_pretty(&baseline)?))
+}
+
+/// Whole or not at all: written beside it first.
+fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    Ok(write().with_context(|| format!("can't write {}", path.display()))?)
+}
+
+fn print(suites: &[Suite], arguments: &Arguments) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    if arguments.format == Format::Json {
+        writeln!(out, "{:#}", json(suites))?;
+    } else {
+        for suite in suites {
+            show(suite, arguments.quiet, &mut out)?;
+        }
+    }
+    if arguments.github {
+        for tally in suites.iter().flat_map(|suite| &suite.tallies).filter(|tally| !tally.passed) {
+            let message = escaped(&format!("{}: {}", tally.name, tally.detail), false);
+            writeln!(out, "::error file={},line={}::{message}", escaped(&tally.file, true), tally.line.max(1))?;
+        }
+    }
+    Ok(())
+}
+
+/// A line an expectation: `✓ cost.total_usd < 20   3.59 USD`.
+pub fn show(suite: &Suite, only_failures: bool, out: &mut impl Write) -> io::Result<()> {
+    let shown: Vec<&Tally> = suite.tallies.iter().filter(|tally| !(only_failures && tally.passed)).collect();
+    if shown.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", suite.name)?;
+    let width = shown.iter().map(|tally| tally.name.chars().count()).max().unwrap_or(0);
+    for tally in shown {
+        let mark = match (tally.passed, tally.is_unsettled) {
+            (true, false) => '✓',
+            (true, true) => '?',
+            (false, _) => '✗',
+        };
+        writeln!(out, "  {mark} {:width$}   {}", tally.name, tally.detail)?;
+    }
+    Ok(())
+}
+
+fn json(suites: &[Suite]) -> serde_json::Value {
+    let tally = |tally: &Tally| {
+        serde_json::json!({
+            "name": tally.name,
+            "passed": tally.passed,
+            "settled": !tally.is_unsettled,
+            "detail": tally.detail,
+            "holding": tally.needed.holding,
+            "asked": tally.needed.asked,
+            "seeds": tally.needed.of,
+            "file": tally.file,
+            "line": tally.line,
+        })
+    };
+    let suite = |suite: &Suite| {
+        let expectations: Vec<_> = suite.tallies.iter().map(tally).collect();
+        serde_json::json!({"name": suite.name, "seeds": suite.seeds, "expectations": expectations})
+    };
+    let failed: usize = suites.iter().map(Suite::failed).sum();
+    serde_json::json!({"passed": failed == 0, "suites": suites.iter().map(suite).collect::<Vec<_>>()})
+}
+
+/// GitHub's escapes of a workflow command's text or property.
+fn escaped(text: &str, is_property: bool) -> String {
+    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    if is_property { text.replace(':', "%3A").replace(',', "%2C") } else { text }
+}

@@ -1,0 +1,166 @@
+//! `windtunnel check`: the gate as CI meets it, with exit codes, files and words.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+const MANIFESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/manifests/ai-model-training.yaml");
+
+/// A small scenario with these lines below `spec:`.
+fn scenario(folder: &TempDir, expectations: &str) -> String {
+    let path = folder.path().join("gate.yaml");
+    let text = format!(
+        "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {{name: gate}}\nspec:\n  duration: 3h\n  manifests: [{MANIFESTS}]\n  \
+         nodeGroups: [{{name: general, instanceType: m6i.large, minSize: 1, maxSize: 3}}]\n  load:\n    - target: {{kind: \
+         Deployment, name: ai-model-deployment}}\n      cpu: {{step: {{initial: 500m, steps: [{{at: 1h, to: 6}}]}}}}\n{expectations}"
+    );
+    fs::write(&path, text).expect("written");
+    path.display().to_string()
+}
+
+/// Exit code, standard output and standard error.
+fn check(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::cargo_bin("windtunnel").expect("the binary is built with the tests");
+    let output = command.current_dir(folder).arg("check").args(arguments).output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn what_holds_passes_and_what_does_not_fails_with_figure_and_instant() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = scenario(
+        &folder,
+        "  expect:\n    - cost.total_usd < 20\n    - max_over_time(nodes) <= 3\n    - nodes <= 1 at 30m\n",
+    );
+    let (code, out, _) = check(folder.path(), &[&good]);
+    assert_eq!(code, 0, "{out}");
+    assert_eq!(out.matches('✓').count(), 3, "{out}");
+
+    let bad = scenario(&folder, "  expect:\n    - cost.total_usd < 20\n    - nodes.peak < 2\n    - pods_pending < 1\n");
+    let (code, out, _) = check(folder.path(), &[&bad]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("✗ nodes.peak < 2") && out.contains("first exceeded at 1h"), "{out}");
+    assert!(out.contains("✓ cost.total_usd < 20"), "{out}");
+}
+
+#[test]
+fn nothing_to_check_and_unknown_names_are_wrong_input_before_anything_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, _, err) = check(folder.path(), &[&scenario(&folder, "")]);
+    assert_eq!(code, 2);
+    assert!(err.contains("nothing to check"), "{err}");
+
+    let misspelt = scenario(&folder, "  expect:\n    - pod_wait_secnds.p99 < 3m\n    - pods_pendng < 3\n");
+    let (code, _, err) = check(folder.path(), &[&misspelt]);
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("did you mean `pod_wait_seconds.p99`?") && err.contains("did you mean `pods_pending`?"),
+        "{err}"
+    );
+    assert!(err.contains("gate.yaml:12:") && err.contains("gate.yaml:13:"), "{err}");
+    let absent = scenario(&folder, "  expect: [cost.by_node_group.genral < 5]\n");
+    let (code, _, err) = check(folder.path(), &[&absent]);
+    assert!(code == 2 && err.contains("did you mean `general`?"), "{err}");
+}
+
+#[test]
+fn a_figure_that_is_absent_or_null_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let absent = "  expect:\n    - training.wait_seconds.p99 < 5m\n    - utilization.gpu.used < 1\n";
+    let (code, out, _) = check(folder.path(), &[&scenario(&folder, absent)]);
+    assert_eq!(code, 1, "{out}");
+    assert_eq!(out.matches("no value").count(), 2, "{out}");
+}
+
+#[test]
+fn a_break_must_last_as_long_as_for_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The load steps up at 1h and stays: more than one node from then on.
+    let lasting = "  expect:\n    - nodes <= 1 for 30m\n    - nodes <= 1 for 3h\n";
+    let (code, out, _) = check(folder.path(), &[&scenario(&folder, lasting)]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("✗ nodes <= 1 for 30m") && out.contains("✓ nodes <= 1 for 3h"), "{out}");
+}
+
+#[test]
+fn decisions_are_counted_per_object_and_window() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = "  expect:\n    - {name: calm, decisions: {controller: horizontal-pod-autoscaler, count: directionChanges, perObject: \
+                 true, per: 1h}, max: 4}\n    - {name: never scales, decisions: {controller: horizontal-pod-autoscaler}, max: \
+                 0}\n    - {name: typo, decisions: {controller: horizontal-pod-autoscaler, object: hpa/*}, min: 1}\n";
+    let (code, out, _) = check(folder.path(), &[&scenario(&folder, rules)]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("✓ calm") && out.contains("✗ never scales") && out.contains("✓ typo"), "{out}");
+    let unknown = scenario(&folder, "  expect:\n    - {decisions: {controller: cluster-autoscalr}, max: 0}\n");
+    let (code, _, err) = check(folder.path(), &[&unknown]);
+    assert_eq!(code, 2);
+    assert!(err.contains("did you mean `cluster-autoscaler`?"), "{err}");
+}
+
+#[test]
+fn tests_run_with_their_settings_and_seeds_are_tallied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tests = "  expect: [pods.failed == 0]\n  tests:\n    - name: one node\n      set: {nodeGroups.general.maxSize: 1}\n      \
+                 seeds: 4\n      expect:\n        - nodes.peak == 1\n        - {metric: nodes.peak, min: 2, inSeeds: 1}\n";
+    let (code, out, _) = check(folder.path(), &[&scenario(&folder, tests)]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("gate / one node"), "{out}");
+    assert!(out.contains("✓ nodes.peak == 1    holds in 4 of 4 seeds, at least 4 asked; 1"), "{out}");
+    assert!(out.contains("✗ nodes.peak >= 2    holds in 0 of 4 seeds, at least 1 asked; 1"), "{out}");
+    let (_, alone, _) = check(folder.path(), &[&scenario(&folder, tests), "--jobs", "1"]);
+    assert_eq!(out, alone, "the number of threads changes nothing");
+}
+
+#[test]
+fn a_baseline_is_kept_and_a_dearer_change_fails_against_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = scenario(&folder, "  expect:\n    - {metric: cost.total_usd, within: 5%}\n");
+    let (code, _, err) = check(folder.path(), &[&path]);
+    assert!(code == 2 && err.contains("give --baseline NAME"), "{err}");
+    let (code, _, err) = check(folder.path(), &[&path, "--baseline", "main"]);
+    assert!(code == 2 && err.contains("--save-baseline main"), "{err}");
+    let (code, _, err) = check(folder.path(), &[&path, "--seeds", "5", "--save-baseline", "main"]);
+    assert_eq!(code, 0, "{err}");
+    let (code, out, _) = check(folder.path(), &[&path, "--seeds", "5", "--baseline", "main"]);
+    assert_eq!(code, 0, "{out}");
+    let dearer = ["--set", "nodeGroups.general.minSize=3"];
+    let (code, out, _) = check(folder.path(), &[&path, "--seeds", "5", "--baseline", "main", dearer[0], dearer[1]]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("baseline") && out.contains("95 %") && out.contains("5 seeds"), "{out}");
+}
+
+#[test]
+fn junit_markdown_and_annotations_say_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = scenario(
+        &folder,
+        "  expect:\n    - {name: \"a <b> | c\", metric: nodes.peak, max: 1}\n    - cost.total_usd < 20\n",
+    );
+    let files = ["--junit", "junit.xml", "--markdown", "comment.md", "--github"];
+    let (code, out, _) = check(folder.path(), &[&[path.as_str()], &files[..]].concat());
+    assert_eq!(code, 1);
+    assert!(out.contains("::error file=") && out.contains("line=12::a <b> | c: got 2"), "{out}");
+    let junit = fs::read_to_string(folder.path().join("junit.xml")).expect("written");
+    assert!(junit.contains("tests=\"2\" skipped=\"0\" failures=\"1\""), "{junit}");
+    assert!(junit.contains("name=\"a &lt;b&gt; | c\"") && junit.contains("want a &lt;b&gt; | c"), "{junit}");
+    let markdown = fs::read_to_string(folder.path().join("comment.md")).expect("written");
+    assert!(
+        markdown.starts_with("### ✗ 1 of 2 expectations failed") && markdown.contains("`a <b> \\| c`"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn run_judges_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = scenario(&folder, "  expect: [nodes.peak < 2]\n");
+    let mut command = Command::cargo_bin("windtunnel").expect("the binary is built with the tests");
+    let output = command.current_dir(folder.path()).args(["run", &path]).output().expect("it runs");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.contains("✗ nodes.peak < 2"), "{out}");
+    assert!(folder.path().join("results/gate/summary.json").exists(), "the results are written all the same");
+}
