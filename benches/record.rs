@@ -21,6 +21,8 @@ fn outcome() -> Outcome {
             workload: "openb".into(),
             node: None,
             phase: PodPhase::Succeeded,
+            deleted: false,
+            unscheduled: None,
             reason: "Completed",
             qos: "Burstable",
             priority: 0,
@@ -63,6 +65,7 @@ fn record(samples: u32) -> Recorder {
                 desired: index % 5,
                 current: index % 4,
                 ready: index % 4,
+                ..ReplicaSample::default()
             }],
             services: &[ServiceSample {
                 workload: "web".into(),
@@ -75,6 +78,7 @@ fn record(samples: u32) -> Recorder {
             cost_rate: UsdPerHour::from_nanos(wave * 1_000_000),
             cost: Usd::from_nanos(i64::from(index) * 10_000_000),
             integrals: Integrals { nodes: i128::from(index) * 1_234_567_890_123, ..Integrals::default() },
+            ..Sample::default()
         });
     }
     recorder

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod conformance;
 mod determinism;
+mod figures;
 mod house;
 mod invariants;
 mod plan;

@@ -2,7 +2,8 @@
 
 use windtunnel::scenario::Scenario;
 use windtunnel::sim::{
-    DecisionRecord, EngineFigures, Integrals, Observer, Outcome, PodCounts, RunOptions, Sample, Usage, run_with,
+    CountExtents, DecisionRecord, EngineFigures, Integrals, Observer, Outcome, PodCounts, RunOptions, Sample, Usage,
+    run_with,
 };
 use windtunnel::units::{SimTime, Usd, UsdPerHour};
 
@@ -23,6 +24,7 @@ pub struct Seen {
     pub nodes: u32,
     pub nodes_ready: u32,
     pub pods: PodCounts,
+    pub extents: CountExtents,
     pub allocatable: Usage,
     pub requested: Usage,
     pub used: Usage,
@@ -64,6 +66,7 @@ impl Observer for Watched {
             nodes: sample.nodes,
             nodes_ready: sample.nodes_ready,
             pods: sample.pods,
+            extents: sample.extents,
             allocatable: sample.allocatable,
             requested: sample.requested,
             used: sample.used,

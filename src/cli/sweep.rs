@@ -132,6 +132,7 @@ const EXPORTED: &[(&str, &str)] = &[
     ("nodes.node_hours", "node hours"),
     ("pod_wait_seconds.mean", "mean wait (s)"),
     ("pod_wait_seconds.p99", "p99 wait (s)"),
+    ("pods.unserved", "pods unserved"),
     ("utilization.cpu.requested", "CPU requested"),
     ("utilization.gpu.requested", "GPU requested"),
 ];
@@ -163,7 +164,11 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
         plot::Range { min, mean, max }
     };
     let points = configurations.iter().enumerate().map(|(index, configuration)| plot::Configuration {
-        label: sweep.label(configuration),
+        label: match results.unserved(index) {
+            0 => sweep.label(configuration),
+            pods => format!("{}: {} unserved", sweep.label(configuration), count(pods, "pod")),
+        },
+        is_served: results.unserved(index) == 0,
         x: range(index, x),
         y: range(index, y),
         unbeaten: unbeaten.contains(&index),
@@ -172,9 +177,10 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
     Tradeoff {
         title: "Cost against wait".to_owned(),
         subtitle: format!(
-            "{}: {} configurations, {seeds} seeds each (bars: lowest to highest); blue: no other is better in both",
+            "{}: {} configurations, {seeds} seeds each (bars: lowest to highest); blue: no other is better in both{}",
             sweep.name,
-            configurations.len()
+            configurations.len(),
+            if (0..configurations.len()).any(|index| results.unserved(index) > 0) { "; ×: pods unserved" } else { "" },
         ),
         made_by: made_from.line(),
         x_label: axis_label(x),
@@ -211,16 +217,46 @@ fn best(sweep: &Sweep, results: &Results) -> String {
         })
         .collect();
     let shown = rows.len();
-    let mut text = table::columns(&header, &rows, sweep.parameters.len());
+    let mut text = unserved(sweep, results);
+    text += &table::columns(&header, &rows, sweep.parameters.len());
     if unbeaten.len() > shown {
         text += &format!("… and {} more that no other configuration beats in both\n", unbeaten.len() - shown);
     }
     text
 }
 
+/// The configurations that take no part for pods that they leave unserved, the worst first.
+fn unserved(sweep: &Sweep, results: &Results) -> String {
+    let configurations = sweep.configurations();
+    let mut left: Vec<(u64, usize)> = (0..configurations.len()).map(|index| (results.unserved(index), index)).collect();
+    left.retain(|(pods, _)| *pods > 0);
+    left.sort_by_key(|(pods, index)| (std::cmp::Reverse(*pods), *index));
+    let mut text = String::new();
+    for (pods, index) in left.iter().take(BEST) {
+        let label = sweep.label(&configurations[*index]);
+        text += &format!("{label} leaves {} unserved: not compared\n", count(*pods, "pod"));
+    }
+    let more = left.len().saturating_sub(BEST);
+    if more > 0 {
+        text += &format!("… and {more} more leave pods unserved\n");
+    }
+    if left.len() == configurations.len() {
+        text += "no configuration serves all pods\n";
+    }
+    text
+}
+
+/// "1 pod", "8 pods".
+fn count(amount: u64, noun: &str) -> String {
+    format!("{} {noun}{}", number(amount as f64, 0), if amount == 1 { "" } else { "s" })
+}
+
 /// The mean, and the range where seeds differ.
 fn spread(averages: Averages) -> String {
     let Averages { min, mean, max } = averages;
+    if mean.is_nan() {
+        return "unknown".to_owned();
+    }
     let shown = |value: f64| number(value, if value.abs() < 100.0 { 2 } else { 0 });
     if min == max { shown(mean) } else { format!("{} ({} to {})", shown(mean), shown(min), shown(max)) }
 }

@@ -14,6 +14,18 @@ pub enum PodPhase {
     Failed,
 }
 
+impl PodPhase {
+    /// As `status.phase` spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            PodPhase::Pending => "Pending",
+            PodPhase::Running => "Running",
+            PodPhase::Succeeded => "Succeeded",
+            PodPhase::Failed => "Failed",
+        }
+    }
+}
+
 /// What schedulers and autoscalers know of one pod beside its spec.
 #[derive(Clone, Debug)]
 pub struct PodInfo {

@@ -5,11 +5,9 @@
 //! name, for exporters that need it. Times are seconds from the scenario's start; where the scenario states when that is,
 //! each has a timestamp beside it.
 
-use super::{Cells, Recorder, Replicas, SampleRow, ServiceValues};
-use crate::cluster::PodPhase;
+use super::{Cells, Recorder, Replicas, SampleRow, ServiceValues, waits};
 use crate::cost::CapacityType;
-use crate::sim::{NodeRow, Outcome, PodRow};
-use crate::units::SimTime;
+use crate::sim::{Extent, NodeRow, Outcome, PodRow};
 
 /// What a column's numbers count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +15,8 @@ pub enum Unit {
     /// A name or a word.
     Text,
     Count,
+    /// Of a count over time.
+    Mean,
     Seconds,
     /// RFC 3339, UTC. These columns are in the tables of runs whose scenario states its start.
     Timestamp,
@@ -57,20 +57,43 @@ const fn column<Row, Context>(
 }
 
 /// `timeseries.csv`, the columns that every run has. Gauges are the state at the instant; hours and `cost_usd` add up
-/// from the start, so the last row holds the run's totals.
+/// from the start, so the last row holds the run's totals. Beside each count stand its lowest, mean and highest since
+/// the row before (both instants included), so that nothing is lost between two samples: the maximum of `nodes_max` is
+/// `nodes.peak` of the summary.
 #[rustfmt::skip]
 pub const SAMPLE: &[Column<SampleRow>] = &[
     column("time", Unit::Seconds, "", "instant of the sample", |row, _, out| out.time(row.at)),
     column("timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(Some(row.at))),
     column("nodes", Unit::Count, "kube_node_created", "registered nodes", |row, _, out| out.integer(row.nodes)),
+    column("nodes_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents.nodes.min)),
+    column("nodes_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents.nodes.mean)),
+    column("nodes_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents.nodes.max)),
     column("nodes_ready", Unit::Count, "kube_node_status_condition", "nodes that are Ready", |row, _, out| out.integer(row.nodes_ready)),
+    column("nodes_ready_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents.nodes_ready.min)),
+    column("nodes_ready_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents.nodes_ready.mean)),
+    column("nodes_ready_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents.nodes_ready.max)),
     column("nodes_upcoming", Unit::Count, "", "asked of the cloud, not yet registered", |row, _, out| out.integer(row.nodes_upcoming)),
+    column("nodes_upcoming_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents.nodes_upcoming.min)),
+    column("nodes_upcoming_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents.nodes_upcoming.mean)),
+    column("nodes_upcoming_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents.nodes_upcoming.max)),
     column("pods_pending", Unit::Count, "kube_pod_status_phase", "not bound, or bound and not yet running", |row, _, out| out.integer(row.pods.pending)),
+    column("pods_pending_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents.pods_pending.min)),
+    column("pods_pending_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents.pods_pending.mean)),
+    column("pods_pending_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents.pods_pending.max)),
     column("pods_unbound", Unit::Count, "kube_pod_status_unscheduled_time", "of the pending ones, those without a node", |row, _, out| out.integer(row.pods.unbound)),
-    column("pods_running", Unit::Count, "kube_pod_status_phase", "in phase Running", |row, _, out| out.integer(row.pods.running)),
+    column("pods_unbound_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents.pods_unbound.min)),
+    column("pods_unbound_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents.pods_unbound.mean)),
+    column("pods_unbound_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents.pods_unbound.max)),
+    column("pods_running", Unit::Count, "kube_pod_status_phase", "in phase Running; those that restart or are being deleted too", |row, _, out| out.integer(row.pods.running)),
+    column("pods_running_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents.pods_running.min)),
+    column("pods_running_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents.pods_running.mean)),
+    column("pods_running_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents.pods_running.max)),
     column("pods_ready", Unit::Count, "kube_pod_status_ready", "with condition Ready", |row, _, out| out.integer(row.pods.ready)),
+    column("pods_ready_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents.pods_ready.min)),
+    column("pods_ready_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents.pods_ready.mean)),
+    column("pods_ready_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents.pods_ready.max)),
     column("pods_succeeded", Unit::Count, "kube_pod_status_phase", "ended well since the start", |row, _, out| out.integer(row.pods.succeeded)),
-    column("pods_failed", Unit::Count, "kube_pod_status_phase", "failed since the start", |row, _, out| out.integer(row.pods.failed)),
+    column("pods_failed", Unit::Count, "kube_pod_status_phase", "failed or evicted by the kubelet, since the start", |row, _, out| out.integer(row.pods.failed)),
     column("pods_deleted", Unit::Count, "", "gone before they ended, since the start: scaled down, drained, preempted, lost", |row, _, out| out.integer(row.pods.deleted)),
     column("cpu_allocatable_cores", Unit::Cores, "kube_node_status_allocatable", "of ready nodes", |row, _, out| out.cores(row.allocatable.cpu)),
     column("cpu_requested_cores", Unit::Cores, "kube_pod_container_resource_requests", "of bound pods", |row, _, out| out.cores(row.requested.cpu)),
@@ -95,18 +118,46 @@ pub const SAMPLE: &[Column<SampleRow>] = &[
     column("gpu_used_hours", Unit::GpuHours, "", "summed over time", |row, _, out| out.float(row.hours.used[2])),
 ];
 
+/// `timeseries.csv`, of runs that train.
+#[rustfmt::skip]
+pub const TRAINING: &[Column<SampleRow>] = &[
+    column("jobs_arrived", Unit::Count, "", "training jobs since the start", |row, _, out| out.integer(row.training.arrived)),
+    column("jobs_completed", Unit::Count, "", "training jobs that did all their steps, since the start", |row, _, out| out.integer(row.training.completed)),
+    column("jobs_waiting", Unit::Count, "", "queued for the first time, or again after an interruption", |row, _, out| out.integer(row.training.waiting)),
+    column("jobs_waiting_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents.jobs_waiting.min)),
+    column("jobs_waiting_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents.jobs_waiting.mean)),
+    column("jobs_waiting_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents.jobs_waiting.max)),
+    column("jobs_running", Unit::Count, "", "all workers run", |row, _, out| out.integer(row.training.running)),
+    column("jobs_running_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents.jobs_running.min)),
+    column("jobs_running_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents.jobs_running.mean)),
+    column("jobs_running_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents.jobs_running.max)),
+    column("jobs_gpus", Unit::Count, "", "GPUs of the running jobs", |row, _, out| out.integer(row.training.gpus)),
+];
+
 /// `timeseries.csv`, once a node group, with `.GROUP` appended to the name.
 #[rustfmt::skip]
-pub const NODE_GROUP: &[Column<u32>] = &[
-    column("nodes", Unit::Count, "kube_node_created", "registered nodes of the group", |nodes, _, out| out.integer(*nodes)),
+pub const NODE_GROUP: &[Column<(u32, Extent)>] = &[
+    column("nodes", Unit::Count, "kube_node_created", "registered nodes of the group", |(nodes, _), _, out| out.integer(*nodes)),
+    column("nodes_min", Unit::Count, "", "lowest since the last sample", |(_, extent), _, out| out.integer(extent.min)),
+    column("nodes_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |(_, extent), _, out| out.float(extent.mean)),
+    column("nodes_max", Unit::Count, "", "highest since the last sample", |(_, extent), _, out| out.integer(extent.max)),
 ];
 
 /// `timeseries.csv`, once a replicated workload, with `.NAMESPACE/NAME` appended to the name.
 #[rustfmt::skip]
 pub const WORKLOAD: &[Column<Replicas>] = &[
     column("replicas_desired", Unit::Count, "kube_deployment_spec_replicas", "what its controller is asked to keep", |row, _, out| out.integer(row.desired)),
-    column("replicas", Unit::Count, "kube_deployment_status_replicas", "pods that are not ended", |row, _, out| out.integer(row.current)),
+    column("replicas_desired_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents[0].min)),
+    column("replicas_desired_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents[0].mean)),
+    column("replicas_desired_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents[0].max)),
+    column("replicas", Unit::Count, "kube_deployment_status_replicas", "pods that neither ended nor are being deleted", |row, _, out| out.integer(row.current)),
+    column("replicas_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents[1].min)),
+    column("replicas_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents[1].mean)),
+    column("replicas_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents[1].max)),
     column("replicas_ready", Unit::Count, "kube_deployment_status_replicas_ready", "pods that serve", |row, _, out| out.integer(row.ready)),
+    column("replicas_ready_min", Unit::Count, "", "lowest since the last sample", |row, _, out| out.integer(row.extents[2].min)),
+    column("replicas_ready_mean", Unit::Mean, "", "mean, weighted by time, since the last sample", |row, _, out| out.float(row.extents[2].mean)),
+    column("replicas_ready_max", Unit::Count, "", "highest since the last sample", |row, _, out| out.integer(row.extents[2].max)),
 ];
 
 /// `timeseries.csv`, once a service, with `.NAMESPACE/NAME` of its workload appended to the name.
@@ -142,22 +193,25 @@ pub const POD: &[Column<PodRow, Outcome>] = &[
         Some(index) => out.text(outcome.nodes.get(index as usize).map_or("", |node| &*node.name)),
         None => out.empty(),
     }),
-    column("phase", Unit::Text, "kube_pod_status_phase", "at the end of the run, or when it was deleted", |row, _, out| out.text(phase(row.phase))),
-    column("reason", Unit::Text, "kube_pod_status_reason", "why it ended, or who holds it back (`SchedulingGated`, `OtherScheduler`); else empty while it lives", |row, _, out| out.text(row.reason)),
+    column("phase", Unit::Text, "kube_pod_status_phase", "at the end of the run; Deleted: taken out of the API server before it ended by itself", |row, _, out| out.text(if row.deleted { "Deleted" } else { row.phase.name() })),
+    column("reason", Unit::Text, "kube_pod_status_reason", "why it ended, or is being deleted; empty else", |row, _, out| out.text(row.reason)),
+    column("unscheduled_reason", Unit::Text, "", "of a pod that never had a node: why, as was last said; empty else", |row, _, out| out.text(row.unscheduled.as_ref().map_or("", |verdict| &verdict.reason))),
     column("qos_class", Unit::Text, "kube_pod_status_qos_class", "", |row, _, out| out.text(row.qos)),
     column("priority", Unit::Count, "", "value of its priority class", |row, _, out| out.integer(row.priority)),
     column("created_time", Unit::Seconds, "kube_pod_created", "", |row, _, out| out.time(row.created)),
     column("created_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(Some(row.created))),
     column("scheduled_time", Unit::Seconds, "kube_pod_status_scheduled_time", "bound to its node", |row, _, out| out.maybe_time(row.scheduled)),
     column("scheduled_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.scheduled)),
-    column("start_time", Unit::Seconds, "kube_pod_start_time", "first container started", |row, _, out| out.maybe_time(row.started)),
+    column("start_time", Unit::Seconds, "", "its container ran for the first time", |row, _, out| out.maybe_time(row.started)),
     column("start_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.started)),
     column("ready_time", Unit::Seconds, "kube_pod_status_ready_time", "first Ready", |row, _, out| out.maybe_time(row.ready)),
     column("ready_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.ready)),
     column("completion_time", Unit::Seconds, "kube_pod_completion_time", "ended or deleted", |row, _, out| out.maybe_time(row.finished)),
     column("completion_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(row.finished)),
-    column("wait_seconds", Unit::Seconds, "", "from creation to binding", |row, _, out| since(row.created, row.scheduled, out)),
-    column("startup_seconds", Unit::Seconds, "", "from creation to Ready", |row, _, out| since(row.created, row.ready, out)),
+    column("wait_seconds", Unit::Seconds, "", "from creation to binding; of a pod that was never bound, to its end or the run's", |row, outcome, out| out.decimal::<9>(waits::of_pod(row, outcome).lasted.nanos())),
+    column("wait_censored", Unit::Text, "", "true: it was never bound, its wait is only so far", |row, outcome, out| out.boolean(waits::of_pod(row, outcome).is_censored)),
+    column("startup_seconds", Unit::Seconds, "", "from creation to Ready; of a pod that never was, to its end or the run's", |row, outcome, out| out.decimal::<9>(waits::startup_of_pod(row, outcome).lasted.nanos())),
+    column("startup_censored", Unit::Text, "", "true: it was never Ready, its startup is only so far", |row, outcome, out| out.boolean(waits::startup_of_pod(row, outcome).is_censored)),
     column("restarts_total", Unit::Count, "kube_pod_container_status_restarts_total", "", |row, _, out| out.integer(row.restarts)),
     column("cpu_requested_cores", Unit::Cores, "kube_pod_container_resource_requests", "", |row, _, out| out.cores(row.cpu)),
     column("memory_requested_bytes", Unit::Bytes, "kube_pod_container_resource_requests", "", |row, _, out| out.memory(row.memory)),
@@ -186,26 +240,10 @@ pub const NODE: &[Column<NodeRow, Outcome>] = &[
     column("cpu_allocatable_cores", Unit::Cores, "kube_node_status_allocatable", "", |row, _, out| out.cores(row.allocatable.cpu)),
     column("memory_allocatable_bytes", Unit::Bytes, "kube_node_status_allocatable", "", |row, _, out| out.memory(row.allocatable.memory)),
     column("gpu_allocatable", Unit::Gpus, "kube_node_status_allocatable", "", |row, _, out| out.gpus(row.allocatable.gpu)),
-    column("pods_run_total", Unit::Count, "", "pods that were bound to it", |row, _, out| out.integer(row.pods_run)),
+    column("pods_run_total", Unit::Count, "", "pods that were bound to it, those of DaemonSets too", |row, _, out| out.integer(row.pods_run)),
     column("cost_usd", Unit::Usd, "", "billed", |row, _, out| out.usd(row.cost)),
     column("idle_cost_usd", Unit::Usd, "", "of this, the share that no pod requested", |row, _, out| out.usd(row.idle_cost)),
 ];
-
-fn since(start: SimTime, end: Option<SimTime>, out: &mut Cells) {
-    match end {
-        Some(end) => out.decimal::<9>(end.since(start).nanos()),
-        None => out.empty(),
-    }
-}
-
-const fn phase(phase: PodPhase) -> &'static str {
-    match phase {
-        PodPhase::Pending => "Pending",
-        PodPhase::Running => "Running",
-        PodPhase::Succeeded => "Succeeded",
-        PodPhase::Failed => "Failed",
-    }
-}
 
 const fn capacity_type(capacity_type: CapacityType) -> &'static str {
     match capacity_type {

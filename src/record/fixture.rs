@@ -6,8 +6,8 @@ use super::Recorder;
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
 use crate::sim::{
-    Controller, DecisionRecord, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample,
-    ServiceSample, TrainingRow, Usage, WorkloadCost,
+    Controller, CountExtents, DecisionRecord, Extent, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow,
+    ReplicaSample, Sample, ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
 
@@ -36,6 +36,19 @@ pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {
             nodes_ready: nodes,
             nodes_upcoming: u32::from(index % 97 < 3),
             nodes_by_group: &by_group,
+            training: Some(TrainingCounts { arrived: 6, completed: 1, waiting: 2, running: 3, gpus: 5 }),
+            extents: CountExtents {
+                nodes: around(nodes),
+                nodes_ready: around(nodes),
+                nodes_upcoming: around(u32::from(index % 97 < 3)),
+                pods_pending: around(u32::from(index % 97 < 5)),
+                pods_unbound: around(u32::from(index % 97 < 3)),
+                pods_running: around(nodes * 4),
+                pods_ready: around(nodes * 4),
+                jobs_waiting: around(2),
+                jobs_running: around(3),
+            },
+            group_extents: &by_group.map(around),
             pods: PodCounts {
                 pending: (index % 97 < 5).into(),
                 unbound: (index % 97 < 3).into(),
@@ -53,6 +66,7 @@ pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {
                 desired: 2 + (load * 4.0) as u32,
                 current: 2 + (load * 3.9) as u32,
                 ready: 2 + (load * 3.7) as u32,
+                extents: [4.0, 3.9, 3.7].map(|peak| around(2 + (load * peak) as u32)),
             }],
             services: &[ServiceSample {
                 workload: "default/web".into(),
@@ -127,6 +141,12 @@ pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {
     (recorder, outcome)
 }
 
+/// Now and then it was one more.
+fn around(count: u32) -> Extent {
+    let more = u32::from(count % 3 == 1);
+    Extent { min: count, mean: f64::from(count) + f64::from(more) / 4.0, max: count + more }
+}
+
 /// Pod `index`: every fourth one waits for good, the others are bound after `index` seconds.
 pub(crate) fn pod(index: i64) -> PodRow {
     let created = SimTime::from_secs(60 * index);
@@ -137,6 +157,8 @@ pub(crate) fn pod(index: i64) -> PodRow {
         workload: "default/web".into(),
         node: bound.map(|_| 0),
         phase: if bound.is_some() { PodPhase::Running } else { PodPhase::Pending },
+        deleted: false,
+        unscheduled: None,
         reason: "",
         qos: "Burstable",
         priority: 0,

@@ -16,6 +16,7 @@ mod statistics;
 mod summary;
 #[cfg(test)]
 mod tests;
+pub mod waits;
 pub mod writer;
 
 pub use cells::Cells;
@@ -23,7 +24,7 @@ pub use figures::{Figure, figures};
 pub use provenance::{Provenance, SweepProvenance, VERSION, difference};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
 pub use services::{LatencySeconds, ServiceFigures, ServiceUnit, Services};
-pub use statistics::Spread;
+pub use statistics::{Seen, Spread};
 pub use summary::{
     CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary, TrainingSummary, Utilization,
     WorkloadFigures,

@@ -1,11 +1,13 @@
 //! The observer that keeps a run: samples as fixed-size rows and flat columns, decisions as one text arena.
 //!
-//! Its memory is about 250 bytes a sample (and 12 to 40 a node group, workload or service), and a decision's own text.
+//! Its memory is about 400 bytes a sample (and 20 to 64 a node group, workload or service), and a decision's own text.
 
 use std::sync::Arc;
 
 use crate::scenario::Scenario;
-use crate::sim::{Controller, DecisionRecord, Integrals, Observer, PodCounts, Sample, Usage};
+use crate::sim::{
+    Controller, CountExtents, DecisionRecord, Extent, Integrals, Observer, PodCounts, Sample, TrainingCounts, Usage,
+};
 use crate::units::{SimTime, Usd, UsdPerHour};
 
 /// Nanoseconds in an hour.
@@ -21,10 +23,12 @@ pub struct Recorder {
     rows: Vec<SampleRow>,
     /// Row after row, one entry a node group.
     nodes_by_group: Vec<u32>,
+    group_extents: Vec<Extent>,
     /// Row after row, one entry a replicated workload.
     replicas: Vec<Replicas>,
     /// Row after row, one entry a service.
     service_values: Vec<ServiceValues>,
+    trains: bool,
     decisions: DecisionLog,
     verbose_decisions: bool,
 }
@@ -37,6 +41,10 @@ pub struct SampleRow {
     pub nodes_ready: u32,
     pub nodes_upcoming: u32,
     pub pods: PodCounts,
+    /// Zero where the scenario trains nothing.
+    pub training: TrainingCounts,
+    /// Of the counts, since the sample before.
+    pub extents: CountExtents,
     pub allocatable: Usage,
     pub requested: Usage,
     pub used: Usage,
@@ -67,11 +75,13 @@ impl Hours {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Replicas {
     pub desired: u32,
     pub current: u32,
     pub ready: u32,
+    /// Of the three, since the sample before.
+    pub extents: [Extent; 3],
 }
 
 /// A service at one instant; in the demand's own unit (cores or requests a second) and seconds.
@@ -151,6 +161,16 @@ impl Recorder {
         stride(&self.nodes_by_group, self.node_groups.len(), row)
     }
 
+    /// Of [`nodes_by_group`](Self::nodes_by_group), since the sample before.
+    pub fn group_extents(&self, row: usize) -> &[Extent] {
+        stride(&self.group_extents, self.node_groups.len(), row)
+    }
+
+    /// Whether the scenario trains anything.
+    pub fn trains(&self) -> bool {
+        self.trains
+    }
+
     pub fn replicas(&self, row: usize) -> &[Replicas] {
         stride(&self.replicas, self.workloads.len(), row)
     }
@@ -188,6 +208,7 @@ impl Observer for Recorder {
 
     fn sample(&mut self, sample: &Sample<'_>) {
         if self.rows.is_empty() {
+            self.trains = sample.training.is_some();
             self.workloads = sample.replicas.iter().map(|replicas| Arc::clone(&replicas.workload)).collect();
             self.services = sample.services.iter().map(|service| Arc::clone(&service.workload)).collect();
         }
@@ -197,6 +218,8 @@ impl Observer for Recorder {
             nodes_ready: sample.nodes_ready,
             nodes_upcoming: sample.nodes_upcoming,
             pods: sample.pods,
+            training: sample.training.unwrap_or_default(),
+            extents: sample.extents,
             allocatable: sample.allocatable,
             requested: sample.requested,
             used: sample.used,
@@ -205,10 +228,12 @@ impl Observer for Recorder {
             hours: Hours::of(&sample.integrals),
         });
         append(&mut self.nodes_by_group, self.node_groups.len(), sample.nodes_by_group.iter().copied());
+        append(&mut self.group_extents, self.node_groups.len(), sample.group_extents.iter().copied());
         let replicas = sample.replicas.iter().map(|replicas| Replicas {
             desired: replicas.desired,
             current: replicas.current,
             ready: replicas.ready,
+            extents: replicas.extents,
         });
         append(&mut self.replicas, self.workloads.len(), replicas);
         let services = sample.services.iter().map(|service| ServiceValues {

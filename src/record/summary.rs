@@ -11,9 +11,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::services::{Services, services};
+use super::waits::{self, NeverScheduled};
 use super::{Hours, Provenance, Spread};
 use crate::cluster::PodPhase;
-use crate::sim::{Outcome, TrainingRow};
+use crate::sim::Outcome;
 use crate::units::SimTime;
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -26,9 +27,11 @@ pub struct Summary {
     pub simulated_seconds: f64,
     pub cost: CostSummary,
     pub pods: PodSummary,
-    /// From creation to binding, of the pods that were bound.
+    /// Why pods never had a node, the longest waits first.
+    pub never_scheduled: Vec<NeverScheduled>,
+    /// From creation to binding. Of a pod that was never bound it is the wait so far: censored.
     pub pod_wait_seconds: Spread,
-    /// From creation to Ready, of the pods that got there.
+    /// From creation to Ready; censored where a pod never was.
     pub pod_startup_seconds: Spread,
     pub utilization: Utilization,
     pub nodes: NodeSummary,
@@ -68,6 +71,11 @@ pub struct PodSummary {
     pub created: u64,
     /// Bound to a node at least once.
     pub scheduled: u64,
+    /// Never bound to a node: they wait at the end, or were deleted while they waited.
+    pub never_scheduled: u64,
+    /// Of these, those that waited longer than any pod that was served (but a minute at least and fifteen at most), or
+    /// that no waiting could help.
+    pub unserved: u64,
     pub completed: u64,
     pub failed: u64,
     /// Evicted by the kubelet or a drain; also counted by how they ended.
@@ -122,15 +130,19 @@ pub struct FaultSummary {
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct TrainingSummary {
+    /// Those that arrived before the end of the run.
     pub jobs: u64,
+    /// All of whose workers ran, at least once.
     pub started: u64,
+    pub never_started: u64,
     pub completed: u64,
-    /// From the first arrival to the last job's end; `null` until every job has ended.
+    /// From the first arrival to the last job's end; `null` until every job of the scenario has ended.
     pub makespan_seconds: f64,
-    /// Job completion time: from arrival to end, of the completed jobs.
+    /// Job completion time: from arrival to end; censored where a job has not ended.
     pub completion_seconds: Spread,
-    /// From arrival to the first step, of the started jobs.
+    /// From arrival to the first instant at which all workers run; censored where there was none.
     pub wait_seconds: Spread,
+    /// Of the jobs that arrived.
     pub steps_total: u64,
     pub steps_done: f64,
     /// Done, then lost to an interruption after the last checkpoint.
@@ -156,8 +168,9 @@ impl Summary {
             simulated_seconds: seconds,
             cost: cost(outcome),
             pods: pods(outcome),
-            pod_wait_seconds: spread(outcome.pods.iter().map(|pod| (pod.created, pod.scheduled))),
-            pod_startup_seconds: spread(outcome.pods.iter().map(|pod| (pod.created, pod.ready))),
+            never_scheduled: waits::never_scheduled(outcome),
+            pod_wait_seconds: Spread::of(outcome.pods.iter().map(|pod| waits::of_pod(pod, outcome))),
+            pod_startup_seconds: Spread::of(outcome.pods.iter().map(|pod| waits::startup_of_pod(pod, outcome))),
             utilization: Utilization { cpu: share(0), memory: share(1), gpu: share(2) },
             nodes: NodeSummary {
                 min: outcome.nodes_min,
@@ -179,7 +192,7 @@ impl Summary {
                 interruptions: outcome.interruptions,
             },
             services: services(&outcome.services),
-            training: (!outcome.training.is_empty()).then(|| training(&outcome.training)),
+            training: (!outcome.training.is_empty()).then(|| training(outcome)),
         }
     }
 }
@@ -187,10 +200,6 @@ impl Summary {
 /// NaN where there is no whole.
 fn fraction(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { f64::NAN }
-}
-
-fn spread(spans: impl Iterator<Item = (SimTime, Option<SimTime>)>) -> Spread {
-    Spread::of(spans.filter_map(|(start, end)| Some(end?.since(start))))
 }
 
 fn cost(outcome: &Outcome) -> CostSummary {
@@ -212,8 +221,10 @@ fn cost(outcome: &Outcome) -> CostSummary {
 fn pods(outcome: &Outcome) -> PodSummary {
     let mut pods =
         PodSummary { created: outcome.pods.len() as u64, evicted: outcome.evicted.into(), ..PodSummary::default() };
+    pods.unserved = waits::unserved(outcome);
     for pod in &outcome.pods {
         pods.scheduled += u64::from(pod.scheduled.is_some());
+        pods.never_scheduled += u64::from(pod.scheduled.is_none());
         let kind = match (pod.phase, pod.finished) {
             (PodPhase::Succeeded, _) => &mut pods.completed,
             (PodPhase::Failed, _) => &mut pods.failed,
@@ -226,18 +237,21 @@ fn pods(outcome: &Outcome) -> PodSummary {
     pods
 }
 
-fn training(jobs: &[TrainingRow]) -> TrainingSummary {
+fn training(outcome: &Outcome) -> TrainingSummary {
+    let jobs = &outcome.training;
     let first_arrival = jobs.iter().map(|job| job.arrival).min().unwrap_or_default();
     let last_end = jobs.iter().map(|job| job.finished).try_fold(SimTime::MIN, |last, end| Some(last.max(end?)));
+    let last_end = last_end.filter(|_| outcome.training_to_come == 0);
     let steps_done: f64 = jobs.iter().map(|job| job.steps_done).sum();
     let steps_lost: f64 = jobs.iter().map(|job| job.steps_lost).sum();
     TrainingSummary {
         jobs: jobs.len() as u64,
         started: jobs.iter().filter(|job| job.started.is_some()).count() as u64,
+        never_started: jobs.iter().filter(|job| job.started.is_none()).count() as u64,
         completed: jobs.iter().filter(|job| job.finished.is_some()).count() as u64,
         makespan_seconds: last_end.map_or(f64::NAN, |end| end.since(first_arrival).as_secs_f64()),
-        completion_seconds: spread(jobs.iter().map(|job| (job.arrival, job.finished))),
-        wait_seconds: spread(jobs.iter().map(|job| (job.arrival, job.started))),
+        completion_seconds: Spread::of(jobs.iter().map(|job| waits::completion_of_job(job, outcome))),
+        wait_seconds: Spread::of(jobs.iter().map(|job| waits::of_job(job, outcome))),
         steps_total: jobs.iter().map(|job| job.total_steps).sum(),
         steps_done,
         steps_lost,

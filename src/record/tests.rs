@@ -32,6 +32,7 @@ fn every_table_has_exactly_the_declared_columns() {
     let (header, rows) = read(&tables::timeseries(&record));
     let expected = [
         names(columns::SAMPLE),
+        names(columns::TRAINING),
         suffixed(columns::NODE_GROUP, "general"),
         suffixed(columns::NODE_GROUP, "gpu-spot"),
         suffixed(columns::WORKLOAD, "default/web"),
@@ -70,7 +71,7 @@ fn a_column_has_one_type_from_the_first_row_to_the_last() {
     let (record, outcome) = fixture::run(1_440);
     let units = |name: &str| -> Unit {
         let name = name.split('.').next().unwrap();
-        let sample = columns::SAMPLE.iter().map(|column| (column.name, column.unit));
+        let sample = columns::SAMPLE.iter().chain(columns::TRAINING).map(|column| (column.name, column.unit));
         let pods = columns::POD.iter().map(|column| (column.name, column.unit));
         let nodes = columns::NODE.iter().map(|column| (column.name, column.unit));
         let services = columns::SERVICE.iter().map(|column| (column.name, column.unit));
@@ -139,11 +140,12 @@ fn the_last_row_of_the_time_series_equals_the_summary() {
 }
 
 #[test]
-fn every_pod_of_the_summary_is_in_one_state_and_unbound_pods_have_no_wait() {
+fn every_pod_of_the_summary_is_in_one_state_and_unbound_pods_have_a_censored_wait() {
     let pods = Summary::of(&fixture::run(1).1).pods;
     assert_eq!(pods.created, pods.completed + pods.failed + pods.deleted + pods.pending_at_end + pods.running_at_end);
     assert_eq!((pods.created, pods.scheduled, pods.pending_at_end), (20, 15, 5));
-    assert_eq!(Summary::of(&fixture::run(1).1).pod_wait_seconds.count, 15);
+    let waits = Summary::of(&fixture::run(1).1).pod_wait_seconds;
+    assert_eq!((pods.never_scheduled, waits.count, waits.censored), (5, 20, 5));
 }
 
 #[test]
@@ -152,7 +154,7 @@ fn figures_keep_the_order_of_the_summary_and_name_nested_values_by_path() {
     let figures = figures(&summary);
     assert_eq!((figures[0].name.as_str(), figures[0].value), ("simulated_seconds", 3600.0));
     let value = |name: &str| figures.iter().find(|figure| figure.name == name).map(|figure| figure.value);
-    assert_eq!(value("pod_wait_seconds.p99"), Some(19.0));
+    assert_eq!(value("pod_wait_seconds.p50"), Some(13.0));
     assert_eq!(
         value("cost.by_workload.default/web.totalCost"),
         Some(summary.cost.by_workload["default/web"].total_cost)

@@ -10,6 +10,9 @@ use crate::record::{Share, Spread, Summary};
 /// What one wants to know first of a run; figures that a run does not have are left out.
 pub fn summary(summary: &Summary) -> String {
     let mut rows: Vec<(&str, String)> = Vec::new();
+    if let Some(text) = never_scheduled(summary) {
+        rows.push(("unserved", text));
+    }
     let hours = number(summary.simulated_seconds / 3600.0, 1);
     let made_from = &summary.provenance;
     rows.push(("scenario", format!("{}, seed {}, {hours} h simulated", made_from.scenario, made_from.seed)));
@@ -94,14 +97,51 @@ fn pods(summary: &Summary) -> String {
     text
 }
 
+/// "8 pods never found a node; the oldest waits 18.8 h: group general is at its maximum".
+fn never_scheduled(summary: &Summary) -> Option<String> {
+    let reasons = &summary.never_scheduled;
+    let oldest = duration(reasons.first()?.oldest_wait_seconds);
+    let told = match &reasons[..] {
+        [only] => only.reason.clone(),
+        several => {
+            let shown = several.iter().take(MOST_REASONS).map(|row| format!("{} ({})", row.reason, row.pods));
+            let mut shown: Vec<String> = shown.collect();
+            let more = several.len().saturating_sub(MOST_REASONS);
+            if more > 0 {
+                shown.push(format!("{more} more reasons"));
+            }
+            shown.join("; ")
+        }
+    };
+    Some(match summary.pods.never_scheduled {
+        1 => format!("1 pod never found a node; it waits {oldest}: {told}"),
+        pods => format!("{} pods never found a node; the oldest waits {oldest}: {told}", number(pods as f64, 0)),
+    })
+}
+
+/// Reasons that the table lists; `summary.json` has all.
+const MOST_REASONS: usize = 3;
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds >= 3600.0 => format!("{} h", number(seconds / 3600.0, 1)),
+        seconds if seconds >= 60.0 => format!("{} min", number(seconds / 60.0, 1)),
+        seconds => format!("{} s", number(seconds, 0)),
+    }
+}
+
 fn spread(spread: &Spread) -> String {
     if spread.count == 0 {
         return "none".to_owned();
     }
-    let seconds = |value: f64| number(value, if value < 10.0 { 2 } else { 0 });
-    let Spread { count, p50, p95, p99, max, .. } = *spread;
+    let seconds = |value: f64| match value {
+        value if value.is_nan() => "unknown".to_owned(),
+        value => format!("{} s", number(value, if value < 10.0 { 2 } else { 0 })),
+    };
+    let Spread { count, censored, p50, p95, p99, max, .. } = *spread;
     let [p50, p95, p99, max] = [p50, p95, p99, max].map(seconds);
-    format!("p50 {p50} s, p95 {p95} s, p99 {p99} s, max {max} s (n = {count})")
+    let open = if censored > 0 { format!(", {censored} of them not over") } else { String::new() };
+    format!("p50 {p50}, p95 {p95}, p99 {p99}, max {max} (n = {count}{open})")
 }
 
 fn utilized(share: Share) -> Option<String> {
@@ -122,7 +162,9 @@ mod tests {
         let table = summary(&Summary::of(&fixture::run(1_440).1));
         let line = |name: &str| table.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_default();
         assert!(line("cost").contains("USD, 30 % of it idle"), "{table}");
-        assert!(line("pod wait").contains("(n = 15)"), "{table}");
+        assert!(line("pod wait").contains("p99 unknown, max unknown (n = 20, 5 of them not over)"), "{table}");
+        assert!(table.trim_start().starts_with("unserved"), "{table}");
+        assert!(line("unserved").contains("5 pods never found a node; the oldest waits 24.0 h: "), "{table}");
         assert!(line("training").contains("4 of 6 jobs completed"), "{table}");
         assert!(table.lines().all(|line| line == line.trim_end()));
     }

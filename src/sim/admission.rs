@@ -7,7 +7,7 @@ use super::entities::End;
 use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, PodId, PodSpecId, Shortfall};
+use crate::cluster::{ClusterView, NodeId, PodId, Shortfall};
 use crate::scheduler::Cycle;
 use crate::scheduler::filter::{self, Reason};
 use crate::units::{SimDuration, SimTime};
@@ -34,7 +34,12 @@ const REJECTIONS: [&str; 8] = [
 
 /// True for reasons after which a pod without an owner would only meet the same end again.
 pub(super) fn ends_for_good(reason: &str) -> bool {
-    reason == ORPHANED || REJECTIONS.contains(&reason)
+    reason == ORPHANED || is_refusal(reason)
+}
+
+/// True for reasons of kubelets that refuse a pod.
+pub(super) fn is_refusal(reason: &str) -> bool {
+    REJECTIONS.contains(&reason)
 }
 
 impl World<'_> {
@@ -68,16 +73,6 @@ impl World<'_> {
             } else {
                 self.orphans.push(pod);
             }
-        }
-    }
-
-    /// Why the scheduler leaves pods of this spec alone; empty where it does not.
-    pub(super) fn held_back_by(&self, spec: PodSpecId) -> &'static str {
-        let spec = self.cluster.specs.pod(spec);
-        match spec.is_held_back() {
-            true if spec.scheduler_name.is_some() => "OtherScheduler",
-            true => "SchedulingGated",
-            false => "",
         }
     }
 

@@ -44,6 +44,8 @@ impl World<'_> {
         self.audit_pods()?;
         self.audit_totals()?;
         self.audit_workloads()?;
+        self.audit_gauges()?;
+        self.audit_training_counts()?;
         self.audit_gangs()?;
         self.audit_instances()?;
         self.audit_deletions()?;

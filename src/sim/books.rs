@@ -279,10 +279,6 @@ impl Books {
         self.ledger.advance(now);
     }
 
-    pub fn start_counting_nodes(&mut self) {
-        self.ledger.start_counting_nodes();
-    }
-
     /// The run is over and its bills are closed; `rate` is what held up to then.
     pub fn end_at_rate(&mut self, rate: UsdPerHour) {
         self.ledger.end_at_rate(rate);

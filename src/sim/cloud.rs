@@ -55,12 +55,12 @@ impl World<'_> {
                 let instance = self.add_instance(request);
                 let id = self.register_node(instance);
                 self.groups[group].registered += 1;
+                self.note_group(group);
                 self.node_ready(id);
                 self.start_daemons(id);
                 self.plan_end_of(id);
             }
         }
-        self.cluster.start_counting_nodes();
         for (index, outage) in scenario.outages.iter().enumerate() {
             self.events.push(outage.at, Event::Outage { index: index as u32 });
         }
@@ -146,6 +146,7 @@ impl World<'_> {
         self.cluster.node_no_longer_upcoming();
         let group = self.instances[instance as usize].group.expect("only groups boot machines") as usize;
         self.groups[group].registered += 1;
+        self.note_group(group);
         self.groups[group].unregistered.retain(|other| *other != instance);
         let id = self.register_node(instance);
         self.claim_registered(instance, id);
@@ -215,6 +216,7 @@ impl World<'_> {
                 let run = &mut self.groups[group as usize];
                 run.registered -= 1;
                 run.instances -= 1;
+                self.note_group(group as usize);
                 let name = entity_of_name(&self.instance_of_node(id).name);
                 let spec = &self.scenario.node_groups[group as usize];
                 spec.deprovisioning.sample(&mut stream(self.seed, "node-stop", name))

@@ -106,7 +106,8 @@ impl World<'_> {
         } else {
             self.counts.autoscaler_loops += 1;
             run.seen = self.cluster.version();
-            let decision = self.autoscaler_decides(&mut run, options);
+            let mut decision = self.autoscaler_decides(&mut run, options);
+            self.waiting.hear_cluster_autoscaler(&mut decision, self.now);
             acted = !decision.scale_up.is_empty() || !decision.delete.is_empty();
             self.carry_out(&mut run, options, &decision);
         }

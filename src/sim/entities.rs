@@ -53,6 +53,8 @@ pub(super) struct PodRun {
     /// Voids events that were meant for an earlier life of its container.
     pub generation: u32,
     pub scheduled: Option<SimTime>,
+    /// Its container began to run, for the first time and for the last.
+    pub first_started: Option<SimTime>,
     pub started: Option<SimTime>,
     pub ready_at: Option<SimTime>,
     pub finished: Option<SimTime>,

@@ -93,6 +93,7 @@ impl World<'_> {
             self.create_claim(spec, create, "pods unschedulable");
         }
         self.tell_unplaced(spec, &provisioning);
+        self.waiting.hear_karpenter(provisioning, self.now);
         self.retry_while_pods_wait();
     }
 

@@ -23,8 +23,6 @@ pub struct Ledger {
     closed: Usd,
     /// Σ price × start over open bills, in nano-dollars an hour × nanoseconds.
     open_offset: i128,
-    pub nodes_min: u32,
-    pub nodes_peak: u32,
 }
 
 impl Ledger {
@@ -43,14 +41,6 @@ impl Ledger {
             self.integrals.requested[resource] += i128::from(self.requested[resource]) * span;
             self.integrals.used[resource] += i128::from(self.used[resource]) * span;
         }
-        // A node count holds for a span, so that a dip within one instant is no minimum.
-        self.nodes_min = self.nodes_min.min(self.nodes);
-        self.nodes_peak = self.nodes_peak.max(self.nodes);
-    }
-
-    pub fn start_counting_nodes(&mut self) {
-        self.nodes_min = self.nodes;
-        self.nodes_peak = self.nodes;
     }
 
     pub fn add_allocatable(&mut self, amount: Usage, sign: i64) {

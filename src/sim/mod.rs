@@ -15,6 +15,7 @@ mod disruption;
 mod drain;
 mod entities;
 mod event;
+mod gauges;
 mod hpa;
 mod images;
 mod jobs;
@@ -37,11 +38,13 @@ mod service_level;
 mod services;
 mod stateful_sets;
 mod training;
+mod waiting;
 mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, DecisionRecord, EngineFigures, Integrals, LatencyFigures, NodeRow, Observer, Outcome, PodCounts,
-    PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingRow, Usage, WorkloadCost,
+    Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, LatencyFigures, Mechanism, NodeRow,
+    Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingCounts,
+    TrainingRow, Usage, Verdict, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

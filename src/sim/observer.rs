@@ -98,8 +98,45 @@ pub struct PodCounts {
     pub deleted: u32,
 }
 
+/// Training jobs at one instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrainingCounts {
+    /// Since the start of the run.
+    pub arrived: u32,
+    pub completed: u32,
+    /// Neither complete nor running: queued for the first time, or again after an interruption.
+    pub waiting: u32,
+    /// All workers run.
+    pub running: u32,
+    /// GPUs of the running jobs.
+    pub gpus: u32,
+}
+
+/// A count between two samples: the values at both instants, and those that it had for a while in between.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Extent {
+    pub min: u32,
+    /// Weighted by time.
+    pub mean: f64,
+    pub max: u32,
+}
+
+/// The counts of a sample over the interval that it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CountExtents {
+    pub nodes: Extent,
+    pub nodes_ready: Extent,
+    pub nodes_upcoming: Extent,
+    pub pods_pending: Extent,
+    pub pods_unbound: Extent,
+    pub pods_running: Extent,
+    pub pods_ready: Extent,
+    pub jobs_waiting: Extent,
+    pub jobs_running: Extent,
+}
+
 /// The cluster at one instant, after all events of that instant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Sample<'a> {
     pub at: SimTime,
     /// Registered nodes, and of these the ready ones.
@@ -110,6 +147,12 @@ pub struct Sample<'a> {
     /// Registered nodes by node group (index of [`crate::scenario::Scenario::node_groups`]).
     pub nodes_by_group: &'a [u32],
     pub pods: PodCounts,
+    /// `None` where the scenario trains nothing.
+    pub training: Option<TrainingCounts>,
+    /// Since the sample before.
+    pub extents: CountExtents,
+    /// Of `nodes_by_group`.
+    pub group_extents: &'a [Extent],
     /// Of ready nodes.
     pub allocatable: Usage,
     pub requested: Usage,
@@ -135,13 +178,15 @@ pub struct Integrals {
     pub used: [i128; 3],
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ReplicaSample {
     /// `namespace/name`.
     pub workload: Arc<str>,
     pub desired: u32,
     pub current: u32,
     pub ready: u32,
+    /// Of the three, since the sample before.
+    pub extents: [Extent; 3],
 }
 
 /// What a service was asked for and what it did in the last interval.
@@ -169,9 +214,12 @@ pub struct Outcome {
     pub simulated: SimDuration,
     pub pods: Vec<PodRow>,
     pub nodes: Vec<NodeRow>,
+    /// Jobs that arrived before the end.
     pub training: Vec<TrainingRow>,
     /// One row a load, in the order of the scenario.
     pub services: Vec<ServiceRow>,
+    /// Jobs of the scenario that arrive only after its end.
+    pub training_to_come: u32,
     pub integrals: Integrals,
     pub cost: Usd,
     pub idle_cost: Usd,
@@ -212,6 +260,63 @@ pub struct WorkloadCost {
     pub gpu_hours: f64,
 }
 
+/// What keeps a pod from a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mechanism {
+    /// A node group that could hold it has as many nodes as it may.
+    GroupAtMaximum,
+    /// A limit of the cluster, or of a NodePool, is reached.
+    Quota,
+    /// The cloud failed to deliver nodes of a group that could hold it.
+    CloudRefused,
+    /// No type of node that may be made, and none that stands, could hold it.
+    NoFittingType,
+    /// Every node that could hold it is full, and nothing adds nodes.
+    NoRoom,
+    /// Its scheduling gates are not removed.
+    Gated,
+    /// Another scheduler than `default-scheduler` is to bind it.
+    OtherScheduler,
+    /// The node that it names is not there, or its kubelet refused it.
+    NamedNode,
+    /// A node for it was asked for, or is promised to it.
+    OnItsWay,
+    /// It is younger than its autoscaler's last look.
+    NotLookedAt,
+}
+
+impl Mechanism {
+    /// The name in `summary.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mechanism::GroupAtMaximum => "group-at-maximum",
+            Mechanism::Quota => "quota",
+            Mechanism::CloudRefused => "cloud-refused",
+            Mechanism::NoFittingType => "no-fitting-type",
+            Mechanism::NoRoom => "no-room",
+            Mechanism::Gated => "gated",
+            Mechanism::OtherScheduler => "other-scheduler",
+            Mechanism::NamedNode => "named-node",
+            Mechanism::OnItsWay => "on-its-way",
+            Mechanism::NotLookedAt => "not-looked-at",
+        }
+    }
+
+    /// Time alone will not help: no waiting is long enough.
+    pub const fn is_final(self) -> bool {
+        use Mechanism::{Gated, NamedNode, NoFittingType, OtherScheduler};
+        matches!(self, NoFittingType | Gated | OtherScheduler | NamedNode)
+    }
+}
+
+/// Why a pod has no node, as whoever was to find one last said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub mechanism: Mechanism,
+    /// For people: "group general is at its maximum".
+    pub reason: String,
+}
+
 /// One row of `pods.csv`. Instants are `None` where they never came.
 #[derive(Clone, Debug)]
 pub struct PodRow {
@@ -222,12 +327,17 @@ pub struct PodRow {
     /// Index into [`Outcome::nodes`] of the node it was bound to.
     pub node: Option<u32>,
     pub phase: PodPhase,
+    /// Taken out of the API server before it ended by itself; `phase` is the one that it had then.
+    pub deleted: bool,
+    /// Of a pod that never had a node: why.
+    pub unscheduled: Option<Arc<Verdict>>,
     /// `Completed`, `OOMKilled`, `Evicted`, `Preempted`, `NodeLost`, `ScaledDown`, …; empty while it lives.
     pub reason: &'static str,
     pub qos: &'static str,
     pub priority: i32,
     pub created: SimTime,
     pub scheduled: Option<SimTime>,
+    /// Its container ran for the first time.
     pub started: Option<SimTime>,
     pub ready: Option<SimTime>,
     pub finished: Option<SimTime>,
@@ -294,13 +404,14 @@ pub struct LatencyFigures {
     pub p99: SimDuration,
 }
 
-/// One training job.
+/// One training job that arrived.
 #[derive(Clone, Debug)]
 pub struct TrainingRow {
     pub name: Arc<str>,
     pub model: Arc<str>,
     pub gpus: u32,
     pub arrival: SimTime,
+    /// All its workers ran for the first time.
     pub started: Option<SimTime>,
     pub finished: Option<SimTime>,
     pub total_steps: u64,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::event::Event;
 use super::ledger::offered_by;
-use super::observer::{EngineFigures, NodeRow, Observer, Outcome, PodRow, ReplicaSample, Sample, WorkloadCost};
+use super::observer::{EngineFigures, Extent, NodeRow, Observer, Outcome, PodRow, ReplicaSample, Sample, WorkloadCost};
 use super::world::World;
 use crate::cluster::{PodId, QosClass, label};
 use crate::scenario::WorkloadKind;
@@ -25,6 +25,10 @@ impl World<'_> {
 
     fn show(&mut self, observer: &mut dyn Observer) {
         self.cluster.advance(self.now);
+        self.note_counts();
+        let (now, gauges) = (self.now, &mut self.gauges);
+        let extents = gauges.take(now);
+        let group_extents: Vec<Extent> = gauges.groups.iter_mut().map(|gauge| gauge.take(now)).collect();
         let replicas: Vec<ReplicaSample> = self
             .scenario
             .workloads
@@ -37,6 +41,7 @@ impl World<'_> {
                     desired: run.desired,
                     current: run.pods.len() as u32,
                     ready: run.ready,
+                    extents: gauges.replicas[workload.id.index()].each_mut().map(|gauge| gauge.take(now)),
                 }
             })
             .collect();
@@ -49,6 +54,9 @@ impl World<'_> {
             nodes_upcoming: self.cluster.ledger().nodes_upcoming,
             nodes_by_group: &nodes_by_group,
             pods: self.cluster.ledger().pods,
+            training: self.scenario.training.as_ref().map(|_| self.training),
+            extents,
+            group_extents: &group_extents,
             allocatable: self.cluster.ledger().allocatable(),
             requested: self.cluster.ledger().requested(),
             used: self.cluster.ledger().used(),
@@ -85,14 +93,15 @@ impl World<'_> {
             cost_by_node_group: self.cost_by_node_group(),
             cost_by_workload: self.cost_by_workload(idle_cost),
             training: self.training_rows(),
+            training_to_come: self.training_to_come(),
             services: self.service_rows(),
             pods,
             nodes,
             integrals: self.cluster.ledger().integrals(),
             cost,
             idle_cost,
-            nodes_min: self.cluster.ledger().nodes_min,
-            nodes_peak: self.cluster.ledger().nodes_peak,
+            nodes_min: self.gauges.nodes_min.unwrap_or(0),
+            nodes_peak: self.gauges.nodes_peak,
             scale_ups: self.counts.scale_ups,
             scale_downs: self.counts.scale_downs,
             nodes_added: self.counts.nodes_added,
@@ -160,7 +169,8 @@ impl World<'_> {
         (rows, idle)
     }
 
-    fn pod_rows(&self) -> Vec<PodRow> {
+    fn pod_rows(&mut self) -> Vec<PodRow> {
+        let mut verdicts = self.verdicts().into_iter().peekable();
         let qos: Vec<&'static str> = self
             .cluster
             .specs
@@ -175,7 +185,8 @@ impl World<'_> {
             .pods()
             .iter()
             .zip(&self.pods)
-            .map(|(info, run)| {
+            .enumerate()
+            .map(|(index, (info, run))| {
                 let workload = &self.scenario.workloads[run.workload.index()];
                 let requested = self.requested(info.spec);
                 PodRow {
@@ -184,15 +195,17 @@ impl World<'_> {
                     workload: Arc::clone(self.workload_key(run.workload)),
                     node: info.node.map(|node| self.instance_of[node.index()]),
                     phase: info.phase,
-                    reason: match run.reason {
-                        "" if info.node.is_none() && !info.is_terminal() => self.held_back_by(info.spec),
-                        reason => reason,
+                    deleted: info.deleted,
+                    unscheduled: match verdicts.peek() {
+                        Some((of, _)) if of.index() == index => verdicts.next().map(|(_, verdict)| verdict),
+                        _ => None,
                     },
+                    reason: run.reason,
                     qos: qos[info.spec.index()],
                     priority: self.cluster.specs.pod(info.spec).priority,
                     created: info.created,
                     scheduled: run.scheduled,
-                    started: run.started,
+                    started: run.first_started,
                     ready: run.ready_at,
                     finished: run.finished,
                     restarts: run.restarts,

@@ -35,6 +35,7 @@ impl World<'_> {
         }
         let run = &mut self.pods[pod.index()];
         run.started = Some(self.now);
+        run.first_started.get_or_insert(self.now);
         run.counter_at_start = run.cpu_counter_at(self.now);
         self.set_running(pod);
         if !self.use_modelled(pod) {

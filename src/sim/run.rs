@@ -38,8 +38,13 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
             break;
         }
         let (at, event) = world.events.pop().expect("an event was peeked");
-        standstill = if at == world.now { standstill + 1 } else { 0 };
-        world.now = at;
+        if at == world.now {
+            standstill += 1;
+        } else {
+            standstill = 0;
+            world.note_counts();
+            world.now = at;
+        }
         world.counts.events += 1;
         if event == Event::Sample {
             world.sample(observer);
@@ -53,6 +58,7 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
             observer.decision(&decision);
         }
     }
+    world.note_counts();
     world.now = end;
     let outcome = world.finish(observer);
     observer.finished(&outcome);

@@ -186,7 +186,7 @@ impl World<'_> {
     }
 
     /// What would help a pod that no node takes: room, where some node refused it only for lack of that.
-    fn cure_for(&self, spec: PodSpecId) -> Cure {
+    pub(super) fn cure_for(&self, spec: PodSpecId) -> Cure {
         let cycle = Cycle::new(self.cluster.state(), spec);
         let wants_room = |node| {
             self.cluster.node_view(node).is_some_and(|node| {
@@ -334,7 +334,9 @@ impl World<'_> {
             self.counts.preempted += 1;
             let object = self.pod_object(victim);
             let reason = format!("makes way for {preemptor} of higher priority");
-            self.decide(Controller::Scheduler, object, "Running", "Preempted", reason);
+            // One that is bound may not run yet.
+            let phase = self.cluster.pod(victim).phase.name();
+            self.decide(Controller::Scheduler, object, phase, "Preempted", reason);
             self.cluster.change_pod(victim, |info| info.preempted = true);
             self.delete_pod(victim, "Preempted");
             self.owner_sees_end(victim);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::entities::{End, Role};
 use super::event::Event;
-use super::observer::{TrainingRow, Usage};
+use super::observer::{TrainingCounts, TrainingRow, Usage};
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
@@ -67,6 +67,8 @@ impl World<'_> {
                 launched: 0,
                 failures: 0,
             });
+            self.training.arrived += 1;
+            self.training.waiting += 1;
             self.launch_gang(index);
         }
     }
@@ -103,6 +105,10 @@ impl World<'_> {
         }
         run.started.get_or_insert(self.now);
         run.held_since = Some(self.now);
+        self.training.waiting -= 1;
+        self.training.running += 1;
+        self.training.gpus += self.scenario.training_jobs[job as usize].num_gpus;
+        let run = &mut self.jobs[job as usize];
         run.generation += 1;
         let rate = self.placed_rate(job);
         let workers = self.scenario.training_jobs[job as usize].workers;
@@ -181,6 +187,8 @@ impl World<'_> {
 
     fn complete_job(&mut self, job: u32) {
         self.stop_holding(job);
+        self.training.waiting -= 1;
+        self.training.completed += 1;
         let run = &mut self.jobs[job as usize];
         run.finished = Some(self.now);
         run.running = 0;
@@ -230,10 +238,13 @@ impl World<'_> {
     }
 
     fn stop_holding(&mut self, job: u32) {
-        let gpus = i128::from(self.scenario.training_jobs[job as usize].num_gpus) * 1000;
+        let gpus = self.scenario.training_jobs[job as usize].num_gpus;
         let run = &mut self.jobs[job as usize];
         if let Some(since) = run.held_since.take() {
-            run.gpu_held += gpus * i128::from((self.now - since).nanos());
+            run.gpu_held += i128::from(gpus) * 1000 * i128::from((self.now - since).nanos());
+            self.training.running -= 1;
+            self.training.waiting += 1;
+            self.training.gpus -= gpus;
         }
     }
 
@@ -258,6 +269,27 @@ impl World<'_> {
                 gpu_hours: run.gpu_held as f64 / 1000.0 / 3_600e9,
             })
             .collect()
+    }
+
+    /// Jobs of the scenario that have not arrived.
+    pub(super) fn training_to_come(&self) -> u32 {
+        (self.scenario.training_jobs.len() - self.jobs.len()) as u32
+    }
+
+    /// The second look of [`World::audit`] at the counts of jobs.
+    pub(super) fn audit_training_counts(&self) -> Result<(), String> {
+        let mut anew = TrainingCounts { arrived: self.jobs.len() as u32, ..TrainingCounts::default() };
+        for (run, spec) in self.jobs.iter().zip(&self.scenario.training_jobs) {
+            match (run.finished, run.held_since) {
+                (Some(_), _) => anew.completed += 1,
+                (None, Some(_)) => {
+                    anew.running += 1;
+                    anew.gpus += spec.num_gpus;
+                }
+                (None, None) => anew.waiting += 1,
+            }
+        }
+        if anew == self.training { Ok(()) } else { Err(format!("jobs are {anew:?}, counted {:?}", self.training)) }
     }
 
     /// The second look of [`World::audit`] at a job's progress.

@@ -18,6 +18,7 @@ impl World<'_> {
             match &workload.kind {
                 WorkloadKind::Replicated { replicas, .. } => {
                     self.workloads[workload.id.index()].desired = *replicas;
+                    self.note_replicas(workload.id);
                     self.reconcile_replicas(workload.id);
                 }
                 WorkloadKind::Job(job) => self.events.push(job.arrival, Event::JobStarts { workload: workload.id }),
@@ -53,6 +54,7 @@ impl World<'_> {
         if std::mem::replace(&mut run.desired, replicas) == replicas {
             return false;
         }
+        self.note_replicas(workload);
         self.cluster.touch();
         self.watch_maximum(workload);
         self.reconcile_replicas(workload);

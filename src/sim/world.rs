@@ -8,16 +8,18 @@ use super::cluster_autoscaler::AutoscalerRun;
 use super::cpu::{CpuClaim, Divisions};
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
+use super::gauges::Gauges;
 use super::hpa::HpaBuffers;
 use super::images::NodeImages;
 use super::karpenter::KarpenterRun;
 use super::ledger::capacity_of;
 use super::metrics_server::Scrapes;
-use super::observer::{Controller, DecisionRecord, Usage};
+use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
 use super::queue::EventQueue;
 use super::scheduling::SpecNotes;
 use super::services::ServiceRun;
 use super::training::JobRun;
+use super::waiting::Waiting;
 use crate::autoscaler::hpa::Memory;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
@@ -83,6 +85,8 @@ pub struct World<'s> {
     pub(super) polls: Vec<PollState>,
     pub(super) cluster_autoscaler: Option<AutoscalerRun>,
     pub(super) karpenter: Option<KarpenterRun>,
+    /// What was last said of pods that wait.
+    pub(super) waiting: Waiting,
     pub(super) profile: Profile,
     pub(super) scheduler: scheduler::Memory,
     /// The most `PreferNoSchedule` taints that one node may come to bear.
@@ -92,6 +96,9 @@ pub struct World<'s> {
     /// The observer wants refusals too.
     pub(super) verbose: bool,
     pub(super) schedule_is_due: bool,
+    /// Counts between samples.
+    pub(super) gauges: Gauges,
+    pub(super) training: TrainingCounts,
     pub(super) decisions: Vec<DecisionRecord<'static>>,
     pub(super) counts: Counts,
 }
@@ -130,6 +137,7 @@ impl<'s> World<'s> {
             polls: Vec::new(),
             cluster_autoscaler: None,
             karpenter: None,
+            waiting: Waiting::default(),
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),
@@ -137,6 +145,8 @@ impl<'s> World<'s> {
             verbose: false,
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
             schedule_is_due: false,
+            gauges: Gauges::new(scenario.node_groups.len(), scenario.workloads.len()),
+            training: TrainingCounts::default(),
             decisions: Vec::new(),
             counts: Counts::default(),
         }
@@ -174,6 +184,7 @@ impl<'s> World<'s> {
             role,
             generation: 0,
             scheduled: None,
+            first_started: None,
             started: None,
             ready_at: None,
             finished: None,
@@ -193,6 +204,7 @@ impl<'s> World<'s> {
         });
         if role.is_counted_by_owner() {
             self.workloads[workload.index()].pods.push(pod);
+            self.note_replicas(workload);
         }
         pod
     }
@@ -309,6 +321,7 @@ impl<'s> World<'s> {
             run.ready_at.get_or_insert(self.now);
         }
         let workload = run.workload;
+        self.note_replicas(workload);
         self.share_demand_anew(workload);
     }
 
@@ -317,6 +330,7 @@ impl<'s> World<'s> {
         if self.cluster.pod(pod).is_terminal() {
             return;
         }
+        self.note_end_of_wait(pod);
         self.set_ready(pod, false);
         self.unbook(pod);
         self.nominate(pod, None);
@@ -342,7 +356,9 @@ impl<'s> World<'s> {
     pub(super) fn forget_in_workload(&mut self, pod: PodId) {
         let run = &self.pods[pod.index()];
         if run.role.is_counted_by_owner() {
-            self.workloads[run.workload.index()].pods.retain(|other| *other != pod);
+            let workload = run.workload;
+            self.workloads[workload.index()].pods.retain(|other| *other != pod);
+            self.note_replicas(workload);
         }
     }
 

@@ -52,12 +52,23 @@ impl Results {
         }
     }
 
+    /// The most pods that configuration `index` left unserved under any seed (`pods.unserved`).
+    pub fn unserved(&self, index: usize) -> u64 {
+        let runs = self.rows.iter().filter(|row| row.configuration == index);
+        // A NaN becomes zero: figures of a program's own may lack it.
+        runs.map(|row| row.figure("pods.unserved") as u64).max().unwrap_or(0)
+    }
+
     /// The configurations that no other beats: none is as good in both figures and better in one. Less is better;
-    /// means over the seeds count, and a configuration without one of the figures takes no part. In the order of the
+    /// means over the seeds count. A configuration without one of the figures takes no part, nor does one that leaves
+    /// pods unserved under any seed: work that was not done costs nothing and waits for nothing. In the order of the
     /// grid.
     pub fn unbeaten(&self, configurations: usize, x: &str, y: &str) -> Vec<usize> {
-        let means: Vec<(f64, f64)> =
-            (0..configurations).map(|index| (self.averages(index, x).mean, self.averages(index, y).mean)).collect();
+        let mean = |index: usize, name: &str| match self.unserved(index) {
+            0 => self.averages(index, name).mean,
+            _ => f64::NAN,
+        };
+        let means: Vec<(f64, f64)> = (0..configurations).map(|index| (mean(index, x), mean(index, y))).collect();
         let beats = |other: &(f64, f64), own: &(f64, f64)| {
             other.0 <= own.0 && other.1 <= own.1 && (other.0 < own.0 || other.1 < own.1)
         };
@@ -81,6 +92,7 @@ impl Results {
             entry.insert("parameters".to_owned(), parameters.into());
             entry.insert("runs".to_owned(), self.rows.iter().filter(|row| row.configuration == index).count().into());
             entry.insert("unbeaten".to_owned(), unbeaten.contains(&index).into());
+            entry.insert("unserved_pods".to_owned(), self.unserved(index).into());
             for name in [x, y] {
                 let Averages { min, mean, max } = self.averages(index, name);
                 entry.insert(name.clone(), json!({"min": min, "mean": mean, "max": max}));
@@ -207,6 +219,19 @@ mod tests {
         let results =
             Results { rows: points.into_iter().enumerate().map(|(index, point)| row(index, point)).collect() };
         assert_eq!(results.unbeaten(5, "x", "y"), [0, 1, 3]);
+    }
+
+    #[test]
+    fn a_configuration_that_leaves_pods_unserved_under_one_seed_neither_wins_nor_beats() {
+        let row = |configuration, seed, y, unserved| Row {
+            configuration,
+            seed,
+            figures: vec![figure("x", 1.0), figure("y", y), figure("pods.unserved", unserved)],
+        };
+        let rows = vec![row(0, 1, 1.0, 0.0), row(0, 2, 1.0, 8.0), row(1, 1, 5.0, 0.0), row(1, 2, 5.0, 0.0)];
+        let results = Results { rows };
+        assert_eq!(results.unbeaten(2, "x", "y"), [1]);
+        assert_eq!((results.unserved(0), results.unserved(1)), (8, 0));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Pods that the scheduler leaves alone: gated ones, those of other schedulers, and those that name their node.
 
+use windtunnel::sim::Mechanism;
 use windtunnel::units::SimTime;
 
 use super::{pod, run_yaml, secs};
@@ -33,8 +34,9 @@ fn gated_pods_and_those_of_another_scheduler_wait_and_scale_nothing_up() {
         + &deployment("lava", 1, "schedulerName: volcano");
     let (run, warnings) = run_yaml(&scenario);
     assert_eq!((run.outcome.scale_ups, run.outcome.nodes_added), (0, 0));
-    assert_eq!(pod(&run, "gated-1").reason, "SchedulingGated");
-    assert_eq!(pod(&run, "volcanic-0").reason, "OtherScheduler");
+    let why = |name: &str| pod(&run, name).unscheduled.map(|verdict| verdict.mechanism);
+    assert_eq!(why("gated-1"), Some(Mechanism::Gated));
+    assert_eq!(why("volcanic-0"), Some(Mechanism::OtherScheduler));
     let told = |text: &str| warnings.iter().filter(|warning| warning.contains(text)).count();
     assert_eq!(told("pods of Deployment default/gated wait for their scheduling gates (example.com/quota)"), 1);
     assert_eq!(told("the scheduler volcano is not modelled: pods of Deployment default/volcanic and of 1 more"), 1);
@@ -93,6 +95,8 @@ fn a_kubelet_takes_what_fits_and_refuses_the_rest() {
     );
     let third = pod(&run, "third");
     assert_eq!((third.reason, third.finished), ("OutOfcpu", Some(secs(1))));
+    let why = third.unscheduled.as_ref().map(|verdict| (verdict.mechanism, &*verdict.reason));
+    assert_eq!(why, Some((Mechanism::NamedNode, "node n refused it: OutOfcpu")));
     // A bare pod that was refused stays failed; nobody makes another.
     assert_eq!(run.outcome.pods.len(), 3);
 }

@@ -1,6 +1,6 @@
 //! What must hold for any input: property tests.
 
-mod draw;
+pub mod draw;
 mod hpa;
 mod judge;
 mod runs;

@@ -9,16 +9,24 @@ use crate::sim::Outcome;
 
 /// One row a sample; the columns of node groups, workloads and services follow those that every run has.
 pub fn timeseries(record: &Recorder) -> Vec<u8> {
-    let series = record.node_groups().len() + 3 * record.workloads().len() + 5 * record.services().len();
-    let mut out = Cells::with_capacity((record.rows().len() + 1) * (380 + 8 * series)).starting_at(record.start());
+    let series = 4 * record.node_groups().len() + 12 * record.workloads().len() + 5 * record.services().len();
+    let mut out = Cells::with_capacity((record.rows().len() + 1) * (460 + 6 * series)).starting_at(record.start());
     header(columns::SAMPLE, &mut out);
+    if record.trains() {
+        header(columns::TRAINING, &mut out);
+    }
     series_header(columns::NODE_GROUP, record.node_groups().iter(), &mut out);
     series_header(columns::WORKLOAD, record.workloads().iter(), &mut out);
     series_header(columns::SERVICE, record.services().iter(), &mut out);
     out.end_row();
     for (index, row) in record.rows().iter().enumerate() {
         cells(columns::SAMPLE, row, &(), &mut out);
-        record.nodes_by_group(index).iter().for_each(|nodes| cells(columns::NODE_GROUP, nodes, &(), &mut out));
+        if record.trains() {
+            cells(columns::TRAINING, row, &(), &mut out);
+        }
+        for group in record.nodes_by_group(index).iter().copied().zip(record.group_extents(index).iter().copied()) {
+            cells(columns::NODE_GROUP, &group, &(), &mut out);
+        }
         record.replicas(index).iter().for_each(|replicas| cells(columns::WORKLOAD, replicas, &(), &mut out));
         record.service_values(index).iter().for_each(|values| cells(columns::SERVICE, values, &(), &mut out));
         out.end_row();

@@ -13,6 +13,8 @@ use super::render::{FAINT_INK, GRID, INK, LEFT, MADE_BY, RIGHT, TEXT, WIDTH, hea
 const TOP: f64 = 84.0;
 const PLOT: f64 = 400.0;
 const AXIS: f64 = 64.0;
+/// Beside the plot, where there are points whose wait is not known.
+const GUTTER: f64 = 76.0;
 const KEY_ROW: f64 = 20.0;
 /// More configurations than these, and only the unbeaten ones are numbered.
 const MOST_NUMBERED: usize = 40;
@@ -25,6 +27,8 @@ pub struct Configuration {
     pub y: Range,
     /// No other configuration is as good in both and better in one.
     pub unbeaten: bool,
+    /// Its pods all found a node; one whose pods did not is crossed out.
+    pub is_served: bool,
 }
 
 /// The mean over seeds, and the lowest and highest of them.
@@ -44,7 +48,7 @@ pub struct Tradeoff {
     pub made_by: String,
     pub x_label: String,
     pub y_label: String,
-    /// Points whose means are no numbers are left out.
+    /// A point whose `x` is not known stands beside the others, at the right; one without `y` is left out.
     pub configurations: Vec<Configuration>,
 }
 
@@ -68,8 +72,13 @@ impl Tradeoff {
     }
 
     fn is_shown(&self, index: usize) -> bool {
-        let configuration = &self.configurations[index];
-        configuration.x.mean.is_finite() && configuration.y.mean.is_finite()
+        self.configurations[index].y.mean.is_finite()
+    }
+
+    /// Room at the right for points whose `x` is not known.
+    fn gutter(&self) -> f64 {
+        let lacks_x = |index: usize| self.is_shown(index) && !self.configurations[index].x.mean.is_finite();
+        if (0..self.configurations.len()).any(lacks_x) { GUTTER } else { 0.0 }
     }
 
     fn key_entry(&self, index: usize) -> String {
@@ -103,17 +112,24 @@ impl Draw for Tradeoff {
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), PlotError> {
         header(canvas, &self.title, &self.subtitle)?;
         let (x_axis, y_axis) = self.axes();
-        let (right, bottom) = (WIDTH - RIGHT, TOP + PLOT);
+        let (right, bottom) = (WIDTH - RIGHT - self.gutter(), TOP + PLOT);
         let place = |axis: &Axis, value: f64| (value - axis.start) / (axis.end - axis.start);
-        let x = |value: f64| LEFT + place(&x_axis, value) * (right - LEFT);
+        let x = |value: f64| match value.is_finite() {
+            true => LEFT + place(&x_axis, value) * (right - LEFT),
+            false => right + GUTTER / 2.0,
+        };
         let y = |value: f64| bottom - place(&y_axis, value) * PLOT;
         canvas.text(&self.y_label, (LEFT, TOP - 16.0), TEXT, INK, Align::Left)?;
         for tick in &x_axis.ticks {
             canvas.line(&[(x(tick.at), TOP), (x(tick.at), bottom)], GRID, 0.5)?;
             canvas.text(&tick.label, (x(tick.at), bottom + 16.0), TEXT, INK, Align::Center)?;
         }
+        if self.gutter() > 0.0 {
+            canvas.line(&[(right + GUTTER / 4.0, TOP), (right + GUTTER / 4.0, bottom)], GRID, 1.5)?;
+            canvas.text("unknown", (right + GUTTER / 2.0 + 6.0, bottom + 16.0), TEXT, INK, Align::Center)?;
+        }
         for tick in &y_axis.ticks {
-            canvas.line(&[(LEFT, y(tick.at)), (right, y(tick.at))], GRID, 0.5)?;
+            canvas.line(&[(LEFT, y(tick.at)), (WIDTH - RIGHT, y(tick.at))], GRID, 0.5)?;
             canvas.text(&tick.label, (LEFT - 8.0, y(tick.at)), TEXT, INK, Align::Right)?;
         }
         canvas.text(&self.x_label, ((LEFT + right) / 2.0, bottom + 38.0), TEXT, INK, Align::Center)?;
@@ -124,11 +140,22 @@ impl Draw for Tradeoff {
         front.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
         canvas.line(&front, Color::BLUE, 1.0)?;
         for (_, point) in shown() {
-            let color = if point.unbeaten { Color::BLUE } else { Color::GRAY };
+            let color = match point {
+                point if !point.is_served => Color::VERMILLION,
+                point if point.unbeaten => Color::BLUE,
+                _ => Color::GRAY,
+            };
             let at = (x(point.x.mean), y(point.y.mean));
             canvas.line(&[(x(point.x.min), at.1), (x(point.x.max), at.1)], color, 1.0)?;
             canvas.line(&[(at.0, y(point.y.min)), (at.0, y(point.y.max))], color, 1.0)?;
-            canvas.disc(at, 4.0, color)?;
+            if point.is_served {
+                canvas.disc(at, 4.0, color)?;
+            } else {
+                for slope in [-1.0, 1.0] {
+                    let arm = 5.0 * slope;
+                    canvas.line(&[(at.0 - 5.0, at.1 - arm), (at.0 + 5.0, at.1 + arm)], color, 2.0)?;
+                }
+            }
         }
         let mut taken: Vec<(f64, f64)> = shown().map(|(_, point)| (x(point.x.mean), y(point.y.mean))).collect();
         // Points on one another share a label.
@@ -159,7 +186,11 @@ impl Tradeoff {
         let width = (WIDTH - LEFT - RIGHT) / columns as f64;
         for (place, index) in self.numbered().into_iter().enumerate() {
             let at = (LEFT + (place / rows) as f64 * width, top + (place % rows) as f64 * KEY_ROW);
-            let color = if self.configurations[index].unbeaten { Color::BLUE } else { FAINT_INK };
+            let color = match &self.configurations[index] {
+                point if !point.is_served => Color::VERMILLION,
+                point if point.unbeaten => Color::BLUE,
+                _ => FAINT_INK,
+            };
             canvas.text(&self.key_entry(index), at, TEXT, color, Align::Left)?;
         }
         Ok(())
@@ -198,6 +229,7 @@ mod tests {
             x: range(f64::from(index)),
             y: range(if index == 3 { f64::NAN } else { f64::from(count - index) }),
             unbeaten: index.is_multiple_of(10),
+            is_served: true,
         };
         Tradeoff {
             title: "Cost against wait".to_owned(),
@@ -215,6 +247,16 @@ mod tests {
         assert!(svg.contains("20  target 19") && svg.contains("cost (USD)") && svg.contains("wait (s)"));
         assert!(!svg.contains("target 3\n") && !svg.contains("NaN"));
         assert_eq!(plot(20).numbered().len(), 19);
+    }
+
+    #[test]
+    fn a_configuration_whose_wait_is_not_known_stands_at_the_right_and_is_crossed_out() {
+        let mut plot = plot(4);
+        assert!(!plot.svg().unwrap().contains("unknown"));
+        plot.configurations[1].x = Range { min: f64::NAN, mean: f64::NAN, max: f64::NAN };
+        plot.configurations[1].is_served = false;
+        let svg = plot.svg().unwrap();
+        assert!(svg.contains("unknown") && svg.contains("2  target 1") && !svg.contains("NaN"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is to be seen in a plot, without a word on pixels: a title and panels above one another over one time axis.
 
+use crate::sim::Extent;
+
 /// A plot over time.
 #[derive(Clone, Debug)]
 pub struct Figure {
@@ -32,6 +34,9 @@ pub struct Series {
     pub shape: Shape,
     /// One a [`Figure::seconds`]; NaN leaves a gap.
     pub values: Vec<f64>,
+    /// The lowest and highest value since the instant before, one a [`Figure::seconds`]; empty where they are not known.
+    /// Drawn behind the line, so that no peak between two samples is hidden.
+    pub envelope: Vec<(f64, f64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,20 +82,26 @@ impl Panel {
 
 impl Series {
     pub fn new(label: impl Into<String>, color: Color, shape: Shape, values: Vec<f64>) -> Series {
-        Series { label: label.into(), color, shape, values }
+        Series { label: label.into(), color, shape, values, envelope: Vec::new() }
+    }
+
+    /// With what the count was between the samples.
+    pub fn within(self, extents: impl Iterator<Item = Extent>) -> Series {
+        Series { envelope: extents.map(|extent| (extent.min.into(), extent.max.into())).collect(), ..self }
     }
 
     /// The largest value; zero where there is none.
     pub fn max(&self) -> f64 {
-        self.values.iter().copied().fold(0.0, f64::max)
+        let highest = self.envelope.iter().map(|(_, highest)| *highest);
+        self.values.iter().copied().chain(highest).fold(0.0, f64::max)
     }
 }
 
-/// Gives each of `named` (label and values) a colour of its own. Where there are more of them than colours, those with
+/// Gives each of `named` a colour of its own. Where there are more of them than colours, those with
 /// the lowest peaks become one grey sum, so that no two lines look alike.
-pub(super) fn colored(named: Vec<(String, Vec<f64>)>, shape: Shape) -> Vec<Series> {
-    let mut series: Vec<Series> =
-        named.into_iter().map(|(label, values)| Series::new(label, Color::GRAY, shape, values)).collect();
+///
+/// The sum has no envelope: its parts' peaks need not fall together.
+pub(super) fn colored(mut series: Vec<Series>) -> Vec<Series> {
     let mut others = Vec::new();
     if series.len() > Color::CYCLE.len() {
         let mut peaks: Vec<f64> = series.iter().map(Series::max).collect();
@@ -110,6 +121,7 @@ pub(super) fn colored(named: Vec<(String, Vec<f64>)>, shape: Shape) -> Vec<Serie
     if !others.is_empty() {
         let sum = |index: usize| others.iter().map(|series| series.values[index]).sum();
         let values = (0..others[0].values.len()).map(sum).collect();
+        let shape = others[0].shape;
         series.insert(0, Series::new(format!("{} others, sum", others.len()), Color::GRAY, shape, values));
     }
     series
@@ -121,12 +133,13 @@ mod tests {
 
     #[test]
     fn more_series_than_colours_end_in_one_sum_of_the_lowest() {
-        let named = (0..9).map(|index| (format!("group-{index}"), vec![f64::from(index), 1.0])).collect();
-        let series = colored(named, Shape::Step);
+        let of = |index: u32, values: &[f64]| {
+            Series::new(format!("group-{index}"), Color::GRAY, Shape::Step, values.to_vec())
+        };
+        let series = colored((0..9).map(|index| of(index, &[f64::from(index), 1.0])).collect());
         assert_eq!(series.len(), 7);
         assert_eq!((series[0].label.as_str(), series[0].values.as_slice()), ("3 others, sum", &[3.0, 3.0][..]));
         assert_eq!(series[1].label, "group-3");
-        let tied = (0..8).map(|index| (format!("group-{index}"), vec![1.0])).collect();
-        assert_eq!(colored(tied, Shape::Step)[6].label, "group-5");
+        assert_eq!(colored((0..8).map(|index| of(index, &[1.0])).collect())[6].label, "group-5");
     }
 }

@@ -25,7 +25,7 @@ pub use cost_against_wait::{Configuration, Range, Tradeoff};
 pub use figure::{Color, Figure, Panel, Series, Shape};
 
 use crate::record::{Provenance, Recorder, SampleRow};
-use crate::sim::Outcome;
+use crate::sim::{Extent, Outcome};
 
 /// What plots are made from.
 #[derive(Clone, Copy)]
@@ -33,6 +33,13 @@ pub struct Run<'a> {
     pub record: &'a Recorder,
     pub outcome: &'a Outcome,
     pub provenance: &'a Provenance,
+}
+
+/// A count of a sample.
+#[derive(Clone, Copy)]
+struct Count {
+    value: fn(&SampleRow) -> u32,
+    extent: fn(&SampleRow) -> Extent,
 }
 
 /// A kind of plot.
@@ -65,6 +72,12 @@ impl Run<'_> {
             start_epoch_seconds: outcome.start_epoch_seconds,
             panels: Vec::new(),
         }
+    }
+
+    /// A count of the cluster: its values, and what it was between them.
+    fn count(&self, label: &str, color: Color, shape: Shape, count: Count) -> Series {
+        let values = self.values(|row| f64::from((count.value)(row)));
+        Series::new(label, color, shape, values).within(self.record.rows().iter().map(|row| (count.extent)(row)))
     }
 
     /// One value a sample.

@@ -1,7 +1,9 @@
 //! Nodes by group, and the replicas of workloads.
 
+use std::sync::Arc;
+
 use super::figure::colored;
-use super::{Color, Figure, Panel, Run, Series, Shape};
+use super::{Color, Count, Figure, Panel, Run, Series, Shape};
 use crate::record::Replicas;
 
 /// Up to so many workloads get a panel with desired, current and ready; more share one with current.
@@ -11,22 +13,25 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     let mut figure = run.figure("Nodes and replicas");
     figure.panels.push(nodes(run));
     let workloads = run.record.workloads();
-    let values = |workload: usize, value: fn(&Replicas) -> u32| -> Vec<f64> {
-        (0..run.record.rows().len()).map(|row| f64::from(value(&run.record.replicas(row)[workload]))).collect()
+    let rows = 0..run.record.rows().len();
+    // `which` of desired, current and ready.
+    let series = |workload: usize, label: &str, color: Color, shape: Shape, which: usize| {
+        let replicas = || rows.clone().map(|row| run.record.replicas(row)[workload]);
+        let value = |of: Replicas| f64::from([of.desired, of.current, of.ready][which]);
+        Series::new(label, color, shape, replicas().map(value).collect()).within(replicas().map(|of| of.extents[which]))
     };
     if workloads.len() <= OWN_PANELS {
         for (index, name) in workloads.iter().enumerate() {
-            let series = vec![
-                Series::new("ready", Color::GREEN, Shape::Area, values(index, |replicas| replicas.ready)),
-                Series::new("desired", Color::ORANGE, Shape::Step, values(index, |replicas| replicas.desired)),
-                Series::new("current", Color::BLUE, Shape::Step, values(index, |replicas| replicas.current)),
+            let of_it = vec![
+                series(index, "ready", Color::GREEN, Shape::Area, 2),
+                series(index, "desired", Color::ORANGE, Shape::Step, 0),
+                series(index, "current", Color::BLUE, Shape::Step, 1),
             ];
-            figure.panels.push(Panel::whole(format!("Replicas of {name}"), series));
+            figure.panels.push(Panel::whole(format!("Replicas of {name}"), of_it));
         }
     } else {
-        let named = workloads.iter().enumerate();
-        let named = named.map(|(index, name)| (name.to_string(), values(index, |replicas| replicas.current))).collect();
-        figure.panels.push(Panel::whole("Replicas", colored(named, Shape::Step)));
+        let current = |(index, name): (usize, &Arc<str>)| series(index, name, Color::GRAY, Shape::Step, 1);
+        figure.panels.push(Panel::whole("Replicas", colored(workloads.iter().enumerate().map(current).collect())));
     }
     Some(figure)
 }
@@ -34,17 +39,21 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
 fn nodes(run: &Run<'_>) -> Panel {
     let groups = run.record.node_groups();
     let rows = 0..run.record.rows().len();
-    let of_group = |group: usize| rows.clone().map(|row| f64::from(run.record.nodes_by_group(row)[group])).collect();
-    let named = groups.iter().enumerate().map(|(index, name)| (name.to_string(), of_group(index))).collect();
-    let mut series = colored(named, Shape::Step);
-    let all = run.values(|row| f64::from(row.nodes));
-    let in_groups = |row: usize| run.record.nodes_by_group(row).iter().map(|nodes| f64::from(*nodes)).sum::<f64>();
-    if groups.len() != 1 || rows.clone().any(|row| in_groups(row) != all[row]) {
-        series.insert(0, Series::new("all nodes", Color::GRAY, Shape::Area, all));
+    let of_group = |(group, name): (usize, &Arc<str>)| {
+        let values = rows.clone().map(|row| f64::from(run.record.nodes_by_group(row)[group])).collect();
+        let extents = rows.clone().map(|row| run.record.group_extents(row)[group]);
+        Series::new(&**name, Color::GRAY, Shape::Step, values).within(extents)
+    };
+    let mut series = colored(groups.iter().enumerate().map(of_group).collect());
+    let all = Count { value: |row| row.nodes, extent: |row| row.extents.nodes };
+    let in_groups = |row: usize| run.record.nodes_by_group(row).iter().sum::<u32>();
+    let others = || run.record.rows().iter().enumerate().any(|(row, sample)| in_groups(row) != sample.nodes);
+    if groups.len() != 1 || others() {
+        series.insert(0, run.count("all nodes", Color::GRAY, Shape::Area, all));
     }
-    if run.record.rows().iter().any(|row| row.nodes_upcoming > 0) {
-        let upcoming = run.values(|row| f64::from(row.nodes_upcoming));
-        series.push(Series::new("asked of the cloud", Color(0, 0, 0), Shape::Step, upcoming));
+    if run.record.rows().iter().any(|row| row.extents.nodes_upcoming.max > 0) {
+        let upcoming = Count { value: |row| row.nodes_upcoming, extent: |row| row.extents.nodes_upcoming };
+        series.push(run.count("asked of the cloud", Color(0, 0, 0), Shape::Step, upcoming));
     }
     Panel::whole("Nodes", series)
 }

@@ -1,18 +1,21 @@
 //! Pods that wait, beside those that run.
 
-use super::{Color, Figure, Panel, Run, Series, Shape};
+use super::{Color, Count, Figure, Panel, Run, Shape};
 
 pub fn figure(run: &Run<'_>) -> Option<Figure> {
     let mut figure = run.figure("Pending pods");
-    let pods = |value: fn(&crate::sim::PodCounts) -> u32| run.values(|row| f64::from(value(&row.pods)));
-    let pending = vec![
-        Series::new("pending", Color::ORANGE, Shape::Area, pods(|pods| pods.pending)),
-        Series::new("of these without a node", Color::VERMILLION, Shape::Step, pods(|pods| pods.unbound)),
+    let pending = Count { value: |row| row.pods.pending, extent: |row| row.extents.pods_pending };
+    let unbound = Count { value: |row| row.pods.unbound, extent: |row| row.extents.pods_unbound };
+    let running = Count { value: |row| row.pods.running, extent: |row| row.extents.pods_running };
+    let ready = Count { value: |row| row.pods.ready, extent: |row| row.extents.pods_ready };
+    let waiting = vec![
+        run.count("pending", Color::ORANGE, Shape::Area, pending),
+        run.count("of these without a node", Color::VERMILLION, Shape::Step, unbound),
     ];
-    let running = vec![
-        Series::new("running", Color::BLUE, Shape::Area, pods(|pods| pods.running)),
-        Series::new("ready", Color::GREEN, Shape::Step, pods(|pods| pods.ready)),
+    let alive = vec![
+        run.count("running", Color::BLUE, Shape::Area, running),
+        run.count("ready", Color::GREEN, Shape::Step, ready),
     ];
-    figure.panels = vec![Panel::whole("Pods that wait", pending), Panel::whole("Pods that run", running)];
+    figure.panels = vec![Panel::whole("Pods that wait", waiting), Panel::whole("Pods that run", alive)];
     Some(figure)
 }

@@ -4,7 +4,7 @@ use plotters::prelude::DrawingBackend;
 
 use super::axis::{Axis, time_axis, value_axis};
 use super::canvas::{self, Align, Canvas, Draw, PlotError, text_width};
-use super::thin::vertices;
+use super::thin::{bands, vertices};
 use super::{Color, Figure, Panel, Series, Shape};
 
 pub(super) const WIDTH: f64 = 960.0;
@@ -117,6 +117,13 @@ fn draw_panel<DB: DrawingBackend>(
     for tick in &axis.ticks {
         canvas.line(&[(LEFT, y(tick.at)), (right, y(tick.at))], GRID, 0.5)?;
         canvas.text(&tick.label, (LEFT - 8.0, y(tick.at)), TEXT, INK, Align::Right)?;
+    }
+    for series in &panel.series {
+        for band in bands(x, &series.envelope) {
+            let band: Vec<(f64, f64)> = band.iter().map(|(x, value)| (*x, y(*value))).collect();
+            canvas.polygon(&band, series.color, 0.3)?;
+            canvas.line(&band, series.color, 0.75)?;
+        }
     }
     for (index, series) in panel.series.iter().enumerate() {
         // Where lines lie on one another, the lower ones show at the edges of the upper one.

@@ -26,6 +26,44 @@ pub fn vertices(x: &[f64], values: &[f64], steps: bool) -> Vec<Vec<(f64, f64)>> 
     runs
 }
 
+/// The outlines of what lies between the lowest and highest values, where these differ: rectangles from one `x` to the
+/// next, joined where they touch, at most one a pixel column. `envelope` has one entry a `x`, of the stretch before it;
+/// that of the first has no width.
+pub fn bands(x: &[f64], envelope: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
+    let mut outlines = Vec::new();
+    let mut open: Vec<Stretch> = Vec::new();
+    for (ends, &(min, max)) in x.windows(2).zip(envelope.iter().skip(1)) {
+        let (from, to) = (ends[0], ends[1]);
+        if min == max {
+            outlines.extend(outline(&std::mem::take(&mut open)));
+            continue;
+        }
+        match open.last_mut() {
+            Some(last) if last.from.floor() == from.floor() => {
+                (last.to, last.min, last.max) = (to, last.min.min(min), last.max.max(max));
+            }
+            _ => open.push(Stretch { from, to, min, max }),
+        }
+    }
+    outlines.extend(outline(&open));
+    outlines
+}
+
+struct Stretch {
+    from: f64,
+    to: f64,
+    min: f64,
+    max: f64,
+}
+
+/// Along the highest values and back along the lowest.
+fn outline(stretches: &[Stretch]) -> Option<Vec<(f64, f64)>> {
+    let first = stretches.first()?;
+    let there = stretches.iter().flat_map(|one| [(one.from, one.max), (one.to, one.max)]);
+    let back = stretches.iter().rev().flat_map(|one| [(one.to, one.min), (one.from, one.min)]);
+    Some(there.chain(back).chain([(first.from, first.max)]).collect())
+}
+
 /// What falls into one pixel column.
 struct Column {
     pixel: f64,
@@ -103,6 +141,25 @@ mod tests {
     fn steps_turn_at_right_angles_and_flat_stretches_have_two_ends() {
         let runs = vertices(&[0.0, 10.0, 20.0, 30.0], &[1.0, 1.0, 1.0, 2.0], true);
         assert_eq!(runs, [[(0.0, 1.0), (30.0, 1.0), (30.0, 2.0)]]);
+    }
+
+    #[test]
+    fn a_band_covers_the_stretch_before_its_sample_and_keeps_every_extreme() {
+        let x = [0.0, 10.0, 20.0, 20.2, 20.4, 30.0];
+        let envelope = [(1.0, 1.0), (1.0, 1.0), (1.0, 4.0), (0.0, 2.0), (1.0, 9.0), (1.0, 1.0)];
+        let outline = [
+            (10.0, 4.0),
+            (20.0, 4.0),
+            (20.0, 9.0),
+            (20.4, 9.0),
+            (20.4, 0.0),
+            (20.0, 0.0),
+            (20.0, 1.0),
+            (10.0, 1.0),
+            (10.0, 4.0),
+        ];
+        assert_eq!(bands(&x, &envelope), [outline]);
+        assert!(bands(&x, &[]).is_empty() && bands(&[], &[]).is_empty());
     }
 
     #[test]

@@ -1,0 +1,4 @@
+//! Figures held against a second opinion: recomputed from what a run wrote, by other means.
+
+mod sampling;
+mod waits;
