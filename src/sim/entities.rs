@@ -72,6 +72,8 @@ pub(super) struct PodRun {
     pub cpu_counter: i128,
     pub counted_at: SimTime,
     pub counter_at_start: i128,
+    /// When pods last made way for it.
+    pub preempted_others: Option<SimTime>,
     /// How many of its containers' images are there, and the one that it waits for.
     pub images_there: u32,
     pub awaited_image: Option<u32>,

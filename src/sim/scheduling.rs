@@ -324,7 +324,12 @@ impl World<'_> {
         if self.cluster.specs.pod(self.cluster.pod(pod).spec).priority <= self.lowest_priority {
             return;
         }
+        // Its victims' successors may take the room beside it, which no cluster does in no time.
+        if self.pods[pod.index()].preempted_others == Some(self.now) {
+            return;
+        }
         let Some(preemption) = self.preemption_for(pod) else { return };
+        self.pods[pod.index()].preempted_others = Some(self.now);
         let preemptor = self.pod_name(pod);
         for victim in preemption.victims {
             // One that is leaving already needs no more than time.

@@ -197,6 +197,7 @@ impl<'s> World<'s> {
             cpu_counter: 0,
             counted_at: self.now,
             counter_at_start: 0,
+            preempted_others: None,
             images_there: 0,
             awaited_image: None,
             serving: 0,
