@@ -35,6 +35,7 @@ fn outcome() -> Outcome {
             cpu: Millicores(500 + index % 7_500),
             memory: Bytes(1 << 30),
             gpu: GpuMilli(index % 1_000),
+            costs: [Usd::ZERO; 3],
             cost: Usd::from_nanos(index * 123_457),
         }
     };

@@ -60,6 +60,7 @@ fn scenario(nodes: u32, pods: u32, fixed: u32) -> Scenario {
         namespace: "default".into(),
         kind: WorkloadKind::Replayed,
         usage: UsageModel { cpu: 1.0, memory: 1.0, gpu: GpuUsage(0.0) },
+        volumes: Vec::new(),
     }];
     scenario.kubelet = KubeletOptions {
         container_start: Distribution::Constant(SimDuration::from_secs(1)),

@@ -24,7 +24,7 @@
 //! scenario.nodes.push(FixedNode { name: "node-0".into(), shape, instance_type: None, price });
 //! let usage = UsageModel { cpu: 0.5, memory: 0.5, gpu: GpuUsage(0.0) };
 //! let (id, name, namespace) = (WorkloadId(0), "batch".into(), "default".into());
-//! scenario.workloads.push(Workload { id, name, namespace, kind: WorkloadKind::Replayed, usage });
+//! scenario.workloads.push(Workload { id, name, namespace, kind: WorkloadKind::Replayed, usage, volumes: vec![] });
 //! let container = Container { requests: Resources::new(Millicores(1000), Bytes(1 << 30)), ..Container::default() };
 //! let spec = scenario.specs.intern_pod(PodSpec { containers: vec![container], ..PodSpec::default() });
 //! let duration = Some(SimDuration::from_mins(5));
@@ -42,6 +42,7 @@ pub mod autoscaler;
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod controller;
 pub mod cost;
 pub mod load;
 pub mod record;

@@ -7,24 +7,47 @@ use std::path::{Path, PathBuf};
 /// as `cli > sweep, check, report > record > sim > scenario > load, scheduler, autoscaler, cost > cluster > units` has
 /// it. The one exception: `autoscaler` uses the scheduler's filters, scores and snapshots, for the simulations of
 /// scale-up and drain must place pods as the scheduler itself would.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("units", &[]),
     ("cluster", &["units"]),
     ("cost", &["units", "cluster"]),
+    ("controller", &["units", "cluster"]),
     ("load", &["units", "cluster"]),
     ("scheduler", &["units", "cluster"]),
     ("autoscaler", &["units", "cluster", "scheduler"]),
-    ("scenario", &["units", "cluster", "cost", "load", "scheduler", "autoscaler"]),
-    ("sim", &["units", "cluster", "cost", "load", "scheduler", "autoscaler", "scenario"]),
-    ("record", &["units", "cluster", "cost", "load", "scheduler", "autoscaler", "scenario", "sim"]),
-    ("report", &["units", "cluster", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record"]),
-    ("check", &["units", "cluster", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record"]),
-    ("sweep", &["units", "cluster", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record", "report"]),
+    ("scenario", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler"]),
+    ("sim", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario"]),
+    ("record", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario", "sim"]),
+    (
+        "report",
+        &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record"],
+    ),
+    (
+        "check",
+        &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record"],
+    ),
+    (
+        "sweep",
+        &[
+            "units",
+            "cluster",
+            "controller",
+            "cost",
+            "load",
+            "scheduler",
+            "autoscaler",
+            "scenario",
+            "sim",
+            "record",
+            "report",
+        ],
+    ),
     (
         "cli",
         &[
             "units",
             "cluster",
+            "controller",
             "cost",
             "load",
             "scheduler",
@@ -42,12 +65,12 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
 const LONGEST_FILE: usize = 600;
 const EMPTY_NAMES: [&str; 6] = ["utils", "util", "helpers", "helper", "common", "manager"];
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every file below `folder` with this extension, and its text.
-fn files(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
+pub fn files(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
     fn gather(folder: &Path, extension: &str, found: &mut Vec<(PathBuf, String)>) {
         let Ok(entries) = fs::read_dir(folder) else { return };
         for entry in entries.flatten() {

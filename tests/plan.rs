@@ -1,6 +1,8 @@
 //! A small made-up cluster and its work in plain numbers, which proptest can draw and shrink, and the [`Scenario`] that
 //! they make.
 
+mod money;
+
 use std::sync::Arc;
 
 use windtunnel::autoscaler::cluster_autoscaler::{self, GroupOptions};
@@ -11,12 +13,12 @@ use windtunnel::cluster::{
     NodeShape, PodAffinity, PodAffinityTerm, PodSpec, PodSpecId, Resources, RestartPolicy, Specs, Taint, TaintEffect,
     Toleration, TolerationOperator, TopologySpreadConstraint, WhenUnsatisfiable, WorkloadId, label, resource,
 };
-use windtunnel::cost::CapacityType;
+use windtunnel::controller::UpdateOptions;
 use windtunnel::load::SignalSpec;
 use windtunnel::load::training::{ThroughputRow, ThroughputTable, TrainingOptions};
 use windtunnel::scenario::{
-    CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, NodeGroup, Outage, Owner, ReplicaChange,
-    Scenario, ServiceLoad, TraceJob, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
+    BatchJob, CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, NodeGroup, Outage, Owner,
+    ReplicaChange, Scenario, ServiceLoad, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
 };
 use windtunnel::units::distribution::{Distribution, LogNormal};
 use windtunnel::units::random::entity_of_name;
@@ -39,6 +41,8 @@ pub struct Plan {
     /// (second, zone)
     pub outages: Vec<(i64, u8)>,
     pub daemon_set: bool,
+    /// Cents an hour.
+    pub commitment_cents: Option<i64>,
     /// Milliseconds from binding to start, and the median of what an end takes.
     pub start_millis: i64,
     pub end_millis: i64,
@@ -72,6 +76,8 @@ pub struct GroupPlan {
     pub boot_seconds: i64,
     pub startup_seconds: i64,
     pub spot: bool,
+    /// Reserved nodes, of a group that is not spot.
+    pub reserved: Option<u32>,
     /// Interruptions or failures of a node an hour.
     pub losses_per_hour: f64,
     pub start_failures: f64,
@@ -223,6 +229,7 @@ impl Default for GroupPlan {
             boot_seconds: 60,
             startup_seconds: 0,
             spot: false,
+            reserved: None,
             losses_per_hour: 0.0,
             start_failures: 0.0,
             quota: None,
@@ -276,7 +283,7 @@ impl Builder {
                 max_size: group.max,
                 initial_size: group.initial.min(group.max),
                 price: UsdPerHour::from_nanos(group.price_cents * 10_000_000),
-                capacity_type: if group.spot { CapacityType::Spot } else { CapacityType::OnDemand },
+                capacity_type: money::capacity_type(group),
                 priority: None,
                 autoscaling: GroupOptions::default(),
                 is_node_pool: false,
@@ -294,6 +301,7 @@ impl Builder {
                 failures_per_hour: if group.spot { 0.0 } else { group.losses_per_hour },
             });
         }
+        money::reserve(plan, &mut self.scenario);
         if !plan.groups.is_empty() {
             // Short enough that a run of an hour sees nodes go.
             self.scenario.cluster_autoscaler = Some(cluster_autoscaler::Options {
@@ -317,6 +325,7 @@ impl Builder {
                 selector: selector(&name),
                 ordered: of.stateful,
                 readiness_delay: Distribution::Constant(SimDuration::from_secs(of.ready_seconds)),
+                update: UpdateOptions::default(),
             };
             let target = self.workload(&name, kind, of.ask.memory_use);
             self.load(target, of.load);
@@ -384,6 +393,7 @@ impl Builder {
             signal,
             entity,
             queue: Default::default(),
+            request_sizes: std::sync::Arc::from([]),
         });
     }
 
@@ -405,13 +415,14 @@ impl Builder {
         for (index, job) in plan.jobs.iter().enumerate() {
             let name = format!("job-{index}");
             let spec = self.spec(&name, "Job", &job.ask);
-            let kind = WorkloadKind::Job(TraceJob {
+            let kind = WorkloadKind::Job(BatchJob {
                 spec,
                 arrival: SimTime::from_secs(job.arrival),
                 parallelism: job.parallelism,
-                completions: job.completions,
+                completions: Some(job.completions),
                 backoff_limit: 2,
                 duration: about(SimDuration::from_secs(job.seconds)),
+                ..BatchJob::default()
             });
             self.workload(&name, kind, job.ask.memory_use);
         }
@@ -458,7 +469,14 @@ impl Builder {
     fn workload(&mut self, name: &str, kind: WorkloadKind, memory_use: u32) -> WorkloadId {
         let id = WorkloadId::new(self.scenario.workloads.len());
         let usage = UsageModel { cpu: 0.6, memory: f64::from(memory_use) / 100.0, gpu: GpuUsage(0.8) };
-        self.scenario.workloads.push(Workload { id, name: name.into(), namespace: "default".into(), kind, usage });
+        self.scenario.workloads.push(Workload {
+            id,
+            name: name.into(),
+            namespace: "default".into(),
+            kind,
+            usage,
+            volumes: vec![],
+        });
         id
     }
 
@@ -539,10 +557,15 @@ impl NodePlan {
             rest.memory -= Bytes(512 * MIB);
             rest
         };
+        let mut node_labels = labels(&[(label::ZONE, zone_name(zone))]);
+        if self.gpus != GpuPlan::None {
+            // To the Cluster Autoscaler a node that says so and has none is never ready.
+            node_labels.extend(labels(&[(label::GPU_PRODUCT, "V100")]));
+        }
         let key = "dedicated".to_owned();
         let taint = |effect| Taint { key: key.clone(), value: "yes".into(), effect };
         NodeShape {
-            labels: labels(&[(label::ZONE, zone_name(zone)), (label::GPU_PRODUCT, "V100")]),
+            labels: node_labels,
             taints: self.taint.map(taint).into_iter().collect(),
             capacity,
             allocatable,

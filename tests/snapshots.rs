@@ -3,27 +3,57 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
 use windtunnel::record::writer::{csv, json};
 use windtunnel::record::{Recorder, Summary};
+use windtunnel::scenario::ScenarioFiles;
+use windtunnel::units::SimDuration;
 use windtunnel::{scenario, sim};
 
-fn run(path: &str) -> (String, String) {
+fn run(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let scenario = scenario::load(&path, &[]).unwrap_or_else(|_| panic!("{} is valid", path.display())).scenario;
     let mut recorder = Recorder::new(&scenario, false);
-    let outcome = sim::run(&scenario, scenario.seed, &mut recorder);
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    (text(csv::decisions(&recorder)), text(json::summary(&Summary::of(&outcome))))
+    sim::run(&scenario, scenario.seed, &mut recorder);
+    String::from_utf8(csv::decisions(&recorder)).expect("text")
 }
 
 #[test]
 fn the_reference_scenario_decides_as_it_did() {
-    let (decisions, summary) = run("scenarios/ai-model-training.yaml");
+    let decisions = run("scenarios/ai-model-training.yaml");
     insta::assert_snapshot!("ai-model-training-decisions", decisions);
-    insta::assert_snapshot!("ai-model-training-summary", summary);
 }
 
 #[test]
 fn a_slow_start_decides_as_it_did() {
-    insta::assert_snapshot!("hpa-slow-start-decisions", run("scenarios/hpa/slow-start.yaml").0);
+    insta::assert_snapshot!("hpa-slow-start-decisions", run("scenarios/hpa/slow-start.yaml"));
+}
+
+/// Summaries in full, tables by their digest. A trace of thousands of pods runs for its first hours only.
+#[test]
+fn every_shipped_scenario_writes_what_it_wrote() {
+    let mut digests = String::new();
+    for path in crate::figures::second_opinion::shipped() {
+        let files = ScenarioFiles::open(&path).unwrap_or_else(|_| panic!("{} is valid", path.display()));
+        let mut scenario = files.load(&[]).unwrap_or_else(|_| panic!("{} is valid", path.display())).scenario;
+        if scenario.trace_pods.len() > 1_000 {
+            scenario.duration = scenario.duration.min(SimDuration::from_mins(6 * 60));
+        }
+        let mut recorder = Recorder::new(&scenario, false);
+        let outcome = sim::run(&scenario, scenario.seed, &mut recorder);
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let tables = [
+            ("timeseries.csv", csv::timeseries(&recorder)),
+            ("decisions.csv", csv::decisions(&recorder)),
+            ("pods.csv", csv::pods(&outcome)),
+            ("nodes.csv", csv::nodes(&outcome)),
+        ];
+        for (table, bytes) in tables {
+            let digest: String = Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            digests += &format!("{name} {table} {} bytes {digest}\n", bytes.len());
+        }
+        let summary = String::from_utf8(json::summary(&Summary::of(&outcome))).expect("text");
+        insta::assert_snapshot!(format!("{name}-summary"), summary);
+    }
+    insta::assert_snapshot!("digests", digests);
 }

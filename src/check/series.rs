@@ -54,7 +54,7 @@ fn below(name: &str, column: &str) -> bool {
 
 /// Columns of every run.
 pub fn fixed_columns() -> impl Iterator<Item = &'static str> {
-    columns::SAMPLE.iter().map(|column| column.name)
+    columns::SAMPLE.iter().chain(columns::TRAINING).map(|column| column.name)
 }
 
 /// Columns that stand once a node group, workload or service, its name behind a dot.

@@ -5,13 +5,13 @@ use std::io::{self, BufReader, Write};
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
 use super::Outcome;
 use crate::cost::Catalogue;
+use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::scenario::import::{self, Inputs, Source, Trace};
 use crate::units::{SimDuration, SimTime};
 
@@ -39,6 +39,9 @@ pub struct Arguments {
     /// The scenario to write
     #[arg(long, short, value_name = "SCENARIO")]
     output: PathBuf,
+    /// Replace a file that import did not write, or that was changed since
+    #[arg(long)]
+    force: bool,
 }
 
 fn formats() -> String {
@@ -57,6 +60,10 @@ const DEFAULT_MAX_SIZE: u32 = 1000;
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let format = import::format(&arguments.format)?;
+    let inputs = [&arguments.pods, &arguments.nodes, &arguments.jobs, &arguments.throughputs];
+    let inputs: Vec<PathBuf> = inputs.into_iter().flatten().cloned().collect();
+    let terms = FileTerms { inputs: &inputs, force: arguments.force };
+    single::may_write(&arguments.output, terms)?;
     let trace = read(arguments, format)?;
     for name in &arguments.autoscale {
         Catalogue::builtin().get(name).context("--autoscale")?;
@@ -66,7 +73,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(anyhow::anyhow!("the trace needs nodes to run on: give {hint}--autoscale TYPE,…").into());
     }
     let text = scenario(arguments, &trace)?;
-    write(&arguments.output, text.as_bytes())?;
+    single::write(&arguments.output, &text, Comment::Yaml, terms)?;
     let mut out = io::stdout().lock();
     let counts = [
         (trace.pods.len(), "pods"),
@@ -236,17 +243,4 @@ fn relative(file: &Path, folder: &Path) -> anyhow::Result<String> {
         other => other.as_os_str().to_string_lossy().into_owned(),
     });
     Ok(up.chain(down).collect::<Vec<_>>().join("/"))
-}
-
-/// Written aside, then renamed: the scenario appears whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let unwritable = || format!("{} can't be written", path.display());
-    if path.is_dir() {
-        bail!("{} is a folder; give the name of a scenario file", path.display());
-    }
-    let mut aside = NamedTempFile::new_in(folder).with_context(unwritable)?;
-    aside.write_all(bytes).with_context(unwritable)?;
-    aside.persist(path).map_err(|error| error.error).with_context(unwritable)?;
-    Ok(())
 }

@@ -7,6 +7,7 @@ mod diagnostics;
 pub mod exit_code;
 mod format;
 mod import;
+mod interrupt;
 mod memory;
 mod progress;
 mod run;
@@ -45,6 +46,7 @@ enum Command {
 /// Runs the program on the process's arguments and maps its outcome to an exit code.
 pub fn main() -> ExitCode {
     exit_code::install_panic_hook();
+    interrupt::install();
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),

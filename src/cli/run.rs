@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::validate::read_overrides;
 use super::{Outcome, check, diagnostics, memory};
 use crate::check::{Expectation, Run, SeedVerdict, Suite, Tally, Verdict};
-use crate::record::writer::{OutputFolder, csv, json};
+use crate::record::writer::{OutputFolder, Terms, csv, json};
 use crate::record::{Provenance, Recorder, Summary};
 use crate::report::{plot, table};
 use crate::scenario::diagnostic::Diagnostic;
@@ -76,7 +76,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
         ..Provenance::here()
     };
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&scenario.name));
-    let folder = OutputFolder::prepare(&out, &provenance, arguments.force)?;
+    let (inputs, outputs) = (files.inputs(), outputs(arguments));
+    let terms = Terms { inputs: &inputs, outputs: &outputs, force: arguments.force };
+    let folder = OutputFolder::prepare(&out, &provenance, terms)?;
 
     let mut recorder = Recorder::new(&scenario, arguments.verbose_decisions);
     let started = Instant::now();
@@ -84,7 +86,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let wall_seconds = started.elapsed().as_secs_f64();
 
     let summary = Summary { provenance: provenance.clone(), ..Summary::of(&outcome) };
-    folder.remove("summary.json")?;
     folder.write("timeseries.csv", &csv::timeseries(&recorder))?;
     folder.write("decisions.csv", &csv::decisions(&recorder))?;
     folder.write("pods.csv", &csv::pods(&outcome))?;
@@ -94,6 +95,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let report = json::EngineReport { provenance, figures: outcome.figures, wall_seconds, peak_memory_bytes };
     folder.write("engine.json", &json::engine(&report))?;
     folder.write("summary.json", &json::summary(&summary))?;
+    folder.commit()?;
 
     let suite = judge(&expectations, &Run { summary: &summary, record: &recorder, outcome: &outcome });
     if !arguments.quiet {
@@ -102,7 +104,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             Format::Table => {
                 write!(stdout, "{}", table::summary(&summary))?;
                 check::show(&suite, false, &mut stdout)?;
-                writeln!(stdout, "results in {}", folder.path().display())?;
+                writeln!(stdout, "results in {}", out.display())?;
             }
             Format::Json => stdout.write_all(&json::summary(&summary))?,
         }
@@ -132,18 +134,23 @@ fn judge(expectations: &[Expectation], run: &Run<'_>) -> Suite {
     }
 }
 
-/// Writes what was asked for and removes what an earlier run left, so that every picture shows this run.
+/// Every file that the run may write.
+fn outputs(arguments: &Arguments) -> Vec<String> {
+    let always =
+        ["timeseries.csv", "decisions.csv", "pods.csv", "nodes.csv", "engine.json", "summary.json"].map(str::to_owned);
+    let pictures = |extension: &'static str, wanted: bool| {
+        plot::PLOTS.iter().filter(move |_| wanted).map(move |plot| format!("{}.{extension}", plot.name))
+    };
+    let svgs = pictures("svg", !arguments.no_plots);
+    always.into_iter().chain(svgs).chain(pictures("png", arguments.png)).collect()
+}
+
 fn write_plots(folder: &OutputFolder, run: &plot::Run<'_>, arguments: &Arguments) -> Result<(), Failure> {
-    for plot in plot::PLOTS {
-        let figure = if arguments.no_plots { None } else { (plot.figure)(run) };
-        let (svg, png) = (format!("{}.svg", plot.name), format!("{}.png", plot.name));
-        match &figure {
-            Some(figure) => folder.write(&svg, figure.svg()?.as_bytes())?,
-            None => folder.remove(&svg)?,
-        }
-        match figure.filter(|_| arguments.png) {
-            Some(figure) => folder.write(&png, &figure.png()?)?,
-            None => folder.remove(&png)?,
+    for plot in plot::PLOTS.iter().filter(|_| !arguments.no_plots) {
+        let Some(figure) = (plot.figure)(run) else { continue };
+        folder.write(&format!("{}.svg", plot.name), figure.svg()?.as_bytes())?;
+        if arguments.png {
+            folder.write(&format!("{}.png", plot.name), &figure.png()?)?;
         }
     }
     Ok(())

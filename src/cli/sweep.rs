@@ -14,7 +14,8 @@ use super::exit_code::Failure;
 use super::format::Format;
 use super::{Outcome, diagnostics, progress};
 use crate::record::SweepProvenance;
-use crate::record::writer::OutputFolder;
+use crate::record::writer::single::{self, Comment, FileTerms};
+use crate::record::writer::{OutputFolder, Terms};
 use crate::report::plot::{self, Tradeoff, number};
 use crate::report::table;
 use crate::scenario::diagnostic::Diagnostic;
@@ -73,39 +74,50 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
     })?;
     let made_from = SweepProvenance::new(&sweep.name, &text, files.iter().map(|(path, files)| (&**path, files.hash())));
-    let folder = OutputFolder::prepare(&out, &made_from, arguments.force)?;
+    let mut inputs: Vec<PathBuf> = files.values().flat_map(ScenarioFiles::inputs).collect();
+    inputs.push(path.clone());
+    let outputs = outputs(arguments);
+    let folder =
+        OutputFolder::prepare(&out, &made_from, Terms { inputs: &inputs, outputs: &outputs, force: arguments.force })?;
+    let markdown_terms = FileTerms { inputs: &inputs, force: arguments.force };
+    if let Some(file) = &arguments.export_markdown {
+        single::may_write(file, markdown_terms)?;
+    }
 
     let runs = sweep.configurations().len() * sweep.seeds.as_ref().map_or(1, Vec::len);
     let bar = progress::bar(runs as u64, "runs", arguments.quiet);
     let results = prepared.run(|| bar.inc(1));
     bar.finish_and_clear();
 
-    folder.remove("sweep.json")?;
     folder.write("runs.csv", &results.csv(&sweep))?;
     let tradeoff = tradeoff(&sweep, &results, &made_from);
     folder.write("cost-against-wait.svg", tradeoff.svg()?.as_bytes())?;
     if arguments.png {
         folder.write("cost-against-wait.png", &tradeoff.png()?)?;
-    } else {
-        folder.remove("cost-against-wait.png")?;
     }
     let summary = format!("{:#}\n", results.summary(&sweep, &made_from));
     folder.write("sweep.json", summary.as_bytes())?;
+    folder.commit()?;
     if let Some(file) = &arguments.export_markdown {
-        let text = markdown(&sweep, &results);
-        std::fs::write(file, text).with_context(|| format!("can't write {}", file.display()))?;
+        single::write(file, &markdown(&sweep, &results), Comment::Markdown, markdown_terms)?;
     }
     if !arguments.quiet {
         let mut stdout = io::stdout().lock();
         match arguments.format {
             Format::Table => {
                 write!(stdout, "{}", best(&sweep, &results))?;
-                writeln!(stdout, "{} runs in {}", results.rows.len(), folder.path().join("runs.csv").display())?;
+                writeln!(stdout, "{} runs in {}", results.rows.len(), out.join("runs.csv").display())?;
             }
             Format::Json => write!(stdout, "{summary}")?,
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every file that the sweep may write into its folder.
+fn outputs(arguments: &Arguments) -> Vec<String> {
+    let picture = arguments.png.then_some("cost-against-wait.png");
+    ["runs.csv", "cost-against-wait.svg", "sweep.json"].into_iter().chain(picture).map(str::to_owned).collect()
 }
 
 /// The scenario of every configuration, each read once.

@@ -35,6 +35,12 @@ pub struct PodSpec {
     pub restart_policy: RestartPolicy,
     pub termination_grace_period: SimDuration,
     pub volumes: Vec<Volume>,
+    /// `activeDeadlineSeconds`: so long after the kubelet took it up the pod fails.
+    pub active_deadline: Option<SimDuration>,
+    /// Where its bound volumes can be reached, for each of them as alternatives.
+    pub volume_affinity: Vec<Vec<NodeSelectorTerm>>,
+    /// `resourceClaims` (DRA) by the names that the pod gives them.
+    pub resource_claims: Vec<String>,
     /// The owner with `controller: true`.
     pub controller: Option<Controller>,
     /// Thousandths of devices as GPU-sharing clusters ask for them.

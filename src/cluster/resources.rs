@@ -14,8 +14,6 @@ pub mod resource {
     pub const EPHEMERAL_STORAGE: &str = "ephemeral-storage";
     pub const PODS: &str = "pods";
     pub const NVIDIA_GPU: &str = "nvidia.com/gpu";
-    pub const AMD_GPU: &str = "amd.com/gpu";
-    pub const INTEL_GPU: &str = "gpu.intel.com/i915";
 }
 
 /// Amounts by resource. An extended resource that is absent counts as zero.

@@ -72,10 +72,6 @@ impl Specs {
         self.any_images
     }
 
-    pub fn shape_count(&self) -> usize {
-        self.shapes.len()
-    }
-
     /// The id of `nvidia.com/gpu`, where any object mentions it.
     pub fn nvidia_gpu(&self) -> Option<ResourceId> {
         self.resources.get(resource::NVIDIA_GPU)

@@ -1,17 +1,16 @@
-//! Whose cost it is: a node's cost shared out by what pods requested, the rest idle.
+//! Whose cost it is: a node's cost shared out by what pods hold, the rest idle.
 //!
 //! As in OpenCost, a node's price is first split over CPU, memory and GPU in the proportion of a list price for each
-//! (its `configs/default.json`, read at v1.110), and a pod then owes its share of each resource for as long as it
-//! holds it. Shares are rounded down to a billionth of a dollar and what is left of the node's bill is idle, so the
-//! rows always sum to the bill exactly. The caller passes what a pod requests, or, as OpenCost does, the larger of
-//! that and what it used.
-
-use std::collections::BTreeMap;
+//! (its `configs/default.json`, read at v1.110), and a pod then owes its share of each resource for as long as it holds
+//! it. What it holds is the larger of what it requested and what it used, at every moment (`getContainerAllocation` in
+//! `pkg/costmodel/costmodel.go`, which takes the larger once a minute). What is left of a resource's bill is idle, as
+//! in `computeIdleAllocations` there: less than nothing where requests and use beyond requests together exceed the
+//! node. Rows sum to the bill exactly.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, Usd, UsdPerHour};
+use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd, UsdPerHour};
 
 /// Relative prices of resources; only their proportions matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,98 +34,100 @@ impl Default for AttributionPrices {
     }
 }
 
-/// A node as attribution sees it: its price and its capacity.
+/// What a node has; `[cpu, memory, gpu]` is the order of everything that is kept by resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NodeShape {
-    pub price: UsdPerHour,
+pub struct NodeCapacity {
     pub cpu: Millicores,
     pub memory: Bytes,
     pub gpu: GpuMilli,
 }
 
-/// What a pod holds of a node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ResourceShare {
-    pub cpu: Millicores,
-    pub memory: Bytes,
-    pub gpu: GpuMilli,
-}
+/// OpenCost's name for the row of what nobody holds.
+pub const IDLE: &str = "__idle__";
+/// The row of what commitments change in the bill: paid for them less what they covered.
+pub const COMMITMENTS: &str = "__commitments__";
 
 impl AttributionPrices {
-    /// What a pod that holds `share` of `node` owes an hour, rounded down. Never more than the node's price for a
-    /// share within its capacity; several pods that together fit the node never owe more than it costs.
-    pub fn rate(&self, node: &NodeShape, share: &ResourceShare) -> UsdPerHour {
-        let whole = self.weight(node.cpu, node.memory, node.gpu);
-        if whole == 0 {
-            return UsdPerHour::ZERO;
-        }
-        // A resource that the node lacks costs nothing on it.
-        let held = self.weight(
-            if node.cpu.get() > 0 { share.cpu } else { Millicores::ZERO },
-            if node.memory.get() > 0 { share.memory } else { Bytes::ZERO },
-            if node.gpu.get() > 0 { share.gpu } else { GpuMilli::ZERO },
-        );
-        // For any real node the product fits 128 bits; for an absurd one the weights lose their lowest bits, in the
-        // node's favour.
-        let bits = |value: i128| 128 - value.leading_zeros();
-        let shift = (bits(whole.max(held)) + bits(node.price.nanos().into())).saturating_sub(126);
-        let (held, whole) = (held >> shift, (whole >> shift) + i128::from(shift > 0));
-        UsdPerHour::from_nanos(i64::try_from(i128::from(node.price.nanos()) * held / whole).unwrap_or(i64::MAX))
-    }
-
-    /// List value of these amounts, in billionths of a dollar per hour times 1,000 × 2³⁰ (so that nothing is rounded).
-    fn weight(&self, cpu: Millicores, memory: Bytes, gpu: GpuMilli) -> i128 {
+    /// A node's price by resource. The parts sum to it exactly; a node whose resources all have the list price zero is
+    /// split as if by its CPU alone.
+    pub fn split(&self, price: UsdPerHour, node: &NodeCapacity) -> [UsdPerHour; 3] {
         const GIB: i128 = 1 << 30;
-        let part = |price: UsdPerHour, amount: i64| i128::from(price.nanos()) * i128::from(amount.max(0));
-        let cores_and_gpus = part(self.cpu, cpu.get()) + part(self.gpu, gpu.get());
-        cores_and_gpus.saturating_mul(GIB).saturating_add(part(self.memory, memory.get()).saturating_mul(1000))
+        let worth = |list: UsdPerHour, amount: i64| i128::from(list.nanos()) * i128::from(amount.max(0));
+        let weights = [
+            worth(self.cpu, node.cpu.get()).saturating_mul(GIB),
+            worth(self.memory, node.memory.get()).saturating_mul(1000),
+            worth(self.gpu, node.gpu.get()).saturating_mul(GIB),
+        ];
+        let whole = weights.iter().fold(0i128, |sum, weight| sum.saturating_add(*weight));
+        if whole == 0 {
+            return [price, UsdPerHour::ZERO, UsdPerHour::ZERO];
+        }
+        let mut parts = weights.map(|weight| scaled(price.nanos().into(), weight, whole));
+        // What rounding left goes to the last resource that the node has.
+        let rest = i128::from(price.nanos()) - parts.iter().sum::<i128>();
+        let last = weights.iter().rposition(|weight| *weight > 0).unwrap_or(0);
+        parts[last] += rest;
+        parts.map(|part| UsdPerHour::from_nanos(part as i64))
     }
 }
 
-/// The books of a run: bills by node group, shares by workload, and the idle rest.
-///
-/// Keys are the caller's ids. Rows come out in ascending order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Attribution {
-    by_workload: BTreeMap<u32, Usd>,
-    by_node_group: BTreeMap<u32, Usd>,
-    billed: Usd,
-    attributed: Usd,
+/// What `held` (amount × nanoseconds) of a resource comes to where `price` is paid for all of `capacity`; rounded down.
+/// A resource that the node lacks costs nothing.
+pub fn cost_of(price: UsdPerHour, held: i128, capacity: i64) -> Usd {
+    const NANOS_PER_HOUR: i128 = 3_600 * 1_000_000_000;
+    if capacity <= 0 {
+        return Usd::ZERO;
+    }
+    let nanos = scaled(held, price.nanos().into(), i128::from(capacity) * NANOS_PER_HOUR);
+    Usd::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
 }
 
-impl Attribution {
-    /// OpenCost's name for the row of what nobody requested.
-    pub const IDLE: &str = "__idle__";
+/// `amount × numerator / denominator`, none of them negative, rounded down. Where the product exceeds 128 bits the
+/// fraction loses its lowest ones, which rounds down too.
+fn scaled(amount: i128, numerator: i128, denominator: i128) -> i128 {
+    if let Some(product) = amount.checked_mul(numerator) {
+        return product / denominator;
+    }
+    let bits = |value: i128| 128 - value.leading_zeros();
+    let shift = (bits(amount) + bits(numerator)).saturating_sub(126);
+    let (large, small) = (amount.max(numerator), amount.min(numerator));
+    (large >> shift).saturating_mul(small) / ((denominator >> shift) + 1)
+}
 
-    /// A pod of `workload` held a share that owes `rate` for `span`. Returns what was booked.
-    pub fn charge(&mut self, workload: u32, rate: UsdPerHour, span: SimDuration) -> Usd {
-        let cost = rate.over(span);
-        *self.by_workload.entry(workload).or_default() += cost;
-        self.attributed += cost;
-        cost
+/// What somebody holds of each resource over time: amounts of now, and amount × nanoseconds up to the last change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    amounts: [i64; 3],
+    since: SimTime,
+    sums: [i128; 3],
+}
+
+impl Holding {
+    pub fn amounts(&self) -> [i64; 3] {
+        self.amounts
     }
 
-    /// A node of `node_group` was billed `cost` in all.
-    pub fn bill(&mut self, node_group: u32, cost: Usd) {
-        *self.by_node_group.entry(node_group).or_default() += cost;
-        self.billed += cost;
+    /// From now on it is this much.
+    #[inline]
+    pub fn change(&mut self, amounts: [i64; 3], now: SimTime) {
+        if amounts != self.amounts {
+            self.integrate(now);
+            self.amounts = amounts;
+        }
     }
 
-    pub fn total(&self) -> Usd {
-        self.billed
+    /// What was held up to now, since this was last asked.
+    pub fn take(&mut self, now: SimTime) -> [i128; 3] {
+        self.integrate(now);
+        std::mem::take(&mut self.sums)
     }
 
-    /// What was billed and nobody requested.
-    pub fn idle(&self) -> Usd {
-        self.billed - self.attributed
-    }
-
-    pub fn by_workload(&self) -> impl Iterator<Item = (u32, Usd)> + '_ {
-        self.by_workload.iter().map(|(workload, cost)| (*workload, *cost))
-    }
-
-    pub fn by_node_group(&self) -> impl Iterator<Item = (u32, Usd)> + '_ {
-        self.by_node_group.iter().map(|(group, cost)| (*group, *cost))
+    fn integrate(&mut self, now: SimTime) {
+        let span = i128::from((now - self.since).nanos());
+        for (sum, amount) in self.sums.iter_mut().zip(self.amounts) {
+            *sum += i128::from(amount) * span;
+        }
+        self.since = now;
     }
 }
 
@@ -135,61 +136,74 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::cost::Billing;
-    use crate::units::SimTime;
+    use crate::units::SimDuration;
 
-    fn node(gpus: i64) -> NodeShape {
-        let price = UsdPerHour::from_nanos(12_240_000_000);
-        NodeShape { price, cpu: Millicores(32_000), memory: Bytes(244 << 30), gpu: GpuMilli(gpus * 1000) }
-    }
+    const HOUR: i128 = 3_600_000_000_000;
+    const PRICE: UsdPerHour = UsdPerHour::from_nanos(12_240_000_000);
 
-    fn share(cpu: i64, gib: i64, gpu: i64) -> ResourceShare {
-        ResourceShare { cpu: Millicores(cpu), memory: Bytes(gib << 30), gpu: GpuMilli(gpu) }
+    fn node(gpus: i64) -> NodeCapacity {
+        NodeCapacity { cpu: Millicores(32_000), memory: Bytes(244 << 30), gpu: GpuMilli(gpus * 1000) }
     }
 
     #[test]
-    fn a_pod_that_holds_the_whole_node_owes_its_whole_price() {
-        let prices = AttributionPrices::default();
-        assert_eq!(prices.rate(&node(4), &share(32_000, 244, 4_000)), node(4).price);
-        assert_eq!(prices.rate(&node(4), &share(0, 0, 0)), UsdPerHour::ZERO);
-    }
-
-    #[test]
-    fn a_gpu_weighs_as_its_list_price_does() {
-        let rate = AttributionPrices::default().rate(&node(4), &share(0, 0, 1_000)).as_f64();
+    fn a_price_is_split_as_list_prices_are() {
         let whole = 32.0 * 0.031611 + 244.0 * 0.004237 + 4.0 * 0.95;
-        assert!((rate / (12.24 * 0.95 / whole) - 1.0).abs() < 1e-6, "{rate}");
-        assert_eq!(AttributionPrices::default().rate(&node(0), &share(0, 0, 1_000)), UsdPerHour::ZERO);
+        let parts = AttributionPrices::default().split(PRICE, &node(4));
+        for (part, list) in parts.iter().zip([32.0 * 0.031611, 244.0 * 0.004237, 4.0 * 0.95]) {
+            assert!((part.as_f64() / (12.24 * list / whole) - 1.0).abs() < 1e-6, "{parts:?}");
+        }
+        assert_eq!(AttributionPrices::default().split(PRICE, &node(0))[2], UsdPerHour::ZERO);
+        let none = AttributionPrices { cpu: UsdPerHour::ZERO, memory: UsdPerHour::ZERO, ..Default::default() };
+        assert_eq!(none.split(PRICE, &node(0)), [PRICE, UsdPerHour::ZERO, UsdPerHour::ZERO]);
+    }
+
+    #[test]
+    fn half_of_a_resource_for_two_hours_costs_its_price() {
+        assert_eq!(cost_of(PRICE, 16_000 * 2 * HOUR, 32_000), Usd::from_nanos(12_240_000_000));
+        assert_eq!(cost_of(PRICE, 16_000 * HOUR, 0), Usd::ZERO);
     }
 
     #[test]
     fn a_huge_node_does_not_overflow() {
         let price = UsdPerHour::from_f64(1e9).unwrap();
-        let huge = NodeShape { price, cpu: Millicores(i64::MAX), memory: Bytes(i64::MAX), gpu: GpuMilli(i64::MAX) };
-        let half =
-            ResourceShare { cpu: Millicores(i64::MAX / 2), memory: Bytes(i64::MAX / 2), gpu: GpuMilli(i64::MAX / 2) };
-        let rate = AttributionPrices::default().rate(&huge, &half).as_f64();
-        assert!((rate / 5e8 - 1.0).abs() < 1e-6, "{rate}");
+        let huge = NodeCapacity { cpu: Millicores(i64::MAX), memory: Bytes(i64::MAX), gpu: GpuMilli(i64::MAX) };
+        let parts = AttributionPrices::default().split(price, &huge);
+        assert_eq!(parts.iter().map(|part| part.nanos()).sum::<i64>(), price.nanos());
+        let half = cost_of(price, i128::from(i64::MAX / 2) * HOUR, i64::MAX).as_f64();
+        assert!((half / 5e8 - 1.0).abs() < 1e-6, "{half}");
+    }
+
+    #[test]
+    fn a_holding_adds_up_whatever_changes_in_between() {
+        let mut holding = Holding::default();
+        holding.change([10, 0, 0], SimTime::from_secs(5));
+        holding.change([10, 0, 0], SimTime::from_secs(6));
+        holding.change([2, 7, 0], SimTime::from_secs(8));
+        assert_eq!(holding.take(SimTime::from_secs(9)), [32_000_000_000, 7_000_000_000, 0]);
+        assert_eq!(holding.take(SimTime::from_secs(10)), [2_000_000_000, 7_000_000_000, 0]);
     }
 
     proptest! {
+        /// Pods that fit their node never owe more of a resource than the node's bill for it.
         #[test]
-        fn workloads_and_idle_sum_to_the_bill_exactly_and_idle_is_never_negative(
-            pods in proptest::collection::vec((0..8u32, 1..400i64, 0..4_000i64, 0..30i64, 0..500i64, 0..100_000_000_000i64), 0..8),
+        fn what_pods_owe_stays_within_the_bill_of_each_resource(
+            pods in proptest::collection::vec((1..400i64, 0..4_000i64, 0..30i64, 0..500i64, 0..100_000_000_000i64), 0..8),
             life in 100_000_000_000..500_000_000_000i64, price in 0..100_000_000_000i64,
         ) {
-            let node = NodeShape { price: UsdPerHour::from_nanos(price), ..node(4) };
-            let mut books = Attribution::default();
-            for (workload, _, cpu, gib, gpu, span) in &pods {
-                let rate = AttributionPrices::default().rate(&node, &share(*cpu, *gib, *gpu));
-                books.charge(*workload, rate, SimDuration::from_nanos(*span));
+            let price = UsdPerHour::from_nanos(price);
+            let parts = AttributionPrices::default().split(price, &node(4));
+            prop_assert_eq!(parts.iter().map(|part| part.nanos()).sum::<i64>(), price.nanos());
+            let capacities = [32_000, 244 << 30, 4_000];
+            let mut owed = [Usd::ZERO; 3];
+            for (_, cpu, gib, gpu, span) in &pods {
+                for (resource, amount) in [*cpu, gib << 30, *gpu].into_iter().enumerate() {
+                    let held = i128::from(amount) * i128::from(*span);
+                    owed[resource] += cost_of(parts[resource], held, capacities[resource]);
+                }
             }
-            let bill = Billing::default().cost(node.price, SimTime::ZERO, SimTime::from_nanos(life));
-            books.bill(0, bill);
-            let attributed: Usd = books.by_workload().map(|row| row.1).sum();
-            prop_assert_eq!(attributed + books.idle(), bill);
-            prop_assert_eq!(books.by_node_group().map(|row| row.1).sum::<Usd>(), books.total());
-            prop_assert!(books.idle() >= Usd::ZERO);
+            for resource in 0..3 {
+                prop_assert!(owed[resource] <= parts[resource].over(SimDuration::from_nanos(life)));
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! whatever it holds, and the memory is bounded by the number of bins.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::shape;
 
@@ -22,8 +23,10 @@ pub struct Answers {
     pub delay: f64,
     /// Squared coefficient of variation of that.
     pub squared_variation: f64,
-    /// The share of the delay that grows with a request's own work, for cores are shared; the rest is spent in line.
-    pub shared: f64,
+    /// Up to here a delay grows with a request's own work, for cores are shared; the rest is spent in line.
+    pub shared_up_to: f64,
+    /// Mean seconds spent in line, over all requests.
+    pub in_line: f64,
     /// Whoever would have to wait longer is not answered.
     pub longest: f64,
 }
@@ -37,7 +40,8 @@ impl Answers {
             delayed: 0.0,
             delay: 0.0,
             squared_variation: 1.0,
-            shared: 0.0,
+            shared_up_to: 0.0,
+            in_line: 0.0,
             longest: f64::INFINITY,
         }
     }
@@ -81,14 +85,15 @@ impl Answers {
         })
     }
 
-    /// The latency that a share `percentile` of the answered requests does not exceed.
-    pub fn percentile(&self, percentile: f64) -> f64 {
+    /// The latency that a share `percentile` of the answered requests does not exceed, where requests are of these
+    /// relative `sizes` (none: gamma-distributed).
+    pub fn percentile(&self, percentile: f64, sizes: &[f64]) -> f64 {
         let unanswered = self.unanswered();
         let tail = unanswered + (1.0 - unanswered) * (1.0 - percentile);
         if self.variation <= 0.0 {
             return self.service + self.delay_beyond(tail);
         }
-        let work = shape::points(self.variation * self.variation, 0.3);
+        let work = points(sizes, self.variation, 0.3);
         let (mut low, mut high) = (0.0, self.service);
         while self.exceed(high, &work) > tail && high < 1e9 {
             high *= 2.0;
@@ -126,8 +131,10 @@ impl Answers {
             } else if self.delay <= 0.0 {
                 0.0
             } else {
-                let beyond = |delay: f64| shape::beyond(self.squared_variation, left / delay);
-                self.shared * beyond(self.delay * size) + (1.0 - self.shared) * beyond(self.delay)
+                let shared = self.shared_up_to;
+                // The delay of a request of mean size that becomes `left` for this one.
+                let delay = if left <= shared * size { left / size } else { left + shared * (1.0 - size) };
+                shape::beyond(self.squared_variation, delay / self.delay)
             };
             weight * if left <= 0.0 { 1.0 } else { self.delayed * delayed }
         };
@@ -138,6 +145,8 @@ impl Answers {
 /// Adds up how answers are spread over a run.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
+    /// Relative sizes of single requests, each as likely as the others; none where they are gamma-distributed.
+    sizes: Arc<[f64]>,
     variation: f64,
     /// By the bin of the lone request's time: it changes where pods get more or less of their node.
     by_service: BTreeMap<i32, Delays>,
@@ -153,10 +162,12 @@ struct Delays {
     /// Weighted sum of the service times.
     service: f64,
     not_delayed: f64,
-    /// Weight by bin of the mean delay and shape; those in line, and those that share.
-    cells: [BTreeMap<(i32, usize), f64>; 2],
+    /// Weighted sum of the delays that are shared.
+    shared: f64,
+    /// Weight by bin of the mean delay and shape.
+    cells: BTreeMap<(i32, usize), f64>,
     /// Weight by bin of the delay, of stretches in which some waited too long.
-    delays: [Bins; 2],
+    delays: Bins,
 }
 
 /// Weights by bin of a delay, from [`FINEST_SECONDS`] on.
@@ -184,7 +195,23 @@ impl Bins {
 /// Finest service time and delay that are told apart.
 const FINEST_SECONDS: f64 = 1e-9;
 
+/// Relative sizes of requests with their shares: the given ones, or gamma-distributed ones.
+fn points(sizes: &[f64], variation: f64, share: f64) -> Vec<(f64, f64)> {
+    if variation <= 0.0 {
+        return vec![(1.0, 1.0)];
+    }
+    if sizes.is_empty() {
+        return shape::points(variation * variation, share);
+    }
+    sizes.iter().map(|size| (*size, 1.0 / sizes.len() as f64)).collect()
+}
+
 impl Tally {
+    /// For requests of these relative sizes.
+    pub fn of_sizes(sizes: Arc<[f64]>) -> Tally {
+        Tally { sizes, ..Tally::default() }
+    }
+
     /// Adds `weight` requests whose answers are spread like this; those that wait too long are left out.
     pub fn add(&mut self, answers: &Answers, weight: f64) {
         if weight <= 0.0 {
@@ -203,48 +230,42 @@ impl Tally {
             return;
         }
         group.not_delayed += weight * (1.0 - answers.delayed);
-        let in_proportion = if answers.variation > 0.0 { answers.shared } else { 0.0 };
-        for (kind, part) in [(0, 1.0 - in_proportion), (1, in_proportion)] {
-            if part <= 0.0 {
-                continue;
+        group.shared += weight * answers.delayed * answers.shared_up_to.min(1e9);
+        if answers.is_cut() {
+            for (delay, share) in answers.delays() {
+                group.delays.add(shape::bin_of(delay), weight * share);
             }
-            if answers.is_cut() {
-                for (delay, share) in answers.delays() {
-                    group.delays[kind].add(shape::bin_of(delay), weight * part * share);
-                }
-                continue;
-            }
-            let bin = shape::bin_of(delay);
-            for (shape, share) in shape::about(answers.squared_variation).into_iter().filter(|(_, share)| *share > 0.0)
-            {
-                *group.cells[kind].entry((bin, shape)).or_default() += weight * part * answers.delayed * share;
-            }
+            return;
+        }
+        let bin = shape::bin_of(delay);
+        for (shape, share) in shape::about(answers.squared_variation).into_iter().filter(|(_, share)| *share > 0.0) {
+            *group.cells.entry((bin, shape)).or_default() += weight * answers.delayed * share;
         }
     }
 
     /// The latencies as they are spread over all requests.
     pub fn histogram(&self) -> Histogram {
         let mut histogram = Histogram::default();
-        let work = if self.variation > 0.0 { shape::points(self.variation.powi(2), 0.05) } else { vec![(1.0, 1.0)] };
+        let work = points(&self.sizes, self.variation, 0.05);
         for group in self.by_service.values() {
             let service = group.service / group.weight;
             for (size, share) in &work {
                 histogram.add(service * size, group.not_delayed * share);
             }
-            for (kind, (cells, delays)) in group.cells.iter().zip(&group.delays).enumerate() {
-                let mut delays = delays.clone();
-                for ((bin, of), weight) in cells {
-                    let shape = &shape::shapes()[*of];
-                    for (index, mass) in shape.mass.iter().enumerate() {
-                        delays.add(bin + shape.first + index as i32, weight * mass);
-                    }
+            let delayed = group.weight - group.not_delayed;
+            let shared = if delayed > 0.0 { group.shared / delayed } else { 0.0 };
+            let mut delays = group.delays.clone();
+            for ((bin, of), weight) in &group.cells {
+                let shape = &shape::shapes()[*of];
+                for (index, mass) in shape.mass.iter().enumerate() {
+                    delays.add(bin + shape.first + index as i32, weight * mass);
                 }
-                for (bin, weight) in delays.iter() {
-                    let delay = shape::bin_value(bin);
-                    for (size, share) in &work {
-                        let grown = if kind == 1 { delay * size } else { delay };
-                        histogram.add(service * size + grown, weight * share);
-                    }
+            }
+            for (bin, weight) in delays.iter() {
+                let delay = shape::bin_value(bin);
+                for (size, share) in &work {
+                    let grown = delay.min(shared) * size + (delay - shared).max(0.0);
+                    histogram.add(service * size + grown, weight * share);
                 }
             }
         }
@@ -363,7 +384,7 @@ mod tests {
         near(tally.mean().unwrap(), 5.0, 1e-9);
         for (percentile, tail) in [(0.5, 0.5f64), (0.95, 0.05), (0.99, 0.01)] {
             near(histogram.percentile(percentile).unwrap(), -5.0 * tail.ln(), 0.02);
-            near(answers.percentile(percentile), -5.0 * tail.ln(), 0.03);
+            near(answers.percentile(percentile, &[]), -5.0 * tail.ln(), 0.03);
         }
     }
 
@@ -386,6 +407,6 @@ mod tests {
         let histogram = tally.histogram();
         assert!(histogram.percentile(1.0).unwrap() <= 6.5);
         near(histogram.mean().unwrap(), tally.mean().unwrap(), 0.01);
-        assert!(answers.percentile(0.99) <= 6.5);
+        assert!(answers.percentile(0.99, &[]) <= 6.5);
     }
 }

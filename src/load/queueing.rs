@@ -17,6 +17,8 @@ pub struct Station {
     pub servers: f64,
     /// Requests that they work on at the same time at most; at least `servers`.
     pub slots: f64,
+    /// Pods; at least one.
+    pub pods: f64,
     /// Seconds that a request takes which shares nothing.
     pub service: f64,
     /// Coefficient of variation of the work of single requests.
@@ -50,6 +52,8 @@ pub struct Latency {
 
 /// Where the stationary formulas stop: their queue would need hours to build up, and the moments show it.
 const HIGHEST_LOAD: f64 = 0.999;
+/// What sharing one pod while another idles adds, by simulation.
+const UNEVEN: f64 = 0.37;
 /// A stretch of so many relaxation times or more is taken as stationary.
 const RELAXED: f64 = 12.0;
 
@@ -98,20 +102,44 @@ impl Station {
             return at_once;
         }
         let load = load.clamp(1e-6, HIGHEST_LOAD);
-        // Where cores are shared, requests in work slow down instead of those behind them waiting.
         let stretch = 1.0 / self.wait_ratio(load);
         let full = self.full_at(stretch);
-        let in_line = if full > 0.0 { (-full / wait).exp() } else { 1.0 };
-        let delay = wait * (1.0 + (stretch - 1.0) * (1.0 - in_line));
+        let longest = longest + stretch * full;
+        if full <= 0.0 {
+            let squared_variation = squared_variation * self.wait_variation(load);
+            return Answers {
+                delayed: waits,
+                delay: wait,
+                squared_variation,
+                longest,
+                in_line: waits * wait,
+                ..at_once
+            };
+        }
+        // Where cores are shared, requests in work slow down instead of those behind them waiting: the work ahead
+        // counts `stretch` times, up to the point where all slots are taken.
+        let depth = full / wait;
+        let in_line = (-depth).exp();
+        let stretched = 1.0 + (stretch - 1.0) * (1.0 - in_line);
+        let square = 2.0 * (stretch * stretch * (1.0 - in_line * (1.0 + depth)) + in_line * (1.0 + stretch * depth));
+        let bent = (square / (stretched * stretched) - 1.0).clamp(0.05, 1.0);
+        // Requests that share one pod go on sharing it when another pod falls idle.
+        let uneven = UNEVEN * (self.pods - 1.0) * self.service / (self.servers * (self.servers / self.pods).sqrt());
+        let mean = waits * (wait * stretched + uneven * (1.0 - in_line));
+        // All who share are delayed: two on one core by half a service time at least, more on more cores by less.
         let delayed = -((-waits).ln_1p() - waits * (1.0 - in_line)).exp_m1();
-        let delay = waits * delay / delayed;
-        let sharing = if in_line < 1.0 { sharing_variation(load, delayed) } else { 0.0 };
+        let half = self.service * self.pods / (2.0 * self.servers);
+        let delayed = delayed.min(mean / half).max(waits * in_line).max(1e-12);
+        let delay = mean / delayed;
+        let sharing = 1.0 - 2.0 / 3.0 * (half / delay).min(1.0).powf(1.3);
+        let light = in_line * self.wait_variation(load) + (1.0 - in_line) * sharing;
         Answers {
             delayed,
             delay,
-            squared_variation: squared_variation * (in_line * self.wait_variation(load) + (1.0 - in_line) * sharing),
-            shared: 1.0 - in_line,
-            longest: longest + stretch * full,
+            squared_variation: squared_variation * light * bent,
+            shared_up_to: stretch * full,
+            in_line: waits * wait * in_line,
+            longest,
             ..at_once
         }
     }
@@ -120,19 +148,6 @@ impl Station {
     fn full_at(&self, stretch: f64) -> f64 {
         (self.slots - self.servers).max(0.0) * self.service / (self.servers * stretch)
     }
-}
-
-/// Squared coefficient of variation of the delay of those who share one processor: Yashkov's variance for equal work.
-fn sharing_variation(load: f64, delayed: f64) -> f64 {
-    let idle = 1.0 - load;
-    let (mean, variance) = if load < 0.02 {
-        (load, 2.0 * load / 3.0)
-    } else {
-        let inner = 0.5 - idle * (load.exp() - 1.0 - load) / (load * load);
-        (load / idle, 2.0 * inner / (idle * idle))
-    };
-    let delayed = delayed.max(1.0 - idle * (-load).exp());
-    ((variance + mean * mean) * delayed / (mean * mean) - 1.0).clamp(1.0 / 3.0, 1.0)
 }
 
 impl Queue {
@@ -214,14 +229,13 @@ impl Queue {
         station.answers(seconds, squared.min(1.0), 1.0, 1.0, limits.timeout)
     }
 
-    /// What a service's metrics tell. `arrivals` come a second.
-    pub fn latency(&self, station: &Station, arrivals: f64, limits: &Limits) -> Latency {
+    /// What a service's metrics tell. `arrivals` come a second, of these relative `sizes` (none: gamma-distributed).
+    pub fn latency(&self, station: &Station, arrivals: f64, limits: &Limits, sizes: &[f64]) -> Latency {
         let answers = self.answers(station, arrivals, limits);
-        let waits = if answers.delay > 0.0 { answers.delayed * (1.0 - answers.shared) } else { 0.0 };
         Latency {
             mean: SimDuration::from_secs_f64(answers.mean()),
-            p95: SimDuration::from_secs_f64(answers.percentile(0.95)),
-            queue_length: waits * answers.delay * arrivals.min(station.capacity()),
+            p95: SimDuration::from_secs_f64(answers.percentile(0.95, sizes)),
+            queue_length: answers.in_line * arrivals.min(station.capacity()),
         }
     }
 }

@@ -104,7 +104,7 @@ pub const SAMPLE: &[Column<SampleRow>] = &[
     column("gpu_allocatable", Unit::Gpus, "kube_node_status_allocatable", "of ready nodes", |row, _, out| out.gpus(row.allocatable.gpu)),
     column("gpu_requested", Unit::Gpus, "kube_pod_container_resource_requests", "of bound pods", |row, _, out| out.gpus(row.requested.gpu)),
     column("gpu_used", Unit::Gpus, "", "GPUs times their duty cycle", |row, _, out| out.gpus(row.used.gpu)),
-    column("hourly_cost_usd", Unit::UsdPerHour, "node_total_hourly_cost", "of all billed nodes", |row, _, out| out.usd_per_hour(row.cost_rate)),
+    column("hourly_cost_usd", Unit::UsdPerHour, "node_total_hourly_cost", "of all billed nodes and all reserved capacity, before commitments", |row, _, out| out.usd_per_hour(row.cost_rate)),
     column("cost_usd", Unit::Usd, "", "billed since the start", |row, _, out| out.usd(row.cost)),
     column("node_hours", Unit::NodeHours, "", "registered nodes, summed over time", |row, _, out| out.float(row.hours.nodes)),
     column("cpu_allocatable_core_hours", Unit::CoreHours, "", "summed over time", |row, _, out| out.float(row.hours.allocatable[0])),
@@ -216,7 +216,10 @@ pub const POD: &[Column<PodRow, Outcome>] = &[
     column("cpu_requested_cores", Unit::Cores, "kube_pod_container_resource_requests", "", |row, _, out| out.cores(row.cpu)),
     column("memory_requested_bytes", Unit::Bytes, "kube_pod_container_resource_requests", "", |row, _, out| out.memory(row.memory)),
     column("gpu_requested", Unit::Gpus, "kube_pod_container_resource_requests", "", |row, _, out| out.gpus(row.gpu)),
-    column("cost_usd", Unit::Usd, "", "its share of its node's bill, by what it requested", |row, _, out| out.usd(row.cost)),
+    column("cpu_cost_usd", Unit::Usd, "", "owed for CPU: the larger of request and use, at its node's price", |row, _, out| out.usd(row.costs[0])),
+    column("ram_cost_usd", Unit::Usd, "", "owed for memory", |row, _, out| out.usd(row.costs[1])),
+    column("gpu_cost_usd", Unit::Usd, "", "owed for GPUs", |row, _, out| out.usd(row.costs[2])),
+    column("cost_usd", Unit::Usd, "", "its share of its node's bill: the three before", |row, _, out| out.usd(row.cost)),
 ];
 
 /// `nodes.csv`.
@@ -226,8 +229,8 @@ pub const NODE: &[Column<NodeRow, Outcome>] = &[
     column("node_group", Unit::Text, "", "empty for fixed nodes", |row, _, out| out.text(&row.group)),
     column("instance_type", Unit::Text, "", "the cloud's name for its kind", |row, _, out| out.text(&row.instance_type)),
     column("zone", Unit::Text, "", "availability zone", |row, _, out| out.text(&row.zone)),
-    column("capacity_type", Unit::Text, "kubecost_node_is_spot", "on-demand, spot or reserved", |row, _, out| out.text(capacity_type(row.capacity_type))),
-    column("hourly_cost_usd", Unit::UsdPerHour, "node_total_hourly_cost", "price", |row, _, out| out.usd_per_hour(row.price)),
+    column("capacity_type", Unit::Text, "kubecost_node_is_spot", "on-demand, spot or reserved: how it was paid at the end", |row, _, out| out.text(capacity_type(row.capacity_type))),
+    column("hourly_cost_usd", Unit::UsdPerHour, "node_total_hourly_cost", "price at the end", |row, _, out| out.usd_per_hour(row.price)),
     column("requested_time", Unit::Seconds, "", "asked of the cloud; billing starts", |row, _, out| out.time(row.requested)),
     column("requested_timestamp", Unit::Timestamp, "", "the same as a date", |row, _, out| out.timestamp(Some(row.requested))),
     column("created_time", Unit::Seconds, "kube_node_created", "registered", |row, _, out| out.maybe_time(row.registered)),
@@ -242,7 +245,10 @@ pub const NODE: &[Column<NodeRow, Outcome>] = &[
     column("gpu_allocatable", Unit::Gpus, "kube_node_status_allocatable", "", |row, _, out| out.gpus(row.allocatable.gpu)),
     column("pods_run_total", Unit::Count, "", "pods that were bound to it, those of DaemonSets too", |row, _, out| out.integer(row.pods_run)),
     column("cost_usd", Unit::Usd, "", "billed", |row, _, out| out.usd(row.cost)),
-    column("idle_cost_usd", Unit::Usd, "", "of this, the share that no pod requested", |row, _, out| out.usd(row.idle_cost)),
+    column("idle_cost_usd", Unit::Usd, "", "of this, the share that no pod owes; below zero where pods use more than is left", |row, _, out| out.usd(row.idle_cost)),
+    column("idle_cpu_cost_usd", Unit::Usd, "", "of the idle cost, that of CPU", |row, _, out| out.usd(row.idle_costs[0])),
+    column("idle_ram_cost_usd", Unit::Usd, "", "of the idle cost, that of memory", |row, _, out| out.usd(row.idle_costs[1])),
+    column("idle_gpu_cost_usd", Unit::Usd, "", "of the idle cost, that of GPUs", |row, _, out| out.usd(row.idle_costs[2])),
 ];
 
 const fn capacity_type(capacity_type: CapacityType) -> &'static str {

@@ -117,19 +117,14 @@ pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {
         idle_cost: cost.share(3, 10),
         cost_by_node_group: vec![("general".into(), cost.share(6, 10)), ("gpu-spot".into(), cost.share(4, 10))],
         cost_by_workload: vec![
-            WorkloadCost {
-                workload: "__idle__".into(),
-                cost: cost.share(3, 10),
-                cpu_core_hours: 0.0,
-                ram_byte_hours: 0.0,
-                gpu_hours: 0.0,
-            },
+            WorkloadCost { workload: "__idle__".into(), cost: cost.share(3, 10), ..WorkloadCost::default() },
             WorkloadCost {
                 workload: "default/web".into(),
                 cost: cost.share(7, 10),
                 cpu_core_hours: 9.0,
                 ram_byte_hours: 1e10,
                 gpu_hours: 0.5,
+                ..WorkloadCost::default()
             },
         ],
         nodes_min,
@@ -171,6 +166,7 @@ pub(crate) fn pod(index: i64) -> PodRow {
         cpu: Millicores(500),
         memory: Bytes(512 << 20),
         gpu: GpuMilli(0),
+        costs: [Usd::from_nanos(100_000_000), Usd::from_nanos(23_456_789), Usd::ZERO],
         cost: Usd::from_nanos(123_456_789),
     }
 }
@@ -191,6 +187,7 @@ fn node() -> NodeRow {
         allocatable: Usage { cpu: Millicores(3_920), memory: Bytes(15 * GIB), gpu: GpuMilli(0) },
         pods_run: 15,
         cost: Usd::from_nanos(4_608_000_000),
+        idle_costs: [Usd::from_nanos(600_000_000), Usd::from_nanos(400_000_000), Usd::ZERO],
         idle_cost: Usd::from_nanos(1_000_000_000),
     }
 }

@@ -26,6 +26,6 @@ pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues
 pub use services::{LatencySeconds, ServiceFigures, ServiceUnit, Services};
 pub use statistics::{Seen, Spread};
 pub use summary::{
-    CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary, TrainingSummary, Utilization,
-    WorkloadFigures,
+    CommitmentFigures, CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary,
+    TrainingSummary, Utilization, WorkloadFigures,
 };

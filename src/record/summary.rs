@@ -14,7 +14,7 @@ use super::services::{Services, services};
 use super::waits::{self, NeverScheduled};
 use super::{Hours, Provenance, Spread};
 use crate::cluster::PodPhase;
-use crate::sim::Outcome;
+use crate::sim::{CommitmentCost, Outcome, WorkloadCost};
 use crate::units::SimTime;
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -48,11 +48,31 @@ pub struct Summary {
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct CostSummary {
     pub total_usd: f64,
-    /// The share of nodes' bills that no pod requested.
+    /// What is paid for and no pod held: the rest of nodes' bills, and reserved capacity that did not stand.
     pub idle_usd: f64,
+    /// Part of `idle_usd`: reserved machines that did not stand.
+    pub reserved_unused_usd: f64,
+    /// Sums to `total_usd`, as do the two below.
     pub by_node_group: BTreeMap<Arc<str>, f64>,
+    /// `on-demand`, `reserved`, `spot`, and `commitment` where there are some.
+    pub by_capacity_type: BTreeMap<&'static str, f64>,
     /// With OpenCost's names; idle cost is the `__idle__` row.
     pub by_workload: BTreeMap<Arc<str>, WorkloadFigures>,
+    /// Savings plans and committed use, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub commitments: BTreeMap<Arc<str>, CommitmentFigures>,
+}
+
+/// What a commitment did.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CommitmentFigures {
+    pub paid_usd: f64,
+    /// What it covered, at list prices.
+    pub covered_usd: f64,
+    /// Part of `paid_usd` that covered nothing.
+    pub unused_usd: f64,
+    /// `covered_usd` less `paid_usd`: less than nothing where the commitment is too large.
+    pub saved_usd: f64,
 }
 
 /// One row of OpenCost's allocation API.
@@ -60,8 +80,11 @@ pub struct CostSummary {
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadFigures {
     pub cpu_core_hours: f64,
+    pub cpu_cost: f64,
     pub ram_byte_hours: f64,
+    pub ram_cost: f64,
     pub gpu_hours: f64,
+    pub gpu_cost: f64,
     pub total_cost: f64,
 }
 
@@ -203,19 +226,31 @@ fn fraction(part: f64, whole: f64) -> f64 {
 }
 
 fn cost(outcome: &Outcome) -> CostSummary {
-    let mut by_node_group = BTreeMap::new();
-    for (group, cost) in &outcome.cost_by_node_group {
-        *by_node_group.entry(Arc::clone(group)).or_insert(0.0) += cost.as_f64();
+    let figures = |row: &WorkloadCost| WorkloadFigures {
+        cpu_core_hours: row.cpu_core_hours,
+        cpu_cost: row.costs[0].as_f64(),
+        ram_byte_hours: row.ram_byte_hours,
+        ram_cost: row.costs[1].as_f64(),
+        gpu_hours: row.gpu_hours,
+        gpu_cost: row.costs[2].as_f64(),
+        total_cost: row.cost.as_f64(),
+    };
+    let commitment = |row: &CommitmentCost| CommitmentFigures {
+        paid_usd: row.paid.as_f64(),
+        covered_usd: row.covered.as_f64(),
+        unused_usd: row.unused.as_f64(),
+        saved_usd: (row.covered - row.paid).as_f64(),
+    };
+    let commitments = outcome.commitments.iter().map(|row| (Arc::clone(&row.name), commitment(row)));
+    CostSummary {
+        total_usd: outcome.cost.as_f64(),
+        idle_usd: outcome.idle_cost.as_f64(),
+        reserved_unused_usd: outcome.reserved_unused.as_f64(),
+        by_node_group: outcome.cost_by_node_group.iter().map(|row| (Arc::clone(&row.0), row.1.as_f64())).collect(),
+        by_capacity_type: outcome.cost_by_capacity_type.iter().map(|row| (row.0, row.1.as_f64())).collect(),
+        by_workload: outcome.cost_by_workload.iter().map(|row| (Arc::clone(&row.workload), figures(row))).collect(),
+        commitments: commitments.collect(),
     }
-    let mut by_workload: BTreeMap<Arc<str>, WorkloadFigures> = BTreeMap::new();
-    for row in &outcome.cost_by_workload {
-        let figures = by_workload.entry(Arc::clone(&row.workload)).or_default();
-        figures.cpu_core_hours += row.cpu_core_hours;
-        figures.ram_byte_hours += row.ram_byte_hours;
-        figures.gpu_hours += row.gpu_hours;
-        figures.total_cost += row.cost.as_f64();
-    }
-    CostSummary { total_usd: outcome.cost.as_f64(), idle_usd: outcome.idle_cost.as_f64(), by_node_group, by_workload }
 }
 
 fn pods(outcome: &Outcome) -> PodSummary {

@@ -16,6 +16,11 @@ impl Digests {
         self.insert(name, Sha256::digest(bytes).into());
     }
 
+    /// What was read so far, as the scenario calls it.
+    pub fn names(&self) -> Vec<String> {
+        self.0.lock().expect("no reader panics while it holds the lock").keys().cloned().collect()
+    }
+
     fn insert(&self, name: &str, hash: [u8; 32]) {
         self.0.lock().expect("no reader panics while it holds the lock").insert(name.to_owned(), hash);
     }

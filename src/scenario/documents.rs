@@ -119,6 +119,12 @@ impl ScenarioFiles {
         &self.path
     }
 
+    /// Every file that was read so far, the scenario's own first.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        let read = self.digests.names().into_iter().filter(|name| !name.is_empty());
+        std::iter::once(self.path.clone()).chain(read.map(|name| self.folder.join(name))).collect()
+    }
+
     /// A hash of every file that was read so far, of the scenario and by it: `sha256:…`. Equal files give equal hashes
     /// wherever they are.
     pub fn hash(&self) -> String {

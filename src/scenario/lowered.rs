@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::diagnostic::Place;
 use super::spec::{ExpectationSpec, TestSpec};
+use super::workload::{Patch, ReplicaChange, VolumeClaim, Workload};
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use crate::autoscaler::cron::CronScaler;
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
 use crate::autoscaler::karpenter;
 use crate::autoscaler::keda::ScaledObject;
-use crate::cluster::{DisruptionBudget, LabelSelector, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
-use crate::cost::{AttributionPrices, Billing, CapacityType};
+use crate::cluster::{DisruptionBudget, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
+use crate::cost::{AttributionPrices, Billing, CapacityType, Commitment};
 use crate::load::service::{QueueSpec, RequestCost};
 use crate::load::training::{ThroughputTable, TrainingOptions};
 use crate::load::{SignalSpec, WallClock};
@@ -45,6 +46,10 @@ pub struct Scenario {
     pub disruption_budgets: Vec<DisruptionBudget>,
     pub loads: Vec<ServiceLoad>,
     pub replica_changes: Vec<ReplicaChange>,
+    /// What is changed of the workloads in mid-run, ascending by instant.
+    pub patches: Vec<Patch>,
+    /// Claims by name that pods of any workload may share.
+    pub claims: Vec<VolumeClaim>,
     /// `None`: nobody changes the size of node groups.
     pub cluster_autoscaler: Option<cluster_autoscaler::Options>,
     /// Makes and removes the nodes of its pools.
@@ -60,6 +65,10 @@ pub struct Scenario {
     pub attribution_prices: AttributionPrices,
     /// Granularity and minimum of a bill.
     pub billing: Billing,
+    /// What is reserved for groups of reserved capacity; one that is not listed has all of its `max_size` reserved.
+    pub reservations: Vec<Reservation>,
+    /// Savings plans and committed use, those that are used first before the others.
+    pub commitments: Vec<Commitment>,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
     /// What must hold of the run, as written.
@@ -105,6 +114,8 @@ impl Default for Scenario {
             disruption_budgets: Vec::new(),
             loads: Vec::new(),
             replica_changes: Vec::new(),
+            patches: Vec::new(),
+            claims: Vec::new(),
             cluster_autoscaler: None,
             karpenter: None,
             hpas: Vec::new(),
@@ -115,6 +126,8 @@ impl Default for Scenario {
             metrics: MetricsOptions::default(),
             attribution_prices: AttributionPrices::default(),
             billing: Billing::default(),
+            reservations: Vec::new(),
+            commitments: Vec::new(),
             outages: Vec::new(),
             expectations: Vec::new(),
             tests: Vec::new(),
@@ -131,6 +144,13 @@ impl Scenario {
     /// The wall clock at time zero, for [`SignalSpec::compile`].
     pub fn wall_clock(&self) -> WallClock {
         WallClock::from_unix_seconds(self.start_epoch_seconds)
+    }
+
+    /// What is reserved for a group of reserved capacity.
+    pub fn reservation(&self, group: &NodeGroup) -> Reservation {
+        let (nodes, price) = (group.max_size, group.price);
+        let whole = Reservation { group: group.id, nodes, price, on_demand_price: price };
+        self.reservations.iter().find(|stated| stated.group == group.id).copied().unwrap_or(whole)
     }
 }
 
@@ -178,6 +198,24 @@ pub struct NodeGroup {
     pub failures_per_hour: f64,
 }
 
+/// Machines of a node group that are paid for from the run's start to its end, whether they stand or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    pub group: NodeGroupId,
+    pub nodes: u32,
+    /// Of one reserved machine.
+    pub price: UsdPerHour,
+    /// Of each machine that stands beyond the reserved ones.
+    pub on_demand_price: UsdPerHour,
+}
+
+impl Reservation {
+    /// What all of it costs.
+    pub fn rate(&self) -> UsdPerHour {
+        UsdPerHour::from_nanos(self.price.nanos().saturating_mul(i64::from(self.nodes)))
+    }
+}
+
 /// What the cloud refuses.
 #[derive(Clone, Debug, Default)]
 pub struct CloudLimits {
@@ -187,54 +225,6 @@ pub struct CloudLimits {
     pub stock_outs: Vec<(SimTime, SimTime)>,
     /// Chance that a single instance fails to come up.
     pub failure_probability: f64,
-}
-
-#[derive(Clone, Debug)]
-pub struct Workload {
-    pub id: WorkloadId,
-    pub name: Arc<str>,
-    pub namespace: Arc<str>,
-    pub kind: WorkloadKind,
-    /// How its pods use what they request, where no load or training model says so.
-    pub usage: UsageModel,
-}
-
-#[derive(Clone, Debug)]
-pub enum WorkloadKind {
-    /// Deployment, ReplicaSet or StatefulSet: keeps `replicas` pods alive.
-    Replicated {
-        owner: Owner,
-        replicas: u32,
-        spec: PodSpecId,
-        selector: LabelSelector,
-        /// Pods start one after the other (StatefulSet with `OrderedReady`).
-        ordered: bool,
-        /// From container start to Ready: the readiness probe's initial delay and what the application needs.
-        readiness_delay: Distribution,
-    },
-    /// A batch/v1 Job.
-    Job(TraceJob),
-    /// Pods of a trace, or of a training job: made by [`TracePod`] and [`TrainingJob`], never replaced when they end.
-    Replayed,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    Deployment,
-    ReplicaSet,
-    StatefulSet,
-}
-
-/// A batch/v1 Job: `completions` pods, at most `parallelism` at once.
-#[derive(Clone, Debug)]
-pub struct TraceJob {
-    pub spec: PodSpecId,
-    pub arrival: SimTime,
-    pub parallelism: u32,
-    pub completions: u32,
-    pub backoff_limit: u32,
-    /// How long one pod's work takes.
-    pub duration: Distribution,
 }
 
 #[derive(Clone, Debug)]
@@ -286,6 +276,9 @@ pub struct ServiceLoad {
     /// Names the signal's random streams: the same for the same target whatever else the scenario holds.
     pub entity: u64,
     pub queue: QueueSpec,
+    /// Relative sizes of single requests, with a mean of one, each as likely as the others; none where
+    /// [`RequestCost::variation`] says how they vary.
+    pub request_sizes: Arc<[f64]>,
 }
 
 /// What demand is counted in.
@@ -330,26 +323,6 @@ pub enum ScalerPolicy {
     Cron(CronScaler),
     Keda(ScaledObject),
 }
-
-/// Somebody's hand on the replica count.
-#[derive(Clone, Debug)]
-pub struct ReplicaChange {
-    pub at: SimTime,
-    pub target: WorkloadId,
-    pub replicas: u32,
-}
-
-/// Use as a fraction of the request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct UsageModel {
-    pub cpu: f64,
-    pub memory: f64,
-    pub gpu: GpuUsage,
-}
-
-/// Duty cycle of the requested GPUs, 0 to 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GpuUsage(pub f64);
 
 /// Kubelet and container runtime.
 #[derive(Clone, Debug)]

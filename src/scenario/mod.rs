@@ -7,6 +7,7 @@
 pub mod diagnostic;
 mod digest;
 mod documents;
+mod fields;
 pub mod import;
 mod lower;
 mod lowered;
@@ -15,13 +16,18 @@ mod names;
 mod objects;
 pub mod spec;
 mod tables;
+mod workload;
 mod workload_keys;
 mod yaml;
 
 pub use crate::cost::CapacityType;
 pub use documents::{Loaded, Override, ScenarioFiles, load};
+pub use lower::FIXED;
 pub use lowered::{
-    CloudLimits, DaemonSet, Demand, Expected, FixedNode, GpuUsage, Hpa, Karpenter, KubeletOptions, MetricsOptions,
-    NodeGroup, Outage, Owner, ReplicaChange, Scaler, ScalerPolicy, Scenario, ServiceLoad, Test, TraceJob, TracePod,
-    Training, TrainingJob, UsageModel, Workload, WorkloadKind,
+    CloudLimits, DaemonSet, Demand, Expected, FixedNode, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup,
+    Outage, Reservation, Scaler, ScalerPolicy, Scenario, ServiceLoad, Test, TracePod, Training, TrainingJob,
+};
+pub use workload::{
+    BatchJob, FailureModel, GpuUsage, Owner, Patch, ReplicaChange, UsageModel, VolumeClaim, VolumeScope, VolumeUse,
+    Workload, WorkloadKind,
 };

@@ -6,6 +6,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
+use k8s_openapi::api::storage::v1::StorageClass;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
@@ -48,6 +49,9 @@ pub struct Objects {
     pub budgets: Vec<Object<PodDisruptionBudget>>,
     pub priority_classes: Vec<Object<PriorityClass>>,
     pub node_pools: Vec<Object<NodePoolManifest>>,
+    pub claims: Vec<Object<core::PersistentVolumeClaim>>,
+    pub persistent_volumes: Vec<Object<core::PersistentVolume>>,
+    pub storage_classes: Vec<Object<StorageClass>>,
     /// `(kind, namespace, name)` of objects that could not be read: what refers to them is not told as missing.
     pub broken: Vec<(String, String, String)>,
 }
@@ -73,6 +77,9 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("PodDisruptionBudget", &["policy/v1"], Treatment::Read),
     ("PriorityClass", &["scheduling.k8s.io/v1"], Treatment::Read),
     ("NodePool", &["karpenter.sh/v1"], Treatment::Read),
+    ("PersistentVolumeClaim", &["v1"], Treatment::Read),
+    ("PersistentVolume", &["v1"], Treatment::Read),
+    ("StorageClass", &["storage.k8s.io/v1"], Treatment::Read),
     ("ClusterRole", &[], Treatment::Ignored),
     ("ClusterRoleBinding", &[], Treatment::Ignored),
     ("ConfigMap", &[], Treatment::Ignored),
@@ -86,8 +93,6 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("Lease", &[], Treatment::Ignored),
     ("Namespace", &[], Treatment::Ignored),
     ("NetworkPolicy", &[], Treatment::Ignored),
-    ("PersistentVolume", &[], Treatment::Ignored),
-    ("PersistentVolumeClaim", &[], Treatment::Ignored),
     ("PodMonitor", &[], Treatment::Ignored),
     ("PrometheusRule", &[], Treatment::Ignored),
     ("Role", &[], Treatment::Ignored),
@@ -96,7 +101,6 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("Service", &[], Treatment::Ignored),
     ("ServiceAccount", &[], Treatment::Ignored),
     ("ServiceMonitor", &[], Treatment::Ignored),
-    ("StorageClass", &[], Treatment::Ignored),
 ];
 
 /// Takes the items out of `kind: List` and of typed lists (`DeploymentList`).
@@ -173,7 +177,7 @@ fn identity(document: &Node, kind: &str, diagnostics: &mut Vec<Diagnostic>) -> O
         diagnostics.push(Diagnostic::error(document.at("metadata.name"), message).hint("add a name under `metadata:`"));
         return None;
     };
-    let is_namespaced = !matches!(kind, "Node" | "NodePool" | "PriorityClass");
+    let is_namespaced = !matches!(kind, "Node" | "NodePool" | "PriorityClass" | "PersistentVolume" | "StorageClass");
     let namespace = if is_namespaced { text("namespace").unwrap_or("default") } else { "" };
     Some((kind.to_owned(), namespace.to_owned(), name.to_owned()))
 }
@@ -197,6 +201,9 @@ impl Objects {
             "Pod" => typed(node, key, &mut self.pods, broken, diagnostics),
             "Node" => typed(node, key, &mut self.nodes, broken, diagnostics),
             "PodDisruptionBudget" => typed(node, key, &mut self.budgets, broken, diagnostics),
+            "PersistentVolumeClaim" => typed(node, key, &mut self.claims, broken, diagnostics),
+            "PersistentVolume" => typed(node, key, &mut self.persistent_volumes, broken, diagnostics),
+            "StorageClass" => typed(node, key, &mut self.storage_classes, broken, diagnostics),
             "PriorityClass" => typed(node, key, &mut self.priority_classes, broken, diagnostics),
             "HorizontalPodAutoscaler" if version == "autoscaling/v1" => {
                 let mut old = Vec::new();

@@ -61,6 +61,7 @@ mod tests {
                 namespace: (*namespace).into(),
                 kind: WorkloadKind::Replayed,
                 usage: UsageModel { cpu: 0.5, memory: 0.5, gpu: GpuUsage(0.0) },
+                volumes: Vec::new(),
             });
         }
         scenario.daemon_sets.push(DaemonSet { workload: WorkloadId(2), spec: PodSpecId(0) });

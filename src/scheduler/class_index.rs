@@ -80,7 +80,7 @@ impl ClassIndex {
         let node = &pod.affinity.node;
         let names_hosts = pod.node_name.is_some()
             || pod.node_selector.contains_key(label::HOSTNAME)
-            || node.required.iter().flatten().any(|term| {
+            || node.required.iter().flatten().chain(pod.volume_affinity.iter().flatten()).any(|term| {
                 !term.match_fields.is_empty() || term.match_expressions.iter().any(|r| r.key == label::HOSTNAME)
             });
         !names_hosts
@@ -240,6 +240,7 @@ impl ClassIndex {
         self.live.iter().filter_map(|class| self.classes[*class as usize].members.first())
     }
 
+    #[cfg(test)]
     pub fn live_classes(&self) -> usize {
         self.live.len()
     }

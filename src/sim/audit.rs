@@ -7,11 +7,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use super::bills::larger;
 use super::entities::Role;
 use super::ledger::{capacity_of, offered_by};
 use super::observer::{PodCounts, Usage};
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, NodeState, PodId, PodPhase};
+use crate::cost::CapacityType;
 use crate::scenario::{Owner, WorkloadKind};
 use crate::units::{GpuMilli, UsdPerHour};
 
@@ -77,7 +79,13 @@ impl World<'_> {
             if shape.shared_gpus > 0 {
                 same(|| format!("{}: devices", name()), i64::from(held.gpu_devices.count_ones()), devices)?;
             }
-            plus(&mut used, self.pods[held.pod.index()].used);
+            let run = &self.pods[held.pod.index()];
+            plus(&mut used, run.used);
+            same(
+                || format!("{}: holding", name()),
+                larger(self.cluster.requested(held.spec), run.used),
+                run.holding.amounts(),
+            )?;
         }
         let name = |what: &str| format!("node {}: {what}", node.name);
         ensure(anew.requested.minus(&node.requested).is_zero(), || {
@@ -183,7 +191,7 @@ impl World<'_> {
             let leaving =
                 all().filter(|pod| !self.cluster.pod(*pod).is_terminal() && self.cluster.pod(*pod).deletion.is_some());
             same(|| name("terminating pods"), leaving.count(), run.leaving.len())?;
-            match &workload.kind {
+            match self.kind(workload.id) {
                 WorkloadKind::Replicated { owner: Owner::StatefulSet, .. } => {
                     let ordinals = run.pods.iter().chain(&run.leaving).map(|pod| match self.pods[pod.index()].role {
                         Role::Replica { ordinal } => ordinal,
@@ -192,12 +200,18 @@ impl World<'_> {
                     let distinct: BTreeSet<u32> = ordinals.collect();
                     same(|| name("ordinals"), distinct.len(), run.pods.len() + run.leaving.len())?;
                 }
+                WorkloadKind::Replicated { .. } if run.sets.len() > 1 => {
+                    for set in &run.sets {
+                        let of_set = live.iter().filter(|pod| self.pods[pod.index()].template == set.template).count();
+                        same(|| name("live pods of a ReplicaSet"), of_set, set.state.replicas as usize)?;
+                    }
+                }
                 WorkloadKind::Replicated { .. } => {
                     same(|| name("live pods and spec.replicas"), live.len(), run.desired as usize)?;
                 }
                 WorkloadKind::Job(job) => {
-                    let missing = job.completions.saturating_sub(run.succeeded);
-                    ensure(live.len() as u32 <= missing.min(job.parallelism), || name("too many pods at work"))?;
+                    let most = run.job.most_at_work(job, live.len() as u32);
+                    ensure(live.len() as u32 <= most, || name("too many pods at work"))?;
                 }
                 WorkloadKind::Replayed => {}
             }
@@ -226,9 +240,11 @@ impl World<'_> {
         let mut rate = UsdPerHour::ZERO;
         let mut upcoming = 0;
         let mut groups = vec![(0u32, 0u32); self.groups.len()];
+        let mut slots = vec![0u32; self.groups.len()];
         let gpu = self.cluster.specs.nvidia_gpu();
         for instance in &self.instances {
-            if instance.removed.is_none() {
+            let is_reserved = instance.capacity_type == CapacityType::Reserved;
+            if instance.removed.is_none() && !is_reserved {
                 rate = rate + instance.price;
             }
             let waits = instance.node.is_none() && instance.removed.is_none() && !instance.deleting;
@@ -237,6 +253,7 @@ impl World<'_> {
             if let Some(group) = instance.group {
                 groups[group as usize].0 += u32::from(lives);
                 groups[group as usize].1 += u32::from(lives || waits);
+                slots[group as usize] += u32::from(is_reserved && instance.removed.is_none());
             }
             let capacity = capacity_of(self.cluster.specs.shape(instance.shape), gpu);
             ensure(
@@ -244,12 +261,14 @@ impl World<'_> {
                 || format!("node {}: negative use, {:?} of {capacity:?}", instance.name, instance.used),
             )?;
         }
+        rate = rate + self.bills.reserved_rate();
         same(|| "prices that are being billed".into(), rate, self.cluster.ledger().rate())?;
         same(|| "upcoming nodes".into(), upcoming, self.cluster.ledger().nodes_upcoming)?;
         for (group, (registered, instances)) in groups.into_iter().enumerate() {
             let name = |what: &str| format!("node group {}: {what}", self.scenario.node_groups[group].name);
             let run = &self.groups[group];
             same(|| name("registered"), registered, run.registered)?;
+            same(|| name("reserved slots"), slots[group], self.bills.taken(group))?;
             same(|| name("instances"), instances, run.instances)?;
             same(|| name("unregistered"), instances - registered, run.unregistered.len() as u32)?;
             same(|| name("target, machine by machine"), instances + run.unfilled.len() as u32, run.target)?;

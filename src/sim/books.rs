@@ -11,7 +11,7 @@ use super::entities::End;
 use super::ledger::{Ledger, offered_by, requested_by};
 use super::observer::{PodCounts, Usage};
 use crate::cluster::{
-    ClusterState, NodeId, NodeShape, NodeShapeId, NodeState, PodId, PodInfo, PodPhase, PodSpecId, Specs,
+    ClusterState, NodeId, NodeShape, NodeShapeId, NodeState, PodId, PodInfo, PodPhase, PodSpec, PodSpecId, Specs,
 };
 use crate::scheduler::ClassIndex;
 use crate::units::{SimTime, Usd, UsdPerHour};
@@ -128,6 +128,14 @@ impl Books {
         changes
     }
 
+    /// A pod that waits gets another spec of the same requests.
+    pub fn respec(&mut self, pod: PodId, spec: PodSpecId) {
+        let info = self.cluster.pod_mut(pod);
+        debug_assert!(info.node.is_none(), "a bound pod's spec is booked on its node");
+        info.spec = spec;
+        self.version += 1;
+    }
+
     /// Books the pod's requests on the node.
     pub fn bind(&mut self, pod: PodId, node: NodeId, now: SimTime) {
         self.count_anew(pod, |books| books.cluster.bind(pod, node));
@@ -236,6 +244,10 @@ impl Books {
         self.classes.refresh(&self.cluster, node);
         self.node_changed_for_pods();
         Some(state)
+    }
+
+    pub fn intern_pod(&mut self, spec: PodSpec) -> PodSpecId {
+        self.cluster.specs.intern_pod(spec)
     }
 
     pub fn intern_shape(&mut self, shape: NodeShape) -> NodeShapeId {

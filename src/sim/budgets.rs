@@ -26,8 +26,8 @@ impl World<'_> {
     fn standing(&self, budget: &DisruptionBudget) -> Standing {
         let (mut healthy, mut expected) = (0, 0);
         for workload in &self.scenario.workloads {
-            let WorkloadKind::Replicated { spec, .. } = workload.kind else { continue };
-            if budget.selects(&workload.namespace, &self.cluster.specs.pod(spec).labels) {
+            let WorkloadKind::Replicated { spec, .. } = self.kind(workload.id) else { continue };
+            if budget.selects(&workload.namespace, &self.cluster.specs.pod(*spec).labels) {
                 let run = &self.workloads[workload.id.index()];
                 healthy += i64::from(run.ready);
                 expected += i64::from(run.desired);

@@ -33,6 +33,7 @@ pub(super) struct LaunchRequest {
 impl World<'_> {
     /// Fixed nodes and the groups' first nodes are there at time zero, ready.
     pub(super) fn start_nodes(&mut self) {
+        self.start_bills();
         let scenario = self.scenario;
         for node in &scenario.nodes {
             let instance = self.add_instance(LaunchRequest {
@@ -87,7 +88,6 @@ impl World<'_> {
         if let Some(group) = group {
             self.groups[group as usize].instances += 1;
         }
-        self.cluster.open_bill(request.price, self.now);
         self.instances.push(Instance {
             name: request.name,
             group,
@@ -110,10 +110,14 @@ impl World<'_> {
             under_memory_pressure: false,
             images: NodeImages::default(),
             pods_run: 0,
-            pods_cost: Usd::ZERO,
+            billed_from: self.now,
+            costs: [Usd::ZERO; 3],
+            pods_costs: [Usd::ZERO; 3],
             cost: Usd::ZERO,
         });
-        self.instances.len() as u32 - 1
+        let instance = self.instances.len() as u32 - 1;
+        self.open_bill(instance);
+        instance
     }
 
     /// Launches a machine, which registers after its boot time, or fails then. Returns its index.
@@ -258,17 +262,5 @@ impl World<'_> {
         }
         self.claim_gone(instance);
         self.cluster.touch();
-    }
-
-    pub(super) fn close_bill(&mut self, instance: u32) {
-        let now = self.now;
-        let record = &mut self.instances[instance as usize];
-        if record.removed.is_some() {
-            return;
-        }
-        record.removed = Some(now);
-        record.cost = self.scenario.billing.cost(record.price, record.requested, now);
-        let (price, from, cost) = (record.price, record.requested, record.cost);
-        self.cluster.close_bill(price, from, cost, now);
     }
 }

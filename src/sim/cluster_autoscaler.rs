@@ -314,7 +314,7 @@ impl World<'_> {
             }
             if unfilled > 0 {
                 let object = format!("nodegroup/{}", spec.name);
-                let reason = format!("{unfilled} instances that the cloud did not deliver ({error}) are given up");
+                let reason = format!("given up: {unfilled} instances that the cloud did not deliver ({error})");
                 let after = before - unfilled;
                 self.decide(Controller::ClusterAutoscaler, object, before.to_string(), after.to_string(), reason);
             }

@@ -1,13 +1,16 @@
 //! What a run keeps of each thing that changes: pods, machines, node groups, workloads.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::cpu::{CpuClaim, NodeCpu};
 use super::images::NodeImages;
+use super::jobs::BatchRun;
 use super::observer::Usage;
 use super::scaling_group::Unfilled;
-use crate::cluster::{NodeId, NodeShapeId, PodId, WorkloadId};
-use crate::cost::CapacityType;
+use crate::cluster::{NodeId, NodeSelectorTerm, NodeShapeId, PodId, PodSpecId, WorkloadId};
+use crate::controller::deployment::ReplicaSet;
+use crate::cost::{CapacityType, Holding};
 use crate::units::{SimTime, Usd, UsdPerHour};
 
 /// How a pod ends.
@@ -50,6 +53,8 @@ impl Role {
 pub(super) struct PodRun {
     pub workload: WorkloadId,
     pub role: Role,
+    /// Its spec as its owner's template has it, before volumes tied it to a place.
+    pub template: PodSpecId,
     /// Voids events that were meant for an earlier life of its container.
     pub generation: u32,
     pub scheduled: Option<SimTime>,
@@ -79,7 +84,11 @@ pub(super) struct PodRun {
     pub awaited_image: Option<u32>,
     /// Requests that it serves a second, in thousandths.
     pub serving: i64,
-    pub cost: Usd,
+    pub requested: Usage,
+    /// The larger of request and use while it has a node.
+    pub holding: Holding,
+    /// What it owes, `[cpu, memory, gpu]`, as far as it is booked.
+    pub costs: [Usd; 3],
 }
 
 impl PodRun {
@@ -119,7 +128,11 @@ pub(super) struct Instance {
     /// Images on its disk and on their way.
     pub images: NodeImages,
     pub pods_run: u32,
-    pub pods_cost: Usd,
+    /// Since when it has been billed at its present price.
+    pub billed_from: SimTime,
+    /// Of the stretches that are paid for, `[cpu, memory, gpu]`; and what its pods owe of that.
+    pub costs: [Usd; 3],
+    pub pods_costs: [Usd; 3],
     pub cost: Usd,
 }
 
@@ -144,6 +157,14 @@ pub(super) struct GroupRun {
     pub relaunch_is_planned: bool,
 }
 
+/// A ReplicaSet of a Deployment, or a revision of a StatefulSet (of which only the template counts).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SetRun {
+    pub template: PodSpecId,
+    /// What its Deployment gave it, and when that was last scaled.
+    pub state: ReplicaSet,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct WorkloadRun {
     /// `spec.replicas`.
@@ -154,14 +175,29 @@ pub(super) struct WorkloadRun {
     pub leaving: Vec<PodId>,
     pub ready: u32,
     pub next_ordinal: u32,
-    /// Pods of a Job that ended.
-    pub succeeded: u32,
-    pub failed: u32,
-    /// A Job that reached its back-off limit.
-    pub gave_up: bool,
-    pub cost: Usd,
-    /// Request × time of pods that ended or moved on: `[cpu, memory, gpu]`.
-    pub requested: [i128; 3],
+    /// The patch that made it what it is now, by its index in the scenario.
+    pub patch: Option<u32>,
+    /// A Deployment's ReplicaSets, and a StatefulSet's revisions, oldest first.
+    pub sets: Vec<SetRun>,
+    /// Its controller is at work: whatever it brings about is seen by its own next step.
+    pub is_reconciling: bool,
+    /// When the rollout that goes on last got further.
+    pub progressed: Option<SimTime>,
+    /// Where a StatefulSet's volumes are, by ordinal.
+    pub volumes: BTreeMap<u32, Vec<NodeSelectorTerm>>,
+    pub job: BatchRun,
+    /// What its pods owe, `[cpu, memory, gpu]`, as far as it is booked; and what they held for it, times nanoseconds.
+    pub costs: [Usd; 3],
+    pub held: [i128; 3],
+}
+
+impl WorkloadRun {
+    /// The rollout that goes on got further.
+    pub fn note_progress(&mut self, now: SimTime) {
+        if let Some(progressed) = &mut self.progressed {
+            *progressed = now;
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]

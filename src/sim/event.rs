@@ -15,6 +15,10 @@ pub enum Event {
     OrphanedPod { pod: PodId },
     /// Its readiness probe succeeds.
     PodReady { pod: PodId, generation: u32 },
+    /// It has been ready for its owner's `minReadySeconds`.
+    PodAvailable { pod: PodId, generation: u32 },
+    /// Its `activeDeadlineSeconds` are over.
+    PodDeadline { pod: PodId },
     /// Its work is done.
     PodFinishes { pod: PodId, generation: u32 },
     /// A terminating pod's grace period is over.
@@ -33,6 +37,10 @@ pub enum Event {
     TrainingArrival,
     /// A batch Job is created.
     JobStarts { workload: WorkloadId },
+    /// The Job controller looks at a Job.
+    JobSync { workload: WorkloadId },
+    /// A rollout may have made no progress for too long.
+    ProgressDeadline { workload: WorkloadId },
     /// A gang whose worker failed by its own fault is made anew.
     GangRestarts { job: u32, generation: u32 },
     /// A training job's phase ends, or its work does.
@@ -59,6 +67,8 @@ pub enum Event {
     Outage { index: u32 },
     /// A planned change of replicas, by its index in the scenario.
     ReplicaChange { index: u32 },
+    /// A planned change of a workload, by its index in the scenario.
+    Patch { index: u32 },
     /// A load's demand is taken anew.
     LoadTick { load: u32, generation: u32 },
     /// Nodes whose pods want other CPU than before are divided anew.
@@ -94,7 +104,8 @@ impl Event {
             Event::PodFinishes { .. }
             | Event::PodGone { .. }
             | Event::PodRejected { .. }
-            | Event::OrphanedPod { .. } => 0,
+            | Event::OrphanedPod { .. }
+            | Event::PodDeadline { .. } => 0,
             Event::InstanceGone { .. } | Event::NodeDeletes { .. } | Event::NodeFails { .. } | Event::Outage { .. } => {
                 1
             }
@@ -105,9 +116,13 @@ impl Event {
             | Event::GroupRelaunches { .. } => 2,
             Event::NodeRegisters { .. } | Event::NodeReady { .. } | Event::ImagePulled { .. } => 3,
             Event::PodStarts { .. } => 4,
-            Event::PodReady { .. } | Event::TrainingPhase { .. } => 5,
-            Event::GangRestarts { .. } | Event::TraceArrival | Event::TrainingArrival | Event::JobStarts { .. } => 6,
-            Event::ReplicaChange { .. } => 7,
+            Event::PodReady { .. } | Event::PodAvailable { .. } | Event::TrainingPhase { .. } => 5,
+            Event::GangRestarts { .. }
+            | Event::TraceArrival
+            | Event::TrainingArrival
+            | Event::JobStarts { .. }
+            | Event::JobSync { .. } => 6,
+            Event::ReplicaChange { .. } | Event::Patch { .. } | Event::ProgressDeadline { .. } => 7,
             Event::LoadTick { .. } | Event::DivideCpu => 8,
             Event::Scrape => 9,
             Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,

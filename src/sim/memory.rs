@@ -6,17 +6,11 @@ use super::entities::End;
 use super::event::Event;
 use super::observer::{Controller, Usage};
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, NodeView, PodId, PodPhase, QosClass, RestartPolicy};
+use crate::cluster::{ClusterView, NodeId, NodeView, PodId, PodPhase, QosClass};
 use crate::units::SimDuration;
 
 /// How often the kubelet looks for memory pressure (`pkg/kubelet`, `evictionMonitoringPeriod`).
 const EVICTION_MONITORING_PERIOD: SimDuration = SimDuration::from_secs(10);
-
-/// Crash back-off of the kubelet: the first restart is immediate, then 10 s doubling to 5 min; ten minutes of running
-/// clear it (`pkg/kubelet`, `MaxContainerBackOff`).
-const CRASH_BACKOFF_INITIAL: SimDuration = SimDuration::from_secs(10);
-const CRASH_BACKOFF_MAX: SimDuration = SimDuration::from_secs(300);
-const CRASH_BACKOFF_RESET: SimDuration = SimDuration::from_mins(10);
 
 impl World<'_> {
     /// A container that starts uses what its model says, which may be more memory than it or its node has. False
@@ -120,39 +114,15 @@ impl World<'_> {
         self.cluster.pod(pod).phase == PodPhase::Running && self.pods[pod.index()].used != Usage::default()
     }
 
-    /// A container is killed for its memory, and restarted after the crash back-off where its pod's policy says so.
+    /// A container is killed for its memory; one of a pod that is leaving is not started again.
     fn oom_kill(&mut self, pod: PodId, why: String) {
         self.counts.oom_kills += 1;
         let object = self.pod_object(pod);
         self.decide(Controller::Kubelet, object, "Running", "OOMKilled", why);
         self.set_ready(pod, false);
         self.stop_using(pod);
-        let info = self.cluster.pod(pod);
-        let (node, is_leaving) = (info.node, info.deletion.is_some());
-        if is_leaving {
-            return;
+        if self.cluster.pod(pod).deletion.is_none() {
+            self.container_fails(pod, "OOMKilled");
         }
-        if self.cluster.specs.pod(info.spec).restart_policy == RestartPolicy::Never {
-            self.end_pod(pod, End::Failed, "OOMKilled");
-            self.room_was_freed(node);
-            self.owner_sees_end(pod);
-            return;
-        }
-        let run = &mut self.pods[pod.index()];
-        let ran = run.started.map_or(SimDuration::ZERO, |started| self.now - started);
-        if ran > CRASH_BACKOFF_RESET {
-            run.crashes = 0;
-        }
-        let backoff = match run.crashes {
-            0 => SimDuration::ZERO,
-            crashes => (CRASH_BACKOFF_INITIAL * (1 << (crashes - 1).min(10))).min(CRASH_BACKOFF_MAX),
-        };
-        run.crashes += 1;
-        run.restarts += 1;
-        run.generation += 1;
-        let generation = run.generation;
-        self.counts.restarts += 1;
-        let start = self.draw(&self.scenario.kubelet.container_start, "container-start", pod);
-        self.events.push(self.now + backoff + start, Event::PodStarts { pod, generation });
     }
 }

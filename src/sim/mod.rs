@@ -5,12 +5,14 @@
 
 mod admission;
 mod audit;
+mod bills;
 mod books;
 mod budgets;
 mod cloud;
 mod cluster_autoscaler;
 mod cpu;
 mod daemons;
+mod deployments;
 mod disruption;
 mod drain;
 mod entities;
@@ -38,13 +40,14 @@ mod service_level;
 mod services;
 mod stateful_sets;
 mod training;
+mod volumes;
 mod waiting;
 mod workloads;
 mod world;
 
 pub use observer::{
-    Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, LatencyFigures, Mechanism, NodeRow,
-    Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingCounts,
-    TrainingRow, Usage, Verdict, WorkloadCost,
+    CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, LatencyFigures,
+    Mechanism, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample,
+    TrainingCounts, TrainingRow, Usage, Verdict, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

@@ -60,6 +60,8 @@ controllers! {
     Keda = "keda",
     Manual = "manual",
     Job = "job-controller",
+    Deployment = "deployment-controller",
+    StatefulSet = "statefulset-controller",
 }
 
 /// One row of `decisions.csv`.
@@ -223,8 +225,14 @@ pub struct Outcome {
     pub integrals: Integrals,
     pub cost: Usd,
     pub idle_cost: Usd,
+    /// By group, with `fixed` for the nodes of none and `__commitments__` for what commitments change.
     pub cost_by_node_group: Vec<(Arc<str>, Usd)>,
-    /// Ascending by key; includes the `__idle__` row.
+    /// `on-demand` (what no commitment covered), `reserved`, `spot` and, where there are some, `commitment`.
+    pub cost_by_capacity_type: Vec<(&'static str, Usd)>,
+    /// Part of `idle_cost`: reserved machines that did not stand.
+    pub reserved_unused: Usd,
+    pub commitments: Vec<CommitmentCost>,
+    /// Ascending by key; includes the rows `__idle__` and, where there are commitments, `__commitments__`.
     pub cost_by_workload: Vec<WorkloadCost>,
     pub nodes_min: u32,
     pub nodes_peak: u32,
@@ -250,11 +258,25 @@ pub struct EngineFigures {
     pub autoscaler_loops_skipped: u64,
 }
 
+/// A savings plan or committed use over the run.
 #[derive(Clone, Debug)]
+pub struct CommitmentCost {
+    pub name: Arc<str>,
+    pub paid: Usd,
+    /// What it covered, at list prices.
+    pub covered: Usd,
+    /// Part of `paid` that covered nothing.
+    pub unused: Usd,
+}
+
+#[derive(Clone, Debug, Default)]
 pub struct WorkloadCost {
     /// `namespace/name`, or `__idle__`.
     pub workload: Arc<str>,
     pub cost: Usd,
+    /// `cost` by resource: `[cpu, memory, gpu]`.
+    pub costs: [Usd; 3],
+    /// What was held: the larger of request and use, summed over time.
     pub cpu_core_hours: f64,
     pub ram_byte_hours: f64,
     pub gpu_hours: f64,
@@ -345,6 +367,8 @@ pub struct PodRow {
     pub cpu: Millicores,
     pub memory: Bytes,
     pub gpu: GpuMilli,
+    /// By resource: `[cpu, memory, gpu]`.
+    pub costs: [Usd; 3],
     pub cost: Usd,
 }
 
@@ -356,6 +380,7 @@ pub struct NodeRow {
     pub group: Arc<str>,
     pub instance_type: Arc<str>,
     pub zone: Arc<str>,
+    /// How it is paid at the end: a machine beyond those reserved for its group is paid on demand.
     pub capacity_type: CapacityType,
     pub price: UsdPerHour,
     /// When the cloud was asked for it; billing starts here.
@@ -369,6 +394,8 @@ pub struct NodeRow {
     pub allocatable: Usage,
     pub pods_run: u32,
     pub cost: Usd,
+    /// What no pod owes, by resource: `[cpu, memory, gpu]`.
+    pub idle_costs: [Usd; 3],
     pub idle_cost: Usd,
 }
 

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use super::entities::Instance;
 use super::event::Event;
 use super::ledger::offered_by;
 use super::observer::{EngineFigures, Extent, NodeRow, Observer, Outcome, PodRow, ReplicaSample, Sample, WorkloadCost};
 use super::world::World;
 use crate::cluster::{PodId, QosClass, label};
-use crate::scenario::WorkloadKind;
-use crate::units::{SimTime, Usd};
+use crate::cost::{COMMITMENTS, CapacityType, IDLE};
+use crate::scenario::{FIXED, NodeGroup, WorkloadKind};
+use crate::units::{SimTime, Usd, UsdPerHour};
 
 const NANOS_PER_HOUR: f64 = 3_600e9;
 
@@ -63,7 +65,7 @@ impl World<'_> {
             replicas: &replicas,
             services: &services,
             cost_rate: self.cluster.ledger().rate(),
-            cost: self.cluster.ledger().cost(self.now),
+            cost: self.cluster.ledger().cost(self.now) + self.bills.adjustment(self.now),
             integrals: self.cluster.ledger().integrals(),
         });
     }
@@ -72,26 +74,27 @@ impl World<'_> {
     pub(super) fn finish(mut self, observer: &mut dyn Observer) -> Outcome {
         for index in 0..self.pods.len() {
             let pod = PodId::new(index);
-            let info = self.cluster.pod(pod);
-            if let (Some(node), false) = (info.node, info.is_terminal()) {
-                let requested = self.requested(info.spec);
-                self.bill_pod(pod, node, requested);
+            if !self.cluster.pod(pod).is_terminal() {
+                self.settle_pod(pod);
             }
         }
-        let open: Vec<u32> = (0..self.instances.len() as u32)
-            .filter(|instance| self.instances[*instance as usize].removed.is_none())
-            .collect();
-        self.show_before_closing(&open, observer);
-        let (nodes, idle_cost) = self.node_rows();
+        self.show_before_closing(observer);
+        let adjustment = self.bills.adjustment(self.now);
+        let nodes = self.node_rows();
         let pods = self.pod_rows();
-        let cost: Usd = nodes.iter().map(|node| node.cost).sum();
+        let reserved_unused: Usd = (0..self.groups.len()).map(|group| self.bills.unused(group)).sum();
+        let idle_cost = nodes.iter().map(|node| node.idle_cost).sum::<Usd>() + reserved_unused;
+        let cost = nodes.iter().map(|node| node.cost).sum::<Usd>() + reserved_unused + adjustment;
         Outcome {
             scenario: self.scenario.name.clone(),
             seed: self.seed,
             start_epoch_seconds: self.scenario.start(),
             simulated: self.scenario.duration,
-            cost_by_node_group: self.cost_by_node_group(),
-            cost_by_workload: self.cost_by_workload(idle_cost),
+            cost_by_node_group: self.cost_by_node_group(adjustment),
+            cost_by_workload: self.cost_by_workload(&nodes, adjustment),
+            cost_by_capacity_type: self.cost_by_capacity_type(),
+            reserved_unused,
+            commitments: self.bills.commitments(),
             training: self.training_rows(),
             training_to_come: self.training_to_come(),
             services: self.service_rows(),
@@ -122,51 +125,40 @@ impl World<'_> {
     }
 
     /// The last sample has the rates that held up to the end, and the cost of the closed bills.
-    fn show_before_closing(&mut self, open: &[u32], observer: &mut dyn Observer) {
+    fn show_before_closing(&mut self, observer: &mut dyn Observer) {
         self.cluster.advance(self.now);
         let rate = self.cluster.ledger().rate();
-        for instance in open {
-            self.close_bill(*instance);
-            // Billing ends with the run, not the machine.
-            self.instances[*instance as usize].removed = None;
-        }
+        self.end_bills();
         self.cluster.end_at_rate(rate);
         self.show(observer);
     }
 
-    fn node_rows(&self) -> (Vec<NodeRow>, Usd) {
+    fn node_rows(&self) -> Vec<NodeRow> {
         let gpu = self.cluster.specs.nvidia_gpu();
-        let mut idle = Usd::ZERO;
-        let rows = self
-            .instances
-            .iter()
-            .map(|instance| {
-                let shape = self.cluster.specs.shape(instance.shape);
-                let idle_cost = instance.cost - instance.pods_cost;
-                idle += idle_cost;
-                NodeRow {
-                    name: Arc::clone(&instance.name),
-                    group: instance.group.map_or_else(
-                        || Arc::from(""),
-                        |group| Arc::clone(&self.scenario.node_groups[group as usize].name),
-                    ),
-                    instance_type: Arc::clone(&instance.instance_type),
-                    zone: shape.labels.get(label::ZONE).map_or("", String::as_str).into(),
-                    capacity_type: instance.capacity_type,
-                    price: instance.price,
-                    requested: instance.requested,
-                    registered: instance.registered,
-                    ready: instance.turned_ready.or(instance.ready),
-                    removed: instance.removed,
-                    reason: if instance.removed.is_some() { instance.reason } else { "" },
-                    allocatable: offered_by(shape, gpu),
-                    pods_run: instance.pods_run,
-                    cost: instance.cost,
-                    idle_cost,
-                }
-            })
-            .collect();
-        (rows, idle)
+        let row = |instance: &Instance| {
+            let shape = self.cluster.specs.shape(instance.shape);
+            let group = instance.group.map(|group| Arc::clone(&self.scenario.node_groups[group as usize].name));
+            let idle_costs = std::array::from_fn(|index| instance.costs[index] - instance.pods_costs[index]);
+            NodeRow {
+                name: Arc::clone(&instance.name),
+                group: group.unwrap_or_else(|| Arc::from("")),
+                instance_type: Arc::clone(&instance.instance_type),
+                zone: shape.labels.get(label::ZONE).map_or("", String::as_str).into(),
+                capacity_type: instance.capacity_type,
+                price: instance.price,
+                requested: instance.requested,
+                registered: instance.registered,
+                ready: instance.turned_ready.or(instance.ready),
+                removed: instance.removed,
+                reason: if instance.removed.is_some() { instance.reason } else { "" },
+                allocatable: offered_by(shape, gpu),
+                pods_run: instance.pods_run,
+                cost: instance.cost,
+                idle_costs,
+                idle_cost: idle_costs.into_iter().sum(),
+            }
+        };
+        self.instances.iter().map(row).collect()
     }
 
     fn pod_rows(&mut self) -> Vec<PodRow> {
@@ -212,15 +204,17 @@ impl World<'_> {
                     cpu: requested.cpu,
                     memory: requested.memory,
                     gpu: requested.gpu,
-                    cost: run.cost,
+                    costs: run.costs,
+                    cost: run.costs.into_iter().sum(),
                 }
             })
             .collect()
     }
 
-    fn cost_by_node_group(&self) -> Vec<(Arc<str>, Usd)> {
+    fn cost_by_node_group(&self, adjustment: Usd) -> Vec<(Arc<str>, Usd)> {
+        let groups = self.scenario.node_groups.iter().enumerate();
         let mut costs: Vec<(Arc<str>, Usd)> =
-            self.scenario.node_groups.iter().map(|group| (Arc::clone(&group.name), Usd::ZERO)).collect();
+            groups.map(|(index, group)| (Arc::clone(&group.name), self.bills.unused(index))).collect();
         let mut fixed = Usd::ZERO;
         for instance in &self.instances {
             match instance.group {
@@ -229,12 +223,30 @@ impl World<'_> {
             }
         }
         if !self.scenario.nodes.is_empty() {
-            costs.push(("fixed".into(), fixed));
+            costs.push((FIXED.into(), fixed));
+        }
+        if !self.scenario.commitments.is_empty() {
+            costs.push((COMMITMENTS.into(), adjustment));
         }
         costs
     }
 
-    fn cost_by_workload(&self, idle: Usd) -> Vec<WorkloadCost> {
+    /// On demand is what commitments did not cover.
+    fn cost_by_capacity_type(&self) -> Vec<(&'static str, Usd)> {
+        let commitments = self.bills.commitments();
+        let covered: Usd = commitments.iter().map(|row| row.covered).sum();
+        let mut costs = vec![
+            (CapacityType::OnDemand.name(), self.bills.on_demand - covered),
+            (CapacityType::Reserved.name(), self.bills.reserved()),
+            (CapacityType::Spot.name(), self.bills.spot),
+        ];
+        if !commitments.is_empty() {
+            costs.push(("commitment", commitments.iter().map(|row| row.paid).sum()));
+        }
+        costs
+    }
+
+    fn cost_by_workload(&self, nodes: &[NodeRow], adjustment: Usd) -> Vec<WorkloadCost> {
         let hours = |total: i128| total as f64 / NANOS_PER_HOUR;
         let mut costs: Vec<WorkloadCost> = self
             .workload_keys
@@ -242,20 +254,39 @@ impl World<'_> {
             .zip(&self.workloads)
             .map(|(key, run)| WorkloadCost {
                 workload: Arc::clone(key),
-                cost: run.cost,
-                cpu_core_hours: hours(run.requested[0]) / 1000.0,
-                ram_byte_hours: hours(run.requested[1]),
-                gpu_hours: hours(run.requested[2]) / 1000.0,
+                cost: run.costs.into_iter().sum(),
+                costs: run.costs,
+                cpu_core_hours: hours(run.held[0]) / 1000.0,
+                ram_byte_hours: hours(run.held[1]),
+                gpu_hours: hours(run.held[2]) / 1000.0,
             })
             .collect();
-        costs.push(WorkloadCost {
-            workload: crate::cost::Attribution::IDLE.into(),
-            cost: idle,
-            cpu_core_hours: 0.0,
-            ram_byte_hours: 0.0,
-            gpu_hours: 0.0,
-        });
+        let mut idle = [Usd::ZERO; 3];
+        for (sum, part) in nodes.iter().flat_map(|node| node.idle_costs).enumerate() {
+            idle[sum % 3] += part;
+        }
+        for group in &self.scenario.node_groups {
+            for (sum, part) in idle.iter_mut().zip(self.unused_parts(group)) {
+                *sum += part;
+            }
+        }
+        let workload = IDLE.into();
+        costs.push(WorkloadCost { workload, cost: idle.into_iter().sum(), costs: idle, ..WorkloadCost::default() });
+        if !self.scenario.commitments.is_empty() {
+            costs.push(WorkloadCost { workload: COMMITMENTS.into(), cost: adjustment, ..WorkloadCost::default() });
+        }
         costs.sort_by(|a, b| a.workload.cmp(&b.workload));
         costs
+    }
+
+    /// Unused reserved capacity, split as its machines' price is.
+    fn unused_parts(&self, group: &NodeGroup) -> [Usd; 3] {
+        let unused = self.bills.unused(group.id.index());
+        let Some(shape) = group.shapes.first().filter(|_| unused > Usd::ZERO) else {
+            return [unused, Usd::ZERO, Usd::ZERO];
+        };
+        let price = UsdPerHour::from_nanos(unused.nanos());
+        let parts = self.scenario.attribution_prices.split(price, &self.node_capacity(*shape));
+        parts.map(|part| Usd::from_nanos(part.nanos()))
     }
 }

@@ -5,9 +5,15 @@ use std::sync::Arc;
 use super::entities::{End, Role};
 use super::event::Event;
 use super::world::World;
-use crate::cluster::{NodeId, PodId};
+use crate::cluster::{NodeId, PodId, RestartPolicy};
 use crate::units::random::stream;
 use crate::units::{Distribution, SimDuration};
+
+/// Crash back-off of the kubelet: the first restart is immediate, then 10 s doubling to 5 min; ten minutes of running
+/// clear it (`pkg/kubelet`, `MaxContainerBackOff`).
+const CRASH_BACKOFF_INITIAL: SimDuration = SimDuration::from_secs(10);
+const CRASH_BACKOFF_MAX: SimDuration = SimDuration::from_secs(300);
+const CRASH_BACKOFF_RESET: SimDuration = SimDuration::from_mins(10);
 
 impl World<'_> {
     /// A pod was bound: its images are pulled where they must be, and its container starts.
@@ -15,7 +21,11 @@ impl World<'_> {
         let run = &mut self.pods[pod.index()];
         run.generation += 1;
         run.images_there = 0;
-        self.cluster.change_pod(pod, |info| info.started = Some(self.now));
+        let now = self.now;
+        self.cluster.change_pod(pod, |info| info.started = Some(now));
+        if let Some(deadline) = self.cluster.specs.pod(self.cluster.pod(pod).spec).active_deadline {
+            self.events.push(now + deadline, Event::PodDeadline { pod });
+        }
         self.pull_or_start(pod, node);
     }
 
@@ -76,10 +86,56 @@ impl World<'_> {
         if self.pods[pod.index()].generation != generation {
             return;
         }
+        if self.application_fails(pod) {
+            self.set_ready(pod, false);
+            self.stop_using(pod);
+            return self.container_fails(pod, "Error");
+        }
         let node = self.cluster.pod(pod).node;
         self.end_pod(pod, End::Succeeded, "Completed");
         self.room_was_freed(node);
         self.owner_sees_end(pod);
+    }
+
+    /// `activeDeadlineSeconds` of the pod itself are over: it fails.
+    pub(super) fn pod_deadline(&mut self, pod: PodId) {
+        let info = self.cluster.pod(pod);
+        if info.is_terminal() || info.deletion.is_some() {
+            return;
+        }
+        let node = info.node;
+        self.end_pod(pod, End::Failed, "DeadlineExceeded");
+        self.room_was_freed(node);
+        self.owner_sees_end(pod);
+    }
+
+    /// A container ended in failure: with it its pod, or it starts again after the crash back-off.
+    pub(super) fn container_fails(&mut self, pod: PodId, reason: &'static str) {
+        let spec = self.cluster.pod(pod).spec;
+        if self.cluster.specs.pod(spec).restart_policy == RestartPolicy::Never {
+            let node = self.cluster.pod(pod).node;
+            self.end_pod(pod, End::Failed, reason);
+            self.room_was_freed(node);
+            self.owner_sees_end(pod);
+            return;
+        }
+        let run = &mut self.pods[pod.index()];
+        let ran = run.started.map_or(SimDuration::ZERO, |started| self.now - started);
+        if ran > CRASH_BACKOFF_RESET {
+            run.crashes = 0;
+        }
+        let backoff = match run.crashes {
+            0 => SimDuration::ZERO,
+            crashes => (CRASH_BACKOFF_INITIAL * (1 << (crashes - 1).min(10))).min(CRASH_BACKOFF_MAX),
+        };
+        run.crashes += 1;
+        run.restarts += 1;
+        run.generation += 1;
+        let generation = run.generation;
+        self.counts.restarts += 1;
+        let start = self.draw(&self.scenario.kubelet.container_start, "container-start", pod);
+        self.events.push(self.now + backoff + start, Event::PodStarts { pod, generation });
+        self.owner_sees_restart(pod);
     }
 
     /// Deletes a pod as the API server does: one that was never bound is gone at once, another has its grace period.

@@ -3,35 +3,58 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::entities::Role;
+use super::entities::{Role, SetRun};
+use super::event::Event;
 use super::world::World;
 use crate::cluster::{NodeId, PodId, PodPhase, PodSpecId, WorkloadId};
 use crate::scenario::{Owner, WorkloadKind};
 use crate::units::{SimDuration, SimTime};
 
 impl World<'_> {
-    /// Creates or deletes pods until as many live as are wanted.
+    /// Creates or deletes pods until as many live as are wanted. What a pod's end brings about while that goes on is
+    /// seen by its next step.
     pub(super) fn reconcile_replicas(&mut self, workload: WorkloadId) {
-        let scenario = self.scenario;
-        let WorkloadKind::Replicated { owner, spec, ordered, .. } = &scenario.workloads[workload.index()].kind else {
+        if std::mem::replace(&mut self.workloads[workload.index()].is_reconciling, true) {
             return;
-        };
-        if *owner == Owner::StatefulSet {
-            return self.reconcile_ordinals(workload, *spec, *ordered);
         }
-        let desired = self.workloads[workload.index()].desired as usize;
-        let live = self.workloads[workload.index()].pods.len();
-        if live > desired {
-            let mut candidates = self.workloads[workload.index()].pods.clone();
-            self.rank_for_deletion(&mut candidates);
-            for pod in candidates.into_iter().take(live - desired) {
+        if let WorkloadKind::Replicated { owner, spec, ordered, update, .. } = self.kind(workload) {
+            match owner {
+                Owner::StatefulSet => self.reconcile_ordinals(workload, *spec, *ordered, update),
+                Owner::Deployment if self.workloads[workload.index()].sets.len() > 1 => {
+                    self.sync_deployment(workload);
+                    let sets: Vec<SetRun> = self.workloads[workload.index()].sets.clone();
+                    for set in sets {
+                        self.reconcile_set(workload, set.template, set.state.replicas);
+                    }
+                    self.forget_old_sets(workload, *spec);
+                }
+                Owner::Deployment | Owner::ReplicaSet => {
+                    self.reconcile_set(workload, *spec, self.workloads[workload.index()].desired);
+                }
+            }
+        }
+        self.workloads[workload.index()].is_reconciling = false;
+    }
+
+    /// As many pods of one template as its ReplicaSet wants.
+    pub(super) fn reconcile_set(&mut self, workload: WorkloadId, template: PodSpecId, replicas: u32) {
+        let run = &self.workloads[workload.index()];
+        let is_alone = run.sets.len() <= 1;
+        let is_of_it = |pod: &PodId| is_alone || self.pods[pod.index()].template == template;
+        let wanted = replicas as usize;
+        let live = if is_alone { run.pods.len() } else { run.pods.iter().filter(|pod| is_of_it(pod)).count() };
+        if live > wanted {
+            let mut ranked = run.pods.clone();
+            self.rank_for_deletion(&mut ranked);
+            let gone: Vec<PodId> = ranked.into_iter().filter(|pod| is_of_it(pod)).take(live - wanted).collect();
+            for pod in gone {
                 self.delete_pod(pod, "ScaledDown");
             }
             return;
         }
-        for _ in live..desired {
+        for _ in live..wanted {
             let ordinal = self.next_ordinal(workload);
-            self.create_replica(workload, *spec, ordinal);
+            self.create_replica(workload, template, ordinal);
         }
     }
 
@@ -44,7 +67,7 @@ impl World<'_> {
     /// Upstream's order of victims (`pkg/controller/controller_utils.go`, `ActivePodsWithRanks`): unbound before bound,
     /// pending before running, unready before ready, lower deletion cost, crowded nodes first, then the ones ready for
     /// a shorter time (in powers of two, as `LogarithmicScaleDown` has it), more restarts, newer.
-    fn rank_for_deletion(&self, pods: &mut [PodId]) {
+    pub(super) fn rank_for_deletion(&self, pods: &mut [PodId]) {
         let mut on_node: BTreeMap<NodeId, usize> = Default::default();
         for pod in pods.iter() {
             if let Some(node) = self.cluster.pod(*pod).node {
@@ -79,7 +102,7 @@ impl World<'_> {
     }
 
     pub(super) fn readiness_delay(&self, pod: PodId) -> SimDuration {
-        match &self.scenario.workloads[self.pods[pod.index()].workload.index()].kind {
+        match self.kind(self.pods[pod.index()].workload) {
             WorkloadKind::Replicated { readiness_delay, .. } => self.draw(readiness_delay, "readiness", pod),
             _ => SimDuration::ZERO,
         }
@@ -87,7 +110,12 @@ impl World<'_> {
 
     pub(super) fn replica_became_ready(&mut self, pod: PodId) {
         let workload = self.pods[pod.index()].workload;
-        if let WorkloadKind::Replicated { ordered: true, .. } = self.scenario.workloads[workload.index()].kind {
+        let WorkloadKind::Replicated { ordered, update, .. } = self.kind(workload) else { return };
+        if update.min_ready > SimDuration::ZERO {
+            let generation = self.pods[pod.index()].generation;
+            self.events.push(self.now + update.min_ready, Event::PodAvailable { pod, generation });
+        } else if *ordered || self.workloads[workload.index()].sets.len() > 1 {
+            self.workloads[workload.index()].note_progress(self.now);
             self.reconcile_replicas(workload);
         }
     }

@@ -45,6 +45,7 @@ impl World<'_> {
                 continue;
             }
             self.counts.scheduling_attempts += 1;
+            self.follow_volumes(pod);
             match self.pods[pod.index()].role {
                 Role::Worker { job } => self.schedule_gang(job, pod),
                 _ => self.schedule_one(pod),
@@ -58,6 +59,7 @@ impl World<'_> {
         match self.choose_node(pod, spec) {
             Ok(node) => {
                 self.book(pod, node);
+                self.bind_volumes(pod, node);
                 self.kubelet_takes(pod, node);
                 self.placement_may_help();
             }

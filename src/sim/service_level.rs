@@ -15,6 +15,10 @@ use crate::units::{SimDuration, SimTime};
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     cost: RequestCost,
+    /// Coefficient of variation of single requests' work.
+    variation: f64,
+    /// Relative sizes of single requests; none where they are gamma-distributed.
+    sizes: Arc<[f64]>,
     limits: Limits,
     servers: Servers,
     queue: Queue,
@@ -36,19 +40,33 @@ enum Servers {
 const PARTS: f64 = 10.0;
 
 impl Line {
-    pub fn new(cost: RequestCost, queue: &QueueSpec) -> Line {
+    pub fn new(cost: RequestCost, sizes: &Arc<[f64]>, queue: &QueueSpec) -> Line {
         let limits = Limits {
             timeout: queue.timeout.map_or(f64::INFINITY, SimDuration::as_secs_f64),
             length: queue.max_length.map_or(f64::INFINITY, |most| most.as_f64()),
         };
-        let (queue, tally) = (Queue::default(), Tally::default());
-        Line { cost, limits, servers: Servers::None, queue, tally, steps: Vec::new() }
+        let variation = if sizes.is_empty() {
+            cost.variation
+        } else {
+            (sizes.iter().map(|size| (size - 1.0).powi(2)).sum::<f64>() / sizes.len() as f64).sqrt()
+        };
+        let (queue, tally) = (Queue::default(), Tally::of_sizes(Arc::clone(sizes)));
+        Line {
+            cost,
+            variation,
+            sizes: Arc::clone(sizes),
+            limits,
+            servers: Servers::None,
+            queue,
+            tally,
+            steps: Vec::new(),
+        }
     }
 
     /// The ready pods from now on: what each can serve (requests per 1,000 seconds), and how long a request takes in
     /// it that is alone.
     pub fn set_station(&mut self, pods: impl Iterator<Item = (i64, SimDuration)>) {
-        let (mut capacity, mut servers, mut slots) = (0.0, 0.0, 0.0);
+        let (mut capacity, mut servers, mut slots, mut ready) = (0.0, 0.0, 0.0, 0.0);
         for (each, alone) in pods {
             if each == i64::MAX || alone == SimDuration::ZERO {
                 self.servers = Servers::Boundless;
@@ -56,7 +74,10 @@ impl Line {
             }
             capacity += each as f64 / 1000.0;
             servers += each as f64 / 1000.0 * alone.as_secs_f64();
-            slots += if each > 0 { f64::from(self.cost.concurrency.max(1)) } else { 0.0 };
+            if each > 0 {
+                slots += f64::from(self.cost.concurrency.max(1));
+                ready += 1.0;
+            }
         }
         self.servers = if capacity <= 0.0 {
             Servers::None
@@ -65,7 +86,8 @@ impl Line {
             let service = servers / capacity;
             let whole = f64::round(servers).max(1.0);
             let servers = if (whole - servers).abs() < 1e-3 * whole { whole } else { servers };
-            Servers::Station(Station { servers, slots: slots.max(servers), service, variation: self.cost.variation })
+            let (slots, variation) = (slots.max(servers), self.variation);
+            Servers::Station(Station { servers, slots, pods: ready, service, variation })
         };
     }
 
@@ -157,7 +179,7 @@ impl Line {
                 Some(Latency { mean: SimDuration::ZERO, p95: SimDuration::ZERO, queue_length: backlog.units() })
             }
             Servers::Station(station) => {
-                let mut latency = self.queue.latency(station, demand as f64 / 1000.0, &self.limits);
+                let mut latency = self.queue.latency(station, demand as f64 / 1000.0, &self.limits, &self.sizes);
                 latency.queue_length = latency.queue_length.max(backlog.units());
                 Some(latency)
             }

@@ -100,7 +100,9 @@ impl World<'_> {
             self.service_of[load.target.index()] = Some(index as u32);
             let (service, line) = match load.demand {
                 Demand::Cpu => (Service::new(load.queue), None),
-                Demand::Requests(cost) => (Service::of_requests(load.queue), Some(Line::new(cost, &load.queue))),
+                Demand::Requests(cost) => {
+                    (Service::of_requests(load.queue), Some(Line::new(cost, &load.request_sizes, &load.queue)))
+                }
             };
             self.services.push(ServiceRun {
                 signal,

@@ -7,9 +7,10 @@ use super::event::Event;
 use super::observer::{TrainingCounts, TrainingRow, Usage};
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
+use crate::controller::job::backoff;
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;
-use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime};
+use crate::units::{Bytes, GpuMilli, Millicores, SimTime};
 
 /// One job of the scenario, once it has arrived.
 #[derive(Clone, Debug)]
@@ -31,10 +32,6 @@ pub(super) struct JobRun {
     /// Failures by its own fault.
     failures: u32,
 }
-
-/// Back-off of a Job's pods that fail (`pkg/controller/job`): 10 s, doubled with each failure up to 10 min.
-const FAILURE_BACKOFF: SimDuration = SimDuration::from_secs(10);
-const FAILURE_BACKOFF_MAX: SimDuration = SimDuration::from_mins(10);
 
 impl World<'_> {
     pub(super) fn start_training(&mut self) {
@@ -225,8 +222,8 @@ impl World<'_> {
             return self.launch_gang(job);
         }
         let run = &mut self.jobs[job as usize];
-        let backoff = (FAILURE_BACKOFF * (1 << run.failures.min(10))).min(FAILURE_BACKOFF_MAX);
         run.failures += 1;
+        let backoff = backoff(run.failures);
         let generation = run.generation;
         self.events.push(self.now + backoff, Event::GangRestarts { job, generation });
     }

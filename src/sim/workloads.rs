@@ -3,21 +3,25 @@
 
 use std::sync::Arc;
 
-use super::entities::Role;
+use super::entities::{Role, SetRun};
 use super::event::Event;
 use super::observer::Controller;
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, WorkloadId};
+use crate::controller::deployment::ReplicaSet;
 use crate::scenario::WorkloadKind;
 
 impl World<'_> {
     /// Creates what exists at time zero and plans what comes later.
     pub(super) fn start_workloads(&mut self) {
+        self.start_volumes();
         let scenario = self.scenario;
         for workload in &scenario.workloads {
             match &workload.kind {
-                WorkloadKind::Replicated { replicas, .. } => {
-                    self.workloads[workload.id.index()].desired = *replicas;
+                WorkloadKind::Replicated { replicas, spec, .. } => {
+                    let run = &mut self.workloads[workload.id.index()];
+                    run.desired = *replicas;
+                    run.sets.push(SetRun { template: *spec, state: ReplicaSet::default() });
                     self.note_replicas(workload.id);
                     self.reconcile_replicas(workload.id);
                 }
@@ -30,6 +34,9 @@ impl World<'_> {
         }
         for (index, change) in scenario.replica_changes.iter().enumerate() {
             self.events.push(change.at, Event::ReplicaChange { index: index as u32 });
+        }
+        for (index, patch) in scenario.patches.iter().enumerate() {
+            self.events.push(patch.at, Event::Patch { index: index as u32 });
         }
     }
 
@@ -93,7 +100,8 @@ impl World<'_> {
     /// its work starts anew. One that failed by its own fault does not.
     fn resubmit(&mut self, pod: PodId, index: u32) {
         let reason = self.pods[pod.index()].reason;
-        let by_its_own_fault = reason == "OOMKilled" || super::admission::ends_for_good(reason);
+        let by_its_own_fault =
+            matches!(reason, "OOMKilled" | "DeadlineExceeded") || super::admission::ends_for_good(reason);
         if self.cluster.pod(pod).phase == PodPhase::Succeeded || by_its_own_fault {
             return;
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::bills::Bills;
 use super::books::Books;
 use super::cluster_autoscaler::AutoscalerRun;
 use super::cpu::{CpuClaim, Divisions};
@@ -12,7 +13,6 @@ use super::gauges::Gauges;
 use super::hpa::HpaBuffers;
 use super::images::NodeImages;
 use super::karpenter::KarpenterRun;
-use super::ledger::capacity_of;
 use super::metrics_server::Scrapes;
 use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
 use super::queue::EventQueue;
@@ -23,9 +23,10 @@ use super::waiting::Waiting;
 use crate::autoscaler::hpa::Memory;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
-    ClusterView, NodeId, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect, WorkloadId,
+    ClusterView, NodeId, NodeSelectorTerm, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect,
+    WorkloadId,
 };
-use crate::cost::{NodeShape as NodePrice, ResourceShare};
+use crate::cost::Holding;
 use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
 use crate::scheduler::{self, Profile};
@@ -44,11 +45,16 @@ pub struct World<'s> {
     pub(super) pods: Vec<PodRun>,
     /// Machines, from the request to the cloud to the end of the bill; fixed nodes too.
     pub(super) instances: Vec<Instance>,
+    pub(super) bills: Bills,
     /// By [`NodeId`].
     pub(super) instance_of: Vec<u32>,
     pub(super) workloads: Vec<WorkloadRun>,
     /// By workload: what it is called in figures.
     pub(super) workload_keys: Vec<Arc<str>>,
+    /// Where the scenario's claims have their volumes; `None`: nowhere yet.
+    pub(super) claims: Vec<Option<Vec<NodeSelectorTerm>>>,
+    /// Some workload mounts volumes that live somewhere.
+    pub(super) has_volumes: bool,
     /// By [`PodSpecId`].
     pub(super) spec_notes: Vec<SpecNotes>,
     /// Nodes are always asked one by one (to hold the class index against).
@@ -114,9 +120,12 @@ impl<'s> World<'s> {
             queue: SchedulingQueue::new(QueueOptions::of(&scenario.scheduler)),
             pods: Vec::with_capacity(scenario.trace_pods.len()),
             instances: Vec::new(),
+            bills: Bills::new(scenario),
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
             workload_keys: scenario.workload_keys(),
+            claims: Vec::new(),
+            has_volumes: false,
             spec_notes: Vec::new(),
             plain: false,
             placements_matter: scenario.specs.pods().any(hangs_on_others),
@@ -178,10 +187,12 @@ impl<'s> World<'s> {
 
     /// A new pod, unbound; the caller offers it to the scheduler or binds it.
     pub(super) fn create_pod(&mut self, name: Arc<str>, spec: PodSpecId, workload: WorkloadId, role: Role) -> PodId {
+        let requested = self.requested(spec);
         let pod = self.cluster.add_pod(PodInfo::new(name, spec, self.now));
         self.pods.push(PodRun {
             workload,
             role,
+            template: spec,
             generation: 0,
             scheduled: None,
             first_started: None,
@@ -201,7 +212,9 @@ impl<'s> World<'s> {
             images_there: 0,
             awaited_image: None,
             serving: 0,
-            cost: Usd::ZERO,
+            requested,
+            holding: Holding::default(),
+            costs: [Usd::ZERO; 3],
         });
         if role.is_counted_by_owner() {
             self.workloads[workload.index()].pods.push(pod);
@@ -216,6 +229,7 @@ impl<'s> World<'s> {
         self.nominate(pod, None);
         let run = &mut self.pods[pod.index()];
         run.scheduled = Some(self.now);
+        self.hold(pod);
         self.instances[self.instance_of[node.index()] as usize].pods_run += 1;
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
@@ -225,14 +239,13 @@ impl<'s> World<'s> {
     /// Gives back what a pod holds on its node, and bills its workload for it.
     pub(super) fn unbook(&mut self, pod: PodId) {
         let info = self.cluster.pod(pod);
-        let (Some(node), spec_id) = (info.node, info.spec) else { return };
+        let Some(node) = info.node else { return };
         self.stop_using(pod);
-        let requested = self.requested(spec_id);
+        self.let_go(pod);
         self.cluster.release(pod, self.now);
         if self.freed.last() != Some(&node) {
             self.freed.push(node);
         }
-        self.bill_pod(pod, node, requested);
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
         }
@@ -247,27 +260,6 @@ impl<'s> World<'s> {
         self.freed.truncate(freed);
         self.cluster.forget_binding(pod);
         self.instances[self.instance_of[node.index()] as usize].pods_run -= 1;
-    }
-
-    /// What the pod's requests came to from its binding to now, at its node's prices.
-    pub(super) fn bill_pod(&mut self, pod: PodId, node: NodeId, requested: Usage) {
-        let run = &mut self.pods[pod.index()];
-        let Some(from) = run.scheduled else { return };
-        let span = self.now - from;
-        let instance = &mut self.instances[self.instance_of[node.index()] as usize];
-        let capacity = capacity_of(self.cluster.specs.shape(instance.shape), self.cluster.specs.nvidia_gpu());
-        let node = NodePrice { price: instance.price, cpu: capacity.cpu, memory: capacity.memory, gpu: capacity.gpu };
-        let held = ResourceShare { cpu: requested.cpu, memory: requested.memory, gpu: requested.gpu };
-        let cost = self.scenario.attribution_prices.rate(&node, &held).over(span);
-        run.cost += cost;
-        instance.pods_cost += cost;
-        let workload = &mut self.workloads[run.workload.index()];
-        workload.cost += cost;
-        for (total, amount) in
-            workload.requested.iter_mut().zip([requested.cpu.get(), requested.memory.get(), requested.gpu.get()])
-        {
-            *total += i128::from(amount) * i128::from(span.nanos());
-        }
     }
 
     pub(super) fn requested(&self, spec: PodSpecId) -> Usage {
@@ -289,6 +281,7 @@ impl<'s> World<'s> {
             on_node.cpu += used.cpu - before.cpu;
             on_node.memory += used.memory - before.memory;
             on_node.gpu += used.gpu - before.gpu;
+            self.hold(pod);
         }
     }
 

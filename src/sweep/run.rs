@@ -142,6 +142,7 @@ mod tests {
             namespace: "default".into(),
             kind,
             usage,
+            volumes: Vec::new(),
         });
         scenario.kubelet.container_start = Distribution::Exponential(Exponential { mean: SimDuration::from_secs(20) });
         scenario.trace_pods = (0..pods)

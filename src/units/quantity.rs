@@ -209,11 +209,6 @@ macro_rules! integer_unit {
             pub const fn get(self) -> i64 {
                 self.0
             }
-
-            /// `self / whole` as a fraction; zero where `whole` is zero.
-            pub fn fraction_of(self, whole: $name) -> f64 {
-                if whole.0 == 0 { 0.0 } else { self.0 as f64 / whole.0 as f64 }
-            }
         }
 
         impl Add for $name {

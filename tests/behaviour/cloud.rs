@@ -100,7 +100,7 @@ fn a_node_lost_in_its_drain_is_forgotten_by_the_autoscaler() {
 fn a_machine_lost_in_a_stock_out_is_replaced_when_there_is_stock() {
     let run = run("stuck");
     assert_eq!(when(&run, "nodegroup/g: Lost -> OutOfStock"), [1_000]);
-    assert_eq!(when(&run, "(OutOfStock) are given up").len(), 4, "{:#?}", run.decisions);
+    assert_eq!(when(&run, "given up: 1 instances").len(), 4, "{:#?}", run.decisions);
     let job = &run.outcome.training[0];
     let finished = job.finished.expect("it goes on after the stock-out");
     // Ten hours of steps, less than an hour of stock-out and back-off, and what was lost since the last checkpoint.
@@ -121,7 +121,7 @@ fn a_spot_node_taken_in_a_stock_out_is_replaced_when_there_is_stock() {
 fn a_group_at_its_minimum_fills_its_place_by_itself() {
     let run = run("kept-at-minimum");
     assert_eq!(when(&run, "nodegroup/g: Lost -> OutOfStock"), [600]);
-    assert_eq!(when(&run, "are given up"), [] as [i64; 0]);
+    assert_eq!(when(&run, "given up"), [] as [i64; 0]);
     let back = when(&run, "nodegroup/g: OutOfStock -> Launched");
     assert!(back.len() == 1 && (1_800..=1_860).contains(&back[0]), "{:#?}", run.decisions);
     assert_eq!(run.samples.last().expect("the end is sampled").nodes, 1);

@@ -2,14 +2,19 @@
 
 mod cloud;
 mod container_metric;
+mod cost;
 mod cpu;
 mod gpu_nodes;
 mod images;
+mod jobs;
 mod kubelet;
 mod memory;
 mod past_the_scheduler;
 mod queue;
 mod replicas;
+mod rollouts;
+mod volumes;
+mod written;
 
 use windtunnel::sim::{PodRow, RunOptions};
 use windtunnel::units::SimTime;

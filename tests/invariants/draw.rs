@@ -15,10 +15,15 @@ pub fn fixed_cluster() -> impl Strategy<Value = Plan> {
         (vec(node(), 1..8), vec(pod(), 0..40), vec(replicated(), 0..4), vec(job(), 0..3), vec(gang(), 0..4)),
         vec((0..HOUR, 0..4usize, 0..6u32), 0..4),
         vec((0..HOUR, 0..3u8), 0..2),
-        (any::<bool>(), prop_oneof![Just(0), 1..5_000i64], prop_oneof![Just(0), 1..40_000i64], any::<bool>()),
+        (
+            (any::<bool>(), option::weighted(0.3, 1..500i64)),
+            prop_oneof![Just(0), 1..5_000i64],
+            prop_oneof![Just(0), 1..40_000i64],
+            any::<bool>(),
+        ),
     )
         .prop_map(|((nodes, pods, replicated, jobs, gangs), changes, outages, rest)| {
-            let (daemon_set, start_millis, end_millis, most_allocated) = rest;
+            let ((daemon_set, commitment_cents), start_millis, end_millis, most_allocated) = rest;
             Plan {
                 minutes: 60,
                 nodes,
@@ -30,6 +35,7 @@ pub fn fixed_cluster() -> impl Strategy<Value = Plan> {
                 changes,
                 outages,
                 daemon_set,
+                commitment_cents,
                 start_millis,
                 end_millis,
                 most_allocated,
@@ -66,12 +72,17 @@ fn group() -> impl Strategy<Value = GroupPlan> {
     let failures = prop_oneof![3 => Just(0.0), 1 => 0.1..0.9f64];
     (
         (node(), 1..4u8, 0..3u32, 1..8u32, 0..300i64, prop_oneof![Just(0), 1..120i64]),
-        (any::<bool>(), losses, failures, option::weighted(0.2, 0..4u32)),
+        ((any::<bool>(), option::weighted(0.3, 0..6u32)), losses, failures, option::weighted(0.2, 0..4u32)),
         option::weighted(0.2, (0..30i64, 1..20i64)),
         1..300i64,
     )
         .prop_map(
-            |((node, zones, initial, max, boot, startup), (spot, losses, failures, quota), stock_out, price)| {
+            |(
+                (node, zones, initial, max, boot, startup),
+                ((spot, reserved), losses, failures, quota),
+                stock_out,
+                price,
+            )| {
                 GroupPlan {
                     node,
                     zones,
@@ -80,6 +91,7 @@ fn group() -> impl Strategy<Value = GroupPlan> {
                     boot_seconds: boot,
                     startup_seconds: startup,
                     spot,
+                    reserved,
                     losses_per_hour: losses,
                     start_failures: failures,
                     quota,

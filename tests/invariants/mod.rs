@@ -1,5 +1,6 @@
 //! What must hold for any input: property tests.
 
+mod cloud;
 pub mod draw;
 mod hpa;
 mod judge;

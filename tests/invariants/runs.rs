@@ -11,12 +11,13 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 use windtunnel::scenario::{self, Override, Scenario, ScenarioFiles};
 use windtunnel::sim::RunOptions;
+use windtunnel::units::Usd;
 
 use super::{draw, judge};
 use crate::watch::{Watched, watch};
 
 /// `PROPTEST_CASES` asks for more (or fewer) draws than an ordinary test run makes.
-fn config(cases: u32) -> Config {
+pub(super) fn config(cases: u32) -> Config {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
     Config { cases, max_shrink_iters: 2_000, failure_persistence: None, ..Config::default() }
 }
@@ -29,7 +30,7 @@ fn holds(scenario: &Scenario, seed: u64) {
 }
 
 /// Two NodePools, one of them spot, that consolidate soon.
-fn node_pools() -> Scenario {
+pub(super) fn node_pools() -> Scenario {
     static LOADED: OnceLock<Scenario> = OnceLock::new();
     LOADED.get_or_init(read_node_pools).clone()
 }
@@ -114,9 +115,9 @@ fn same_run(fast: &Watched, plain: &Watched) {
 /// A property over runs in which nothing happens holds for no reason.
 #[test]
 fn the_drawn_runs_see_all_that_can_happen() {
-    let mut seen = [0u64; 12];
+    let mut seen = [0u64; 14];
     let mut runner = TestRunner::deterministic();
-    for seed in 0..60 {
+    for seed in 0..80 {
         let plan = draw::autoscaled_cluster().new_tree(&mut runner).expect("a plan can always be drawn").current();
         let run = watch(&plan.scenario(), seed, RunOptions::default());
         let of = &run.outcome;
@@ -134,6 +135,8 @@ fn the_drawn_runs_see_all_that_can_happen() {
             of.training.iter().filter(|job| job.finished.is_some()).count() as u32,
             of.training.iter().map(|job| job.interruptions).sum(),
             services.filter(|(_, served, backlog)| *served > 0 && *backlog > 0).count() as u32,
+            u32::from(of.reserved_unused > Usd::ZERO),
+            of.commitments.iter().map(|row| u32::from(row.covered > row.paid)).sum(),
         ];
         for (sum, count) in seen.iter_mut().zip(counts) {
             *sum += u64::from(count);

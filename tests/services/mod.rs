@@ -1,5 +1,7 @@
 //! Services seen from outside a run: what they drop, how long they saturate, and what their requests feel.
 
+mod accuracy;
+mod exact;
 mod figures;
 
 use std::fs;
@@ -9,28 +11,29 @@ use windtunnel::record::writer::json;
 use windtunnel::record::{Recorder, Summary};
 use windtunnel::{scenario, sim};
 
-/// A scenario of one Deployment `web` on one node of 100 cores.
+/// A scenario of one Deployment `web` on one node of 200 cores.
 struct Case {
     /// Lines of the scenario's `spec`.
     spec: String,
     /// Fields of the Deployment's one container's `resources`.
-    resources: &'static str,
+    resources: String,
     replicas: u32,
+    minutes: u32,
     /// More documents.
     objects: String,
 }
 
 impl Case {
-    fn new(load: &str, resources: &'static str) -> Case {
+    fn new(load: &str, resources: &str) -> Case {
         let spec = format!("  load:\n    - target: {{kind: Deployment, name: web}}\n{load}");
-        Case { spec, resources, replicas: 1, objects: String::new() }
+        Case { spec, resources: resources.to_owned(), replicas: 1, minutes: 60, objects: String::new() }
     }
 
     fn text(&self) -> String {
-        let Case { spec, resources, replicas, objects } = self;
+        let Case { spec, resources, replicas, minutes, objects } = self;
         format!(
-            "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {{name: case}}\nspec:\n  duration: 1h\n  \
-             nodes: [{{name: n, capacity: {{cpu: 100, memory: 100Gi, pods: 100}}}}]\n{spec}\n---\n\
+            "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {{name: case}}\nspec:\n  duration: {minutes}m\n  \
+             nodes: [{{name: n, capacity: {{cpu: 200, memory: 100Gi, pods: 500}}}}]\n{spec}\n---\n\
              apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  replicas: {replicas}\n  \
              selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    \
              spec:\n      containers: [{{name: c, image: i, resources: {{{resources}}}}}]\n{objects}"

@@ -17,13 +17,15 @@ pub const DISRUPTED_TAINT: &str = "karpenter.sh/disrupted";
 
 const POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
-/// Called unschedulable by the scheduler, not about to run by preemption, and no DaemonSet's or node's own pod.
+/// Called unschedulable by the scheduler, not about to run by preemption, and no DaemonSet's or node's own pod. Pods
+/// that claim devices (DRA) are passed over, as `ignoreDRARequests` has it by default.
 pub fn is_provisionable(info: &PodInfo, pod: &PodSpec) -> bool {
     info.unschedulable_since.is_some()
         && info.node.is_none()
         && info.nominated_node.is_none()
         && !pod.is_daemon_set_pod()
         && !is_nodes_own(pod)
+        && pod.resource_claims.is_empty()
 }
 
 /// Will need room elsewhere when its node goes. A StatefulSet's terminating pods are sure to be made anew.

@@ -86,11 +86,16 @@ impl Requirements {
         expressions.iter().map(from_selector_requirement).collect()
     }
 
-    /// The pod's node selector with its first required node affinity term: what must hold.
+    /// The pod's node selector with its first required node affinity term, and where its bound volumes are (their first
+    /// term too, and no hostname: `pkg/controllers/provisioning/scheduling/volumetopology.go`): what must hold.
     pub fn strict(pod: &PodSpec) -> Requirements {
         let mut requirements = Requirements::from_labels(&pod.node_selector);
         if let Some(term) = pod.affinity.node.required.as_ref().and_then(|terms| terms.first()) {
             requirements.add_all(&Requirements::from_selector(&term.match_expressions));
+        }
+        for term in pod.volume_affinity.iter().filter_map(|terms| terms.first()) {
+            let of_a_zone = term.match_expressions.iter().filter(|expression| expression.key != label::HOSTNAME);
+            requirements.add_all(&of_a_zone.map(from_selector_requirement).collect());
         }
         requirements
     }
@@ -157,10 +162,6 @@ impl Requirements {
         if let Ok(at) = self.position(key) {
             self.by_key.remove(at);
         }
-    }
-
-    pub fn has_min_values(&self) -> bool {
-        self.by_key.iter().any(|requirement| requirement.min_values.is_some())
     }
 
     /// Whether `incoming` (a pod's, an offering's) can be met by a node of these requirements. A label that only

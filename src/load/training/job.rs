@@ -162,6 +162,7 @@ impl TrainingJob {
 
     /// When it would complete if nothing interrupted it, all draws included; [`SimTime::MAX`] while it waits or where
     /// its speed is zero. Costs one visit of each phase still to come.
+    #[cfg(test)]
     pub fn completes_at(&self) -> SimTime {
         let mut ahead = self.clone();
         while ahead.until < SimTime::MAX {
@@ -181,6 +182,7 @@ impl TrainingJob {
     }
 
     /// Millionths of steps that an interruption would not lose.
+    #[cfg(test)]
     pub fn saved_micro_steps(&self) -> i64 {
         self.saved
     }

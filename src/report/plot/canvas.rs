@@ -16,6 +16,7 @@ use plotters::style::{Color as _, FontStyle, register_font};
 use thiserror::Error;
 
 use super::Color;
+use crate::record::writer::scratch::Scratch;
 
 /// Device pixels a logical pixel.
 const SCALE: f64 = 2.0;
@@ -84,6 +85,7 @@ pub fn png(page: &impl Draw) -> Result<Vec<u8>, PlotError> {
     let (width, height) = page.size();
     // plotters encodes into files only.
     let file = tempfile::Builder::new().suffix(".png").tempfile()?;
+    let _scratch = Scratch::file(file.path());
     {
         let device = (width * SCALE as u32, height * SCALE as u32);
         let area = BitMapBackend::new(file.path(), device).into_drawing_area();

@@ -10,6 +10,9 @@ use crate::units::random::entity_of_name;
 
 const DEFAULT_TIME_COLUMN: &str = "time_s";
 
+/// Of [`LoadSpec::request_sizes`].
+const MOST_SIZES: usize = 1_000;
+
 impl Lowering<'_> {
     pub(super) fn loads(&mut self, spec: &ScenarioSpec) {
         for (index, load) in spec.load.iter().enumerate() {
@@ -24,7 +27,15 @@ impl Lowering<'_> {
             let demand = self.demand(load, &path);
             if let (Some(target), Some((demand, signal))) = (target, demand) {
                 let entity = entity_of_name(&load.target.to_string());
-                self.scenario.loads.push(ServiceLoad { target, demand, signal, entity, queue: load.queue });
+                let request_sizes = self.request_sizes(load, &path);
+                self.scenario.loads.push(ServiceLoad {
+                    target,
+                    demand,
+                    signal,
+                    entity,
+                    queue: load.queue,
+                    request_sizes,
+                });
                 self.check_serving(load, target, demand, &path);
             }
         }
@@ -98,6 +109,28 @@ impl Lowering<'_> {
         if cost.cpu == cost.gpu && cost.cpu == crate::units::SimDuration::ZERO {
             self.error(&format!("{path}.perRequest"), "one request takes neither CPU nor GPU time");
         }
+    }
+
+    /// In proportion to their mean.
+    fn request_sizes(&mut self, load: &LoadSpec, path: &str) -> std::sync::Arc<[f64]> {
+        let (sizes, path) = (&load.request_sizes, format!("{path}.requestSizes"));
+        let mean = sizes.iter().sum::<f64>() / sizes.len().max(1) as f64;
+        let is_size = |size: &f64| size.is_finite() && *size >= 0.0;
+        let mistake = if sizes.is_empty() {
+            return Vec::new().into();
+        } else if load.requests.is_none() {
+            "`requestSizes` belong to `requests`, not to `cpu`".to_owned()
+        } else if load.per_request.is_some_and(|cost| cost.variation > 0.0) {
+            "either `requestSizes` or `perRequest.variation` says how requests differ".to_owned()
+        } else if sizes.len() > MOST_SIZES {
+            format!("{} sizes are more than {MOST_SIZES}; give quantiles", sizes.len())
+        } else if !sizes.iter().all(is_size) || !(mean.is_finite() && mean > 0.0) {
+            "sizes must be numbers of zero or more, and not all zero".to_owned()
+        } else {
+            return sizes.iter().map(|size| size / mean).collect();
+        };
+        self.error(&path, mistake);
+        Vec::new().into()
     }
 
     fn check_cost(&mut self, cost: &RequestCost, path: &str) {

@@ -4,6 +4,8 @@
 //! a part that can't be lowered is told and left out, and the others go on.
 
 mod autoscalers;
+mod batch;
+mod billing;
 mod controllers;
 mod fit;
 mod held_back;
@@ -13,11 +15,15 @@ mod load;
 mod names;
 mod node_pools;
 mod nodes;
+mod patches;
 mod replay;
 mod scalers;
 mod settings;
 mod table;
+mod volumes;
 mod workloads;
+
+pub use names::FIXED;
 
 use std::sync::Arc;
 
@@ -25,6 +31,7 @@ use rustc_hash::FxHashMap;
 
 use super::Scenario;
 use super::diagnostic::{Diagnostic, Place, suggestion};
+use super::fields;
 use super::manifest::PriorityClasses;
 use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
@@ -43,6 +50,7 @@ pub struct Lowered {
 /// is not found may stand there.
 pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Tables) -> Lowered {
     let mut diagnostics = Vec::new();
+    let omissions = fields::report(&objects);
     let objects = read_objects(objects, &mut diagnostics);
     let (read, mistakes) = read::<ScenarioDocument>(document);
     diagnostics.extend(mistakes);
@@ -55,6 +63,8 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.fixed_nodes(&spec, &objects);
     lowering.node_groups(&spec);
     lowering.node_pools(&spec, &objects);
+    lowering.storage(&objects);
+    lowering.commitments(&spec);
     lowering.workloads(&spec, &objects);
     lowering.budgets(&objects);
     lowering.scheduler(&spec);
@@ -64,10 +74,12 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.check_custom_metrics(&objects);
     lowering.scalers(&spec);
     lowering.replica_changes(&spec);
+    lowering.patches(&spec, &objects);
     lowering.check_outages(&spec);
     lowering.replay(&spec);
     lowering.jobs(&spec);
     lowering.check_node_names();
+    lowering.diagnostics.extend(omissions);
     // With mistakes about, what can hold a pod is not known.
     if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
         lowering.check_fit();
@@ -104,6 +116,7 @@ struct Lowering<'a> {
     broken: Vec<(String, String, String)>,
     origins: Vec<PodOrigin>,
     daemon_origins: Vec<PodOrigin>,
+    storage: volumes::Storage,
     /// Where each node of the scenario was stated.
     node_places: FxHashMap<Arc<str>, Place>,
     /// What Karpenter could launch.
@@ -124,6 +137,7 @@ impl<'a> Lowering<'a> {
             broken: Vec::new(),
             origins: Vec::new(),
             daemon_origins: Vec::new(),
+            storage: volumes::Storage::default(),
             node_places: FxHashMap::default(),
             launchable: Vec::new(),
             objects_are_complete: true,

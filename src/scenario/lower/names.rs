@@ -9,7 +9,7 @@ use crate::scenario::spec::{ScenarioSpec, TaintSpec};
 use crate::scenario::{FixedNode, NodeGroup};
 
 /// The row of fixed nodes in `cost.by_node_group`.
-pub(super) const FIXED: &str = "fixed";
+pub const FIXED: &str = "fixed";
 
 impl Lowering<'_> {
     /// Names that the document itself gives, whatever they name. Zones, labels and taints go into tables too.

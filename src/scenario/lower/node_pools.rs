@@ -1,6 +1,6 @@
 //! Karpenter: NodePools of the manifests, and the instance types that they choose among.
 
-use super::nodes::{DEFAULT_STARTUP, DEFAULT_ZONE, device_startup};
+use super::nodes::{DEFAULT_STARTUP, DEFAULT_ZONE, device_startup, of_root_disk, root_disk};
 use super::{Lowering, shared};
 use crate::autoscaler::cluster_autoscaler::GroupOptions;
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
@@ -121,6 +121,7 @@ impl Lowering<'_> {
         offers: &NodePoolsSpec,
     ) -> (&'static InstanceType, karpenter::InstanceType, Labels) {
         let mut capacity = Resources::new(instance.vcpus, instance.memory);
+        capacity.ephemeral_storage = root_disk(Some(instance));
         if let Some(gpu) = &instance.gpu {
             let count = Quantity::from_value(i64::from(gpu.count));
             self.scenario.specs.resources.set(&mut capacity, resource::NVIDIA_GPU, count);
@@ -128,6 +129,7 @@ impl Lowering<'_> {
         let kept = offers.reserved.allocatable(instance.vcpus, instance.memory);
         let mut allocatable = capacity.clone();
         (allocatable.cpu, allocatable.memory) = (kept.cpu, kept.memory);
+        allocatable.ephemeral_storage = of_root_disk(capacity.ephemeral_storage);
         let stated = offers.prices.get(&instance.name).copied().unwrap_or_default();
         let on_demand = stated.on_demand.unwrap_or(instance.on_demand);
         let default_zone = [DEFAULT_ZONE.to_owned()];

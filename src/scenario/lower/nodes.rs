@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use super::{Lowering, instant, shared};
 use crate::cluster::{Labels, NodeGroupId, NodeShape, NodeShapeId, Resources, Taint, TaintEffect, label, resource};
 use crate::cost::{CapacityType, Catalogue, InstanceType, ReservedOptions};
+use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::manifest::live_node;
 use crate::scenario::objects::Objects;
 use crate::scenario::spec::{NodeGroupSpec, NodeSpec, ScenarioSpec, TaintEffectSpec, TaintSpec};
 use crate::scenario::{CloudLimits, FixedNode, NodeGroup};
 use crate::units::distribution::Uniform;
-use crate::units::{Distribution, Quantity, SimDuration, SimTime, UsdPerHour};
+use crate::units::{Bytes, Distribution, Quantity, SimDuration, SimTime, UsdPerHour};
 
 /// The zone of nodes that state none.
 pub(super) const DEFAULT_ZONE: &str = "zone-a";
+/// What the node controller makes of `spec.unschedulable`.
+const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 /// Nodes that one scenario may state one by one.
 const MOST_NODES: u32 = 1_000_000;
 /// Devices on one node that can be shared; the store keeps them as bits.
@@ -52,6 +55,14 @@ impl Lowering<'_> {
                 Ok(live) => {
                     let mut shape = live.shape;
                     shape.taints.extend(live.extra_taints);
+                    if live.unschedulable && !shape.taints.iter().any(|taint| taint.key == UNSCHEDULABLE) {
+                        let (key, effect) = (UNSCHEDULABLE.to_owned(), TaintEffect::NoSchedule);
+                        shape.taints.push(Taint { key, value: String::new(), effect });
+                    }
+                    if !live.ready {
+                        let message = format!("node {} is not ready; in the run it is, from the start", live.name);
+                        self.push(Diagnostic::warning(object.at("status.conditions"), message));
+                    }
                     let instance_type = shape.labels.get(label::INSTANCE_TYPE).map(|name| shared(name));
                     let price = instance_type.as_ref().and_then(|name| Catalogue::builtin().get(name).ok());
                     let price = price.map_or(UsdPerHour::ZERO, |instance| instance.on_demand);
@@ -126,6 +137,7 @@ impl Lowering<'_> {
         };
         let Resolved { mut shape, instance } = self.resolve(&machine)?;
         let price = self.group_price(group, instance, path);
+        self.reservation(id, group, price.unwrap_or_default(), instance, path);
         let stock_outs = self.stock_outs(group, path);
         if !sizes_hold || !chances_hold {
             return None;
@@ -285,6 +297,9 @@ impl Lowering<'_> {
                 _ => names.set(&mut capacity, name, *amount),
             }
         }
+        if !machine.capacity.contains_key(resource::EPHEMERAL_STORAGE) {
+            capacity.ephemeral_storage = root_disk(instance);
+        }
         if capacity.cpu.get() == 0 || capacity.memory.get() == 0 {
             self.error(&format!("{path}.capacity"), "a node needs CPU and memory").hint =
                 Some("add instanceType, or capacity: {cpu: 4, memory: 16Gi}".to_owned());
@@ -299,6 +314,9 @@ impl Lowering<'_> {
         let pods_can_have = reserved.allocatable(capacity.cpu, capacity.memory);
         let mut allocatable = capacity.clone();
         (allocatable.cpu, allocatable.memory) = (pods_can_have.cpu, pods_can_have.memory);
+        if reserved != none {
+            allocatable.ephemeral_storage = of_root_disk(capacity.ephemeral_storage);
+        }
         let mut slots = i64::from(pods_can_have.pods);
         for (name, amount) in machine.allocatable {
             match name.as_str() {
@@ -340,6 +358,21 @@ impl Lowering<'_> {
         };
         Some(Resolved { shape, instance })
     }
+}
+
+/// The disk that a machine boots from, where nobody states its size: managed node groups' and Karpenter's 20Gi on AWS,
+/// GKE's 100 GB, AKS's 128Gi.
+pub(super) fn root_disk(instance: Option<&InstanceType>) -> Bytes {
+    match instance.map(|instance| instance.cloud.as_str()) {
+        Some("gcp") => Bytes(100_000_000_000),
+        Some("azure") => Bytes(128 << 30),
+        _ => Bytes(20 << 30),
+    }
+}
+
+/// What pods can have of it: less the kubelet's `nodefs.available` of 10 % and the gibibyte that EKS keeps back.
+pub(super) fn of_root_disk(disk: Bytes) -> Bytes {
+    Bytes((disk.get() - disk.get() / 10 - (1 << 30)).max(0))
 }
 
 /// What a user wrote wins.

@@ -141,7 +141,7 @@ impl Lowering<'_> {
         let id = WorkloadId::new(self.scenario.workloads.len());
         let namespace = shared(namespace);
         let (kind, usage) = (WorkloadKind::Replayed, usage_model(usage));
-        self.scenario.workloads.push(Workload { id, name, namespace, kind, usage });
+        self.scenario.workloads.push(Workload { id, name, namespace, kind, usage, volumes: Vec::new() });
         id
     }
 }

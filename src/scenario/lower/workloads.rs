@@ -1,59 +1,39 @@
 //! Deployments, ReplicaSets, StatefulSets, Jobs, DaemonSets, bare pods and disruption budgets.
 
-use k8s_openapi::api::core::v1::{PodSpec as RawPodSpec, PodTemplateSpec};
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::{Pod, PodSpec as RawPodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::{Known, Lowering, PodOrigin, shared};
 use crate::cluster::{Controller, LabelSelector, PodSpec, PodSpecId, WorkloadId};
+use crate::controller::UpdateOptions;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::manifest::{
-    ManifestError, daemon_set_pod, disruption_budget, label_selector, pod_spec, pod_template_spec,
+    ManifestError, daemon_set_pod, deployment_update, disruption_budget, label_selector, pod_spec, pod_template_spec,
+    stateful_set_update,
 };
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::{ScenarioSpec, TargetRef, UsageSpec, WorkloadSettingsSpec};
 use crate::scenario::{
-    DaemonSet, GpuUsage, Owner, ReplicaChange, TraceJob, TracePod, UsageModel, Workload, WorkloadKind,
+    DaemonSet, GpuUsage, Owner, ReplicaChange, TracePod, UsageModel, VolumeUse, Workload, WorkloadKind,
 };
+use crate::units::random::entity_of_name;
 use crate::units::{Distribution, SimDuration, SimTime};
 
-/// How long one pod of a Job works where the scenario does not say (a guess).
-const DEFAULT_JOB_DURATION: SimDuration = SimDuration::from_mins(10);
+/// The labels by which a controller tells pods of its templates apart.
+const TEMPLATE_HASH: &str = "pod-template-hash";
+const REVISION_HASH: &str = "controller-revision-hash";
 
 impl Lowering<'_> {
     pub(super) fn workloads(&mut self, spec: &ScenarioSpec, objects: &Objects) {
         for object in &objects.deployments {
-            let raw = object.value.spec.as_ref();
-            let settings = settings(spec, "Deployment", object);
-            let replicated = raw.map(|raw| Replicated {
-                owner: Owner::Deployment,
-                replicas: raw.replicas,
-                selector: &raw.selector,
-                template: Some(&raw.template),
-                ordered: false,
-            });
-            self.replicated("Deployment", object, replicated, settings);
+            self.add_replicated("Deployment", object, spec, Lowering::deployment);
         }
         for object in &objects.replica_sets {
-            let settings = settings(spec, "ReplicaSet", object);
-            let replicated = object.value.spec.as_ref().map(|raw| Replicated {
-                owner: Owner::ReplicaSet,
-                replicas: raw.replicas,
-                selector: &raw.selector,
-                template: raw.template.as_ref(),
-                ordered: false,
-            });
-            self.replicated("ReplicaSet", object, replicated, settings);
+            self.add_replicated("ReplicaSet", object, spec, Lowering::replica_set);
         }
         for object in &objects.stateful_sets {
-            let settings = settings(spec, "StatefulSet", object);
-            let replicated = object.value.spec.as_ref().map(|raw| Replicated {
-                owner: Owner::StatefulSet,
-                replicas: raw.replicas,
-                selector: &raw.selector,
-                template: Some(&raw.template),
-                ordered: raw.pod_management_policy.as_deref() != Some("Parallel"),
-            });
-            self.replicated("StatefulSet", object, replicated, settings);
+            self.add_replicated("StatefulSet", object, spec, Lowering::stateful_set);
         }
         for object in &objects.jobs {
             self.job(object, settings(spec, "Job", object));
@@ -74,39 +54,123 @@ impl Lowering<'_> {
         self.check_settings(spec);
     }
 
+    fn add_replicated<T>(
+        &mut self,
+        kind: &'static str,
+        object: &Object<T>,
+        spec: &ScenarioSpec,
+        read: impl FnOnce(
+            &mut Self,
+            &Object<T>,
+            Option<&WorkloadSettingsSpec>,
+        ) -> Result<(WorkloadKind, Vec<VolumeUse>), ManifestError>,
+    ) {
+        let settings = settings(spec, kind, object);
+        let read = read(self, object, settings);
+        let Some((of, volumes)) = self.pod_or_refusal(kind, object, read) else { return };
+        let id = self.add_workload(kind, object, usage(settings), |_| of);
+        self.scenario.workloads[id.index()].volumes = volumes;
+    }
+
+    pub(super) fn deployment(
+        &mut self,
+        object: &Object<Deployment>,
+        settings: Option<&WorkloadSettingsSpec>,
+    ) -> Result<(WorkloadKind, Vec<VolumeUse>), ManifestError> {
+        let Some(raw) = &object.value.spec else { return Err(ManifestError::new("spec", "a Deployment needs a spec")) };
+        let hash = (TEMPLATE_HASH, template_hash(&raw.template));
+        let replicated = Replicated {
+            owner: Owner::Deployment,
+            replicas: raw.replicas,
+            selector: &raw.selector,
+            template: Some(&raw.template),
+            label: Some(hash),
+            ordered: false,
+            update: deployment_update(raw)?,
+        };
+        let kind = self.replicated("Deployment", object, replicated, settings)?;
+        Ok((kind, self.volumes_of("Deployment", object, raw.template.spec.as_ref(), "spec.template.spec")))
+    }
+
+    fn replica_set(
+        &mut self,
+        object: &Object<ReplicaSet>,
+        settings: Option<&WorkloadSettingsSpec>,
+    ) -> Result<(WorkloadKind, Vec<VolumeUse>), ManifestError> {
+        let Some(raw) = &object.value.spec else { return Err(ManifestError::new("spec", "a ReplicaSet needs a spec")) };
+        let replicated = Replicated {
+            owner: Owner::ReplicaSet,
+            replicas: raw.replicas,
+            selector: &raw.selector,
+            template: raw.template.as_ref(),
+            label: None,
+            ordered: false,
+            update: UpdateOptions::default(),
+        };
+        let kind = self.replicated("ReplicaSet", object, replicated, settings)?;
+        let pod = raw.template.as_ref().and_then(|template| template.spec.as_ref());
+        Ok((kind, self.volumes_of("ReplicaSet", object, pod, "spec.template.spec")))
+    }
+
+    pub(super) fn stateful_set(
+        &mut self,
+        object: &Object<StatefulSet>,
+        settings: Option<&WorkloadSettingsSpec>,
+    ) -> Result<(WorkloadKind, Vec<VolumeUse>), ManifestError> {
+        let Some(raw) = &object.value.spec else {
+            return Err(ManifestError::new("spec", "a StatefulSet needs a spec"));
+        };
+        let ordered = match raw.pod_management_policy.as_deref() {
+            None | Some("" | "OrderedReady") => true,
+            Some("Parallel") => false,
+            Some(other) => {
+                let problem = format!("{other:?} is neither OrderedReady nor Parallel");
+                return Err(ManifestError::new("spec.podManagementPolicy", problem));
+            }
+        };
+        let replicated = Replicated {
+            owner: Owner::StatefulSet,
+            replicas: raw.replicas,
+            selector: &raw.selector,
+            template: Some(&raw.template),
+            label: Some((REVISION_HASH, format!("{}-{}", object.name, template_hash(&raw.template)))),
+            ordered,
+            update: stateful_set_update(raw)?,
+        };
+        let kind = self.replicated("StatefulSet", object, replicated, settings)?;
+        let mut volumes = self.volumes_of("StatefulSet", object, raw.template.spec.as_ref(), "spec.template.spec");
+        volumes.extend(self.claim_templates(object, raw));
+        Ok((kind, volumes))
+    }
+
     fn replicated<T>(
         &mut self,
         kind: &'static str,
         object: &Object<T>,
-        raw: Option<Replicated<'_>>,
+        raw: Replicated<'_>,
         settings: Option<&WorkloadSettingsSpec>,
-    ) {
-        let read = self.replicated_pod(kind, object, raw.as_ref());
-        let Some((pod, selector)) = self.pod_or_refusal(kind, object, read) else { return };
-        let Some(raw) = raw else { return };
+    ) -> Result<WorkloadKind, ManifestError> {
+        let (pod, selector) = self.replicated_pod(kind, object, &raw)?;
         let probes = raw.template.and_then(|template| template.spec.as_ref()).map_or(SimDuration::ZERO, probe_delay);
         let readiness_delay = settings.and_then(|s| s.startup).unwrap_or(Distribution::constant(probes));
-        let spec = self.intern(pod, kind, object, "spec.template.spec");
-        let (owner, ordered) = (raw.owner, raw.ordered);
-        // Checked by `replicated_pod`.
-        let replicas = raw.replicas.unwrap_or(1).unsigned_abs();
-        self.add_workload(kind, object, usage(settings), |_| WorkloadKind::Replicated {
-            owner,
-            replicas,
-            spec,
+        Ok(WorkloadKind::Replicated {
+            owner: raw.owner,
+            // Checked by `replicated_pod`.
+            replicas: raw.replicas.unwrap_or(1).unsigned_abs(),
+            spec: self.intern(pod, kind, object, "spec.template.spec"),
             selector,
-            ordered,
+            ordered: raw.ordered,
             readiness_delay,
-        });
+            update: raw.update,
+        })
     }
 
     fn replicated_pod<T>(
         &mut self,
         kind: &str,
         object: &Object<T>,
-        raw: Option<&Replicated<'_>>,
+        raw: &Replicated<'_>,
     ) -> Result<(PodSpec, LabelSelector), ManifestError> {
-        let Some(raw) = raw else { return Err(ManifestError::new("spec", format!("a {kind} needs a spec"))) };
         if let Some(replicas) = raw.replicas.filter(|replicas| *replicas < 0) {
             return Err(ManifestError::new("spec.replicas", format!("{replicas} is negative")));
         }
@@ -114,14 +178,13 @@ impl Lowering<'_> {
             return Err(ManifestError::new("spec.template", format!("a {kind} needs a pod template")));
         };
         // The pods of a Deployment are controlled by its ReplicaSet, which autoscalers know how to move.
-        let owner = Controller {
-            kind: if kind == "Deployment" { "ReplicaSet" } else { kind }.to_owned(),
-            name: object.name.clone(),
-            uid: format!("{kind}/{}/{}", object.namespace, object.name),
-        };
-        let names = &mut self.scenario.specs.resources;
-        let pod = pod_template_spec(template, &object.namespace, owner, &self.priorities, names)
-            .map_err(|error| error.within("spec.template"))?;
+        let controller = if kind == "Deployment" { "ReplicaSet" } else { kind };
+        let labels: Vec<(&str, String)> = raw.label.iter().cloned().collect();
+        let pod = self.template_pod(kind, controller, object, template, &labels)?;
+        if pod.active_deadline.is_some() {
+            let problem = format!("pods of a {kind} run on; it belongs to Jobs and bare pods");
+            return Err(ManifestError::new("spec.template.spec.activeDeadlineSeconds", problem));
+        }
         let selector = label_selector(raw.selector).map_err(|error| error.within("spec.selector"))?;
         if selector.is_empty() {
             return Err(ManifestError::new("spec.selector", format!("a {kind} needs a selector that is not empty")));
@@ -133,59 +196,47 @@ impl Lowering<'_> {
         Ok((pod, selector))
     }
 
-    fn job(&mut self, object: &Object<k8s_openapi::api::batch::v1::Job>, settings: Option<&WorkloadSettingsSpec>) {
-        let read = self.job_pod(object);
-        let Some((pod, mut job)) = self.pod_or_refusal("Job", object, read) else { return };
-        job.duration = settings.and_then(|s| s.duration).unwrap_or(Distribution::constant(DEFAULT_JOB_DURATION));
-        job.arrival = settings.and_then(|s| s.arrival).map_or(SimTime::ZERO, super::instant);
-        job.spec = self.intern(pod, "Job", object, "spec.template.spec");
-        self.add_workload("Job", object, usage(settings), |_| WorkloadKind::Job(job));
-    }
-
-    fn job_pod(
+    /// The pod of a template, with the labels that its controller adds.
+    pub(super) fn template_pod<T>(
         &mut self,
-        object: &Object<k8s_openapi::api::batch::v1::Job>,
-    ) -> Result<(PodSpec, TraceJob), ManifestError> {
-        let Some(raw) = &object.value.spec else { return Err(ManifestError::new("spec", "a Job needs a spec")) };
+        kind: &str,
+        controller: &str,
+        object: &Object<T>,
+        template: &PodTemplateSpec,
+        labels: &[(&str, String)],
+    ) -> Result<PodSpec, ManifestError> {
         let owner = Controller {
-            kind: "Job".to_owned(),
+            kind: controller.to_owned(),
             name: object.name.clone(),
-            uid: format!("Job/{}/{}", object.namespace, object.name),
+            uid: format!("{kind}/{}/{}", object.namespace, object.name),
         };
+        let mut template = template.clone();
+        let added = labels.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+        template.metadata.get_or_insert_default().labels.get_or_insert_default().extend(added);
         let names = &mut self.scenario.specs.resources;
-        let pod = pod_template_spec(&raw.template, &object.namespace, owner, &self.priorities, names)
-            .map_err(|error| error.within("spec.template"))?;
-        let count = |field: &str, value: Option<i32>, default: u32| match value.map(u32::try_from) {
-            None => Ok(default),
-            Some(Ok(count)) => Ok(count),
-            Some(Err(_)) => Err(ManifestError::new(format!("spec.{field}"), "must be zero or more")),
-        };
-        let parallelism = count("parallelism", raw.parallelism, 1)?;
-        let completions = count("completions", raw.completions, parallelism.max(1))?;
-        let job = TraceJob {
-            spec: PodSpecId(0),
-            arrival: SimTime::ZERO,
-            parallelism,
-            completions,
-            backoff_limit: count("backoffLimit", raw.backoff_limit, 6)?,
-            duration: Distribution::constant(DEFAULT_JOB_DURATION),
-        };
-        Ok((pod, job))
+        pod_template_spec(&template, &object.namespace, owner, &self.priorities, names)
+            .map_err(|error| error.within("spec.template"))
     }
 
     /// A pod without an owner: there from the start, never replaced.
-    fn bare_pod(&mut self, object: &Object<k8s_openapi::api::core::v1::Pod>) {
+    fn bare_pod(&mut self, object: &Object<Pod>) {
         let raw = object.value.spec.clone().unwrap_or_default();
         let names = &mut self.scenario.specs.resources;
         let read = pod_spec(&object.value.metadata, &raw, &self.priorities, names);
         let Some(pod) = self.pod_or_refusal("Pod", object, read) else { return };
         let workload = self.add_workload("Pod", object, usage(None), |_| WorkloadKind::Replayed);
+        self.scenario.workloads[workload.index()].volumes = self.volumes_of("Pod", object, Some(&raw), "spec");
         let spec = self.intern(pod, "Pod", object, "spec");
         let name = shared(&object.name);
         self.scenario.trace_pods.push(TracePod { name, spec, workload, arrival: SimTime::ZERO, duration: None });
     }
 
-    fn pod_or_refusal<T, R>(&mut self, kind: &str, object: &Object<T>, read: Result<R, ManifestError>) -> Option<R> {
+    pub(super) fn pod_or_refusal<T, R>(
+        &mut self,
+        kind: &str,
+        object: &Object<T>,
+        read: Result<R, ManifestError>,
+    ) -> Option<R> {
         match read {
             Ok(read) => Some(read),
             Err(error) => {
@@ -196,14 +247,14 @@ impl Lowering<'_> {
         }
     }
 
-    fn intern<T>(&mut self, pod: PodSpec, kind: &str, object: &Object<T>, path: &str) -> PodSpecId {
+    pub(super) fn intern<T>(&mut self, pod: PodSpec, kind: &str, object: &Object<T>, path: &str) -> PodSpecId {
         let spec = self.scenario.specs.intern_pod(pod);
         let what = format!("{kind} {}/{}", object.namespace, object.name);
         self.origins.push(PodOrigin { spec, what, place: object.at(path).clone() });
         spec
     }
 
-    fn add_workload<T>(
+    pub(super) fn add_workload<T>(
         &mut self,
         kind: &'static str,
         object: &Object<T>,
@@ -212,7 +263,7 @@ impl Lowering<'_> {
     ) -> WorkloadId {
         let id = WorkloadId::new(self.scenario.workloads.len());
         let (name, namespace) = (shared(&object.name), shared(&object.namespace));
-        self.scenario.workloads.push(Workload { id, name, namespace, kind: make(id), usage });
+        self.scenario.workloads.push(Workload { id, name, namespace, kind: make(id), usage, volumes: Vec::new() });
         self.known.push(Known { kind, namespace: object.namespace.clone(), name: object.name.clone(), id });
         id
     }
@@ -232,11 +283,15 @@ impl Lowering<'_> {
                 ("startup", settings.startup.is_some(), is_replicated),
                 ("duration", settings.duration.is_some(), is_job),
                 ("arrival", settings.arrival.is_some(), is_job),
+                ("failures", settings.failures.is_some(), is_job),
             ] {
                 if is_set && !means_something {
                     let message = format!("`{field}` means nothing for {}", settings.target);
                     self.error(&format!("{path}.{field}"), message);
                 }
+            }
+            if let Some(failures) = &settings.failures {
+                self.check_failures(failures, &format!("{path}.failures"));
             }
             if let Some(usage) = &settings.usage {
                 self.check_usage(usage, &format!("{path}.usage"));
@@ -298,17 +353,30 @@ struct Replicated<'a> {
     replicas: Option<i32>,
     selector: &'a meta::LabelSelector,
     template: Option<&'a PodTemplateSpec>,
+    /// What its controller tells pods of this template by.
+    label: Option<(&'static str, String)>,
     ordered: bool,
+    update: UpdateOptions,
 }
 
-fn settings<'a, T>(spec: &'a ScenarioSpec, kind: &str, object: &Object<T>) -> Option<&'a WorkloadSettingsSpec> {
+/// Tells templates apart, be it by a field that nothing here reads: a rollout is a rollout.
+fn template_hash(template: &PodTemplateSpec) -> String {
+    let text = serde_json::to_string(template).unwrap_or_default();
+    format!("{:08x}", entity_of_name(&text) as u32)
+}
+
+pub(super) fn settings<'a, T>(
+    spec: &'a ScenarioSpec,
+    kind: &str,
+    object: &Object<T>,
+) -> Option<&'a WorkloadSettingsSpec> {
     spec.workloads.iter().find(|settings| {
         let target = &settings.target;
         format!("{:?}", target.kind) == kind && target.name == object.name && target.namespace == object.namespace
     })
 }
 
-fn usage(settings: Option<&WorkloadSettingsSpec>) -> UsageModel {
+pub(super) fn usage(settings: Option<&WorkloadSettingsSpec>) -> UsageModel {
     usage_model(&settings.and_then(|settings| settings.usage).unwrap_or_default())
 }
 

@@ -39,7 +39,7 @@ pub fn disruption_budget(raw: &PodDisruptionBudget) -> Result<DisruptionBudget, 
     })
 }
 
-fn int_or_percent(value: &IntOrString) -> Result<IntOrPercent, String> {
+pub(super) fn int_or_percent(value: &IntOrString) -> Result<IntOrPercent, String> {
     match value {
         IntOrString::Int(number) if *number >= 0 => Ok(IntOrPercent::Int(*number)),
         IntOrString::Int(number) => Err(format!("{number} is negative")),

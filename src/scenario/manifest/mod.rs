@@ -20,8 +20,10 @@ mod autoscaler;
 mod budget;
 mod cluster;
 mod daemon_set;
+mod job;
 mod live_pod;
 mod node;
+mod persistent_volume;
 mod pod;
 mod priority;
 mod resources;
@@ -30,6 +32,7 @@ mod selector;
 mod selector_text;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::fmt;
 
@@ -42,14 +45,17 @@ pub use autoscaler::{admitted_autoscaler_spec, autoscaler_spec};
 pub use budget::disruption_budget;
 pub use cluster::{LoadedCluster, cluster_state};
 pub use daemon_set::daemon_set_pod;
+pub use job::{is_managed_elsewhere, job_options};
 pub use live_pod::{LivePod, live_pod};
 pub use node::{LiveNode, live_node};
+pub use persistent_volume::persistent_volume_terms;
 pub use pod::{pod_spec, pod_template_spec};
 pub use priority::{PriorityClasses, PriorityValue};
 pub use resources::resource_list;
 pub use scheduler_configuration::scheduler_options;
 pub use selector::label_selector;
 pub use selector_text::parse_selector;
+pub use update::{deployment_update, stateful_set_update};
 
 /// A field that can't be used, by its path in the object (`spec.containers[0].resources.requests.cpu`).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -123,7 +123,14 @@ fn read_spec(
         return Err(ManifestError::new("terminationGracePeriodSeconds", format!("{grace} is negative")));
     }
     pod.termination_grace_period = SimDuration::from_secs(grace);
+    pod.active_deadline = match raw.active_deadline_seconds {
+        Some(below) if below < 1 => {
+            return Err(ManifestError::new("activeDeadlineSeconds", format!("{below} is not above zero")));
+        }
+        deadline => super::job::seconds("activeDeadlineSeconds", deadline)?,
+    };
     pod.volumes = raw.volumes.iter().flatten().map(volume).collect();
+    pod.resource_claims = raw.resource_claims.iter().flatten().map(|claim| claim.name.clone()).collect();
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{AttributionPrices, Billing};
-use crate::units::{Bytes, Distribution, SimDuration};
+use crate::units::{Bytes, Distribution, SimDuration, UsdPerHour};
 
 /// Kubelet and container runtime.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +64,26 @@ pub struct CostSpec {
     pub billing: Billing,
     /// How a node's price is split over its resources.
     pub attribution: AttributionPrices,
+    /// Savings plans and committed-use discounts. Where several could cover the same use, those that stand first do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commitments: Vec<CommitmentSpec>,
+}
+
+/// Dollars an hour that are paid in any case and cover on-demand nodes at a discount, hour by hour from the run's start.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CommitmentSpec {
+    pub name: String,
+    /// Paid every hour, used or not; counts in discounted dollars, as AWS's savings plans do.
+    pub per_hour: UsdPerHour,
+    /// Off the on-demand price of what it covers: from 0 to below 1.
+    pub discount: f64,
+    /// Node groups and NodePools that it covers; `fixed` stands for nodes outside all groups. Default: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub node_groups: Vec<String>,
+    /// Instance types that it covers. Default: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instance_types: Vec<String>,
 }
 
 /// A zone or a node that fails at once.

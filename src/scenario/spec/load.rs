@@ -21,6 +21,11 @@ pub struct LoadSpec {
     /// What one request takes. Needed with `requests`, refused with `cpu`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_request: Option<RequestCost>,
+    /// How single requests differ in size: quantiles of a measured distribution, at most 1,000, each as likely as the
+    /// others. Only their proportions count; `perRequest` says what a request of mean size takes. Default: none, and
+    /// `perRequest.variation` says how they differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_sizes: Vec<f64>,
     /// What becomes of work that can't be served at once.
     #[serde(default)]
     pub queue: QueueSpec,

@@ -20,14 +20,16 @@ use crate::scheduler::SchedulerOptions;
 use crate::units::SimDuration;
 
 pub use autoscaling::{AutoscalingSpec, CronSpec, KedaSpec};
-pub use cluster::{CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
+pub use cluster::{CommitmentSpec, CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
 pub use expect::{Amount, Counted, DecisionRule, ExpectationSpec, LongExpectation, TestSpec};
 pub use jobs::{JobsFormat, JobsSpec};
 pub use load::LoadSpec;
 pub use node_pools::{NodePoolsSpec, OfferedPrices};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
 pub use replay::{NodePrices, ReplayFormat, ReplaySpec};
-pub use workload::{ReplicaChangeSpec, TargetRef, UsageSpec, WorkloadSettingsSpec};
+pub use workload::{
+    FailuresSpec, PatchSpec, ReplicaChangeSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec,
+};
 
 /// The only version there is.
 pub const API_VERSION: &str = "windtunnel/v1";
@@ -131,6 +133,9 @@ pub struct ScenarioSpec {
     /// Replica counts set by hand or by a cron job, at given instants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replica_changes: Vec<ReplicaChangeSpec>,
+    /// Workloads changed by hand in mid-run: rollouts, pauses, Jobs that are suspended and resumed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<PatchSpec>,
     /// What must hold of the outcome (`windtunnel check`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<ExpectationSpec>,

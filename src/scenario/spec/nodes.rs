@@ -98,6 +98,13 @@ pub struct NodeGroupSpec {
     /// Price of an on-demand or reserved node. Default: the catalogue's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_per_hour: Option<UsdPerHour>,
+    /// Nodes that are reserved: paid for from the run's start to its end whether they stand or not. Those that stand
+    /// beyond them pay `onDemandPrice`. Only with capacityType reserved. Default: `maxSize`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_nodes: Option<u32>,
+    /// Price of a node beyond `reservedNodes`. Default: the catalogue's on-demand price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_demand_price: Option<UsdPerHour>,
     /// Price of a spot node. Default: the catalogue's, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spot_price: Option<UsdPerHour>,

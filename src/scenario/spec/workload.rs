@@ -52,6 +52,9 @@ pub struct WorkloadSettingsSpec {
     /// How long one pod of a Job works. Default: 10m (a guess).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<Distribution>,
+    /// Pods of a Job that fail by their own fault. Default: none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<FailuresSpec>,
     /// When a Job is created. Default: 0s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrival: Option<SimDuration>,
@@ -83,4 +86,33 @@ pub struct ReplicaChangeSpec {
     pub at: SimDuration,
     pub target: TargetRef,
     pub replicas: u32,
+}
+
+/// An application that fails: at the end of a pod's work, instead of success.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FailuresSpec {
+    /// Chance of each start of a pod, from 0 to 1.
+    pub probability: f64,
+    /// Of its first container, for `podFailurePolicy`. Default: 1.
+    #[serde(default = "default_exit_code")]
+    #[schemars(range(min = 1, max = 255))]
+    pub exit_code: i32,
+}
+
+const fn default_exit_code() -> i32 {
+    1
+}
+
+/// Somebody changes a workload: a rollout, a pause, a Job that is resumed.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PatchSpec {
+    /// Time from the scenario's start.
+    pub at: SimDuration,
+    /// A Deployment, StatefulSet or Job.
+    pub target: TargetRef,
+    /// What `kubectl patch` would be given, a strategic merge patch of the object: `{spec: {template: {spec: {containers:
+    /// [{name: web, image: "web:2"}]}}}}`, `{spec: {paused: true}}`, `{spec: {suspend: false}}`.
+    pub patch: serde_json::Value,
 }

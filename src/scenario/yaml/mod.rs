@@ -1,9 +1,10 @@
 //! YAML as a tree in which every value knows its place, and typed reading from that tree.
 //!
-//! `parse` builds the tree, `set` changes it (`--set`), `de` reads typed values from it and reports every mistake
+//! `parse` builds the tree, `set` changes it (`--set`), `merge` patches it, `de` reads typed values from it and reports every mistake
 //! in one go. Semantic checks find the place of what they refuse with [`Node::at`].
 
 mod de;
+mod merge;
 mod parse;
 mod path;
 mod scalar;

@@ -1,5 +1,6 @@
 //! Filters: may this pod run on this node? Upstream's plugins in upstream's order, first refusal wins.
 
+mod dynamic_resources;
 mod gpu_share;
 mod inter_pod_affinity;
 mod node_affinity;
@@ -9,6 +10,7 @@ mod node_resources_fit;
 mod node_unschedulable;
 mod pod_topology_spread;
 mod taint_toleration;
+mod volume_binding;
 
 use std::fmt;
 
@@ -60,8 +62,10 @@ pub static FILTERS: &[&dyn Filter] = &[
     &node_ports::NodePorts,
     &node_resources_fit::NodeResourcesFit,
     &gpu_share::GpuShare,
+    &volume_binding::VolumeBinding,
     &pod_topology_spread::PodTopologySpread,
     &inter_pod_affinity::InterPodAffinity,
+    &dynamic_resources::DynamicResources,
 ];
 
 /// Runs all filters of the default profile; the first refusal wins.
@@ -121,6 +125,10 @@ pub enum Reason {
     PodAntiAffinity,
     /// A running pod's anti-affinity keeps this one out.
     ExistingPodAntiAffinity,
+    /// A volume of the pod is bound to another zone or node.
+    VolumeNodeAffinity,
+    /// The pod claims devices (DRA), and no driver offers any.
+    ResourceClaims,
 }
 
 impl Reason {
@@ -134,6 +142,8 @@ impl Reason {
                 | Reason::NodeAffinity
                 | Reason::SpreadLabelMissing
                 | Reason::PodAffinity
+                | Reason::VolumeNodeAffinity
+                | Reason::ResourceClaims
         )
     }
 
@@ -164,6 +174,10 @@ impl fmt::Display for DisplayReason<'_> {
                 f.write_str("a pod that the pod's anti-affinity avoids runs in the node's domain")
             }
             Reason::ExistingPodAntiAffinity => f.write_str("the anti-affinity of a running pod keeps the pod out"),
+            Reason::VolumeNodeAffinity => {
+                f.write_str("volume node affinity conflict: a volume of the pod is elsewhere")
+            }
+            Reason::ResourceClaims => f.write_str("the pod claims devices (resourceClaims), and no driver offers any"),
             Reason::TooManyPods => f.write_str("too many pods"),
             Reason::NoGpuDevice => f.write_str("no GPU device has enough left"),
             Reason::Insufficient(shortfalls) => {

@@ -43,12 +43,6 @@ impl Queue {
         &self.executing
     }
 
-    /// When the oldest command times out, should nothing happen before.
-    pub fn times_out(&self) -> Option<SimTime> {
-        let span = self.timeout();
-        self.executing.first().map(|executing| executing.since + span)
-    }
-
     /// Between 10 minutes and an hour, longer with more nodes under way.
     fn timeout(&self) -> SimDuration {
         let nodes: usize = self.executing.iter().map(|executing| executing.command.nodes.len()).sum();

@@ -12,6 +12,7 @@ mod tests;
 
 use std::sync::Arc;
 
+#[cfg(test)]
 use super::requirement::Requirement;
 use super::requirements::Requirements;
 use crate::cluster::{Labels, Taint, label};
@@ -129,6 +130,7 @@ impl NodePool {
     }
 
     /// Narrows what may be launched.
+    #[cfg(test)]
     pub fn require(mut self, requirement: Requirement) -> NodePool {
         self.stated_requirements.add(requirement.clone());
         self.requirements.add(requirement);
