@@ -202,9 +202,9 @@ impl World<'_> {
         // Rounding falls to the last resource that has a part of the price.
         let last = parts.iter().rposition(|part| *part > UsdPerHour::ZERO).unwrap_or(0);
         let mut rest = cost;
-        for resource in 0..last {
-            let part = parts[resource].over(span);
-            record.costs[resource] += part;
+        for (owed, price) in record.costs.iter_mut().zip(&parts[..last]) {
+            let part = price.over(span);
+            *owed += part;
             rest -= part;
         }
         record.costs[last] += rest;

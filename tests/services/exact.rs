@@ -139,9 +139,12 @@ pub fn arrivals(
 ) -> Vec<Request> {
     let mut requests = Vec::new();
     for (index, (from, rate)) in rates.iter().enumerate() {
+        if *rate <= 0.0 {
+            continue;
+        }
         let to = rates.get(index + 1).map_or(end, |next| next.0);
         let mut at = *from;
-        while *rate > 0.0 {
+        loop {
             at += chance.exponential() / rate;
             if at >= to {
                 break;

@@ -124,7 +124,7 @@ impl Lowering<'_> {
             "either `requestSizes` or `perRequest.variation` says how requests differ".to_owned()
         } else if sizes.len() > MOST_SIZES {
             format!("{} sizes are more than {MOST_SIZES}; give quantiles", sizes.len())
-        } else if !sizes.iter().all(is_size) || !(mean.is_finite() && mean > 0.0) {
+        } else if !sizes.iter().all(is_size) || !mean.is_finite() || mean <= 0.0 {
             "sizes must be numbers of zero or more, and not all zero".to_owned()
         } else {
             return sizes.iter().map(|size| size / mean).collect();
