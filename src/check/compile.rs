@@ -1,8 +1,9 @@
 //! All expectations of a scenario, read before it runs; mistakes come with their place.
 
 use super::expectation::{Expectation, Misread, Subject};
-use crate::scenario::diagnostic::{Diagnostic, nearest, suggestion};
+use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::{Expected, Scenario};
+use crate::units::nearest;
 
 /// One set of runs and what must hold of them.
 #[derive(Clone, Debug)]

@@ -81,6 +81,16 @@ pub enum TaintEffect {
     NoExecute,
 }
 
+impl TaintEffect {
+    pub const NAMES: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+
+    /// The effect of this name, as the API writes it.
+    pub fn named(name: &str) -> Option<TaintEffect> {
+        let effects = [TaintEffect::NoSchedule, TaintEffect::PreferNoSchedule, TaintEffect::NoExecute];
+        TaintEffect::NAMES.iter().zip(effects).find(|(known, _)| **known == name).map(|(_, effect)| effect)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Taint {
     pub key: String,

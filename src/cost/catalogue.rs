@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use thiserror::Error;
 
 use super::CapacityType;
-use crate::units::{Bytes, Millicores, UsdPerHour};
+use crate::units::{Bytes, Millicores, UsdPerHour, nearest};
 
 const INSTANCES: &str = include_str!("../../data/instance-prices/instances.csv");
 const GIB: f64 = (1u64 << 30) as f64;
@@ -91,9 +91,8 @@ impl Catalogue {
     /// An unknown name, with the nearest known one.
     pub fn get(&self, name: &str) -> Result<&InstanceType, CatalogueError> {
         self.types.iter().find(|instance| instance.name == name).ok_or_else(|| {
-            let scored = self.types.iter().map(|known| (strsim::jaro_winkler(name, &known.name), &known.name));
-            let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|best| best.0 > 0.7);
-            CatalogueError::UnknownInstanceType { name: name.to_owned(), nearest: best.map(|best| best.1.clone()) }
+            let near = nearest(name, self.types.iter().map(|known| known.name.as_str())).map(str::to_owned);
+            CatalogueError::UnknownInstanceType { name: name.to_owned(), nearest: near }
         })
     }
 }

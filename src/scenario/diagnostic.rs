@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::units::nearest;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 /// A text with a name: a file, or an override given on the command line.
@@ -175,17 +176,6 @@ impl fmt::Display for Diagnostic {
         }
         Ok(())
     }
-}
-
-/// The known name that is nearest to `name`, where one is near enough to be meant.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let lower = name.to_lowercase();
-    let (score, best) = known
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
-        // The first of equals, so that the answer does not depend on more than the order of `known`.
-        .fold((0.0, ""), |best, next| if next.0 > best.0 { next } else { best });
-    (score > 0.8).then_some(best)
 }
 
 /// `did you mean …?` where a near name is known, else the list of the known ones (the first dozen).

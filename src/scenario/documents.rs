@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::diagnostic::{Diagnostic, Place, Source, nearest};
+use super::diagnostic::{Diagnostic, Place, Source};
 use super::digest::Digests;
 use super::lower::{self, Lowered};
 use super::tables::Tables;
 use super::yaml::{Node, parse, parse_value};
 use super::{Scenario, spec};
+use crate::units::nearest;
 
 /// `--set path=value`.
 #[derive(Clone, Debug)]

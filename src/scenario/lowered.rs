@@ -9,12 +9,12 @@ use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use crate::autoscaler::cron::CronScaler;
 use crate::autoscaler::hpa::{HpaFlags, HpaSpec};
 use crate::autoscaler::karpenter;
-use crate::autoscaler::keda::ScaledObject;
-use crate::cluster::{DisruptionBudget, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
+use crate::autoscaler::keda::{CronWindow, ScaledObject};
+use crate::cluster::{DisruptionBudget, Labels, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType, Commitment};
 use crate::load::service::{QueueSpec, RequestCost};
 use crate::load::training::{ThroughputTable, TrainingOptions};
-use crate::load::{SignalSpec, WallClock};
+use crate::load::{ServiceMetric, SignalSpec, WallClock};
 use crate::scheduler::SchedulerOptions;
 use crate::units::{Bytes, Distribution, SimDuration, SimTime, UsdPerHour};
 
@@ -55,6 +55,8 @@ pub struct Scenario {
     /// Makes and removes the nodes of its pools.
     pub karpenter: Option<Karpenter>,
     pub hpas: Vec<Hpa>,
+    /// What External metrics and KEDA's triggers read, beside the loads.
+    pub external_metrics: Vec<ExternalMetric>,
     pub hpa_flags: HpaFlags,
     /// Cron and KEDA scalers. The HPA that KEDA makes for an object is among `hpas`.
     pub scalers: Vec<Scaler>,
@@ -119,6 +121,7 @@ impl Default for Scenario {
             cluster_autoscaler: None,
             karpenter: None,
             hpas: Vec::new(),
+            external_metrics: Vec::new(),
             hpa_flags: HpaFlags::default(),
             scalers: Vec::new(),
             scheduler: SchedulerOptions::default(),
@@ -321,7 +324,36 @@ pub struct Scaler {
 #[derive(Clone, Debug)]
 pub enum ScalerPolicy {
     Cron(CronScaler),
-    Keda(ScaledObject),
+    Keda(Box<KedaScaler>),
+}
+
+/// A KEDA ScaledObject.
+#[derive(Clone, Debug)]
+pub struct KedaScaler {
+    pub object: ScaledObject,
+    /// By trigger: the series of [`Scenario::external_metrics`] that it reads; `None` for CPU and memory.
+    pub series: Vec<Option<u32>>,
+}
+
+/// A series of the external metrics API, or one of the custom metrics API that describes an object.
+#[derive(Clone, Debug)]
+pub struct ExternalMetric {
+    pub name: Arc<str>,
+    pub labels: Labels,
+    /// Kind and name of what it describes; `None`: nothing in the cluster.
+    pub object: Option<(Arc<str>, Arc<str>)>,
+    pub source: ExternalSource,
+}
+
+/// Where a series' value comes from.
+#[derive(Clone, Debug)]
+pub enum ExternalSource {
+    /// Checked: it compiles under every seed. `entity` names its random streams.
+    Signal { signal: Box<SignalSpec>, entity: u64 },
+    /// KEDA's cron trigger.
+    Cron(Box<CronWindow>),
+    /// What the load on a workload reports.
+    Service { target: WorkloadId, metric: ServiceMetric },
 }
 
 /// Kubelet and container runtime.

@@ -24,8 +24,9 @@ pub use crate::cost::CapacityType;
 pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use lower::FIXED;
 pub use lowered::{
-    CloudLimits, DaemonSet, Demand, Expected, FixedNode, Hpa, Karpenter, KubeletOptions, MetricsOptions, NodeGroup,
-    Outage, Reservation, Scaler, ScalerPolicy, Scenario, ServiceLoad, Test, TracePod, Training, TrainingJob,
+    CloudLimits, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, Hpa, Karpenter, KedaScaler,
+    KubeletOptions, MetricsOptions, NodeGroup, Outage, Reservation, Scaler, ScalerPolicy, Scenario, ServiceLoad, Test,
+    TracePod, Training, TrainingJob,
 };
 pub use workload::{
     BatchJob, FailureModel, GpuUsage, Owner, Patch, ReplicaChange, UsageModel, VolumeClaim, VolumeScope, VolumeUse,

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::diagnostic::{Diagnostic, Place, suggestion};
 use super::manifest::ManifestError;
 use super::names;
+use super::spec::ScaledObjectManifest;
 use super::yaml::{Node, Value, read};
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
 
@@ -49,6 +50,7 @@ pub struct Objects {
     pub budgets: Vec<Object<PodDisruptionBudget>>,
     pub priority_classes: Vec<Object<PriorityClass>>,
     pub node_pools: Vec<Object<NodePoolManifest>>,
+    pub scaled_objects: Vec<Object<ScaledObjectManifest>>,
     pub claims: Vec<Object<core::PersistentVolumeClaim>>,
     pub persistent_volumes: Vec<Object<core::PersistentVolume>>,
     pub storage_classes: Vec<Object<StorageClass>>,
@@ -77,10 +79,12 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("PodDisruptionBudget", &["policy/v1"], Treatment::Read),
     ("PriorityClass", &["scheduling.k8s.io/v1"], Treatment::Read),
     ("NodePool", &["karpenter.sh/v1"], Treatment::Read),
+    ("ScaledObject", &["keda.sh/v1alpha1"], Treatment::Read),
     ("PersistentVolumeClaim", &["v1"], Treatment::Read),
     ("PersistentVolume", &["v1"], Treatment::Read),
     ("StorageClass", &["storage.k8s.io/v1"], Treatment::Read),
     ("ClusterRole", &[], Treatment::Ignored),
+    ("ClusterTriggerAuthentication", &[], Treatment::Ignored),
     ("ClusterRoleBinding", &[], Treatment::Ignored),
     ("ConfigMap", &[], Treatment::Ignored),
     ("CustomResourceDefinition", &[], Treatment::Ignored),
@@ -101,6 +105,7 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("Service", &[], Treatment::Ignored),
     ("ServiceAccount", &[], Treatment::Ignored),
     ("ServiceMonitor", &[], Treatment::Ignored),
+    ("TriggerAuthentication", &[], Treatment::Ignored),
 ];
 
 /// Takes the items out of `kind: List` and of typed lists (`DeploymentList`).
@@ -205,6 +210,7 @@ impl Objects {
             "PersistentVolume" => typed(node, key, &mut self.persistent_volumes, broken, diagnostics),
             "StorageClass" => typed(node, key, &mut self.storage_classes, broken, diagnostics),
             "PriorityClass" => typed(node, key, &mut self.priority_classes, broken, diagnostics),
+            "ScaledObject" => typed(node, key, &mut self.scaled_objects, broken, diagnostics),
             "HorizontalPodAutoscaler" if version == "autoscaling/v1" => {
                 let mut old = Vec::new();
                 typed(node, key, &mut old, broken, diagnostics);

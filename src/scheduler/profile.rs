@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::filter::{FILTERS, Filter};
 use super::score::{SCORES, Score};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, did_you_mean};
 
 /// kube-scheduler's options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -294,8 +294,7 @@ fn known(what: &'static str, path: String, name: &str, names: &[&str]) -> Result
     if names.contains(&name) {
         return Ok(());
     }
-    let nearest = names.iter().min_by_key(|other| strsim::damerau_levenshtein(other, name));
-    let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
+    let hint = did_you_mean(name, names.iter().copied());
     Err(ProfileError::UnknownPlugin { path, what, name: name.to_owned(), hint })
 }
 

@@ -53,6 +53,7 @@ impl World<'_> {
         self.audit_deletions()?;
         self.audit_claims()?;
         self.audit_services()?;
+        self.audit_selections()?;
         self.cluster.classes().audit(&self.cluster)
     }
 

@@ -1,30 +1,62 @@
-//! HPAs at work: the snapshot of a sync from the arenas, and the scale that follows.
+//! HPAs at work: what a sync is shown, from the arenas, and the scale that follows.
+
+use smallvec::SmallVec;
 
 use super::event::Event;
 use super::observer::Controller;
+use super::selections::Selected;
 use super::world::World;
 use crate::autoscaler::hpa::{
-    self, ContainerRequest, Memory, MetricError, MetricSpec, PodRequests, PodState, Reading, ReadyCondition,
-    ReadyStatus, Requests, Sample, SelectorState, Snapshot,
+    Decision, HpaSpec, Memory, MetricError, MetricIdentifier, ObjectReference, Observed, PodState, ReadyCondition,
+    ReadyStatus, Sample, Samples, Scale, SelectorState,
 };
-use crate::cluster::{PodId, PodSpec, WorkloadId, resource};
+use crate::cluster::{Container, PodId, PodSpec, ResourceNames, WorkloadId, resource};
 use crate::load::{PodMetric, ServiceMetric};
-use crate::scenario::Hpa;
+use crate::scenario::{ExternalMetric, Hpa, Owner, WorkloadKind};
 use crate::units::SimTime;
 
-/// The buffers of one sync, kept so that a sync allocates nothing.
+/// What the controller keeps of one HPA.
 #[derive(Debug, Default)]
-pub(super) struct HpaBuffers {
-    pods: Vec<PodState>,
-    /// One a metric.
-    samples: Vec<Vec<Option<Sample>>>,
-    values: Vec<Vec<i64>>,
+pub(super) struct HpaRun {
+    memory: Memory,
+    /// Failures that were told; they are told again only when they change.
+    told: Failures,
+}
+
+/// What will fail at the next sync as well, unless somebody changes an object: a selector that another HPA's pods
+/// match, or metrics by index.
+#[derive(Debug, Default, PartialEq)]
+struct Failures {
+    is_ambiguous: bool,
+    metrics: SmallVec<[(u32, MetricError); 1]>,
+}
+
+impl Failures {
+    fn of(decision: &Decision, selector: SelectorState) -> Failures {
+        let errors = decision.metrics.iter().enumerate().filter_map(|(index, status)| {
+            let error = status.result.err().filter(MetricError::is_lasting)?;
+            Some((index as u32, error.of_any_pod()))
+        });
+        Failures { is_ambiguous: selector == SelectorState::Ambiguous, metrics: errors.collect() }
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.is_ambiguous && self.metrics.is_empty()
+    }
+
+    /// Upstream's reason of the first.
+    fn reason(&self, spec: &HpaSpec) -> Option<&'static str> {
+        if self.is_ambiguous {
+            return Some("AmbiguousSelector");
+        }
+        self.metrics.first().map(|(index, _)| spec.metrics[*index as usize].failure_reason())
+    }
 }
 
 impl World<'_> {
     /// As upstream's queue has it, an HPA is first synced one period after it was seen.
     pub(super) fn start_hpas(&mut self) {
-        self.hpas = vec![Memory::default(); self.scenario.hpas.len()];
+        self.hpas.resize_with(self.scenario.hpas.len(), HpaRun::default);
         for hpa in 0..self.scenario.hpas.len() {
             self.events.push(SimTime::ZERO + self.scenario.hpa_flags.sync_period, Event::HpaSync { hpa: hpa as u32 });
         }
@@ -32,145 +64,99 @@ impl World<'_> {
 
     pub(super) fn hpa_sync(&mut self, hpa: u32) {
         self.events.push(self.now + self.scenario.hpa_flags.sync_period, Event::HpaSync { hpa });
+        let (decision, reasons) = self.hpa_decision(hpa);
+        self.apply(&self.scenario.hpas[hpa as usize], &decision, reasons);
+    }
+
+    /// One sync, and its reasons where somebody is to be told.
+    fn hpa_decision(&mut self, hpa: u32) -> (Decision, Option<String>) {
         let scenario = self.scenario;
         let spec = &scenario.hpas[hpa as usize];
-        let mut memory = std::mem::take(&mut self.hpas[hpa as usize]);
-        let mut buffers = std::mem::take(&mut self.hpa_buffers);
-        let (decision, reasons) = self.sync(spec, &mut memory, &mut buffers);
-        self.hpas[hpa as usize] = memory;
-        self.hpa_buffers = buffers;
+        let mut scale = self.scale_of(spec.target);
+        if scale.looks_at_metrics(&spec.spec) {
+            self.selections.register(hpa);
+            if self.selections.is_ambiguous(hpa, &self.cluster) {
+                scale.selector = SelectorState::Ambiguous;
+            }
+        }
+        let mut run = std::mem::take(&mut self.hpas[hpa as usize]);
+        let mut observer = std::mem::take(&mut self.hpa_observer);
+        let shown = Shown { world: self, hpa: spec, selected: self.selections.of(hpa) };
+        let decision = observer.sync(self.now, &scale, &shown, &spec.spec, &scenario.hpa_flags, &mut run.memory);
+        let failures = Failures::of(&decision, scale.selector);
+        let tells_failures = !failures.is_empty() && failures != run.told;
+        let reasons = (decision.rescaled || tells_failures || self.verbose).then(|| {
+            let pod_name = |index: usize| self.pod_name(shown.selected.at(index)).to_string();
+            decision.reasons(&spec.spec, &pod_name).join("; ")
+        });
+        let reasons = match failures.reason(&spec.spec).filter(|_| tells_failures) {
+            Some(reason) => reasons.map(|reasons| format!("{reason}: {reasons}")),
+            None => reasons,
+        };
+        run.told = failures;
+        self.hpas[hpa as usize] = run;
+        self.hpa_observer = observer;
+        (decision, reasons)
+    }
+
+    fn apply(&mut self, spec: &Hpa, decision: &Decision, reasons: Option<String>) {
         let (from, to) = (decision.current_replicas, decision.desired_replicas);
         if decision.rescaled {
             self.counts.hpa_changes += 1;
             self.scale(spec.target, to.max(0) as u32);
         }
         if let Some(reasons) = reasons {
-            self.decide(
-                Controller::HorizontalPodAutoscaler,
-                self.hpa_object(spec),
-                from.to_string(),
-                to.to_string(),
-                reasons,
-            );
+            let object = self.hpa_object(spec);
+            self.decide(Controller::HorizontalPodAutoscaler, object, from.to_string(), to.to_string(), reasons);
         }
     }
 
-    fn sync(&self, spec: &Hpa, memory: &mut Memory, buffers: &mut HpaBuffers) -> (hpa::Decision, Option<String>) {
-        let run = &self.workloads[spec.target.index()];
-        buffers.pods.clear();
-        buffers.pods.extend(run.pods.iter().map(|pod| self.hpa_pod_state(*pod)));
-        let metrics = &spec.spec.metrics;
-        buffers.samples.resize_with(metrics.len().max(buffers.samples.len()), Vec::new);
-        buffers.values.resize_with(metrics.len().max(buffers.values.len()), Vec::new);
-        for (index, metric) in metrics.iter().enumerate() {
-            self.read_metric(metric, spec.target, &mut buffers.samples[index], &mut buffers.values[index]);
-        }
-        let pod_spec = run.pods.first().map(|pod| self.cluster.specs.pod(self.cluster.pod(*pod).spec));
-        let readings: smallvec::SmallVec<[Reading<'_>; 2]> = metrics
-            .iter()
-            .enumerate()
-            .map(|(index, metric)| match metric {
-                MetricSpec::Object { .. } | MetricSpec::External { .. } if buffers.values[index].is_empty() => {
-                    Reading::Failed(MetricError::Unavailable)
-                }
-                MetricSpec::Object { .. } | MetricSpec::External { .. } => Reading::Values(&buffers.values[index]),
-                _ if buffers.samples[index].iter().all(Option::is_none) => Reading::Failed(MetricError::Unavailable),
-                _ => Reading::PerPod {
-                    samples: &buffers.samples[index],
-                    foreign: &[],
-                    requests: pod_spec.map_or(Requests::Each(0), |pod| requests_of(metric, pod)),
-                },
-            })
-            .collect();
-        let snapshot = Snapshot {
-            now: self.now,
-            spec_replicas: run.desired as i32,
-            status_replicas: run.pods.len() as i32,
-            selector: SelectorState::Valid,
-            pods: &buffers.pods,
-            readings: &readings,
-        };
-        let decision = hpa::sync(&snapshot, &spec.spec, &self.scenario.hpa_flags, memory);
-        let reasons = (decision.rescaled || self.verbose)
-            .then(|| decision.reasons(&spec.spec, &|index| self.pod_name(run.pods[index]).to_string()).join("; "));
-        (decision, reasons)
+    /// A sync with what the controller remembers: what it decides and remembers then.
+    #[cfg(test)]
+    pub(super) fn sync_with(&mut self, hpa: u32, memory: Memory) -> (Decision, Memory) {
+        self.hpas.resize_with(self.scenario.hpas.len(), HpaRun::default);
+        self.hpas[hpa as usize].memory = memory;
+        let (decision, _) = self.hpa_decision(hpa);
+        (decision, std::mem::take(&mut self.hpas[hpa as usize].memory))
+    }
+
+    /// The scale subresource. A StatefulSet counts its terminating pods, for it makes no others in their place.
+    fn scale_of(&self, target: WorkloadId) -> Scale {
+        let run = &self.workloads[target.index()];
+        let counts_leaving = matches!(
+            &self.scenario.workloads[target.index()].kind,
+            WorkloadKind::Replicated { owner: Owner::StatefulSet, .. }
+        );
+        let pods = run.pods.len() + if counts_leaving { run.leaving.len() } else { 0 };
+        Scale { spec_replicas: run.desired as i32, status_replicas: pods as i32, selector: SelectorState::Valid }
     }
 
     fn hpa_pod_state(&self, pod: PodId) -> PodState {
         let info = self.cluster.pod(pod);
-        let status = if info.ready { ReadyStatus::True } else { ReadyStatus::False };
+        let run = &self.pods[pod.index()];
+        let spec = self.cluster.specs.pod(info.spec);
+        // A terminating pod serves nobody, but its condition stays true until its containers stop.
+        let was_ready = |deletion: SimTime| run.ready_changed == Some(deletion - spec.termination_grace_period);
+        let is_ready = info.ready || !info.is_terminal() && info.deletion.is_some_and(was_ready);
+        let status = if is_ready { ReadyStatus::True } else { ReadyStatus::False };
         PodState {
             phase: info.phase,
             deleting: info.deletion.is_some(),
             // The kubelet writes the condition when it takes the pod up.
-            ready: info.started.map(|started| ReadyCondition {
-                status,
-                last_transition: self.pods[pod.index()].ready_changed.unwrap_or(started),
-            }),
+            ready: info
+                .started
+                .map(|started| ReadyCondition { status, last_transition: run.ready_changed.unwrap_or(started) }),
             start: info.started,
         }
     }
 
-    /// What the metrics APIs say of one metric: samples per pod, or values.
-    fn read_metric(
-        &self,
-        metric: &MetricSpec,
-        target: WorkloadId,
-        samples: &mut Vec<Option<Sample>>,
-        values: &mut Vec<i64>,
-    ) {
-        samples.clear();
-        values.clear();
-        let run = &self.workloads[target.index()];
-        match metric {
-            MetricSpec::Resource { resource, .. } => {
-                samples.extend(run.pods.iter().map(|pod| self.resource_sample(*pod, resource)));
-            }
-            MetricSpec::ContainerResource { resource, container, .. } => {
-                samples.extend(run.pods.iter().map(|pod| {
-                    let spec = self.cluster.specs.pod(self.cluster.pod(*pod).spec);
-                    let (part, whole) = share_of_container(spec, resource, container)?;
-                    let sample = self.resource_sample(*pod, resource)?;
-                    let value = i128::from(sample.value) * i128::from(part) / i128::from(whole);
-                    Some(Sample { value: value as i64, ..sample })
-                }));
-            }
-            MetricSpec::Pods { metric, .. } => {
-                samples.extend(run.pods.iter().map(|pod| self.custom_sample(*pod, &metric.name)));
-            }
-            MetricSpec::Object { metric, .. } | MetricSpec::External { metric, .. } => {
-                let named = metric.selector.labels().and_then(|selector| {
-                    ["service", "workload", "deployment", "app"].iter().find_map(|key| selector.match_labels.get(*key))
-                });
-                values.extend(self.service_metric(target, named.map(String::as_str), &metric.name));
-            }
-            MetricSpec::Unknown { .. } => {}
-        }
-    }
-
-    fn resource_sample(&self, pod: PodId, name: &str) -> Option<Sample> {
-        let meter = self.scrapes.pods.get(&pod)?;
-        let scraped = match name {
-            resource::CPU => meter.cpu?,
-            // As upstream, a pod has either all its resources in the API or none.
-            resource::MEMORY => meter.cpu.map(|_| meter.memory)?,
-            _ => return None,
-        };
-        Some(Sample { value: scraped.value, timestamp: scraped.at, window: scraped.window })
-    }
-
-    /// Custom metrics that a pod of a service exports.
-    fn custom_sample(&self, pod: PodId, name: &str) -> Option<Sample> {
-        let meter = self.scrapes.pods.get(&pod)?;
-        let value = match PodMetric::named(name)? {
-            PodMetric::RequestsPerSecond => meter.requests_per_second,
-            PodMetric::GpuDutyCycle => meter.gpu_duty_cycle,
-        };
-        Some(Sample { value, timestamp: meter.memory.at, window: self.scenario.metrics.resolution })
-    }
-
     /// Metrics of a whole service (`named`, or the HPA's own target), in thousandths.
-    pub(super) fn service_metric(&self, target: WorkloadId, named: Option<&str>, name: &str) -> Option<i64> {
+    pub(super) fn service_reading_of(
+        &self,
+        target: WorkloadId,
+        named: Option<&str>,
+        metric: ServiceMetric,
+    ) -> Option<i64> {
         let load = match named {
             Some(named) => self
                 .scenario
@@ -180,7 +166,7 @@ impl World<'_> {
             None => self.service_of[target.index()]? as usize,
         };
         let reading = self.scrapes.services.get(load)?;
-        match ServiceMetric::named(name)? {
+        match metric {
             ServiceMetric::RequestsPerSecond => Some(reading.demand),
             ServiceMetric::QueueLength => Some(reading.queue_length()),
             ServiceMetric::MeanLatency => Some(reading.latency?.mean.nanos() / 1_000_000),
@@ -189,48 +175,113 @@ impl World<'_> {
     }
 }
 
-/// A pod's use is modelled as a whole; a container has its part of it by requests (or an even one, where nobody states
-/// any). `None`: there is no such container.
-fn share_of_container(pod: &PodSpec, name: &str, container: &str) -> Option<(i64, i64)> {
-    let request = |container: &crate::cluster::Container| match name {
-        resource::CPU => container.requests.cpu.get(),
-        _ => container.requests.memory.get(),
-    };
-    let wanted = pod.containers.iter().find(|other| other.name == container)?;
-    match pod.containers.iter().map(request).sum() {
-        0 => Some((1, pod.containers.len() as i64)),
-        whole => Some((request(wanted), whole)),
+/// What one HPA is shown of the world.
+struct Shown<'a, 's> {
+    world: &'a World<'s>,
+    hpa: &'a Hpa,
+    selected: &'a Selected,
+}
+
+impl Shown<'_, '_> {
+    fn service_value(&self, metric: &MetricIdentifier, values: &mut Vec<i64>) -> Result<(), MetricError> {
+        let named = metric.selector.labels().and_then(|selector| {
+            ["service", "workload", "deployment", "app"].iter().find_map(|key| selector.match_labels.get(*key))
+        });
+        let reported = ServiceMetric::named(&metric.name).ok_or(MetricError::Unavailable)?;
+        values.extend(self.world.service_reading_of(self.hpa.target, named.map(String::as_str), reported));
+        if values.is_empty() { Err(MetricError::Unavailable) } else { Ok(()) }
     }
 }
 
-/// What each pod of the workload requests of the metric's resource: they share one spec.
-fn requests_of(metric: &MetricSpec, pod: &PodSpec) -> Requests<'static> {
-    let (name, container) = match metric {
-        MetricSpec::Resource { resource, .. } => (resource.as_str(), None),
-        MetricSpec::ContainerResource { resource, container, .. } => (resource.as_str(), Some(container.as_str())),
-        _ => return Requests::Each(0),
-    };
-    let request = |container: &crate::cluster::Container| match name {
-        resource::CPU => container.has_request.0.then(|| container.requests.cpu.get()),
-        resource::MEMORY => container.has_request.1.then(|| container.requests.memory.get().saturating_mul(1000)),
-        _ => None,
-    };
-    fn listed<'a>(
-        containers: impl Iterator<Item = &'a crate::cluster::Container>,
-        request: impl Fn(&crate::cluster::Container) -> Option<i64>,
-    ) -> Vec<ContainerRequest<'a>> {
-        containers.map(|c| ContainerRequest { name: &c.name, request: request(c) }).collect()
+impl Observed for Shown<'_, '_> {
+    fn pods(&self) -> usize {
+        self.selected.len()
     }
-    let containers = listed(pod.containers.iter(), request);
-    let sidecars = listed(pod.sidecars(), request);
-    let pod_level = pod.pod_requests.as_ref().map(|level| match name {
-        resource::CPU => level.cpu.map(|cpu| cpu.get()),
-        resource::MEMORY => level.memory.map(|memory| memory.get().saturating_mul(1000)),
-        _ => None,
-    });
-    let requests = PodRequests { containers: &containers, sidecars: &sidecars, pod_level };
-    match hpa::pod_request(&requests, container) {
-        Ok(request) => Requests::Each(request),
-        Err(error) => Requests::Failed(error),
+
+    fn state(&self, pod: usize) -> PodState {
+        self.world.hpa_pod_state(self.selected.at(pod))
+    }
+
+    fn spec(&self, pod: usize) -> &PodSpec {
+        self.world.cluster.specs.pod(self.world.cluster.pod(self.selected.at(pod)).spec)
+    }
+
+    fn names(&self) -> &ResourceNames {
+        &self.world.cluster.specs.resources
+    }
+
+    /// As upstream's metrics-server, a pod has either all its resources in the API or none.
+    fn resource(&self, name: &str, container: Option<&str>, found: &mut Samples) -> Result<(), MetricError> {
+        let mut any = false;
+        for (index, pod) in self.selected.iter().enumerate() {
+            let known = self.world.scrapes.pods.get(&pod).and_then(|meter| Some((meter, meter.cpu?)));
+            any |= known.is_some();
+            found.of_pods.push(known.and_then(|(meter, cpu)| {
+                let scraped = match name {
+                    resource::CPU => cpu,
+                    resource::MEMORY => meter.memory,
+                    _ => return None,
+                };
+                let value = match container {
+                    None => scraped.value,
+                    Some(container) => {
+                        let (part, whole) = share_of_container(self.spec(index), name, container)?;
+                        (i128::from(scraped.value) * i128::from(part) / i128::from(whole)) as i64
+                    }
+                };
+                Some(Sample { value, timestamp: scraped.at, window: scraped.window })
+            }));
+        }
+        if any { Ok(()) } else { Err(MetricError::Unavailable) }
+    }
+
+    /// Custom metrics that a pod of a service exports.
+    fn per_pod(&self, metric: &MetricIdentifier, found: &mut Samples) -> Result<(), MetricError> {
+        let exported = PodMetric::named(&metric.name).ok_or(MetricError::Unavailable)?;
+        let window = self.world.scenario.metrics.resolution;
+        found.of_pods.extend(self.selected.iter().map(|pod| {
+            let meter = self.world.scrapes.pods.get(&pod)?;
+            let value = match exported {
+                PodMetric::RequestsPerSecond => meter.requests_per_second,
+                PodMetric::GpuDutyCycle => meter.gpu_duty_cycle,
+            };
+            Some(Sample { value: value?, timestamp: meter.memory.at, window })
+        }));
+        if found.of_pods.iter().all(Option::is_none) { Err(MetricError::Unavailable) } else { Ok(()) }
+    }
+
+    fn object(
+        &self,
+        object: &ObjectReference,
+        metric: &MetricIdentifier,
+        values: &mut Vec<i64>,
+    ) -> Result<(), MetricError> {
+        let described = |series: &ExternalMetric| series.object.is_some() && *series.name == *metric.name;
+        match self.world.scenario.external_metrics.iter().any(described) {
+            true => self.world.object_value(object, metric, values),
+            false => self.service_value(metric, values),
+        }
+    }
+
+    fn external(&self, metric: &MetricIdentifier, values: &mut Vec<i64>) -> Result<(), MetricError> {
+        match self.world.scenario.external_metrics.iter().any(|series| *series.name == *metric.name) {
+            true => self.world.external_values(metric, values),
+            false => self.service_value(metric, values),
+        }
+    }
+}
+
+/// A pod's use is modelled as a whole; a container has its part of it by requests (or an even one, where nobody states
+/// any). `None`: there is no such container.
+fn share_of_container(pod: &PodSpec, name: &str, container: &str) -> Option<(i64, i64)> {
+    let request = |container: &Container| match name {
+        resource::CPU => container.requests.cpu.get(),
+        _ => container.requests.memory.get(),
+    };
+    let running = || pod.containers.iter().chain(pod.sidecars());
+    let wanted = running().find(|other| other.name == container)?;
+    match running().map(request).sum() {
+        0 => Some((1, running().count() as i64)),
+        whole => Some((request(wanted), whole)),
     }
 }

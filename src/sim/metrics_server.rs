@@ -9,7 +9,8 @@ use rustc_hash::FxHashMap;
 use super::event::Event;
 use super::services::ServiceReading;
 use super::world::World;
-use crate::cluster::{PodId, PodPhase, WorkloadId};
+use crate::cluster::{PodId, PodPhase};
+use crate::scenario::Demand;
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
 
@@ -28,9 +29,17 @@ pub(super) struct Meter {
     /// What the resource metrics API says: millicores over the window that ended at the scrape.
     pub cpu: Option<Scraped>,
     pub memory: Scraped,
-    /// Custom metrics of the pod: thousandths of requests a second, and of percent of its GPUs.
-    pub requests_per_second: i64,
-    pub gpu_duty_cycle: i64,
+    /// Custom metrics of the pod: thousandths of requests a second where it serves requests, and of percent of its
+    /// GPUs where it has any.
+    pub requests_per_second: Option<i64>,
+    pub gpu_duty_cycle: Option<i64>,
+}
+
+impl Meter {
+    #[cfg(test)]
+    pub fn given(cpu: Option<Scraped>, memory: Scraped, requests_per_second: Option<i64>) -> Meter {
+        Meter { started: memory.at, last: (memory.at, 0), cpu, memory, requests_per_second, gpu_duty_cycle: None }
+    }
 }
 
 /// A sample as the API has it, in thousandths of the unit.
@@ -52,7 +61,7 @@ pub(super) struct Scrapes {
 impl World<'_> {
     /// The scrape's phase differs by seed: an HPA's sync falls anywhere between two scrapes.
     pub(super) fn start_metrics_server(&mut self) {
-        if self.scraped_workloads.is_empty() {
+        if self.scenario.hpas.is_empty() && self.scenario.scalers.is_empty() {
             return;
         }
         let resolution = self.scenario.metrics.resolution.nanos().max(1);
@@ -62,25 +71,27 @@ impl World<'_> {
     }
 
     pub(super) fn scrape(&mut self) {
-        for workload in self.scraped_workloads.clone() {
-            self.scrape_pods(workload);
-        }
+        self.scrape_pods();
         for load in 0..self.services.len() {
             self.scrapes.services[load] = self.service_reading(load as u32);
         }
         self.events.push(self.now + self.scenario.metrics.resolution, Event::Scrape);
     }
 
-    fn scrape_pods(&mut self, workload: WorkloadId) {
+    /// Nobody asks for metrics of pods that no HPA sees, nor does an HPA count those that terminate.
+    fn scrape_pods(&mut self) {
         let now = self.now;
         let resolution = self.scenario.metrics.resolution;
-        for index in 0..self.workloads[workload.index()].pods.len() {
-            let pod = self.workloads[workload.index()].pods[index];
-            let run = &self.pods[pod.index()];
-            let (Some(started), PodPhase::Running) = (run.started, self.cluster.pod(pod).phase) else { continue };
+        for pod in self.selections.live() {
+            let (run, info) = (&self.pods[pod.index()], self.cluster.pod(pod));
+            let (Some(started), PodPhase::Running, None) = (run.started, info.phase, info.deletion) else { continue };
             let counter = run.cpu_counter_at(now);
-            let requested = self.requested(self.cluster.pod(pod).spec);
+            let requested = self.requested(info.spec);
             let before = self.scrapes.pods.get(&pod).filter(|meter| meter.started == started);
+            if before.is_some_and(|meter| meter.last.0 == now) {
+                // Another HPA sees it too.
+                continue;
+            }
             let since = match before {
                 Some(meter) => Some(meter.last),
                 None => {
@@ -92,10 +103,9 @@ impl World<'_> {
                 let window = now - at;
                 Scraped { value: ((counter - from) / i128::from(window.nanos())) as i64, at: now, window }
             });
-            let gpu_duty_cycle = match requested.gpu.get() {
-                0 => 0,
-                gpus => run.used.gpu.get() * 100_000 / gpus,
-            };
+            let gpu_duty_cycle = (requested.gpu.get() > 0).then(|| run.used.gpu.get() * 100_000 / requested.gpu.get());
+            let serves_requests = self.service_of[run.workload.index()]
+                .is_some_and(|load| matches!(self.scenario.loads[load as usize].demand, Demand::Requests(_)));
             let meter = Meter {
                 started,
                 last: (now, counter),
@@ -105,7 +115,7 @@ impl World<'_> {
                     at: now,
                     window: since.map_or(SimDuration::ZERO, |(at, _)| now - at),
                 },
-                requests_per_second: run.serving,
+                requests_per_second: serves_requests.then_some(run.serving),
                 gpu_duty_cycle,
             };
             self.scrapes.pods.insert(pod, meter);

@@ -78,6 +78,7 @@ impl World<'_> {
         self.start_workloads();
         self.start_training();
         self.start_services();
+        self.start_external_metrics();
         self.start_metrics_server();
         self.start_hpas();
         self.start_scalers();

@@ -18,7 +18,7 @@ impl World<'_> {
             let event = Event::ScalerTick { scaler: index as u32 };
             match &scaler.policy {
                 ScalerPolicy::Cron(_) => self.plan_cron(index),
-                ScalerPolicy::Keda(object) => self.events.push(SimTime::ZERO + object.polling_interval, event),
+                ScalerPolicy::Keda(keda) => self.events.push(SimTime::ZERO + keda.object.polling_interval, event),
             }
         }
     }
@@ -35,14 +35,12 @@ impl World<'_> {
                 let Some(fired) = fired else { return };
                 (Controller::Cron, Some(fired.replicas), format!("schedule {}", cron.rules[fired.rule].schedule))
             }
-            ScalerPolicy::Keda(object) => {
-                let values: Vec<Option<i64>> = object
-                    .triggers
-                    .iter()
-                    .map(|trigger| self.service_metric(scaler.target, None, &trigger.name))
-                    .collect();
-                let now = self.now;
-                let decision = keda::poll(object, &values, before, now, &mut self.polls[index as usize]);
+            ScalerPolicy::Keda(scaler) => {
+                let (object, now) = (&scaler.object, self.now);
+                let values: Vec<Option<i64>> =
+                    scaler.series.iter().map(|series| series.and_then(|series| self.external_value(series))).collect();
+                let is_active = object.is_active(&values, self.timestamp(now));
+                let decision = keda::poll(object, is_active, before, now, &mut self.polls[index as usize]);
                 self.events.push(now + object.polling_interval, Event::ScalerTick { scaler: index });
                 (Controller::Keda, decision.replicas, decision.reason.to_string())
             }
@@ -65,7 +63,7 @@ impl World<'_> {
     }
 
     /// The wall clock at an instant of the run.
-    fn timestamp(&self, at: SimTime) -> Timestamp {
+    pub(super) fn timestamp(&self, at: SimTime) -> Timestamp {
         let start = i128::from(self.scenario.start_epoch_seconds) * NANOS_PER_SECOND;
         Timestamp::from_nanosecond(start + i128::from(at.nanos())).unwrap_or(Timestamp::MAX)
     }

@@ -10,23 +10,25 @@ use super::cpu::{CpuClaim, Divisions};
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
 use super::gauges::Gauges;
-use super::hpa::HpaBuffers;
+use super::hpa::HpaRun;
 use super::images::NodeImages;
 use super::karpenter::KarpenterRun;
 use super::metrics_server::Scrapes;
 use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
 use super::queue::EventQueue;
 use super::scheduling::SpecNotes;
+use super::selections::Selections;
 use super::services::ServiceRun;
 use super::training::JobRun;
 use super::waiting::Waiting;
-use crate::autoscaler::hpa::Memory;
+use crate::autoscaler::hpa;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
     ClusterView, NodeId, NodeSelectorTerm, NodeState, PodId, PodInfo, PodSpec, PodSpecId, Specs, TaintEffect,
     WorkloadId,
 };
 use crate::cost::Holding;
+use crate::load::Signal;
 use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
 use crate::scheduler::{self, Profile};
@@ -81,12 +83,14 @@ pub struct World<'s> {
     pub(super) services: Vec<ServiceRun>,
     /// By workload: its load.
     pub(super) service_of: Vec<Option<u32>>,
-    /// Workloads whose pods somebody wants metrics of.
-    pub(super) scraped_workloads: Vec<WorkloadId>,
     pub(super) scrapes: Scrapes,
+    /// By series of the external metrics API: its signal, where it has one.
+    pub(super) external_signals: Vec<Option<Signal>>,
     /// What the HPA controller remembers, by HPA.
-    pub(super) hpas: Vec<Memory>,
-    pub(super) hpa_buffers: HpaBuffers,
+    pub(super) hpas: Vec<HpaRun>,
+    pub(super) hpa_observer: hpa::Observer,
+    /// The pods that each HPA sees.
+    pub(super) selections: Selections,
     /// What KEDA remembers, by scaler.
     pub(super) polls: Vec<PollState>,
     pub(super) cluster_autoscaler: Option<AutoscalerRun>,
@@ -139,10 +143,11 @@ impl<'s> World<'s> {
             jobs: Vec::new(),
             services: Vec::new(),
             service_of: vec![None; scenario.workloads.len()],
-            scraped_workloads: scraped_workloads(scenario),
             scrapes: Scrapes::default(),
+            external_signals: Vec::new(),
             hpas: Vec::new(),
-            hpa_buffers: HpaBuffers::default(),
+            hpa_observer: hpa::Observer::default(),
+            selections: Selections::new(scenario),
             polls: Vec::new(),
             cluster_autoscaler: None,
             karpenter: None,
@@ -220,6 +225,7 @@ impl<'s> World<'s> {
             self.workloads[workload.index()].pods.push(pod);
             self.note_replicas(workload);
         }
+        self.selections.created(pod, spec, self.cluster.specs.pod(spec), self.scenario);
         pod
     }
 
@@ -329,6 +335,8 @@ impl<'s> World<'s> {
         self.unbook(pod);
         self.nominate(pod, None);
         self.cluster.end_pod(pod, end);
+        self.selections.ended(pod, self.cluster.pod(pod).spec, end == End::Deleted);
+        self.scrapes.pods.remove(&pod);
         let run = &mut self.pods[pod.index()];
         run.finished = Some(self.now);
         run.generation += 1;
@@ -416,14 +424,6 @@ pub(super) fn hangs_on_others(spec: &PodSpec) -> bool {
 
 fn lowest_priority(specs: &Specs) -> i32 {
     specs.pods().map(|spec| spec.priority).min().unwrap_or(0)
-}
-
-fn scraped_workloads(scenario: &Scenario) -> Vec<WorkloadId> {
-    let mut targets: Vec<WorkloadId> = scenario.hpas.iter().map(|hpa| hpa.target).collect();
-    targets.extend(scenario.scalers.iter().map(|scaler| scaler.target));
-    targets.sort_unstable();
-    targets.dedup();
-    targets
 }
 
 /// Of any shape, and one more where an autoscaler marks its candidates.

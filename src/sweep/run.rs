@@ -9,6 +9,7 @@ use super::{Configuration, Results, Row, Sweep};
 use crate::record::{Figure, Summary, figures};
 use crate::scenario::Scenario;
 use crate::sim::{self, Outcome, TrainingRow};
+use crate::units::nearest;
 
 /// Why a sweep was not run. `E` is what the scenario's loader says of a bad setting.
 #[derive(Debug, Error)]
@@ -89,12 +90,8 @@ fn check_figure<E>(axis: &'static str, name: &str) -> Result<(), SweepProblem<E>
     if known.iter().any(|figure| figure.name == name) {
         return Ok(());
     }
-    let nearest = known
-        .into_iter()
-        .map(|figure| (strsim::jaro_winkler(&figure.name, name), figure.name))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    Err(SweepProblem::UnknownFigure { axis, name: name.to_owned(), nearest: nearest.map(|(_, name)| name) })
+    let near = nearest(name, known.iter().map(|figure| figure.name.as_str())).map(str::to_owned);
+    Err(SweepProblem::UnknownFigure { axis, name: name.to_owned(), nearest: near })
 }
 
 /// The figures that any summary may have.

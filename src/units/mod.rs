@@ -4,6 +4,7 @@
 
 pub mod distribution;
 mod money;
+mod nearest;
 mod quantity;
 pub mod random;
 mod serde;
@@ -11,5 +12,6 @@ mod time;
 
 pub use distribution::{Distribution, DistributionError};
 pub use money::{Usd, UsdPerHour};
+pub use nearest::{did_you_mean, nearest};
 pub use quantity::{Bytes, GpuMilli, Millicores, Quantity, QuantityError};
 pub use time::{DurationError, SimDuration, SimTime};

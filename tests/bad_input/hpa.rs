@@ -63,7 +63,7 @@ fn every_mistake_is_refused_with_the_path_of_its_field() {
     let metric = "/hpa/spec/metrics/0";
     let target = "/hpa/spec/metrics/0/resource/target";
     for (pointer, value, path, part) in [
-        ("/pod", json!([]), "pod", "did you mean \"pods\"?"),
+        ("/pod", json!([]), "pod", "did you mean pods?"),
         ("/now", Value::Null, "now", "missing"),
         ("/now", json!("yesterday"), "now", "RFC 3339"),
         ("/hpa", Value::Null, "hpa", "missing"),
@@ -127,7 +127,7 @@ fn every_mistake_is_refused_with_the_path_of_its_field() {
         ("/pods/0/status/phase", json!(5), "pods[0].status.phase", "string"),
         ("/podMetrics/0/window", json!("soon"), "podMetrics[0].window", "duration"),
         ("/podMetrics/0/containers/0/usage/cpu", json!("a lot"), "podMetrics[0].containers[0].usage.cpu", "quantity"),
-        ("/history/recommendation", json!([]), "history.recommendation", "did you mean \"recommendations\"?"),
+        ("/history/recommendation", json!([]), "history.recommendation", "did you mean recommendations?"),
         ("/history/recommendations/0/replicas", json!(-1), "history.recommendations[0].replicas", "negative"),
         (
             "/flags/horizontal-pod-autoscaler-tolerence",
@@ -141,7 +141,7 @@ fn every_mistake_is_refused_with_the_path_of_its_field() {
             "flags.horizontal-pod-autoscaler-tolerance",
             "zero or more",
         ),
-        ("/kind", json!("utilisation"), "kind", "did you mean \"utilization\"?"),
+        ("/kind", json!("utilisation"), "kind", "did you mean utilization?"),
     ] {
         let bad = with(pointer, value);
         let refusal = match decide(&bad) {

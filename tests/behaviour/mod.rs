@@ -5,6 +5,7 @@ mod container_metric;
 mod cost;
 mod cpu;
 mod gpu_nodes;
+mod hpa;
 mod images;
 mod jobs;
 mod kubelet;

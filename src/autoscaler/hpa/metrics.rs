@@ -31,6 +31,28 @@ pub enum MetricError {
 }
 
 impl MetricError {
+    /// Whether the next sync fails alike unless somebody changes an object; what is yet to be measured may come.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            MetricError::Unavailable
+            | MetricError::NoPods
+            | MetricError::NoUsableMetrics
+            | MetricError::NoMetricsForKnownPods => false,
+            MetricError::Request(_)
+            | MetricError::InvalidSelector
+            | MetricError::InvalidTarget
+            | MetricError::InvalidType => true,
+        }
+    }
+
+    /// The same error whichever pod it was found at.
+    pub fn of_any_pod(self) -> MetricError {
+        match self {
+            MetricError::Request(error) => MetricError::Request(error.of_pod(0)),
+            other => other,
+        }
+    }
+
     /// Our code for it, as component cases report it.
     pub fn code(&self) -> &'static str {
         match self {

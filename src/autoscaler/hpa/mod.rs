@@ -23,6 +23,7 @@ mod explain;
 mod flags;
 mod grouping;
 mod metrics;
+mod observe;
 mod requests;
 mod snapshot;
 mod spec;
@@ -38,7 +39,8 @@ pub use event_log::{EventLog, ScaleEvent};
 pub use flags::HpaFlags;
 pub use grouping::{Group, Groups, Readiness, group_of};
 pub use metrics::{Current, MetricError, MetricStatus, Proposal, evaluate};
-pub use requests::{ContainerRequest, PodRequests, RequestError, pod_request};
+pub use observe::{Observed, Observer, Samples, Scale};
+pub use requests::{ContainerRequest, PodRequests, RequestError, pod_request, request_of};
 pub use snapshot::{PodState, Reading, ReadyCondition, ReadyStatus, Requests, Sample, SelectorState, Snapshot};
 pub use spec::{
     Behavior, HpaSpec, MetricIdentifier, MetricSelector, MetricSpec, ObjectReference, PolicyType, ResourceTarget,

@@ -1,6 +1,10 @@
 //! What one pod requests of a resource: `calculateRequests` of `replica_calculator.go`.
 
+use smallvec::SmallVec;
 use thiserror::Error;
+
+use crate::cluster::{Container, PodLevelRequests, PodSpec, ResourceNames, resource};
+use crate::units::{Bytes, Millicores};
 
 /// A container's request of one resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,4 +68,53 @@ pub fn pod_request(pod: &PodRequests<'_>, container: Option<&str>) -> Result<i64
         }
     }
     Ok(sum)
+}
+
+/// What a pod of this spec, or its container of that name, requests of a resource, in thousandths.
+pub fn request_of(
+    pod: &PodSpec,
+    names: &ResourceNames,
+    resource: &str,
+    container: Option<&str>,
+) -> Result<i64, RequestError> {
+    let id = names.get(resource);
+    let stated = |container: &Container| {
+        let requests = &container.requests;
+        match resource {
+            resource::CPU => container.has_request.0.then(|| requests.cpu.get()),
+            resource::MEMORY => container.has_request.1.then(|| thousandths(requests.memory.get())),
+            resource::EPHEMERAL_STORAGE => {
+                (requests.ephemeral_storage != Bytes::ZERO).then(|| thousandths(requests.ephemeral_storage.get()))
+            }
+            _ => id.filter(|id| requests.has_extended(*id)).map(|id| thousandths(requests.extended(id))),
+        }
+    };
+    let containers: SmallVec<[ContainerRequest<'_>; 4]> =
+        pod.containers.iter().map(|c| ContainerRequest { name: &c.name, request: stated(c) }).collect();
+    let sidecars: SmallVec<[ContainerRequest<'_>; 2]> =
+        pod.sidecars().map(|c| ContainerRequest { name: &c.name, request: stated(c) }).collect();
+    let pod_level = pod.pod_requests.as_ref().map(|level| whole_pod(pod, level, resource, &stated));
+    pod_request(&PodRequests { containers: &containers, sidecars: &sidecars, pod_level }, container)
+}
+
+/// `resourcehelpers.PodRequests` where pod-level requests are set: `None` where nobody states the resource.
+fn whole_pod(
+    pod: &PodSpec,
+    level: &PodLevelRequests,
+    resource: &str,
+    stated: &impl Fn(&Container) -> Option<i64>,
+) -> Option<i64> {
+    let inits = pod.init_containers.iter().map(|init| &init.container);
+    let by_a_container = || pod.containers.iter().chain(inits).any(|container| stated(container).is_some());
+    match resource {
+        resource::CPU => (level.cpu.is_some() || by_a_container() || pod.overhead.cpu != Millicores::ZERO)
+            .then(|| pod.effective_requests().cpu.get()),
+        resource::MEMORY => (level.memory.is_some() || by_a_container() || pod.overhead.memory != Bytes::ZERO)
+            .then(|| thousandths(pod.effective_requests().memory.get())),
+        _ => None,
+    }
+}
+
+fn thousandths(whole: i64) -> i64 {
+    whole.saturating_mul(1000)
 }

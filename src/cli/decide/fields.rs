@@ -1,9 +1,13 @@
 //! Reading an envelope: JSON objects whose fields are known, with the path of whatever is wrong.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::Refusal;
+use super::release::{self, Release};
+use crate::scenario::manifest::{ManifestError, instant};
+use crate::units::{SimTime, did_you_mean};
 
 /// A JSON object at a path. Unknown fields were refused when it was made.
 pub(super) struct Fields<'a> {
@@ -17,17 +21,39 @@ impl Refusal {
     }
 }
 
+impl From<ManifestError> for Refusal {
+    fn from(error: ManifestError) -> Refusal {
+        Refusal { path: error.path, problem: error.problem }
+    }
+}
+
 impl<'a> Fields<'a> {
     /// Refuses what is no object, and the first field that is not in `known`, with the nearest name that is.
     pub(super) fn new(value: &'a Value, path: impl Into<String>, known: &[&str]) -> Result<Fields<'a>, Refusal> {
         let path = path.into();
         let Value::Object(map) = value else {
-            return Err(Refusal::new(or_input(&path), format!("expected an object, found {}", kind_of(value))));
+            return Err(Refusal::new(or_input(&path), format!("an object is expected, found {}", kind_of(value))));
         };
         let fields = Fields { path, map };
         match map.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(Refusal::new(fields.at(key), format!("unknown field{}", nearest(key, known)))),
+            Some(key) => Err(Refusal::new(fields.at(key), format!("unknown field{}", hint(key, known)))),
             None => Ok(fields),
+        }
+    }
+
+    /// The envelope of an input, which may carry a release beside the fields in `known`.
+    pub(super) fn envelope(input: &'a Value, known: &[&str]) -> Result<(Fields<'a>, Release), Refusal> {
+        let fields = Fields::new(input, "", &[known, &release::FIELDS].concat())?;
+        let release = Release::read(&fields)?;
+        Ok((fields, release))
+    }
+
+    /// A part of a Kubernetes object: fields that nobody knows are ignored, as kubectl would.
+    pub(super) fn open(value: &'a Value, path: impl Into<String>) -> Result<Fields<'a>, Refusal> {
+        let path = path.into();
+        match value {
+            Value::Object(map) => Ok(Fields { path, map }),
+            _ => Err(Refusal::new(or_input(&path), format!("an object is expected, found {}", kind_of(value)))),
         }
     }
 
@@ -43,6 +69,21 @@ impl<'a> Fields<'a> {
 
     pub(super) fn required(&self, name: &str) -> Result<&'a Value, Refusal> {
         self.get(name).ok_or_else(|| Refusal::new(self.at(name), "missing"))
+    }
+
+    /// A field as serde reads it; unknown fields below it are ignored.
+    pub(super) fn optional<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Refusal> {
+        self.get(name).map(|value| object(value, &self.at(name))).transpose()
+    }
+
+    /// The objects of a list, as serde reads them.
+    pub(super) fn items<T: DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, Refusal> {
+        self.list(name)?.into_iter().map(|(path, item)| object(item, &path)).collect()
+    }
+
+    /// An RFC 3339 instant, since the Unix epoch.
+    pub(super) fn instant(&self, name: &str) -> Result<Option<SimTime>, Refusal> {
+        Ok(self.optional::<Time>(name)?.as_ref().map(instant))
     }
 
     fn parsed<T>(
@@ -118,6 +159,11 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The Kubernetes objects of a list, each with its path.
+pub(super) fn objects<T: DeserializeOwned>(fields: &Fields<'_>, name: &str) -> Result<Vec<(String, T)>, Refusal> {
+    fields.list(name)?.into_iter().map(|(path, item)| Ok((path.clone(), object(item, &path)?))).collect()
+}
+
 /// Reads a Kubernetes object, ignoring unknown fields; an error names the field that can't be read.
 pub(super) fn object<T: DeserializeOwned>(value: &Value, path: &str) -> Result<T, Refusal> {
     T::deserialize(value).map_err(|error| {
@@ -166,15 +212,10 @@ fn culprit<T: DeserializeOwned>(root: &Value, message: &str) -> String {
     }
 }
 
-/// `; did you mean "x"?` where a known name is close to `name`.
-pub(super) fn nearest(name: &str, known: &[&str]) -> String {
-    known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&candidate.to_lowercase(), &name.to_lowercase()), candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= 3.max(candidate.len() / 4))
-        .map(|(_, candidate)| format!("; did you mean {candidate:?}?"))
-        .unwrap_or_else(|| format!("; the fields are {}", known.join(", ")))
+/// `; did you mean x?` where a known name is near, else all of them.
+pub(super) fn hint(name: &str, known: &[&str]) -> String {
+    let hint = did_you_mean(name, known.iter().copied());
+    if hint.is_empty() { format!("; the fields are {}", known.join(", ")) } else { hint }
 }
 
 fn or_input(path: &str) -> &str {
@@ -209,7 +250,7 @@ mod tests {
     #[test]
     fn an_unknown_field_is_refused_with_the_nearest_name() {
         let refusal = Fields::new(&json!({"podMetric": []}), "", &["pods", "podMetrics"]).err().unwrap();
-        assert_eq!(refusal.to_string(), "podMetric: unknown field; did you mean \"podMetrics\"?");
+        assert_eq!(refusal.to_string(), "podMetric: unknown field; did you mean podMetrics?");
     }
 
     #[test]

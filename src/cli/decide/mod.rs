@@ -4,10 +4,11 @@
 //! into JSON. This file has what they share: reading one object or an array, and answering in the same order.
 
 mod cluster_autoscaler;
-mod envelope;
+mod component;
 mod fields;
 pub mod hpa;
 mod karpenter;
+mod release;
 mod schedule;
 
 use std::io::{self, Read, Write};

@@ -11,7 +11,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde_json::{Map, Value, json};
 
 use super::Refusal;
-use super::envelope::{Envelope, refusal};
+use super::fields::Fields;
 use crate::cluster::{ClusterView, DisruptionBudget, NodeId, PodId};
 use crate::scenario::manifest::{
     LoadedCluster, ManifestError, PriorityClasses, disruption_budget, live_pod, scheduler_options,
@@ -117,15 +117,15 @@ struct Question {
 
 impl Question {
     fn read(input: &Value) -> Result<Question, Refusal> {
-        let envelope = Envelope::new(input, FIELDS)?;
-        let priorities = PriorityClasses::new(&envelope.list::<_>("priorityClasses")?)
+        let (envelope, _) = Fields::envelope(input, FIELDS)?;
+        let priorities = PriorityClasses::new(&envelope.items::<_>("priorityClasses")?)
             .map_err(|error| error.within("priorityClasses"))?;
         let mut cluster = LoadedCluster::default();
-        for (index, node) in envelope.list::<Node>("nodes")?.iter().enumerate() {
+        for (index, node) in envelope.items::<Node>("nodes")?.iter().enumerate() {
             cluster.add_node(node).map_err(|error| error.within(format!("nodes[{index}]")))?;
         }
         let (mut memory, mut notes) = (Memory::default(), Vec::new());
-        for (index, raw) in envelope.list::<Pod>("scheduled")?.iter().enumerate() {
+        for (index, raw) in envelope.items::<Pod>("scheduled")?.iter().enumerate() {
             let within = |error: ManifestError| error.within(format!("scheduled[{index}]"));
             let id = cluster.add_pod(raw, &priorities).map_err(within)?;
             let (_, pod) = cluster.pods.last().expect("just added");
@@ -143,14 +143,14 @@ impl Question {
                 },
             }
         }
-        let pods = envelope.list::<Pod>("pods")?;
+        let pods = envelope.items::<Pod>("pods")?;
         let [raw] = &pods[..] else {
-            return Err(refusal("pods", &format!("exactly one pending pod is expected, not {}", pods.len())));
+            return Err(Refusal::new("pods", format!("exactly one pending pod is expected, not {}", pods.len())));
         };
         let scheduler_name = raw.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
         let profile = read_profile(&envelope, scheduler_name.unwrap_or("default-scheduler"))?;
         let mut budgets = Vec::new();
-        for (index, raw) in envelope.list::<PodDisruptionBudget>("podDisruptionBudgets")?.iter().enumerate() {
+        for (index, raw) in envelope.items::<PodDisruptionBudget>("podDisruptionBudgets")?.iter().enumerate() {
             let budget =
                 disruption_budget(raw).map_err(|error| error.within(format!("podDisruptionBudgets[{index}]")))?;
             budgets.push(budget);
@@ -187,7 +187,7 @@ fn add_pending(
 }
 
 /// The configuration goes by one of three names.
-fn read_profile(envelope: &Envelope<'_>, scheduler_name: &str) -> Result<Profile, Refusal> {
+fn read_profile(envelope: &Fields<'_>, scheduler_name: &str) -> Result<Profile, Refusal> {
     let given: Vec<_> = ["configuration", "profile", "scheduler"]
         .iter()
         .filter_map(|field| envelope.get(field).map(|raw| (*field, raw)))
@@ -196,9 +196,9 @@ fn read_profile(envelope: &Envelope<'_>, scheduler_name: &str) -> Result<Profile
         [] => Ok(Profile::default()),
         [(field, raw)] => {
             let options = scheduler_options(raw, scheduler_name).map_err(|error| error.within(field))?;
-            Profile::new(options).map_err(|error| refusal(field, &error.to_string()))
+            Profile::new(options).map_err(|error| Refusal::new(field, error.to_string()))
         }
-        [_, (second, _), ..] => Err(refusal(second, "one configuration is enough")),
+        [_, (second, _), ..] => Err(Refusal::new(second, "one configuration is enough")),
     }
 }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::units::SimDuration;
+use crate::units::{SimDuration, nearest};
 
 /// Training speed in millionths of a step per second, so that progress is exact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -198,7 +198,7 @@ impl ThroughputTable {
     /// All settings of `model`, at least one of which has this batch size.
     fn settings(&self, model: &str, batch_size: Option<u32>) -> Result<&Settings, ThroughputError> {
         let Some(settings) = self.models.get(model) else {
-            let nearest = nearest_name(model, self.models.keys().map(String::as_str));
+            let nearest = nearest(model, self.models.keys().map(String::as_str)).map(str::to_owned);
             return Err(ThroughputError::UnknownModel { model: model.to_owned(), nearest });
         };
         if !settings.keys().any(|setting| setting.0 == batch_size) {
@@ -226,14 +226,6 @@ fn between(low: (u32, f64), high: (u32, f64), gpus: u32) -> f64 {
     let log = |count: u32| f64::from(count).ln();
     let part = (log(gpus) - log(low.0)) / (log(high.0) - log(low.0));
     (low.1.ln() + part * (high.1.ln() - low.1.ln())).exp()
-}
-
-/// The known name that is most like `asked`, where one is like it at all.
-fn nearest_name<'a>(asked: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let lower = asked.to_lowercase();
-    let scored = known.map(|name| (strsim::jaro_winkler(&lower, &name.to_lowercase()), name));
-    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 > 0.7).then(|| best.1.to_owned())
 }
 
 #[cfg(test)]

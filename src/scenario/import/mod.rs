@@ -19,7 +19,7 @@ pub use error::ImportError;
 pub use series::read_series;
 
 use crate::load::training::{ThroughputRow, TrainingJobRow};
-use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime};
+use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, nearest};
 
 /// What a trace holds. Lists are empty where the format or its inputs have none of a kind.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -151,10 +151,9 @@ pub const FORMATS: &[Format] = &[
 /// An unknown name, with the nearest known one.
 pub fn format(name: &str) -> Result<&'static Format, ImportError> {
     FORMATS.iter().find(|format| format.name == name).ok_or_else(|| {
-        let scored = FORMATS.iter().map(|known| (strsim::jaro_winkler(name, known.name), known.name));
-        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|best| best.0 > 0.7);
+        let nearest = nearest(name, FORMATS.iter().map(|known| known.name));
         let known = FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ");
-        ImportError::UnknownFormat { name: name.to_owned(), nearest: best.map(|best| best.1), known }
+        ImportError::UnknownFormat { name: name.to_owned(), nearest, known }
     })
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ImportError;
-use crate::units::SimTime;
+use crate::units::{SimTime, nearest};
 
 pub(super) struct Table<R> {
     reader: ::csv::Reader<R>,
@@ -53,12 +53,11 @@ impl<R: Read> Table<R> {
     /// A column that must be there.
     pub fn column(&self, name: &str) -> Result<Column, ImportError> {
         self.optional(name).ok_or_else(|| {
-            let scored = self.header.iter().map(|known| (strsim::jaro_winkler(name, known), known));
-            let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|best| best.0 > 0.85);
+            let near = nearest(name, self.header.iter().map(String::as_str));
             ImportError::MissingColumn {
                 file: self.file.clone(),
                 column: name.to_owned(),
-                nearest: best.map(|best| best.1.clone()),
+                nearest: near.map(str::to_owned),
                 found: self.header.join(", "),
             }
         })

@@ -10,13 +10,12 @@ use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::manifest::admitted_autoscaler_spec;
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::ScenarioSpec;
-use crate::scenario::{Hpa, WorkloadKind};
+use crate::scenario::{Demand, Hpa, WorkloadKind};
 use crate::units::SimDuration;
 
 impl Lowering<'_> {
     pub(super) fn autoscalers(&mut self, spec: &ScenarioSpec, objects: &Objects) {
         self.check_flags(&spec.autoscaling.horizontal_pod_autoscaler);
-        let mut taken: Vec<(WorkloadId, String)> = Vec::new();
         for object in &objects.autoscalers {
             let Some(spec) = &object.value.spec else {
                 let message = format!("HorizontalPodAutoscaler {} needs a spec", object.name);
@@ -32,12 +31,6 @@ impl Lowering<'_> {
                 }
             };
             let Some(target) = target else { continue };
-            if let Some((_, other)) = taken.iter().find(|(id, _)| *id == target) {
-                let message = format!("{other} scales {} already", spec.scale_target_ref.name);
-                self.push(Diagnostic::error(object.at("spec.scaleTargetRef"), message));
-                continue;
-            }
-            taken.push((target, object.name.clone()));
             self.check_requests(object, &read, target);
             self.scenario.hpas.push(Hpa { name: shared(&object.name), target, spec: read });
         }
@@ -84,17 +77,57 @@ impl Lowering<'_> {
         None
     }
 
+    /// Pods that two HPAs select: upstream's controller stops both (`AmbiguousSelector`) once it knows both selectors.
+    pub(super) fn check_selectors(&mut self, objects: &Objects) {
+        let mut warnings = Vec::new();
+        let hpas = &self.scenario.hpas;
+        for (index, hpa) in hpas.iter().enumerate() {
+            let other = hpas[..index].iter().find(|other| self.selects(other, hpa) || self.selects(hpa, other));
+            let namespace = &self.scenario.workloads[hpa.target.index()].namespace;
+            let written =
+                objects.autoscalers.iter().find(|object| object.name == *hpa.name && object.namespace == **namespace);
+            if let (Some(other), Some(object)) = (other, written) {
+                let message = format!(
+                    "HorizontalPodAutoscalers {} and {} select the same pods: from the second sync on neither scales (AmbiguousSelector)",
+                    other.name, hpa.name
+                );
+                let hint = "give each workload a label of its own in its selector";
+                warnings.push(Diagnostic::warning(object.at("spec.scaleTargetRef"), message).hint(hint));
+            }
+        }
+        self.diagnostics.extend(warnings);
+    }
+
+    /// Whether one HPA's selector matches the pods of another's target.
+    fn selects(&self, hpa: &Hpa, other: &Hpa) -> bool {
+        let (own, others) =
+            (&self.scenario.workloads[hpa.target.index()], &self.scenario.workloads[other.target.index()]);
+        let (WorkloadKind::Replicated { selector, .. }, WorkloadKind::Replicated { spec, .. }) =
+            (&own.kind, &others.kind)
+        else {
+            return false;
+        };
+        own.namespace == others.namespace && selector.matches(&self.scenario.specs.pod(*spec).labels)
+    }
+
     /// A metric that nothing reports makes the HPA fail at every sync, as it would in a cluster: a warning.
     pub(super) fn check_custom_metrics(&mut self, objects: &Objects) {
+        let series = self.external_names();
+        let external_names: Vec<&str> =
+            ServiceMetric::NAMES.into_iter().chain(series.iter().map(String::as_str)).collect();
+        let described = self.scenario.external_metrics.iter().filter(|metric| metric.object.is_some());
+        let described: Vec<String> = described.map(|metric| metric.name.to_string()).collect();
+        let object_names: Vec<&str> =
+            ServiceMetric::NAMES.into_iter().chain(described.iter().map(String::as_str)).collect();
         for object in &objects.autoscalers {
             let metrics = object.value.spec.iter().flat_map(|spec| spec.metrics.iter().flatten()).enumerate();
             for (index, metric) in metrics {
                 let (field, name, known) = if let Some(pods) = &metric.pods {
                     ("pods", &pods.metric.name, &PodMetric::NAMES[..])
                 } else if let Some(object) = &metric.object {
-                    ("object", &object.metric.name, &ServiceMetric::NAMES[..])
+                    ("object", &object.metric.name, &object_names[..])
                 } else if let Some(external) = &metric.external {
-                    ("external", &external.metric.name, &ServiceMetric::NAMES[..])
+                    ("external", &external.metric.name, &external_names[..])
                 } else {
                     continue;
                 };
@@ -102,9 +135,39 @@ impl Lowering<'_> {
                     let place = object.at(&format!("spec.metrics[{index}].{field}.metric.name"));
                     let message = format!("no load reports the metric `{name}`, so the HPA can't compute it");
                     self.diagnostics.push(Diagnostic::warning(place, message).maybe_hint(suggestion(name, known)));
+                    continue;
                 }
+                let is_series = match field {
+                    "object" => described.contains(name),
+                    _ => field == "external" && series.contains(name),
+                };
+                let selector = metric.object.as_ref().map(|source| &source.metric);
+                let selector = selector.or(metric.external.as_ref().map(|source| &source.metric));
+                let names_a_service = selector.is_some_and(|metric| metric.selector.is_some());
+                let demand = self.demand_on(object);
+                let problem = match (field, demand) {
+                    _ if is_series || names_a_service => continue,
+                    ("pods", _) if PodMetric::named(name) == Some(PodMetric::GpuDutyCycle) => continue,
+                    (_, None) => "the target has no load",
+                    ("pods", Some(Demand::Cpu)) if PodMetric::named(name) == Some(PodMetric::RequestsPerSecond) => {
+                        "the target's load is CPU work, which has no requests to count"
+                    }
+                    _ => continue,
+                };
+                let place = object.at(&format!("spec.metrics[{index}].{field}.metric.name"));
+                let message = format!("{problem}, so nothing reports the metric `{name}` and the HPA can't compute it");
+                self.diagnostics.push(Diagnostic::warning(place, message).hint("add an entry under `load:`"));
             }
         }
+    }
+
+    /// What the load on an HPA's target is counted in; `None` where it has none.
+    fn demand_on(&self, object: &Object<HorizontalPodAutoscaler>) -> Option<Demand> {
+        let is_of = |hpa: &&Hpa| {
+            *hpa.name == *object.name && *self.scenario.workloads[hpa.target.index()].namespace == *object.namespace
+        };
+        let target = self.scenario.hpas.iter().find(is_of)?.target;
+        self.scenario.loads.iter().find(|load| load.target == target).map(|load| load.demand)
     }
 
     /// Utilization is usage over request: without a request upstream's HPA computes nothing, at every sync. Its other

@@ -65,7 +65,7 @@ impl Lowering<'_> {
     }
 
     /// Reads a replayed series where one is named, and compiles the signal once to find its mistakes.
-    fn signal(&mut self, mut signal: SignalSpec, path: &str, target: &str) -> Option<SignalSpec> {
+    pub(super) fn signal(&mut self, mut signal: SignalSpec, path: &str, target: &str) -> Option<SignalSpec> {
         if let Some(replay) = signal.missing_series() {
             let column = replay.column.clone().unwrap_or_default();
             let time = replay.time_column.clone().unwrap_or_else(|| DEFAULT_TIME_COLUMN.to_owned());

@@ -321,13 +321,17 @@ impl Lowering<'_> {
     /// A target that has replicas.
     pub(super) fn replicated_target(&mut self, target: &TargetRef, path: &str) -> Option<WorkloadId> {
         let id = self.target(target, &format!("{path}.target"))?;
-        if matches!(self.scenario.workloads[id.index()].kind, WorkloadKind::Replicated { .. }) {
+        if self.has_replicas(id) {
             return Some(id);
         }
         let message = format!("{target} has no replicas");
         self.error(&format!("{path}.target.kind"), message).expected =
             Some("a Deployment, ReplicaSet or StatefulSet".to_owned());
         None
+    }
+
+    pub(super) fn has_replicas(&self, workload: WorkloadId) -> bool {
+        matches!(self.scenario.workloads[workload.index()].kind, WorkloadKind::Replicated { .. })
     }
 
     pub(super) fn budgets(&mut self, objects: &Objects) {

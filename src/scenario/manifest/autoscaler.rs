@@ -37,6 +37,12 @@ pub fn autoscaler_spec(raw: &raw::HorizontalPodAutoscalerSpec) -> Result<HpaSpec
 /// metric type, `minReplicas: 0` without an Object or External metric, a metric's name that is no part of a path.
 pub fn admitted_autoscaler_spec(raw: &raw::HorizontalPodAutoscalerSpec) -> Result<HpaSpec, ManifestError> {
     let spec = autoscaler_spec(raw)?;
+    admit_autoscaler(&spec)?;
+    Ok(spec)
+}
+
+/// Only the second half of [`admitted_autoscaler_spec`].
+pub fn admit_autoscaler(spec: &HpaSpec) -> Result<(), ManifestError> {
     for (index, metric) in spec.metrics.iter().enumerate() {
         admit_metric(metric).map_err(|error| error.within(format!("spec.metrics[{index}]")))?;
     }
@@ -47,7 +53,7 @@ pub fn admitted_autoscaler_spec(raw: &raw::HorizontalPodAutoscalerSpec) -> Resul
             "0 needs an Object or External metric (feature HPAScaleToZero), for without pods there is no usage";
         return Err(ManifestError::new("spec.minReplicas", problem));
     }
-    Ok(spec)
+    Ok(())
 }
 
 fn admit_metric(metric: &MetricSpec) -> Result<(), ManifestError> {
@@ -247,6 +253,11 @@ fn external_target(raw: &raw::MetricTarget) -> Result<ValueTarget, ManifestError
         (Some(value), None) => Ok(ValueTarget::Value(value)),
         (None, None) => Err(ManifestError::new("", "neither value nor averageValue is set")),
     }
+}
+
+/// A `behavior` by itself, as KEDA's objects hold it.
+pub fn autoscaler_behavior(raw: &raw::HorizontalPodAutoscalerBehavior) -> Result<Behavior, ManifestError> {
+    behavior(raw)
 }
 
 fn behavior(raw: &raw::HorizontalPodAutoscalerBehavior) -> Result<Behavior, ManifestError> {

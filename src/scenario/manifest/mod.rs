@@ -23,6 +23,7 @@ mod daemon_set;
 mod job;
 mod live_pod;
 mod node;
+mod observed_pod;
 mod persistent_volume;
 mod pod;
 mod priority;
@@ -39,15 +40,16 @@ use std::fmt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use thiserror::Error;
 
-use crate::units::SimTime;
+use crate::units::{SimTime, did_you_mean};
 
-pub use autoscaler::{admitted_autoscaler_spec, autoscaler_spec};
+pub use autoscaler::{admit_autoscaler, admitted_autoscaler_spec, autoscaler_behavior, autoscaler_spec};
 pub use budget::disruption_budget;
 pub use cluster::{LoadedCluster, cluster_state};
 pub use daemon_set::daemon_set_pod;
 pub use job::{is_managed_elsewhere, job_options};
 pub use live_pod::{LivePod, live_pod};
 pub use node::{LiveNode, live_node};
+pub use observed_pod::observed_pod;
 pub use persistent_volume::persistent_volume_terms;
 pub use pod::{pod_spec, pod_template_spec};
 pub use priority::{PriorityClasses, PriorityValue};
@@ -80,12 +82,7 @@ impl ManifestError {
 
 /// An error for a field with a fixed set of values.
 fn unknown_value(path: &str, value: &str, known: &[&str]) -> ManifestError {
-    let nearest = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&candidate.to_lowercase(), &value.to_lowercase()), candidate))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
-    let hint = nearest.map(|(_, name)| format!("; did you mean {name}?")).unwrap_or_default();
+    let hint = did_you_mean(value, known.iter().copied());
     ManifestError::new(path, format!("{value:?} is not one of {}{hint}", known.join(", ")))
 }
 

@@ -122,12 +122,7 @@ fn requirement(
 }
 
 fn taint_effect(text: &str) -> Result<TaintEffect, ManifestError> {
-    match text {
-        "NoSchedule" => Ok(TaintEffect::NoSchedule),
-        "PreferNoSchedule" => Ok(TaintEffect::PreferNoSchedule),
-        "NoExecute" => Ok(TaintEffect::NoExecute),
-        other => Err(unknown_value("effect", other, &["NoSchedule", "PreferNoSchedule", "NoExecute"])),
-    }
+    TaintEffect::named(text).ok_or_else(|| unknown_value("effect", text, &TaintEffect::NAMES))
 }
 
 pub(super) fn taint(raw: &core::Taint) -> Result<Taint, ManifestError> {

@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::TargetRef;
+use super::{KedaSpec, TargetRef};
 use crate::autoscaler::cron::CronScaler;
 use crate::autoscaler::hpa::HpaFlags;
-use crate::autoscaler::keda::ScaledObject;
 use crate::autoscaler::{cluster_autoscaler, karpenter};
 
 /// Options of the autoscalers; a controller that is left out runs with upstream's defaults where it has work.
@@ -38,15 +37,4 @@ pub struct CronSpec {
     pub name: Option<String>,
     pub target: TargetRef,
     pub schedule: CronScaler,
-}
-
-/// A KEDA ScaledObject of one workload.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct KedaSpec {
-    /// Default: the target's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    pub target: TargetRef,
-    pub scaled_object: ScaledObject,
 }

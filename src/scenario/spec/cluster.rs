@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{AttributionPrices, Billing};
+use crate::load::SignalSpec;
 use crate::units::{Bytes, Distribution, SimDuration, UsdPerHour};
 
 /// Kubelet and container runtime.
@@ -48,12 +49,39 @@ impl Default for KubeletSpec {
 pub struct MetricsSpec {
     /// `--metric-resolution`: the interval of scrapes. Default: 15s.
     pub resolution: SimDuration,
+    /// Series of the external metrics API, for HPAs' External metrics and KEDA's triggers; with an `object`, of the
+    /// custom metrics API, for Object metrics.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<SeriesSpec>,
 }
 
 impl Default for MetricsSpec {
     fn default() -> MetricsSpec {
-        MetricsSpec { resolution: SimDuration::from_secs(15) }
+        MetricsSpec { resolution: SimDuration::from_secs(15), series: Vec::new() }
     }
+}
+
+/// One metric that no load here reports, such as the length of a queue outside the cluster.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SeriesSpec {
+    pub name: String,
+    /// The object of the HPA's namespace that it describes. Default: none, the metric is external.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<DescribedObjectSpec>,
+    /// What a metric's selector looks at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Its value over time, in its own unit.
+    pub value: SignalSpec,
+}
+
+/// What an Object metric describes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DescribedObjectSpec {
+    pub kind: String,
+    pub name: String,
 }
 
 /// Billing and attribution.

@@ -7,6 +7,7 @@ mod autoscaling;
 mod cluster;
 mod expect;
 mod jobs;
+mod keda;
 mod load;
 mod node_pools;
 mod nodes;
@@ -19,10 +20,11 @@ use serde::{Deserialize, Serialize};
 use crate::scheduler::SchedulerOptions;
 use crate::units::SimDuration;
 
-pub use autoscaling::{AutoscalingSpec, CronSpec, KedaSpec};
-pub use cluster::{CommitmentSpec, CostSpec, KubeletSpec, MetricsSpec, OutageSpec};
+pub use autoscaling::{AutoscalingSpec, CronSpec};
+pub use cluster::{CommitmentSpec, CostSpec, DescribedObjectSpec, KubeletSpec, MetricsSpec, OutageSpec, SeriesSpec};
 pub use expect::{Amount, Counted, DecisionRule, ExpectationSpec, LongExpectation, TestSpec};
 pub use jobs::{JobsFormat, JobsSpec};
+pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
 pub use load::LoadSpec;
 pub use node_pools::{NodePoolsSpec, OfferedPrices};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
@@ -121,7 +123,7 @@ pub struct ScenarioSpec {
     /// Kubelet and container runtime.
     #[serde(default)]
     pub kubelet: KubeletSpec,
-    /// metrics-server.
+    /// metrics-server, and what the external metrics API reports.
     #[serde(default)]
     pub metrics: MetricsSpec,
     /// Billing and attribution.

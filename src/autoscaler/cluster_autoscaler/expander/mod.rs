@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use crate::cluster::{NodeShape, PodSpec, Specs};
+use crate::units::did_you_mean;
 
 pub use price::{PodPrices, preferred_cores};
 pub use priority::Priorities;
@@ -172,9 +173,8 @@ impl FromStr for ExpanderChain {
 
 fn unknown_expander(name: &str) -> String {
     let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
-    let nearest = known.iter().map(|other| (strsim::damerau_levenshtein(other, name), *other)).min();
-    let hint = nearest.filter(|(distance, _)| *distance <= 4).map(|(_, other)| format!("; did you mean {other}?"));
-    format!("{name:?} is not an expander; there are {}{}", known.join(", "), hint.unwrap_or_default())
+    let hint = did_you_mean(name, known.iter().copied());
+    format!("{name:?} is not an expander; there are {}{hint}", known.join(", "))
 }
 
 impl fmt::Display for ExpanderChain {

@@ -7,7 +7,7 @@ use super::{Budget, BudgetNodes, ConsolidationPolicy, Cron, DisruptionReason, Fi
 use crate::autoscaler::karpenter::requirement::{Operator, Requirement};
 use crate::autoscaler::karpenter::requirements::is_well_known;
 use crate::cluster::{Taint, TaintEffect, label};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, did_you_mean};
 
 struct Check {
     errors: Vec<FieldError>,
@@ -137,15 +137,9 @@ impl Check {
     fn taints(&mut self, path: &str, raw: Option<&[TaintManifest]>) -> Vec<Taint> {
         let mut taints = Vec::new();
         for (index, raw) in raw.into_iter().flatten().enumerate() {
-            let effect = match raw.effect.as_str() {
-                "NoSchedule" => TaintEffect::NoSchedule,
-                "PreferNoSchedule" => TaintEffect::PreferNoSchedule,
-                "NoExecute" => TaintEffect::NoExecute,
-                other => {
-                    let known = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
-                    self.error(format!("{path}[{index}].effect"), unknown(other, &known));
-                    continue;
-                }
+            let Some(effect) = TaintEffect::named(&raw.effect) else {
+                self.error(format!("{path}[{index}].effect"), unknown(&raw.effect, &TaintEffect::NAMES));
+                continue;
             };
             if raw.key.is_empty() {
                 self.error(format!("{path}[{index}].key"), "a taint needs a key");
@@ -258,11 +252,5 @@ fn is_restricted(key: &str) -> bool {
 }
 
 fn unknown(value: &str, known: &[&str]) -> String {
-    let nearest = known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), &value.to_lowercase()), *name))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
-    let hint = nearest.map(|(_, name)| format!("; did you mean {name}?")).unwrap_or_default();
-    format!("{value:?} is not one of {}{hint}", known.join(", "))
+    format!("{value:?} is not one of {}{}", known.join(", "), did_you_mean(value, known.iter().copied()))
 }

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::Refusal;
-use super::super::envelope::refusal;
 use super::objects::{CaseCluster, CaseNode, CasePod, NAME_LABEL, read, template};
 use super::{scale_down_case, scale_up_case};
 use crate::autoscaler::cluster_autoscaler::balance::{Comparator, DifferenceRatios, Share, distribute};
@@ -15,7 +14,7 @@ use crate::autoscaler::cluster_autoscaler::estimator::Estimator;
 use crate::autoscaler::cluster_autoscaler::expander::{Candidate, Context, ExpanderChain, PodPrices, Priorities};
 use crate::autoscaler::cluster_autoscaler::{Backoff, BackoffTimes, Clock, Ignored, utilization};
 use crate::cluster::{ClusterView, Fork, NodeShapeId, PodSpec, Specs};
-use crate::units::{SimDuration, SimTime, random};
+use crate::units::{SimDuration, SimTime, did_you_mean, random};
 
 const KINDS: [&str; 7] = ["expander", "estimate", "utilization", "scale_up", "scale_down", "backoff", "balance"];
 
@@ -36,9 +35,8 @@ pub fn decide(kind: &Value, input: &Value, seed: u64) -> Result<Value, Refusal> 
         "backoff" => backoff(&input),
         "balance" => balance(&input),
         other => {
-            let nearest = KINDS.iter().min_by_key(|kind| strsim::damerau_levenshtein(kind, other));
-            let hint = nearest.map(|kind| format!("; did you mean {kind}?")).unwrap_or_default();
-            Err(refusal("kind", &format!("{other:?} is not one of {}{hint}", KINDS.join(", "))))
+            let hint = did_you_mean(other, KINDS.iter().copied());
+            Err(Refusal::new("kind", format!("{other:?} is not one of {}{hint}", KINDS.join(", "))))
         }
     }
 }
@@ -91,7 +89,7 @@ impl PodPrices for NamedPrices<'_> {
 
 fn expander(input: &Value, seed: u64) -> Result<Value, Refusal> {
     let input: ExpanderInput = read(input)?;
-    let chain: ExpanderChain = input.expander.parse().map_err(|problem: String| refusal("expander", &problem))?;
+    let chain: ExpanderChain = input.expander.parse().map_err(|problem: String| Refusal::new("expander", problem))?;
     let mut cluster = CaseCluster::default();
     let mut templates: BTreeMap<&str, NodeShapeId> = BTreeMap::new();
     for (group, node) in &input.templates {
@@ -161,7 +159,7 @@ fn estimate(input: &Value) -> Result<Value, Refusal> {
     let mut group_of = Vec::new();
     for (index, pod) in input.pod_groups.iter().enumerate() {
         if pod.count.is_some_and(|count| count > MOST_PODS) {
-            return Err(refusal(&format!("pod_groups[{index}].count"), &format!("more than {MOST_PODS} pods")));
+            return Err(Refusal::new(format!("pod_groups[{index}].count"), format!("more than {MOST_PODS} pods")));
         }
         let first = cluster.add_pod(pod)?;
         let spec = cluster.state.pod(first).spec;
@@ -291,7 +289,7 @@ fn backoff(input: &Value) -> Result<Value, Refusal> {
                 backoff.remove_stale(&Clock::new(now), times.reset_timeout);
                 json!({ "tracked": backoff.tracked() })
             }
-            other => return Err(refusal(&format!("steps[{index}].op"), &format!("{other:?} is not an operation"))),
+            other => return Err(Refusal::new(format!("steps[{index}].op"), format!("{other:?} is not an operation"))),
         });
     }
     Ok(json!({ "results": results }))
@@ -352,7 +350,9 @@ fn balance(input: &Value) -> Result<Value, Refusal> {
                 templates.push((name.as_str(), template(cluster.shape(node)?)));
             }
             let own = templates.iter().find(|(name, _)| *name == input.node_group);
-            let Some((_, own)) = own else { return Err(refusal("node_group", "there is no template of that name")) };
+            let Some((_, own)) = own else {
+                return Err(Refusal::new("node_group", "there is no template of that name"));
+            };
             let ratios = input.difference_ratios;
             let comparator = Comparator {
                 ratios: DifferenceRatios {
@@ -367,6 +367,6 @@ fn balance(input: &Value) -> Result<Value, Refusal> {
             let similar = others.filter(|(_, other)| comparator.are_similar(&cluster.state.specs, own, other));
             Ok(json!({ "similar": similar.map(|(name, _)| *name).collect::<Vec<_>>() }))
         }
-        other => Err(refusal("op", &format!("{other:?} is not distribute or similar"))),
+        other => Err(Refusal::new("op", format!("{other:?} is not distribute or similar"))),
     }
 }

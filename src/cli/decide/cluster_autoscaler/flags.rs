@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::super::Refusal;
-use super::super::envelope::refusal;
 use crate::autoscaler::cluster_autoscaler::Options;
+use crate::units::did_you_mean;
 
 /// Flags that have no bearing on what one iteration decides, or limit the wall clock: accepted, so that a whole command
 /// line can be given.
@@ -97,26 +97,26 @@ const ALIASES: [(&str, &str); 2] =
 /// Reads `options`; an error names the flag.
 pub fn options(value: Option<&Value>) -> Result<Options, Refusal> {
     let Some(value) = value else { return Ok(Options::default()) };
-    let Value::Object(flags) = value else { return Err(refusal("options", "an object of flags is expected")) };
+    let Value::Object(flags) = value else { return Err(Refusal::new("options", "an object of flags is expected")) };
     let mut fields: Map<String, Value> = known_fields();
     for (flag, value) in flags {
         let path = format!("options.{flag}");
         let name = ALIASES.iter().find(|(old, _)| old == flag).map_or(flag.as_str(), |(_, new)| *new);
         let field = camel_case(name);
         if !fields.contains_key(&field) {
-            check_unknown(name, value).map_err(|problem| refusal(&path, &problem))?;
+            check_unknown(name, value).map_err(|problem| Refusal::new(path, problem))?;
             continue;
         }
         let value = as_typed(value, &fields[&field]);
         let alone = Value::Object(Map::from_iter([(field.clone(), value.clone())]));
-        serde_json::from_value::<Options>(alone).map_err(|error| refusal(&path, &error.to_string()))?;
+        serde_json::from_value::<Options>(alone).map_err(|error| Refusal::new(path, error.to_string()))?;
         fields.insert(field, value);
     }
     let options: Options =
-        serde_json::from_value(Value::Object(fields)).map_err(|error| refusal("options", &error.to_string()))?;
+        serde_json::from_value(Value::Object(fields)).map_err(|error| Refusal::new("options", error.to_string()))?;
     match options.problems().into_iter().next() {
         None => Ok(options),
-        Some((field, problem)) => Err(refusal(&format!("options.{}", kebab_case(field)), &problem)),
+        Some((field, problem)) => Err(Refusal::new(format!("options.{}", kebab_case(field)), problem)),
     }
 }
 
@@ -152,9 +152,8 @@ fn check_unknown(flag: &str, value: &Value) -> Result<(), String> {
         return if is_off { Ok(()) } else { Err("this flag is not modelled; leave it out or off".to_owned()) };
     }
     let fields = known_fields();
-    let known = fields.keys().map(|field| kebab_case(field));
-    let nearest = known.min_by_key(|name| strsim::damerau_levenshtein(name, flag));
-    Err(format!("unknown flag; did you mean {}?", nearest.unwrap_or_default()))
+    let known: Vec<String> = fields.keys().map(|field| kebab_case(field)).collect();
+    Err(format!("unknown flag{}", did_you_mean(flag, known.iter().map(String::as_str))))
 }
 
 fn camel_case(flag: &str) -> String {

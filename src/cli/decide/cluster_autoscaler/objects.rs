@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::Refusal;
-use super::super::envelope::refusal;
 use crate::autoscaler::cluster_autoscaler::{AllOwnersExist, NodeGroup, NodeRecord, Options, Snapshot, Template};
 use crate::cluster::{
     ClusterState, Container, Controller, HostPort, InitContainer, LabelSelector, NodeGroupId, NodeId, NodeShape,
@@ -108,7 +107,7 @@ pub struct CaseTaint {
 
 /// Reads a case's input; what is wrong is named by its path where serde tells it.
 pub fn read<T: DeserializeOwned>(input: &Value) -> Result<T, Refusal> {
-    T::deserialize(input).map_err(|error| refusal("input", &error.to_string()))
+    T::deserialize(input).map_err(|error| Refusal::new("input", error.to_string()))
 }
 
 /// A cluster made of compact objects.
@@ -146,7 +145,7 @@ impl CaseCluster {
 
     pub fn group(&self, name: &str) -> Result<NodeGroupId, Refusal> {
         let found = self.groups.iter().find(|group| *group.name == *name);
-        found.map(|group| group.id).ok_or_else(|| refusal("node_groups", &format!("there is no group {name:?}")))
+        found.map(|group| group.id).ok_or_else(|| Refusal::new("node_groups", format!("there is no group {name:?}")))
     }
 
     pub fn shape(&mut self, node: &CaseNode) -> Result<NodeShapeId, Refusal> {
@@ -246,7 +245,7 @@ impl CaseCluster {
         let node = match &pod.node {
             None => None,
             Some(name) => {
-                Some(*self.nodes.get(name).ok_or_else(|| refusal("pods", &format!("there is no node {name:?}")))?)
+                Some(*self.nodes.get(name).ok_or_else(|| Refusal::new("pods", format!("there is no node {name:?}")))?)
             }
         };
         info.phase = if node.is_some() { PodPhase::Running } else { PodPhase::Pending };
@@ -314,12 +313,8 @@ fn tolerates(key: &str) -> Toleration {
 }
 
 fn taint(taint: &CaseTaint) -> Result<Taint, Refusal> {
-    let effect = match taint.effect.as_str() {
-        "NoSchedule" => TaintEffect::NoSchedule,
-        "PreferNoSchedule" => TaintEffect::PreferNoSchedule,
-        "NoExecute" => TaintEffect::NoExecute,
-        other => return Err(refusal("taints", &format!("{other:?} is not an effect"))),
-    };
+    let effect = TaintEffect::named(&taint.effect)
+        .ok_or_else(|| Refusal::new("taints", format!("{:?} is not an effect", taint.effect)))?;
     Ok(Taint { key: taint.key.clone(), value: taint.value.clone(), effect })
 }
 
@@ -327,7 +322,7 @@ fn constraint(spread: &CaseSpread, name: &str) -> Result<TopologySpreadConstrain
     let when_unsatisfiable = match spread.when_unsatisfiable.as_deref() {
         None | Some("DoNotSchedule") => WhenUnsatisfiable::DoNotSchedule,
         Some("ScheduleAnyway") => WhenUnsatisfiable::ScheduleAnyway,
-        Some(other) => return Err(refusal("topology_spread.when_unsatisfiable", &format!("{other:?} is unknown"))),
+        Some(other) => return Err(Refusal::new("topology_spread.when_unsatisfiable", format!("{other:?} is unknown"))),
     };
     Ok(TopologySpreadConstraint {
         max_skew: spread.max_skew,

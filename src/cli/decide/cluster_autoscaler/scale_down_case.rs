@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Refusal;
-use super::super::envelope::refusal;
 use super::objects::{CaseCluster, CaseNode, CasePod, bare_options, read};
 use super::scale_up_case::quota_resource;
 use crate::autoscaler::cluster_autoscaler::budget::{Bucket, BudgetGroup, Parallelism, crop};
@@ -26,7 +25,7 @@ pub fn decide(input: &Value) -> Result<Value, Refusal> {
         Some("unneeded_update") => unneeded_update(&rest),
         Some("removable_at") => removable(&rest),
         Some("budget") => budget(&rest),
-        _ => Err(refusal("stage", &format!("one of {} is expected", STAGES.join(", ")))),
+        _ => Err(Refusal::new("stage", format!("one of {} is expected", STAGES.join(", ")))),
     }
 }
 
@@ -277,7 +276,7 @@ fn budget(input: &Value) -> Result<Value, Refusal> {
     let input: BudgetInput = read(input)?;
     let index = |name: &str| {
         let found = input.node_groups.iter().position(|group| group.name == name);
-        found.ok_or_else(|| refusal("node_groups", &format!("there is no group {name:?}")))
+        found.ok_or_else(|| Refusal::new("node_groups", format!("there is no group {name:?}")))
     };
     let buckets = |list: &[CaseBucket]| -> Result<Vec<Bucket<()>>, Refusal> {
         let bucket = |of: &CaseBucket| Ok(Bucket { group: index(&of.node_group)?, nodes: vec![(); of.count] });

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Refusal;
-use super::super::envelope::refusal;
 use super::cases::CaseRatios;
 use super::objects::{CaseCluster, CaseNode, CasePod, bare_options, read};
 use crate::autoscaler::cluster_autoscaler::component::{ScaleUpQuestion, scale_up};
@@ -76,7 +75,7 @@ pub fn decide(input: &Value) -> Result<Value, Refusal> {
     for (index, group) in input.node_groups.iter().enumerate() {
         if group.min > group.max {
             let problem = format!("the minimum {} is above the maximum {}", group.min, group.max);
-            return Err(refusal(&format!("node_groups[{index}].min"), &problem));
+            return Err(Refusal::new(format!("node_groups[{index}].min"), problem));
         }
         let id = cluster.add_group(&group.name, group.min, group.max, group.target);
         cluster.groups[id.index()].options.zero_or_max_node_scaling = input.options.zero_or_max_node_scaling;

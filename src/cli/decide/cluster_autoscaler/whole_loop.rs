@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::Value;
 
 use super::super::Refusal;
-use super::super::envelope::{Envelope, refusal};
+use super::super::fields::Fields;
 use super::flags;
 use super::show::show;
 use crate::autoscaler::cluster_autoscaler::{
@@ -77,19 +77,19 @@ pub fn decide(input: &Value, seed: u64) -> Result<Value, Refusal> {
 
 impl Question {
     fn read(input: &Value) -> Result<Question, Refusal> {
-        let envelope = Envelope::new(input, FIELDS)?;
-        let Some(now) = envelope.instant("now")? else { return Err(refusal("now", "an instant is required")) };
+        let (envelope, _) = Fields::envelope(input, FIELDS)?;
+        let Some(now) = envelope.instant("now")? else { return Err(Refusal::new("now", "an instant is required")) };
         let options = flags::options(envelope.get("options"))?;
-        let priorities = PriorityClasses::new(&envelope.list::<PriorityClass>("priorityClasses")?)
+        let priorities = PriorityClasses::new(&envelope.items::<PriorityClass>("priorityClasses")?)
             .map_err(|error| error.within("priorityClasses"))?;
-        let raw_nodes = envelope.list::<Node>("nodes")?;
-        let mut cluster = cluster_state(&raw_nodes, &envelope.list::<Pod>("pods")?, &priorities)?;
+        let raw_nodes = envelope.items::<Node>("nodes")?;
+        let mut cluster = cluster_state(&raw_nodes, &envelope.items::<Pod>("pods")?, &priorities)?;
         let (groups, backoffs) = read_groups(&envelope, &options, &mut cluster)?;
         let mut notes = Vec::new();
         let records = settle_nodes(&mut cluster, &raw_nodes, &groups, &options, &mut notes);
         let (pending, nominated) = waiting_pods(&cluster);
         let mut daemon_sets = Vec::new();
-        for (index, raw) in envelope.list::<DaemonSet>("daemonSets")?.iter().enumerate() {
+        for (index, raw) in envelope.items::<DaemonSet>("daemonSets")?.iter().enumerate() {
             let spec = daemon_set_pod(raw, &priorities, &mut cluster.state.specs.resources)
                 .map_err(|error| error.within(format!("daemonSets[{index}]")))?;
             daemon_sets.push(cluster.state.specs.intern_pod(spec));
@@ -97,7 +97,7 @@ impl Question {
         let budget = |(index, raw): (usize, &PodDisruptionBudget)| {
             disruption_budget(raw).map_err(|error| error.within(format!("podDisruptionBudgets[{index}]")))
         };
-        let raw_budgets = envelope.list::<PodDisruptionBudget>("podDisruptionBudgets")?;
+        let raw_budgets = envelope.items::<PodDisruptionBudget>("podDisruptionBudgets")?;
         let budgets = raw_budgets.iter().enumerate().map(budget).collect::<Result<Vec<_>, ManifestError>>()?;
         let owners = ListedOwners::read(&envelope)?;
         let mut state = read_state(envelope.get("state"), now, &options, &groups, &cluster)?;
@@ -140,19 +140,19 @@ impl Question {
 type Backoffs = Vec<(NodeGroupId, SimTime)>;
 
 fn read_groups(
-    envelope: &Envelope<'_>,
+    envelope: &Fields<'_>,
     options: &Options,
     cluster: &mut LoadedCluster,
 ) -> Result<(Vec<NodeGroup>, Backoffs), Refusal> {
     let (mut groups, mut backoffs): (Vec<NodeGroup>, Backoffs) = Default::default();
-    for (index, raw) in envelope.list::<Value>("nodeGroups")?.iter().enumerate() {
+    for (index, raw) in envelope.items::<Value>("nodeGroups")?.iter().enumerate() {
         let at = |mut error: Refusal| {
             error.path = format!("nodeGroups[{index}].{}", error.path);
             error
         };
         let (group, backoff) = read_group(raw, NodeGroupId::new(index), options, cluster).map_err(at)?;
         if groups.iter().any(|other| other.name == group.name) {
-            return Err(at(refusal("id", &format!("a second group is called {}", group.name))));
+            return Err(at(Refusal::new("id", format!("a second group is called {}", group.name))));
         }
         backoffs.extend(backoff.map(|until| (group.id, until)));
         groups.push(group);
@@ -166,25 +166,25 @@ fn read_group(
     options: &Options,
     cluster: &mut LoadedCluster,
 ) -> Result<(NodeGroup, Option<SimTime>), Refusal> {
-    let fields = Envelope::new(raw, GROUP_FIELDS)?;
-    let Some(name) = fields.optional::<String>("id")? else { return Err(refusal("id", "a name is required")) };
+    let fields = Fields::new(raw, "", GROUP_FIELDS)?;
+    let Some(name) = fields.optional::<String>("id")? else { return Err(Refusal::new("id", "a name is required")) };
     let size = |field: &str| -> Result<Option<i64>, Refusal> {
         match fields.optional::<i64>(field)? {
-            Some(size) if size < 0 => Err(refusal(field, &format!("{size} is negative"))),
+            Some(size) if size < 0 => Err(Refusal::new(field, format!("{size} is negative"))),
             size => Ok(size),
         }
     };
     let min_size = size("minSize")?.unwrap_or(0);
-    let Some(max_size) = size("maxSize")? else { return Err(refusal("maxSize", "a size is required")) };
+    let Some(max_size) = size("maxSize")? else { return Err(Refusal::new("maxSize", "a size is required")) };
     if min_size > max_size {
-        return Err(refusal("minSize", &format!("the minimum {min_size} is above the maximum {max_size}")));
+        return Err(Refusal::new("minSize", format!("the minimum {min_size} is above the maximum {max_size}")));
     }
-    let Some(target_size) = size("targetSize")? else { return Err(refusal("targetSize", "a size is required")) };
+    let Some(target_size) = size("targetSize")? else { return Err(Refusal::new("targetSize", "a size is required")) };
     let price = match fields.optional::<f64>("pricePerHour")? {
         None => None,
         Some(price) => {
             let read = UsdPerHour::from_f64(price);
-            Some(read.ok_or_else(|| refusal("pricePerHour", &format!("{price} is not a price")))?)
+            Some(read.ok_or_else(|| Refusal::new("pricePerHour", format!("{price} is not a price")))?)
         }
     };
     let template = match fields.optional::<Node>("template")? {
@@ -315,7 +315,7 @@ fn read_state(
         error.path = format!("state.{}", error.path);
         error
     };
-    let fields = Envelope::new(raw, STATE_FIELDS).map_err(at)?;
+    let fields = Fields::new(raw, "", STATE_FIELDS).map_err(at)?;
     let stamp = |field: &str, default: SimTime| fields.instant(field).map_err(at).map(|at| at.unwrap_or(default));
     state.stamps.last_scale_up = stamp("lastScaleUpTime", state.stamps.last_scale_up)?;
     state.stamps.last_scale_down_delete = stamp("lastScaleDownDeleteTime", state.stamps.last_scale_down_delete)?;
@@ -334,10 +334,10 @@ fn read_state(
     for (name, count) in upcoming {
         let path = format!("state.upcoming.{name}");
         let Some(group) = groups.iter().find(|group| *group.name == *name) else {
-            return Err(refusal(&path, "there is no such group in nodeGroups"));
+            return Err(Refusal::new(path, "there is no such group in nodeGroups"));
         };
         if count < 0 {
-            return Err(refusal(&path, &format!("{count} is negative")));
+            return Err(Refusal::new(path, format!("{count} is negative")));
         }
         if count > 0 {
             let provision = options.for_group(&group.options).max_node_provision_time;
@@ -359,21 +359,21 @@ struct ListedOwners {
 }
 
 impl ListedOwners {
-    fn read(envelope: &Envelope<'_>) -> Result<ListedOwners, Refusal> {
+    fn read(envelope: &Fields<'_>) -> Result<ListedOwners, Refusal> {
         let mut owners = ListedOwners::default();
-        for raw in envelope.list::<ReplicaSet>("replicaSets")? {
+        for raw in envelope.items::<ReplicaSet>("replicaSets")? {
             owners.add("ReplicaSet", &raw.metadata, raw.spec.and_then(|spec| spec.replicas));
         }
-        for raw in envelope.list::<ReplicationController>("replicationControllers")? {
+        for raw in envelope.items::<ReplicationController>("replicationControllers")? {
             owners.add("ReplicationController", &raw.metadata, raw.spec.and_then(|spec| spec.replicas));
         }
-        for raw in envelope.list::<StatefulSet>("statefulSets")? {
+        for raw in envelope.items::<StatefulSet>("statefulSets")? {
             owners.add("StatefulSet", &raw.metadata, None);
         }
-        for raw in envelope.list::<Job>("jobs")? {
+        for raw in envelope.items::<Job>("jobs")? {
             owners.add("Job", &raw.metadata, None);
         }
-        for raw in envelope.list::<DaemonSet>("daemonSets")? {
+        for raw in envelope.items::<DaemonSet>("daemonSets")? {
             owners.add("DaemonSet", &raw.metadata, None);
         }
         let lists = [

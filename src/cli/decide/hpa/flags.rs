@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::Refusal;
-use super::super::fields::nearest;
+use super::super::fields::hint;
 use crate::autoscaler::hpa::HpaFlags;
 use crate::units::SimDuration;
 
@@ -34,7 +34,7 @@ pub(super) fn read(value: &Value, path: &str) -> Result<HpaFlags, Refusal> {
             CPU_INITIALIZATION_PERIOD => flags.cpu_initialization_period = duration(value, at)?,
             INITIAL_READINESS_DELAY => flags.initial_readiness_delay = duration(value, at)?,
             DOWNSCALE_STABILIZATION => flags.downscale_stabilization = duration(value, at)?,
-            _ => return Err(Refusal::new(at, format!("unknown flag{}", nearest(&name, &KNOWN)))),
+            _ => return Err(Refusal::new(at, format!("unknown flag{}", hint(&name, &KNOWN)))),
         }
     }
     Ok(flags)

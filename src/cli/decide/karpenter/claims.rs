@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde::Deserialize;
 
 use super::super::Refusal;
-use super::super::envelope::{Envelope, refusal};
+use super::super::fields::Fields;
 use super::input::{State, at};
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
 use crate::autoscaler::karpenter::pods::{DISRUPTED_TAINT, DO_NOT_DISRUPT};
@@ -71,7 +71,7 @@ impl RawStatus {
 /// The input's claims that have been launched. Without a field `nodeClaims`, every node with the label
 /// `karpenter.sh/nodepool` counts as a claim's that is initialized, of its pool's making.
 pub(super) fn read(
-    envelope: &Envelope<'_>,
+    envelope: &Fields<'_>,
     nodes: &[Node],
     cluster: &mut LoadedCluster,
     pools: &[NodePool],
@@ -86,11 +86,11 @@ pub(super) fn read(
         }
     }
     let hashes = envelope
-        .list::<NodePoolManifest>("nodePools")?
+        .items::<NodePoolManifest>("nodePools")?
         .into_iter()
         .filter_map(|pool| Some((pool.metadata.name, hash(pool.metadata.annotations.as_ref())?)))
         .collect();
-    for (index, raw) in envelope.list::<RawClaim>("nodeClaims")?.iter().enumerate() {
+    for (index, raw) in envelope.items::<RawClaim>("nodeClaims")?.iter().enumerate() {
         let path = format!("nodeClaims[{index}]");
         claims.extend(claim(&path, raw, nodes, cluster, catalogue, (&hashes, now))?);
     }
@@ -128,12 +128,12 @@ fn claim(
     (hashes, now): (&BTreeMap<String, Hash>, SimTime),
 ) -> Result<Option<NodeClaim>, Refusal> {
     let Some(name) = raw.metadata.name.as_deref() else {
-        return Err(refusal(&format!("{path}.metadata.name"), "a name is required"));
+        return Err(Refusal::new(format!("{path}.metadata.name"), "a name is required"));
     };
     let labels = raw.metadata.labels.clone().unwrap_or_default();
     let Some(pool) = labels.get(label::NODE_POOL) else {
         let problem = format!("the label {} is required", label::NODE_POOL);
-        return Err(refusal(&format!("{path}.metadata.labels"), &problem));
+        return Err(Refusal::new(format!("{path}.metadata.labels"), problem));
     };
     let status = &raw.status;
     let provider_id = status.provider_id.as_deref().filter(|id| !id.is_empty());
@@ -250,15 +250,10 @@ fn taints(path: &str, raw: &[RawTaint]) -> Result<Vec<Taint>, Refusal> {
     raw.iter()
         .enumerate()
         .map(|(index, raw)| {
-            let effect = match raw.effect.as_str() {
-                "NoSchedule" => TaintEffect::NoSchedule,
-                "PreferNoSchedule" => TaintEffect::PreferNoSchedule,
-                "NoExecute" => TaintEffect::NoExecute,
-                other => {
-                    let problem = format!("{other:?} is not one of NoSchedule, PreferNoSchedule, NoExecute");
-                    return Err(refusal(&format!("{path}[{index}].effect"), &problem));
-                }
-            };
+            let effect = TaintEffect::named(&raw.effect).ok_or_else(|| {
+                let problem = format!("{:?} is not one of {}", raw.effect, TaintEffect::NAMES.join(", "));
+                Refusal::new(format!("{path}[{index}].effect"), problem)
+            })?;
             Ok(Taint { key: raw.key.clone(), value: raw.value.clone().unwrap_or_default(), effect })
         })
         .collect()
@@ -267,8 +262,8 @@ fn taints(path: &str, raw: &[RawTaint]) -> Result<Vec<Taint>, Refusal> {
 fn duration(path: &str, text: &str) -> Result<SimDuration, Refusal> {
     match text.parse::<SimDuration>() {
         Ok(duration) if !duration.is_negative() => Ok(duration),
-        Ok(_) => Err(refusal(path, &format!("duration {text:?} is negative; a duration here is zero or more"))),
-        Err(error) => Err(refusal(path, &error.to_string())),
+        Ok(_) => Err(Refusal::new(path, format!("duration {text:?} is negative; a duration here is zero or more"))),
+        Err(error) => Err(Refusal::new(path, error.to_string())),
     }
 }
 
@@ -314,7 +309,7 @@ pub(super) fn positions(
             claims
                 .iter()
                 .position(|claim| *claim.name == **name || claim.node.is_some() && claim.node == node.copied())
-                .ok_or_else(|| refusal(path, &format!("{name} is no claim and no claim's node")))
+                .ok_or_else(|| Refusal::new(path, format!("{name} is no claim and no claim's node")))
         })
         .collect()
 }

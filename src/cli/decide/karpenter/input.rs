@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::Refusal;
-use super::super::envelope::{Envelope, refusal};
+use super::super::fields::Fields;
 use super::claims;
 use crate::autoscaler::karpenter::disruption::drift_reason;
 use crate::autoscaler::karpenter::node_pool::{FieldError, NodePoolManifest, RequirementManifest};
@@ -68,24 +68,25 @@ pub(super) struct State {
 
 impl Question {
     pub fn read(input: &Value) -> Result<Question, Refusal> {
-        let envelope = Envelope::new(input, FIELDS)?;
-        let now = envelope.instant("now")?.ok_or_else(|| refusal("now", "the instant of the decision is required"))?;
-        let priorities = PriorityClasses::new(&envelope.list::<_>("priorityClasses")?)
+        let (envelope, _) = Fields::envelope(input, FIELDS)?;
+        let now =
+            envelope.instant("now")?.ok_or_else(|| Refusal::new("now", "the instant of the decision is required"))?;
+        let priorities = PriorityClasses::new(&envelope.items::<_>("priorityClasses")?)
             .map_err(|error| error.within("priorityClasses"))?;
         let mut cluster = LoadedCluster::default();
-        let nodes = envelope.list::<Node>("nodes")?;
+        let nodes = envelope.items::<Node>("nodes")?;
         for (index, node) in nodes.iter().enumerate() {
             cluster.add_node(node).map_err(|error| error.within(format!("nodes[{index}]")))?;
         }
         add_pods(&envelope, &mut cluster, &priorities)?;
         let mut daemon_sets = Vec::new();
-        for (index, raw) in envelope.list::<DaemonSet>("daemonSets")?.iter().enumerate() {
+        for (index, raw) in envelope.items::<DaemonSet>("daemonSets")?.iter().enumerate() {
             let pod = daemon_set_pod(raw, &priorities, &mut cluster.state.specs.resources)
                 .map_err(|error| error.within(format!("daemonSets[{index}]")))?;
             daemon_sets.push(cluster.state.specs.intern_pod(pod));
         }
         let mut budgets = Vec::new();
-        for (index, raw) in envelope.list::<PodDisruptionBudget>("podDisruptionBudgets")?.iter().enumerate() {
+        for (index, raw) in envelope.items::<PodDisruptionBudget>("podDisruptionBudgets")?.iter().enumerate() {
             let budget = disruption_budget(raw);
             budgets.push(budget.map_err(|error| error.within(format!("podDisruptionBudgets[{index}]")))?);
         }
@@ -129,8 +130,8 @@ impl Question {
 }
 
 /// In the order of their uids, by which upstream tells pods of one age apart; pods without stay in the order given.
-fn add_pods(envelope: &Envelope<'_>, cluster: &mut LoadedCluster, priorities: &PriorityClasses) -> Result<(), Refusal> {
-    let pods = envelope.list::<Pod>("pods")?;
+fn add_pods(envelope: &Fields<'_>, cluster: &mut LoadedCluster, priorities: &PriorityClasses) -> Result<(), Refusal> {
+    let pods = envelope.items::<Pod>("pods")?;
     let mut order: Vec<usize> = (0..pods.len()).collect();
     order.sort_by_key(|index| pods[*index].metadata.uid.as_deref().unwrap_or_default());
     for index in order {
@@ -181,12 +182,12 @@ fn yes() -> bool {
 /// Kubelet's default, for types that state no pod slots.
 const DEFAULT_MAX_PODS: i64 = 110;
 
-fn catalogue(envelope: &Envelope<'_>, names: &mut ResourceNames) -> Result<Catalogue, Refusal> {
+fn catalogue(envelope: &Fields<'_>, names: &mut ResourceNames) -> Result<Catalogue, Refusal> {
     let mut types: Vec<InstanceType> = Vec::new();
-    for (index, raw) in envelope.list::<RawInstanceType>("instanceTypes")?.iter().enumerate() {
+    for (index, raw) in envelope.items::<RawInstanceType>("instanceTypes")?.iter().enumerate() {
         let path = format!("instanceTypes[{index}]");
         if types.iter().any(|other| *other.name == *raw.name) {
-            return Err(refusal(&format!("{path}.name"), &format!("a second type is called {}", raw.name)));
+            return Err(Refusal::new(format!("{path}.name"), format!("a second type is called {}", raw.name)));
         }
         types.push(instance_type(&path, raw, names)?);
     }
@@ -205,7 +206,7 @@ fn instance_type(path: &str, raw: &RawInstanceType, names: &mut ResourceNames) -
         let pods = pods.map(|raw| {
             raw.0
                 .parse::<i64>()
-                .map_err(|_| refusal(&format!("{path}.{field}.pods"), &format!("{:?} is not a whole number", raw.0)))
+                .map_err(|_| Refusal::new(format!("{path}.{field}.pods"), format!("{:?} is not a whole number", raw.0)))
         });
         Ok::<_, Refusal>((resources, pods.transpose()?))
     };
@@ -216,7 +217,7 @@ fn instance_type(path: &str, raw: &RawInstanceType, names: &mut ResourceNames) -
     };
     if let Some(list) = &raw.overhead {
         if raw.allocatable.is_some() {
-            return Err(refusal(&format!("{path}.overhead"), "give either allocatable or overhead"));
+            return Err(Refusal::new(format!("{path}.overhead"), "give either allocatable or overhead"));
         }
         allocatable -= &amounts("overhead", list)?.0;
     }
@@ -225,15 +226,15 @@ fn instance_type(path: &str, raw: &RawInstanceType, names: &mut ResourceNames) -
         let path = format!("{path}.offerings[{index}]");
         let Some(capacity_type) = CapacityType::from_name(&raw.capacity_type) else {
             let problem = format!("{:?} is not one of spot, on-demand, reserved", raw.capacity_type);
-            return Err(refusal(&format!("{path}.capacityType"), &problem));
+            return Err(Refusal::new(format!("{path}.capacityType"), problem));
         };
         let Some(price) = UsdPerHour::from_f64(raw.price) else {
-            return Err(refusal(&format!("{path}.price"), "a price is in dollars per hour, zero or more"));
+            return Err(Refusal::new(format!("{path}.price"), "a price is in dollars per hour, zero or more"));
         };
         let reservation =
             raw.reservation.as_ref().map(|raw| Reservation { id: raw.id.as_str().into(), capacity: raw.capacity });
         if (capacity_type == CapacityType::Reserved) != reservation.is_some() {
-            return Err(refusal(&format!("{path}.reservation"), "reserved offerings have one, and no others"));
+            return Err(Refusal::new(format!("{path}.reservation"), "reserved offerings have one, and no others"));
         }
         let mut offering = Offering::reserved(&raw.zone, capacity_type, price, reservation);
         offering.available = raw.available;
@@ -244,20 +245,20 @@ fn instance_type(path: &str, raw: &RawInstanceType, names: &mut ResourceNames) -
     for (index, raw) in raw.requirements.iter().enumerate() {
         let Some((_, operator)) = Operator::NAMES.iter().find(|(name, _)| *name == raw.operator) else {
             let problem = format!("{:?} is not an operator", raw.operator);
-            return Err(refusal(&format!("{path}.requirements[{index}].operator"), &problem));
+            return Err(Refusal::new(format!("{path}.requirements[{index}].operator"), problem));
         };
         instance_type = instance_type.with_requirement(Requirement::new(&raw.key, *operator, &raw.values));
     }
     Ok(instance_type)
 }
 
-fn pools(envelope: &Envelope<'_>, catalogue: &Catalogue) -> Result<Vec<NodePool>, Refusal> {
+fn pools(envelope: &Fields<'_>, catalogue: &Catalogue) -> Result<Vec<NodePool>, Refusal> {
     let mut pools: Vec<NodePool> = Vec::new();
-    for (index, raw) in envelope.list::<NodePoolManifest>("nodePools")?.iter().enumerate() {
+    for (index, raw) in envelope.items::<NodePoolManifest>("nodePools")?.iter().enumerate() {
         let path = format!("nodePools[{index}]");
         let pool = NodePool::from_manifest(raw).map_err(|errors| all(&path, &errors))?;
         if pools.iter().any(|other| other.name == pool.name) {
-            return Err(refusal(&format!("{path}.metadata.name"), "a second NodePool has this name"));
+            return Err(Refusal::new(format!("{path}.metadata.name"), "a second NodePool has this name"));
         }
         let meets = |instance_type: &InstanceType| instance_type.requirements().intersects(&pool.requirements);
         if catalogue.types.iter().all(|instance_type| meets(instance_type).is_err()) {
@@ -267,7 +268,7 @@ fn pools(envelope: &Envelope<'_>, catalogue: &Catalogue) -> Result<Vec<NodePool>
                 None => "; the input has no instanceTypes".to_owned(),
             };
             let path = format!("{path}.spec.template.spec.requirements");
-            return Err(refusal(&path, &format!("NodePool {} matches no instance type{why}", pool.name)));
+            return Err(Refusal::new(path, format!("NodePool {} matches no instance type{why}", pool.name)));
         }
         pools.push(pool);
     }
@@ -278,7 +279,7 @@ fn pools(envelope: &Envelope<'_>, catalogue: &Catalogue) -> Result<Vec<NodePool>
 fn all(path: &str, errors: &[FieldError]) -> Refusal {
     let mut errors = errors.iter();
     let first = errors.next().map_or_else(
-        || refusal(path, "refused"),
+        || Refusal::new(path, "refused"),
         |error| Refusal { path: format!("{path}.{}", error.path), problem: error.problem.clone() },
     );
     errors.fold(first, |mut refusal, error| {

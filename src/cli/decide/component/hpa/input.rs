@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::Refusal;
-use super::super::fields::Fields;
-use super::component::NOW;
+use super::super::super::Refusal;
+use super::super::super::fields::Fields;
+use super::NOW;
 use crate::autoscaler::hpa::{
     Behavior, ContainerRequest, EventLog, HpaFlags, MetricError, MetricIdentifier, MetricSelector, MetricSpec,
     ObjectReference, PodRequests, PodState, PolicyType, Reading, ReadyCondition, ReadyStatus, Recommendation,

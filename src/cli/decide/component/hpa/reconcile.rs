@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::super::Refusal;
-use super::super::fields::Fields;
-use super::case_input::{
+use super::super::super::Refusal;
+use super::super::super::fields::Fields;
+use super::NOW;
+use super::input::{
     MetricCase, config, integers, metric_source, pods, recommendations, scaling_rules_pair, target_fields, tolerance,
 };
-use super::component::NOW;
 use crate::autoscaler::hpa::{
     Behavior, ConditionStatus, ConditionType, Current, HpaFlags, HpaSpec, Memory, MetricSpec, Outcome, Reading,
     Recommendations, SelectorState, Snapshot, Stabilized, sync,

@@ -3,14 +3,14 @@
 //! Instants are ages in seconds before "now" (which is zero here); amounts are thousandths. An error that the step
 //! itself has is an answer (`{"error": code}`); what can't be read is a refusal.
 
+mod input;
+mod reconcile;
+
 use serde_json::{Value, json};
 
+use self::input::{config, event_log, pods, recommendations, rules, scaling_rules_pair, target_fields, tolerance};
 use super::super::Refusal;
-use super::super::fields::{Fields, nearest};
-use super::case_input::{
-    self, config, event_log, pods, recommendations, rules, scaling_rules_pair, target_fields, tolerance,
-};
-use super::reconcile_case;
+use super::super::fields::{Fields, hint};
 use crate::autoscaler::hpa::{
     ContainerRequest, Current, Group, HpaFlags, LimitReason, MetricError, MetricSpec, PodRequests, Proposal, Readiness,
     Recommendations, RequestError, ScalingRules, SelectorState, Snapshot, clamp, evaluate, group_of, limit_rate,
@@ -37,7 +37,7 @@ const KINDS: [&str; 13] = [
     "reconcile",
 ];
 
-pub(super) fn decide(input: &Value) -> Result<Value, Refusal> {
+pub(in super::super) fn decide(input: &Value) -> Result<Value, Refusal> {
     let Some(kind) = input.get("kind").and_then(Value::as_str) else {
         return Err(Refusal::new("kind", format!("expected one of {}", KINDS.join(", "))));
     };
@@ -51,8 +51,8 @@ pub(super) fn decide(input: &Value) -> Result<Value, Refusal> {
         "stabilization_simple" => stabilization_simple(input),
         "stabilization" => stabilization(input),
         "event_log" => events(input),
-        "reconcile" => reconcile_case::decide(input),
-        other => Err(Refusal::new("kind", format!("{other:?} is unknown{}", nearest(other, &KINDS)))),
+        "reconcile" => reconcile::decide(input),
+        other => Err(Refusal::new("kind", format!("{other:?} is unknown{}", hint(other, &KINDS)))),
     }
 }
 
@@ -70,11 +70,11 @@ fn metric(input: &Value, kind: &str) -> Result<Value, Refusal> {
         "external" => "External",
         _ => "Pods",
     };
-    let source = case_input::metric_source(source_type, &target_fields(&fields)?, None)?;
+    let source = input::metric_source(source_type, &target_fields(&fields)?, None)?;
     let pods = pods(&fields)?;
-    let foreign = case_input::integers(&fields, "foreign_metrics_milli")?;
-    let values = case_input::integers(&fields, "values_milli")?;
-    let case = case_input::MetricCase::new(source, &pods, foreign, values, false);
+    let foreign = input::integers(&fields, "foreign_metrics_milli")?;
+    let values = input::integers(&fields, "values_milli")?;
+    let case = input::MetricCase::new(source, &pods, foreign, values, false);
     let states: Vec<_> = pods.iter().map(|pod| pod.state).collect();
     let snapshot = Snapshot {
         now: NOW,
