@@ -123,7 +123,7 @@ fn no_peak_is_lost_in_any_shipped_scenario() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::invariants::runs::config(24))]
 
     #[test]
     fn no_peak_is_lost_in_drawn_scenarios(plan in draw::autoscaled_cluster(), seed in 0..1_000u64) {

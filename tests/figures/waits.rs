@@ -71,7 +71,7 @@ fn observed(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::invariants::runs::config(24))]
 
     #[test]
     fn waits_are_those_of_the_definition(plan in draw::autoscaled_cluster(), seed in 0..1_000u64) {

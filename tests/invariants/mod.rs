@@ -4,4 +4,4 @@ mod cloud;
 pub mod draw;
 mod hpa;
 mod judge;
-mod runs;
+pub mod runs;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use windtunnel::scenario::{self, Override, Scenario, ScenarioFiles};
 use windtunnel::sim::RunOptions;
 use windtunnel::units::Usd;
@@ -17,9 +17,17 @@ use super::{draw, judge};
 use crate::watch::{Watched, watch};
 
 /// `PROPTEST_CASES` asks for more (or fewer) draws than an ordinary test run makes.
-pub(super) fn config(cases: u32) -> Config {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
-    Config { cases, max_shrink_iters: 2_000, failure_persistence: None, ..Config::default() }
+pub(crate) fn config(cases: u32) -> Config {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    // An ordinary run draws the same cases each time; who asks for more gets new ones.
+    let rng_seed = if asked.is_some() { RngSeed::Random } else { RngSeed::Fixed(1) };
+    Config {
+        cases: asked.unwrap_or(cases),
+        max_shrink_iters: 2_000,
+        failure_persistence: None,
+        rng_seed,
+        ..Config::default()
+    }
 }
 
 fn holds(scenario: &Scenario, seed: u64) {

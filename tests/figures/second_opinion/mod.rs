@@ -8,13 +8,13 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use proptest::test_runner::Config;
 use windtunnel::record::writer::{csv, json};
 use windtunnel::record::{Recorder, Summary};
 use windtunnel::scenario::{Override, Scenario, ScenarioFiles};
 use windtunnel::sim;
 
 use crate::invariants::draw;
+use crate::invariants::runs::config;
 use recount::Written;
 use table::Table;
 
@@ -60,11 +60,6 @@ fn every_shipped_scenario_says_in_its_summary_what_its_tables_say() {
         println!("{}", path.display());
         judge(&loaded.scenario, 1);
     }
-}
-
-fn config(cases: u32) -> Config {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
-    Config { cases, max_shrink_iters: 500, failure_persistence: None, ..Config::default() }
 }
 
 proptest! {
