@@ -18,7 +18,7 @@ use crate::check::{
 };
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::{Figure, Recorder, Summary, VERSION, figures};
-use crate::scenario::{Override, Scenario, ScenarioFiles};
+use crate::scenario::{Override, Scenario, ScenarioFiles, names_results};
 use crate::sim;
 
 /// Run scenarios and judge their expectations (exit code 1 when one fails)
@@ -189,11 +189,15 @@ impl Outputs<'_> {
     }
 }
 
-/// What one run left: its verdicts and its figures.
-type Judged = (u64, Vec<Verdict>, Vec<Figure>);
+/// What the runs of a plan left, seed by seed.
+#[derive(Default)]
+struct Judged {
+    verdicts: Vec<(u64, Vec<Verdict>)>,
+    figures: Vec<(u64, Vec<Figure>)>,
+}
 
 /// Every plan under its seeds, in parallel; the results do not depend on the number of threads.
-fn run_all(prepared: &[Prepared], arguments: &Arguments) -> Result<Vec<Vec<Judged>>, Failure> {
+fn run_all(prepared: &[Prepared], arguments: &Arguments) -> Result<Vec<Judged>, Failure> {
     let runs: Vec<(usize, u64)> = prepared
         .iter()
         .enumerate()
@@ -201,54 +205,54 @@ fn run_all(prepared: &[Prepared], arguments: &Arguments) -> Result<Vec<Vec<Judge
         .collect();
     let bar = progress::bar(runs.len() as u64, "runs", arguments.quiet);
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, NonZeroUsize::get)).build()?;
-    let judged: Vec<(usize, Judged)> = threads.install(|| {
+    let judged: Vec<(usize, u64, Vec<Verdict>, Vec<Figure>)> = threads.install(|| {
         let one = |(index, seed): (usize, u64)| {
             let Prepared { scenario, plan, .. } = &prepared[index];
-            let judged = judge_one(scenario, &plan.expectations, seed);
+            let (verdicts, figures) = judge_one(scenario, &plan.expectations, seed);
             bar.inc(1);
-            (index, judged)
+            (index, seed, verdicts, figures)
         };
         runs.into_par_iter().with_max_len(1).map(one).collect()
     });
     bar.finish_and_clear();
-    let mut by_plan: Vec<Vec<Judged>> = prepared.iter().map(|_| Vec::new()).collect();
-    for (index, judged) in judged {
-        by_plan[index].push(judged);
+    let mut by_plan: Vec<Judged> = prepared.iter().map(|_| Judged::default()).collect();
+    for (index, seed, verdicts, figures) in judged {
+        by_plan[index].verdicts.push((seed, verdicts));
+        by_plan[index].figures.push((seed, figures));
     }
     Ok(by_plan)
 }
 
-fn judge_one(scenario: &Scenario, expectations: &[Expectation], seed: u64) -> Judged {
+fn judge_one(scenario: &Scenario, expectations: &[Expectation], seed: u64) -> (Vec<Verdict>, Vec<Figure>) {
     let mut record = Recorder::new(scenario, false);
     let outcome = sim::run(scenario, seed, &mut record);
     let summary = Summary::of(&outcome);
     let verdicts = check::judge(expectations, &Run { summary: &summary, record: &record, outcome: &outcome });
-    (seed, verdicts, figures(&summary))
+    (verdicts, figures(&summary))
 }
 
-fn suite(prepared: &Prepared, runs: &[Judged], baseline: Option<&Baseline>, arguments: &Arguments) -> Suite {
+fn suite(prepared: &Prepared, runs: &Judged, baseline: Option<&Baseline>, arguments: &Arguments) -> Suite {
     let of_baseline = baseline.and_then(|baseline| baseline.suites.get(&prepared.name));
-    let by_seed: Vec<(u64, Vec<Figure>)> = runs.iter().map(|(seed, _, figures)| (*seed, figures.clone())).collect();
     let mut tallies = Vec::new();
     for (index, expectation) in prepared.plan.expectations.iter().enumerate() {
         if !expectation.bounds.is_empty() {
-            let verdict = |run: &Judged| SeedVerdict { seed: run.0, verdict: run.1[index].clone() };
-            tallies.push(Tally::of(expectation, &runs.iter().map(verdict).collect::<Vec<_>>()));
+            let verdict =
+                |(seed, verdicts): &(u64, Vec<Verdict>)| SeedVerdict { seed: *seed, verdict: verdicts[index].clone() };
+            tallies.push(Tally::of(expectation, &runs.verdicts.iter().map(verdict).collect::<Vec<_>>()));
         }
         if let Some(of_baseline) = of_baseline
-            && let Some(mut tally) = check::judge_baseline(expectation, &by_seed, of_baseline)
+            && let Some(mut tally) = check::judge_baseline(expectation, &runs.figures, of_baseline)
         {
             tally.passed &= !(arguments.strict && tally.is_unsettled);
             tallies.push(tally);
         }
     }
-    let simulated_seconds = prepared.scenario.duration.as_secs_f64() * runs.len() as f64;
+    let simulated_seconds = prepared.scenario.duration.as_secs_f64() * prepared.seeds.len() as f64;
     Suite { name: prepared.name.clone(), seeds: prepared.seeds.clone(), simulated_seconds, tallies }
 }
 
 fn baseline_file(arguments: &Arguments, name: &str) -> Result<PathBuf, Failure> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
+    if !names_results(name) {
         let problem = format!("{name:?} can't name a baseline; use letters, digits, dots, dashes and underscores");
         return Err(Failure::BadInput(anyhow::anyhow!(problem)));
     }
@@ -283,11 +287,8 @@ fn baseline_problem(arguments: &Arguments, baseline: Option<&Baseline>, prepared
     }
 }
 
-fn baseline_of(prepared: &[Prepared], ran: &[Vec<Judged>]) -> Baseline {
-    let suite = |(prepared, runs): (&Prepared, &Vec<Judged>)| {
-        let runs: Vec<(u64, Vec<Figure>)> = runs.iter().map(|(seed, _, figures)| (*seed, figures.clone())).collect();
-        (prepared.name.clone(), BaselineSuite::of(&runs))
-    };
+fn baseline_of(prepared: &[Prepared], ran: &[Judged]) -> Baseline {
+    let suite = |(prepared, runs): (&Prepared, &Judged)| (prepared.name.clone(), BaselineSuite::of(&runs.figures));
     Baseline { windtunnel_version: VERSION.to_owned(), suites: prepared.iter().zip(ran).map(suite).collect() }
 }
 

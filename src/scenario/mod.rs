@@ -28,6 +28,7 @@ pub use lowered::{
     KubeletOptions, MetricsOptions, NodeGroup, Outage, Reservation, Scaler, ScalerPolicy, Scenario, ServiceLoad, Test,
     TracePod, Training, TrainingJob,
 };
+pub use names::names_results;
 pub use workload::{
     BatchJob, FailureModel, GpuUsage, Owner, Patch, ReplicaChange, UsageModel, VolumeClaim, VolumeScope, VolumeUse,
     Workload, WorkloadKind,

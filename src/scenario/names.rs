@@ -90,6 +90,15 @@ fn is_spelt(name: &str, outside: impl Fn(u8) -> bool, between: impl Fn(u8) -> bo
     ends && bytes.iter().all(|c| outside(*c) || between(*c))
 }
 
+/// The longest name of results: a folder's has at most 255 bytes, and ours add an ending.
+const RESULTS: usize = 200;
+
+/// Whether results can be called `name`: it becomes a folder or a file on any system, and no option of a command.
+pub fn names_results(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && name.len() <= RESULTS && !name.starts_with(['.', '-']) && name.chars().all(is_plain)
+}
+
 /// Text that a terminal would act on rather than show.
 pub fn is_printable(text: &str) -> bool {
     !text.chars().any(|c| c.is_control())

@@ -30,7 +30,7 @@ pub(super) struct AutoscalerRun {
     records: Vec<NodeRecord>,
     groups: Vec<NodeGroup>,
     daemon_sets: Vec<PodSpecId>,
-    /// [`World::version`] at the last full loop.
+    /// [`Books::version`](super::books::Books::version) at the last full loop.
     seen: u64,
     /// Voids loops that were planned before an earlier one was called for.
     generation: u32,

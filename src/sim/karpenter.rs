@@ -28,7 +28,7 @@ pub(super) struct KarpenterRun {
     retry_is_planned: bool,
     pub disruption: DisruptionState,
     pub queue: Queue,
-    /// [`World::version`] at a pass of the disruption loop that found nothing, and until when that holds.
+    /// [`Books::version`](super::books::Books::version) at a pass of the disruption loop that found nothing, and until when that holds.
     pub quiet_since: Option<u64>,
     pub quiet_until: Option<SimTime>,
 }

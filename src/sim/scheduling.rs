@@ -18,7 +18,7 @@ use crate::units::random::stream;
 pub(super) struct SpecNotes {
     /// Whether the class index can choose for it; `None`: not asked yet.
     by_class: Option<bool>,
-    /// [`World::node_version`] at which no node would take it, and what would help.
+    /// [`Books::node_version`](super::books::Books::node_version) at which no node would take it, and what would help.
     refused_at: Option<(u64, Cure)>,
 }
 

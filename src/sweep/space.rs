@@ -7,13 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::scenario::names_results;
 use crate::units::SimDuration;
 
 /// The parameter whose values are whole scenarios.
 const SCENARIO: &str = "scenario";
-
-/// A folder's name, with room for those made beside it.
-const LONGEST_NAME: usize = 200;
 
 /// More runs than these are taken for a mistake in the file.
 const MOST_RUNS: usize = 100_000;
@@ -195,12 +193,7 @@ impl Sweep {
             return Err(SweepError::ApiVersion(file.api_version));
         }
         let name = file.metadata.name;
-        let names_a_folder = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
-        if name.is_empty()
-            || name.len() > LONGEST_NAME
-            || name.starts_with(['.', '-'])
-            || !name.chars().all(names_a_folder)
-        {
+        if !names_results(&name) {
             return Err(SweepError::Name(name));
         }
         let spec = file.spec;

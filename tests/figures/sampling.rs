@@ -1,12 +1,11 @@
 //! What happens between two samples is not lost: extents of counts against a recount from the rows of pods and nodes.
 
-use std::path::{Path, PathBuf};
-
 use proptest::prelude::*;
 use windtunnel::scenario::{Override, Scenario, ScenarioFiles};
 use windtunnel::sim::{CountExtents, Extent, PodRow, RunOptions};
 use windtunnel::units::SimTime;
 
+use super::second_opinion::shipped;
 use crate::invariants::draw;
 use crate::watch::{Seen, Watched, watch};
 
@@ -102,19 +101,9 @@ fn holds(scenario: &Scenario, seed: u64) {
     recounted(&run, |pod, beyond| Some((pod.started?, pod.finished.unwrap_or(beyond))), |extents| extents.pods_running);
 }
 
-fn shipped(folder: &str, found: &mut Vec<PathBuf>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let entries = std::fs::read_dir(folder).expect("scenarios are shipped").flatten().map(|entry| entry.path());
-    found.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")));
-}
-
 #[test]
 fn no_peak_is_lost_in_any_shipped_scenario() {
-    let mut paths = Vec::new();
-    ["scenarios", "scenarios/hpa", "scenarios/node-autoscaling"].iter().for_each(|folder| shipped(folder, &mut paths));
-    paths.sort();
-    assert!(paths.len() >= 10, "{paths:?}");
-    for path in paths {
+    for path in shipped() {
         let files = ScenarioFiles::open(&path).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
         let shorter = Override::parse("duration=5h").unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
         let loaded = files.load(&[shorter]).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));

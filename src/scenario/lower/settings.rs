@@ -3,15 +3,13 @@
 use super::{Lowering, instant, shared};
 use crate::cluster::label;
 use crate::scenario::diagnostic::suggestion;
+use crate::scenario::names::names_results;
 use crate::scenario::spec::{ExpectationSpec, KubeletSpec, ScenarioSpec};
 use crate::scenario::{Expected, KubeletOptions, Outage, Test};
 use crate::units::SimDuration;
 
 /// 2026-01-05T00:00:00Z, a Monday.
 const DEFAULT_START: i64 = 1_767_571_200;
-
-/// Folders have names of at most 255 bytes everywhere; some room is left for those made beside it.
-const LONGEST_NAME: usize = 200;
 
 /// Rows of `timeseries.csv` that a run may write at most.
 const MOST_SAMPLES: i64 = 5_000_000;
@@ -79,8 +77,7 @@ impl Lowering<'_> {
     /// The name becomes a folder.
     fn check_name(&mut self) {
         let name = self.scenario.name.clone();
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_plain) || name.starts_with(['.', '-']) {
+        if !names_results(&name) {
             let place = self.document.at("metadata.name");
             let diagnostic = crate::scenario::diagnostic::Diagnostic::error(
                 place,

@@ -167,8 +167,12 @@ impl Written {
         self.same("nodes.min", lowest);
         let mean: f64 = self.means("nodes_mean").iter().map(|(seconds, mean)| seconds * mean).sum::<f64>() / self.end();
         self.near("nodes.mean", mean, 1e-6);
-        // nodes.csv knows the end of the bill, which comes after the node's end where the machine is stopped slowly, and before
-        // it where the machine died and its Node stood on: neither bounds the other.
+        // A Node object's life, which ends before the bill where the machine is stopped slowly, and after it where it died.
+        let lives = self
+            .nodes
+            .rows()
+            .filter_map(|row| Some(row.number("deleted_time").unwrap_or(self.end()) - row.number("created_time")?));
+        self.near("nodes.node_hours", lives.sum::<f64>() / 3600.0, 1e-6);
     }
 
     fn near(&self, path: &str, counted: f64, relative: f64) {
