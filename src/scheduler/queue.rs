@@ -63,6 +63,8 @@ struct Entry {
     timestamp: SimTime,
     /// Tells the heaps' stale tickets from the valid one.
     ticket: u32,
+    /// Since when it sits out a back-off, or sat one out without having been tried again.
+    backed_off: Option<SimTime>,
 }
 
 /// (priority, oldest first, order of entry), so that the heap's greatest is next.
@@ -117,6 +119,7 @@ impl SchedulingQueue {
     pub fn failed(&mut self, pod: PodId, spec: PodSpecId, cure: Cure, now: SimTime) {
         let entry = &mut self.entries[pod.index()];
         entry.timestamp = now;
+        entry.backed_off = None;
         entry.place = Place::Unschedulable;
         entry.ticket += 1;
         self.unschedulable.entry(spec).or_default().push((pod, cure));
@@ -181,6 +184,7 @@ impl SchedulingQueue {
                 continue;
             }
             entry.place = Place::Backoff;
+            entry.backed_off.get_or_insert(now);
             entry.ticket += 1;
             let ticket = entry.ticket;
             self.order += 1;
@@ -205,6 +209,11 @@ impl SchedulingQueue {
     /// When the queue next wants [`SchedulingQueue::flush_backoff`] to be called.
     pub fn next_backoff(&self) -> Option<SimTime> {
         self.backoff.peek().map(|Reverse((until, ..))| *until)
+    }
+
+    /// When the back-off before the pod's last try began, if it had to sit one out.
+    pub fn backed_off(&self, pod: PodId) -> Option<SimTime> {
+        self.entries.get(pod.index())?.backed_off
     }
 
     /// How many pods wait for an event.

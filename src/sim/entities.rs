@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::drain::Drain;
+use super::idle::IdleRun;
 use super::jobs::BatchRun;
 use super::observer::Usage;
 use super::scaling_group::Unfilled;
+use super::wait_times::WaitRun;
 use crate::cluster::{NodeId, NodeSelectorTerm, NodeShapeId, PodId, PodSpecId, WorkloadId};
 use crate::controller::deployment::ReplicaSet;
 use crate::cost::{CapacityType, Holding};
@@ -81,6 +83,8 @@ pub(super) struct PodRun {
     pub holding: Holding,
     /// What it owes, `[cpu, memory, gpu]`, as far as it is booked.
     pub costs: [Usd; 3],
+    /// What it waits for while it has no node.
+    pub wait: WaitRun,
 }
 
 impl PodRun {
@@ -133,6 +137,8 @@ pub(super) struct Instance {
     pub costs: [Usd; 3],
     pub pods_costs: [Usd; 3],
     pub cost: Usd,
+    /// Why the part of it is idle that is.
+    pub idle: IdleRun,
 }
 
 /// A node group at the cloud. Its target is met by [`instances`](GroupRun::instances) and

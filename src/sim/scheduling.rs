@@ -74,11 +74,13 @@ impl World<'_> {
                     placed.push((*worker, node));
                 }
                 Err(cure) => {
+                    let fitting = placed.len();
                     for (worker, _) in placed.into_iter().rev() {
                         self.unbook_unstarted(worker);
                     }
-                    for worker in workers {
+                    for (index, worker) in workers.into_iter().enumerate() {
                         self.cluster.set_unschedulable(worker, self.now);
+                        self.refused_gang_wait(worker, index < fitting, cure);
                     }
                     self.autoscalers_hear_of_pod();
                     self.queue.failed(leader, self.cluster.pod(leader).spec, cure, self.now);
@@ -96,6 +98,7 @@ impl World<'_> {
         if self.cluster.set_unschedulable(pod, self.now) {
             self.autoscalers_hear_of_pod();
         }
+        self.refused_wait(pod, cure);
         self.queue.failed(pod, spec, cure, self.now);
     }
 
@@ -322,6 +325,7 @@ impl World<'_> {
         if !self.cluster.nominate(pod, node) {
             return;
         }
+        self.nominated_wait(pod, node.is_some());
         self.scheduler.nominations.remove(pod);
         if let Some(node) = node {
             self.scheduler.nominations.add(pod, node);

@@ -4,6 +4,7 @@ mod cloud;
 mod container_metric;
 mod cost;
 mod drain;
+mod explain;
 mod gang_loss;
 mod hpa;
 mod jobs;
