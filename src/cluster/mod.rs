@@ -26,7 +26,7 @@ pub use node::{NodeShape, NodeState, PodOnNode, label};
 pub use pod::{
     Affinity, Container, Controller, GpuShare, HostPort, InitContainer, NodeAffinity, PodAffinity, PodAffinityTerm,
     PodLevelRequests, PodSpec, QosClass, RestartPolicy, SpreadPolicy, TopologySpreadConstraint, Volume, VolumeSource,
-    Weighted, WhenUnsatisfiable,
+    Weighted, WhenUnsatisfiable, image_with_tag,
 };
 pub use resources::{ResourceNames, Resources, Shortfall, resource};
 pub use specs::Specs;

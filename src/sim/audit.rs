@@ -41,6 +41,7 @@ impl World<'_> {
     pub(super) fn audit(&self) -> Audit {
         for node in self.cluster.node_views() {
             self.audit_node(node.id, node.state)?;
+            self.audit_cpu(node.id)?;
         }
         self.audit_pods()?;
         self.audit_totals()?;
@@ -144,7 +145,11 @@ impl World<'_> {
             match run.role {
                 // A gang is queued by its leader.
                 Role::Worker { .. } => ensure(!queued || unbound, || wrong("queued, though it needs no node"))?,
-                _ => ensure(queued == unbound, || wrong("in the queue, or not, in error"))?,
+                _ => {
+                    let spec = self.cluster.specs.pod(info.spec);
+                    let is_the_schedulers = spec.node_name.is_none() && !spec.is_held_back();
+                    ensure(queued == (unbound && is_the_schedulers), || wrong("in the queue, or not, in error"))?;
+                }
             }
         }
         same(|| "pods with affinity".into(), with_affinity, self.cluster.pods_with_affinity())?;

@@ -97,6 +97,10 @@ reasons! {
         NoRoom = "no_room", "full nodes, and nothing adds any";
         /// Its scheduling gates are not removed.
         Gated = "gated", "scheduling gates";
+        /// Another scheduler than `default-scheduler` is to bind it.
+        OtherScheduler = "other_scheduler", "another scheduler";
+        /// The node that it names is not there, or its kubelet refused it.
+        NamedNode = "named_node", "the node that it names";
         /// A node for it was asked for.
         OnItsWay = "on_its_way", "a node that is starting";
         /// It is younger than its autoscaler's last look.
@@ -118,7 +122,8 @@ reasons! {
 impl Mechanism {
     /// Time alone will not help: no waiting is long enough.
     pub const fn is_final(self) -> bool {
-        matches!(self, Mechanism::NoFittingType | Mechanism::Gated)
+        use Mechanism::{Gated, NamedNode, NoFittingType, OtherScheduler};
+        matches!(self, NoFittingType | Gated | OtherScheduler | NamedNode)
     }
 }
 

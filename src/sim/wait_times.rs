@@ -10,7 +10,7 @@ use super::entities::Role;
 use super::explanation::{Mechanism, WaitReason, WaitRow};
 use super::idle::Account;
 use super::world::World;
-use crate::cluster::{PodId, WorkloadId};
+use crate::cluster::{PodId, PodSpec, WorkloadId};
 use crate::scheduler::queue::Cure;
 use crate::units::SimTime;
 
@@ -31,8 +31,16 @@ impl WaitRun {
         self.reason
     }
 
-    pub fn begin(is_gated: bool, workload: WorkloadId, now: SimTime) -> WaitRun {
-        let reason = if is_gated { Mechanism::Gated } else { Mechanism::Scheduler };
+    pub fn begin(spec: &PodSpec, workload: WorkloadId, now: SimTime) -> WaitRun {
+        let reason = if spec.node_name.is_some() {
+            Mechanism::NamedNode
+        } else if !spec.scheduling_gates.is_empty() {
+            Mechanism::Gated
+        } else if spec.is_held_back() {
+            Mechanism::OtherScheduler
+        } else {
+            Mechanism::Scheduler
+        };
         WaitRun { reason, account: Account::Workload(workload), since: now, seen: 0 }
     }
 }
@@ -62,13 +70,14 @@ impl WaitBook {
 }
 
 impl World<'_> {
-    /// From now on the pod waits for this. Gates come before all else.
+    /// From now on the pod waits for this; not one that no scheduler of ours is to place.
     pub(super) fn set_wait(&mut self, pod: PodId, reason: Mechanism, account: Account) {
         if self.pods[pod.index()].scheduled.is_some() {
             return;
         }
         let run = &self.pods[pod.index()].wait;
-        if run.reason != Mechanism::Gated && (run.reason, run.account) != (reason, account) {
+        let is_ours = !matches!(run.reason, Mechanism::Gated | Mechanism::OtherScheduler | Mechanism::NamedNode);
+        if is_ours && (run.reason, run.account) != (reason, account) {
             self.book_wait(pod, None);
             let run = &mut self.pods[pod.index()].wait;
             (run.reason, run.account) = (reason, account);
@@ -109,19 +118,25 @@ impl World<'_> {
         self.book_wait(pod, None);
     }
 
-    /// The scheduler found no node for it. Where an autoscaler has spoken, its word stays.
+    /// The scheduler found no node for it. The first refusal decides; where there is an autoscaler, its word comes next.
     pub(super) fn refused_wait(&mut self, pod: PodId, cure: Cure) {
-        match (self.has_node_autoscaler(), cure) {
-            (true, _) if self.pods[pod.index()].wait.reason != Mechanism::Scheduler => {}
-            (true, _) => self.set_own_wait(pod, Mechanism::NotLookedAt),
-            (false, Cure::Room) => self.set_own_wait(pod, Mechanism::NoRoom),
-            (false, Cure::Node) => self.set_own_wait(pod, Mechanism::NoFittingType),
+        if self.pods[pod.index()].wait.reason != Mechanism::Scheduler {
+            return;
         }
+        let reason = if self.has_node_autoscaler() {
+            Mechanism::NotLookedAt
+        } else if cure == Cure::Room && !self.is_larger_than_any_node(self.cluster.pod(pod).spec) {
+            Mechanism::NoRoom
+        } else {
+            Mechanism::NoFittingType
+        };
+        self.set_own_wait(pod, reason);
     }
 
     /// A worker of a gang that was refused: it would have fitted, or is where the first did not.
     pub(super) fn refused_gang_wait(&mut self, worker: PodId, fits: bool, cure: Cure) {
-        if fits && !self.has_node_autoscaler() {
+        let is_first = self.pods[worker.index()].wait.reason == Mechanism::Scheduler;
+        if fits && is_first && !self.has_node_autoscaler() {
             self.set_own_wait(worker, Mechanism::GangIncomplete);
         } else {
             self.refused_wait(worker, cure);

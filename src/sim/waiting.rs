@@ -36,6 +36,8 @@ pub(super) struct Waiting {
     templates: Option<(ClusterState, Vec<Vec<NodeId>>)>,
     /// What those answered: why a group's node could not hold a pod of a spec, `None` where it could.
     answers: FxHashMap<(NodeGroupId, PodSpecId), Option<String>>,
+    /// Whether a spec asks for more than any node of the scenario has.
+    too_large: FxHashMap<PodSpecId, bool>,
 }
 
 impl World<'_> {
@@ -163,8 +165,18 @@ impl World<'_> {
                 format!("scheduling gates hold it: {}", listed(gates.iter().map(|g| &**g))),
             );
         }
+        if let Some(name) = &self.cluster.specs.pod(spec).scheduler_name {
+            return verdict(Mechanism::OtherScheduler, format!("the scheduler {name} is not modelled"));
+        }
+        if let Some(name) = &self.cluster.specs.pod(spec).node_name {
+            let why = match self.pods[pod.index()].reason {
+                reason if super::admission::is_refusal(reason) => format!("node {name} refused it: {reason}"),
+                _ => format!("node {name} is not there"),
+            };
+            return verdict(Mechanism::NamedNode, why);
+        }
         if self.cluster.pod(pod).nominated_node.is_some() {
-            return verdict(Mechanism::OnItsWay, "pods of lower priority made way for it");
+            return verdict(Mechanism::Preemption, "pods of lower priority made way for it");
         }
         if let Some(unhelped) = self.waiting.unhelped.iter().find(|unhelped| unhelped.pods.contains(&pod)) {
             let reasons = unhelped.reasons.clone();
@@ -188,9 +200,25 @@ impl World<'_> {
             return verdict(Mechanism::NotLookedAt, "its autoscaler had not looked at it yet");
         }
         match self.cure_for(spec) {
-            Cure::Room => verdict(Mechanism::NoRoom, "no node had room, and nothing adds nodes"),
-            Cure::Node => self.no_node_could_hold(spec),
+            Cure::Room if !self.is_larger_than_any_node(spec) => {
+                verdict(Mechanism::NoRoom, "no node had room, and nothing adds nodes")
+            }
+            Cure::Room | Cure::Node => self.no_node_could_hold(spec),
         }
+    }
+
+    /// No node of the scenario could hold a pod of this spec if it were empty.
+    pub(super) fn is_larger_than_any_node(&mut self, spec: PodSpecId) -> bool {
+        if let Some(known) = self.waiting.too_large.get(&spec) {
+            return *known;
+        }
+        let requests = &self.cluster.specs.pod(spec).requests;
+        let of_groups = self.scenario.node_groups.iter().flat_map(|group| &group.shapes);
+        let mut shapes = self.scenario.nodes.iter().map(|node| &node.shape).chain(of_groups);
+        let holds = |shape| self.cluster.specs.shape(shape).allocatable.shortfalls(requests).next().is_none();
+        let answer = !shapes.any(|shape| holds(*shape));
+        self.waiting.too_large.insert(spec, answer);
+        answer
     }
 
     fn cluster_autoscaler_said(&mut self, spec: PodSpecId, reasons: &[(NodeGroupId, NoScaleUp)]) -> Said {

@@ -154,7 +154,6 @@ spec:
   containers: [{name: c, image: i}]
 ";
     let run = run_scenario(text, &[]);
-    println!("{:?}", run.outcome.explanation);
     assert_eq!(waited(&run, Mechanism::NoRoom, "default/b"), 3_600.0);
     assert_eq!(waited(&run, Mechanism::NoFittingType, "default/huge"), 3_600.0);
     assert_eq!(waited(&run, Mechanism::Gated, "default/gated"), 3_600.0);
@@ -174,6 +173,7 @@ spec:
   workloads:
     - {target: {kind: Job, name: a}, duration: 30s}
     - {target: {kind: Job, name: b}, arrival: 30600ms, duration: 30s}
+  scheduler: {schedulerPopFromBackoffQ: false}
 ---
 apiVersion: batch/v1
 kind: Job
