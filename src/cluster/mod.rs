@@ -31,7 +31,7 @@ pub use places::Held;
 pub use pod::{
     Affinity, Container, Controller, GpuShare, HostPort, InitContainer, NodeAffinity, PodAffinity, PodAffinityTerm,
     PodLevelRequests, PodSpec, QosClass, RestartPolicy, SpreadPolicy, TopologySpreadConstraint, Volume, VolumeSource,
-    Weighted, WhenUnsatisfiable,
+    Weighted, WhenUnsatisfiable, image_with_tag,
 };
 pub use resources::{ResourceNames, Resources, Shortfall, resource};
 pub use specs::Specs;

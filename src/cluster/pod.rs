@@ -28,7 +28,10 @@ pub struct PodSpec {
     pub affinity: Affinity,
     pub tolerations: Vec<Toleration>,
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
+    /// Gates that somebody must lift before the scheduler looks at the pod.
     pub scheduling_gates: Vec<String>,
+    /// `spec.schedulerName` where it is another than `default-scheduler`.
+    pub scheduler_name: Option<String>,
     pub priority: i32,
     /// False where `preemptionPolicy: Never`.
     pub preempts: bool,
@@ -311,6 +314,12 @@ impl PodSpec {
         self.containers.iter().map(|c| c.cpu_limit).sum()
     }
 
+    /// `cpu.shares` of the pod's cgroup: 1,024 for a requested core, 2 at least (`pkg/kubelet/cm/helpers_linux.go`,
+    /// `MilliCPUToShares`).
+    pub fn cpu_shares(&self) -> i64 {
+        (self.requests.cpu.get() * 1024 / 1000).clamp(2, 262_144)
+    }
+
     /// Sum of the containers' memory limits; `None` where one has none.
     pub fn memory_limit(&self) -> Option<Bytes> {
         self.containers.iter().map(|c| c.memory_limit).sum()
@@ -323,6 +332,23 @@ impl PodSpec {
 
     pub fn host_ports(&self) -> impl Iterator<Item = &HostPort> {
         self.containers.iter().chain(self.sidecars()).flat_map(|container| &container.host_ports)
+    }
+
+    /// Our scheduler does not look at the pod: a gate holds it back, or another scheduler is to bind it.
+    pub fn is_held_back(&self) -> bool {
+        !self.scheduling_gates.is_empty() || self.scheduler_name.is_some()
+    }
+
+    /// Names of nodes (or their hostname labels) that the pod asks for: `nodeName`, its selector, its required affinity.
+    pub fn named_nodes(&self) -> impl Iterator<Item = &str> {
+        let selected = self.node_selector.get(label::HOSTNAME);
+        let terms = self.affinity.node.required.iter().flatten();
+        let required = terms.flat_map(|term| {
+            let by_label = term.match_expressions.iter().filter(|requirement| requirement.key == label::HOSTNAME);
+            let by_field = term.match_fields.iter().filter(|requirement| requirement.key == "metadata.name");
+            by_label.chain(by_field).flat_map(|requirement| &requirement.values)
+        });
+        self.node_name.iter().chain(selected).chain(required).map(String::as_str)
     }
 
     /// Affinity or anti-affinity to pods, required or preferred.
@@ -368,9 +394,21 @@ impl PodSpec {
     }
 }
 
+/// An image's name with its tag: one without is `:latest`.
+pub fn image_with_tag(image: &str) -> String {
+    if image.rfind(':') <= image.rfind('/') { format!("{image}:latest") } else { image.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_without_a_tag_is_the_latest() {
+        assert_eq!(image_with_tag("root"), "root:latest");
+        assert_eq!(image_with_tag("gcr.io:5000/root"), "gcr.io:5000/root:latest");
+        assert_eq!(image_with_tag("gcr.io:5000/root:1"), "gcr.io:5000/root:1");
+    }
 
     fn container(cpu: i64, memory: i64) -> Container {
         Container {

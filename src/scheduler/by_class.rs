@@ -95,12 +95,12 @@ pub fn choose(
 /// Whether making room could help a pod that no node takes: some node refuses it for lack of that alone.
 pub fn wants_room(cluster: &ClusterState, classes: &ClassIndex, cycle: &Cycle<'_>, profile: &Profile) -> bool {
     let apart = set_apart(cluster, cycle.spec, profile);
-    classes.representatives(&apart).any(|node| refuses_for_room(cluster, cycle, node))
+    classes.representatives(&apart).any(|node| refuses_for_room(cluster, cycle, profile, node))
 }
 
 /// Whether the node would take the pod if others left it.
-pub fn refuses_for_room(cluster: &ClusterState, cycle: &Cycle<'_>, node: NodeId) -> bool {
-    let refusal = cluster.node_view(node).map(|node| filter::fits(cycle, &node));
+pub fn refuses_for_room(cluster: &ClusterState, cycle: &Cycle<'_>, profile: &Profile, node: NodeId) -> bool {
+    let refusal = cluster.node_view(node).map(|node| filter::run(&profile.filters, cycle, &node));
     refusal.is_some_and(|fits| fits.is_err_and(|refusal| !refusal.reason.is_unresolvable()))
 }
 

@@ -221,8 +221,9 @@ fn classes_choose_as_all_nodes_would() {
         }
         assert_eq!(found, wanted, "seed {seed}");
         chosen += usize::from(!wanted.is_empty());
+        let by_node = Cycle::new(&plain, spec);
         let some_room =
-            cluster.node_views().any(|node| by_class::refuses_for_room(&cluster, &Cycle::new(&plain, spec), node.id));
+            cluster.node_views().any(|node| by_class::refuses_for_room(&cluster, &by_node, &profile, node.id));
         assert_eq!(by_class::wants_room(&cluster, &classes, &cycle, &profile), some_room, "seed {seed}");
         cluster.audit_places().unwrap();
     }

@@ -41,6 +41,7 @@ impl World<'_> {
     pub(super) fn audit(&self) -> Audit {
         for node in self.cluster.node_views() {
             self.audit_node(node.id, node.state)?;
+            self.audit_cpu(node.id)?;
         }
         self.audit_pods()?;
         self.audit_totals()?;
@@ -140,7 +141,11 @@ impl World<'_> {
             match run.role {
                 // A gang is queued by its leader.
                 Role::Worker { .. } => ensure(!queued || unbound, || wrong("queued, though it needs no node"))?,
-                _ => ensure(queued == unbound, || wrong("in the queue, or not, in error"))?,
+                _ => {
+                    let spec = self.cluster.specs.pod(info.spec);
+                    let is_the_schedulers = spec.node_name.is_none() && !spec.is_held_back();
+                    ensure(queued == (unbound && is_the_schedulers), || wrong("in the queue, or not, in error"))?;
+                }
             }
         }
         self.cluster.audit_places()?;

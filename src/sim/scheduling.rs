@@ -7,8 +7,8 @@ use super::entities::Role;
 use super::event::Event;
 use super::observer::Controller;
 use super::world::{World, hangs_on_others};
-use crate::cluster::{ByNode, ClusterView, NodeId, PodId, PodSpecId};
-use crate::scheduler::queue::Cure;
+use crate::cluster::{ByNode, ClusterView, NodeId, NodeView, PodId, PodSpecId};
+use crate::scheduler::queue::{Cure, Help};
 use crate::scheduler::{self, ByClass, Cycle, Preemption, PreemptionAttempt, by_class, filter};
 use crate::units::random::stream;
 
@@ -22,9 +22,16 @@ pub(super) struct SpecNotes {
 }
 
 impl World<'_> {
-    /// Offers an unbound pod to the scheduler.
+    /// Offers an unbound pod to the scheduler, unless it names its node or is held back.
     pub(super) fn enqueue(&mut self, pod: PodId) {
-        let priority = self.cluster.specs.pod(self.cluster.pod(pod).spec).priority;
+        let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
+        if spec.node_name.is_some() {
+            return self.take_named(pod);
+        }
+        if spec.is_held_back() {
+            return;
+        }
+        let priority = spec.priority;
         self.queue.add(pod, priority, self.now);
         self.schedule_soon();
     }
@@ -80,7 +87,8 @@ impl World<'_> {
                         self.cluster.set_unschedulable(worker, self.now);
                     }
                     self.autoscalers_hear_of_pod();
-                    self.queue.failed(leader, self.cluster.pod(leader).spec, cure, self.now);
+                    // Gangs of one spec differ in their size.
+                    self.queue.failed(leader, self.cluster.pod(leader).spec, cure, false, self.now);
                     return;
                 }
             }
@@ -95,7 +103,15 @@ impl World<'_> {
         if self.cluster.set_unschedulable(pod, self.now) {
             self.autoscalers_hear_of_pod();
         }
-        self.queue.failed(pod, spec, cure, self.now);
+        let along = self.queue.failed(pod, spec, cure, self.are_alike(spec), self.now);
+        self.counts.scheduling_attempts += along as u64;
+    }
+
+    /// Whether a pod's refusal is that of all pods of its spec at this instant: none preempts, and where others go in
+    /// the meantime does not help them.
+    fn are_alike(&self, spec: PodSpecId) -> bool {
+        let pod = self.cluster.specs.pod(spec);
+        !self.plain && pod.priority <= self.lowest_priority && !hangs_on_others(pod)
     }
 
     fn autoscalers_hear_of_pod(&mut self) {
@@ -161,11 +177,15 @@ impl World<'_> {
         let cycle = Cycle::new(cluster, spec);
         let how = ByClass::of(&cluster.specs, spec, &self.profile, self.soft_taints_per_node);
         let some_room_would_do = if how == ByClass::No || self.plain {
-            cluster.node_views().any(|node| by_class::refuses_for_room(cluster, &cycle, node.id))
+            cluster.node_views().any(|node| by_class::refuses_for_room(cluster, &cycle, &self.profile, node.id))
         } else {
             by_class::wants_room(cluster, self.cluster.classes(), &cycle, &self.profile)
         };
         if some_room_would_do { Cure::Room } else { Cure::Node }
+    }
+
+    fn try_filters(&self, cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), filter::Rejection> {
+        filter::run(&self.profile.filters, cycle, node)
     }
 
     /// A pod was placed: those with affinity to it, or spread with it, may try again.
@@ -174,17 +194,42 @@ impl World<'_> {
             return;
         }
         let World { queue, cluster, now, .. } = self;
-        queue.on_event(*now, |spec, _| hangs_on_others(cluster.specs.pod(spec)));
+        queue.on_event(*now, |spec, _| if hangs_on_others(cluster.specs.pod(spec)) { Help::Try } else { Help::None });
         self.after_queue_event();
     }
 
-    /// Pods that waited for room may try again.
+    /// Pods that waited for room may try again. Those that no node could take on which room was freed are spared the
+    /// try, where only their own node has a say.
     pub(super) fn room_was_freed(&mut self, node: Option<NodeId>) {
-        if node.is_none() || self.queue.unschedulable_len() == 0 {
+        if self.queue.unschedulable_len() == 0 {
+            self.freed.clear();
             return;
         }
-        self.queue.on_event(self.now, |_, cure| cure == Cure::Room);
+        if node.is_none() {
+            return;
+        }
+        let freed = std::mem::take(&mut self.freed);
+        let mut queue = std::mem::take(&mut self.queue);
+        let refused = queue.on_event(self.now, |spec, cure| self.help_of_room(spec, cure, &freed));
+        self.queue = queue;
+        self.counts.scheduling_attempts += refused as u64;
         self.after_queue_event();
+    }
+
+    fn help_of_room(&self, spec: PodSpecId, cure: Cure, freed: &[NodeId]) -> Help {
+        if cure != Cure::Room {
+            return Help::None;
+        }
+        // What was freed may also let a pod preempt, or change what others' constraints say of other nodes.
+        let may_gain_elsewhere =
+            self.plain || self.placements_matter || self.cluster.specs.pod(spec).priority > self.lowest_priority;
+        let cycle = Cycle::new(self.cluster.state(), spec);
+        let mut nodes = freed.iter().filter_map(|node| self.cluster.node_view(*node));
+        if may_gain_elsewhere || nodes.any(|node| self.try_filters(&cycle, &node).is_ok()) {
+            Help::Try
+        } else {
+            Help::InVain(self.cure_for(spec))
+        }
     }
 
     /// A node came or changed for the better: pods that it could take may try again.
@@ -192,11 +237,16 @@ impl World<'_> {
         if self.queue.unschedulable_len() == 0 {
             return;
         }
-        let World { queue, cluster, now, .. } = self;
-        queue.on_event(*now, |spec, _| {
-            let cycle = Cycle::new(cluster.state(), spec);
-            cluster.node_view(node).is_some_and(|node| filter::fits(&cycle, &node).is_ok())
+        let mut queue = std::mem::take(&mut self.queue);
+        queue.on_event(self.now, |spec, _| {
+            let cycle = Cycle::new(self.cluster.state(), spec);
+            let node = self.cluster.node_view(node);
+            match node.is_some_and(|node| self.try_filters(&cycle, &node).is_ok()) {
+                true => Help::Try,
+                false => Help::None,
+            }
         });
+        self.queue = queue;
         self.after_queue_event();
     }
 
@@ -212,7 +262,7 @@ impl World<'_> {
     }
 
     fn after_queue_event(&mut self) {
-        if self.queue.has_active() {
+        if self.queue.has_next() {
             self.schedule_soon();
         }
         self.wake_for_backoff();
@@ -255,7 +305,12 @@ impl World<'_> {
         if self.cluster.specs.pod(self.cluster.pod(pod).spec).priority <= self.lowest_priority {
             return;
         }
+        // Its victims' successors may take the room beside it, which no cluster does in no time.
+        if self.pods[pod.index()].preempted_others == Some(self.now) {
+            return;
+        }
         let Some(preemption) = self.preemption_for(pod) else { return };
+        self.pods[pod.index()].preempted_others = Some(self.now);
         let preemptor = self.pod_name(pod);
         for victim in preemption.victims {
             // One that is leaving already needs no more than time.
@@ -298,9 +353,12 @@ impl World<'_> {
 
     /// Promises a node's room to a pod, or takes the promise back.
     pub(super) fn nominate(&mut self, pod: PodId, node: Option<NodeId>) {
+        let before = self.cluster.pod(pod).nominated_node;
         if !self.cluster.nominate(pod, node) {
             return;
         }
+        // What was promised to this pod others can have.
+        self.freed.extend(before);
         self.scheduler.nominations.remove(pod);
         if let Some(node) = node {
             self.scheduler.nominations.add(pod, node);
