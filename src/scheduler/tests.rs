@@ -373,7 +373,7 @@ fn a_pod_without_constraints_costs_no_look_at_the_cluster() {
     let spec = cluster.specs.intern_pod(PodSpec::default());
     assert!(SpreadCounts::new(&cluster, spec).is_none());
     assert!(AffinityCounts::new(&cluster, spec).is_none());
-    assert!(!Scoring::needs_cluster(&Cycle::new(&cluster, spec), &Profile::default()));
+    assert_eq!(ByClass::of(&cluster.specs, spec, &Profile::default(), 1), ByClass::Whole);
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub struct Scoring<'a> {
 }
 
 impl<'a> Scoring<'a> {
-    /// `feasible` are the nodes that will be scored; they are read only where [`Scoring::needs_cluster`].
+    /// `feasible` are the nodes that will be scored.
     pub fn new(
         view: &'a dyn ClusterView,
         cycle: &'a Cycle<'a>,
@@ -120,14 +120,6 @@ impl<'a> Scoring<'a> {
             affinity: None,
             images: None,
         }
-    }
-
-    /// False where no plugin looks beyond the one node that it scores, so that nodes in the same state score alike.
-    pub fn needs_cluster(cycle: &Cycle<'_>, profile: &Profile) -> bool {
-        let options = &profile.options;
-        SpreadScores::is_wanted(cycle.pod, options)
-            || AffinityScores::is_wanted(cycle, options)
-            || cycle.specs.any_images()
     }
 }
 

@@ -104,10 +104,6 @@ static SYSTEM_DEFAULTS: LazyLock<[TopologySpreadConstraint; 2]> = LazyLock::new(
 });
 
 impl<'a> SpreadScores<'a> {
-    pub fn is_wanted(pod: &PodSpec, options: &SchedulerOptions) -> bool {
-        stated(pod, WhenUnsatisfiable::ScheduleAnyway).next().is_some() || default_selector(pod, options).is_some()
-    }
-
     /// `None` where the pod has no such constraint and gets no default one.
     pub fn new(
         view: &'a dyn ClusterView,
