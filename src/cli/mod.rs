@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand; errors leave through [`main`] as exit codes.
 
+mod changes;
 mod check;
 mod completions;
 pub mod decide;
