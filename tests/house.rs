@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// as `cli > sweep, check, report > record > sim > scenario > load, scheduler, autoscaler, cost > cluster > units` has
 /// it. The one exception: `autoscaler` uses the scheduler's filters, scores and snapshots, for the simulations of
 /// scale-up and drain must place pods as the scheduler itself would.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("units", &[]),
     ("cluster", &["units"]),
     ("cost", &["units", "cluster"]),
@@ -43,6 +43,22 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
         ],
     ),
     (
+        "reference",
+        &[
+            "units",
+            "cluster",
+            "controller",
+            "cost",
+            "load",
+            "scheduler",
+            "autoscaler",
+            "scenario",
+            "sim",
+            "record",
+            "check",
+        ],
+    ),
+    (
         "cli",
         &[
             "units",
@@ -58,6 +74,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
             "report",
             "check",
             "sweep",
+            "reference",
         ],
     ),
 ];

@@ -24,5 +24,6 @@ pub use compile::{Plan, plans};
 pub use expectation::{Expectation, Misread, Subject};
 pub use figure_names::FigureNames;
 pub use paired::{Interval, paired_interval};
+pub use series::FUNCTION_NAMES;
 pub use tally::{Needed, SeedVerdict, Suite, Tally};
 pub use verdict::{Run, Verdict, judge};

@@ -25,10 +25,10 @@ use crate::sim;
 /// Run scenarios and judge their expectations (exit code 1 when one fails)
 #[derive(Args)]
 #[command(after_help = "Examples:
-  windtunnel check scenario.yaml
-  windtunnel check scenarios/*.yaml --seeds 20 --junit junit.xml --markdown comment.md
-  windtunnel check scenario.yaml --seeds 10 --save-baseline main
-  windtunnel check scenario.yaml --seeds 10 --baseline main")]
+  windtunnel check scenarios/ai-model-training.yaml
+  windtunnel check scenarios/ai-model-training.yaml --junit junit.xml --markdown c.md
+  windtunnel check gate.yaml --seeds 5 --save-baseline main
+  windtunnel check gate.yaml --seeds 5 --baseline main")]
 pub struct Arguments {
     /// Scenario files; `-` is standard input
     #[arg(required = true, value_name = "SCENARIO")]

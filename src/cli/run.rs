@@ -25,7 +25,7 @@ use crate::sim;
 #[command(after_help = "Examples:
   windtunnel run scenarios/ai-model-training.yaml
   windtunnel run scenarios/ai-model-training.yaml --seed 7 --out results/seven
-  windtunnel run scenarios/ai-model-training.yaml --set nodeGroups.general.maxSize=5 --out results/small --format json
+  windtunnel run scenarios/ai-model-training.yaml --set nodeGroups.general.maxSize=5 --out small
   windtunnel run - < scenarios/hpa/flapping.yaml")]
 pub struct Arguments {
     /// Scenario file; `-` is standard input

@@ -15,7 +15,7 @@ use crate::scenario::Override;
 /// Check scenarios without running them
 #[derive(Args)]
 #[command(after_help = "Examples:
-  windtunnel validate scenarios/ai-model-training.yaml
+  windtunnel validate scenarios/ai-model-training.yaml --set nodeGroups.general.maxSize=5
   windtunnel validate scenarios/hpa/*.yaml
   windtunnel validate - < scenarios/hpa/flapping.yaml")]
 pub struct Arguments {
