@@ -8,6 +8,7 @@ use super::sentence::percent_plain;
 use super::side::Side;
 use crate::check::Unit;
 use crate::cost::IDLE;
+use crate::sim::{IdleReason, Mechanism};
 
 /// Lines of each kind that are told, the largest first.
 const MOST: usize = 3;
@@ -43,11 +44,11 @@ struct Family {
 }
 
 const FAMILIES: &[Family] = &[
-    Family { of: "cost", whole: "cost.total_usd", start: "explain.idle.", end: ".usd", words: "idle money: " },
+    Family { of: "cost", whole: "cost.total_usd", start: "explain.idle.", end: ".usd", words: "idle, " },
     Family { of: "cost", whole: "cost.total_usd", start: "cost.by_node_group.", end: "", words: "nodes of " },
     Family { of: "cost", whole: "cost.total_usd", start: "cost.by_capacity_type.", end: "", words: "capacity: " },
     Family { of: "cost", whole: "cost.total_usd", start: "cost.by_workload.", end: ".totalCost", words: "owed by " },
-    Family { of: "wait", whole: "", start: "explain.wait.", end: ".pod_seconds", words: "pods waited: " },
+    Family { of: "wait", whole: "", start: "explain.wait.", end: ".pod_seconds", words: "pods waited for " },
 ];
 
 impl Family {
@@ -130,13 +131,15 @@ pub fn reasons(variant: &Side, baseline: &Side, metrics: &[String]) -> Vec<Why> 
     told
 }
 
-/// Reasons are words; names stay as they are.
-fn shown(family: &Family, part: &str) -> String {
-    match part {
-        IDLE => "nobody (idle)".to_owned(),
-        reason if family.start.starts_with("explain.") => reason.replace('_', " "),
-        name => name.to_owned(),
-    }
+/// Reasons in their own words; names as they are.
+fn shown<'p>(family: &Family, part: &'p str) -> &'p str {
+    let words = match family.start {
+        "explain.idle." => IdleReason::ALL.iter().find(|reason| reason.id() == part).map(|reason| reason.words()),
+        "explain.wait." => Mechanism::ALL.iter().find(|reason| reason.id() == part).map(|reason| reason.words()),
+        _ if part == IDLE => Some("nobody (idle)"),
+        _ => None,
+    };
+    words.unwrap_or(part)
 }
 
 /// Waits matter where a wait is asked about, or nothing of money is.
@@ -148,7 +151,7 @@ fn is_asked(metrics: &[String], of: &str) -> bool {
     }
 }
 
-/// " of default/checkout": whose part of the reason differs most.
+/// " [default/checkout]": whose part of the reason differs most.
 fn account(names: &BTreeSet<&str>, name: &str, family: &Family, difference: &impl Fn(&str) -> f64) -> String {
     if !family.start.starts_with("explain.") {
         return String::new();
@@ -157,7 +160,7 @@ fn account(names: &BTreeSet<&str>, name: &str, family: &Family, difference: &imp
     let start = format!("{reason}.by.");
     let accounts = names.iter().filter_map(|other| Some((difference(other).abs(), other.strip_prefix(&start)?)));
     let most = accounts.filter(|(amount, _)| amount.is_finite()).max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)));
-    most.map(|(_, account)| format!(" of {account}")).unwrap_or_default()
+    most.map(|(_, account)| format!(" [{account}]")).unwrap_or_default()
 }
 
 /// The kinds of decisions whose number differs most, a run.
