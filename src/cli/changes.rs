@@ -3,7 +3,9 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
+use anyhow::Context;
 use clap::Args;
 
 use super::diagnostics;
@@ -51,10 +53,15 @@ impl Changes {
     }
 }
 
+/// True for `-`.
+pub fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == STDIN
+}
+
 /// Opens a scenario, `-` from standard input; mistakes are shown.
 pub fn open(path: &Path) -> Result<ScenarioFiles, Failure> {
-    let opened = if path.as_os_str() == STDIN {
-        ScenarioFiles::of_text("<stdin>", read_stdin()?)
+    let opened = if is_stdin(path) {
+        ScenarioFiles::of_text("<stdin>", read_stdin()?.to_owned())
     } else {
         ScenarioFiles::open(path)
     };
@@ -64,9 +71,17 @@ pub fn open(path: &Path) -> Result<ScenarioFiles, Failure> {
     })
 }
 
+/// The text of a file that is no scenario, `-` from standard input.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    if is_stdin(path) {
+        return Ok(read_stdin()?.to_owned());
+    }
+    Ok(std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?)
+}
+
 /// Standard input has one end: two scenarios can't both come from it.
-pub fn at_most_one_from_stdin(paths: &[PathBuf]) -> Result<(), Failure> {
-    let count = paths.iter().filter(|path| path.as_os_str() == STDIN).count();
+pub fn at_most_one_from_stdin<P: AsRef<Path>>(paths: &[P]) -> Result<(), Failure> {
+    let count = paths.iter().filter(|path| is_stdin(path.as_ref())).count();
     if count > 1 {
         return Err(Failure::BadInput(anyhow::anyhow!(
             "`-` is given {count} times; standard input holds one scenario"
@@ -75,14 +90,20 @@ pub fn at_most_one_from_stdin(paths: &[PathBuf]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_stdin() -> Result<String, Failure> {
+/// All of standard input, the same each time that it is asked for.
+fn read_stdin() -> Result<&'static str, Failure> {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    if let Some(text) = TEXT.get() {
+        return Ok(text);
+    }
     let mut bytes = Vec::new();
     io::stdin()
         .lock()
         .read_to_end(&mut bytes)
         .map_err(|error| anyhow::anyhow!("standard input can't be read: {error}"))?;
-    String::from_utf8(bytes).map_err(|error| {
+    let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::BadInput(anyhow::anyhow!("standard input is not text (byte {at} is not UTF-8)"))
-    })
+        anyhow::anyhow!("standard input is not text (byte {at} is not UTF-8)")
+    })?;
+    Ok(TEXT.get_or_init(|| text))
 }

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use super::changes::{self, Changes};
 use super::exit_code::Failure;
 use super::format::Format;
 use super::{Outcome, diagnostics, progress};
@@ -19,7 +20,7 @@ use crate::record::writer::{OutputFolder, Terms};
 use crate::report::plot::{self, Tradeoff, number};
 use crate::report::table;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::{Override, ScenarioFiles};
+use crate::scenario::{Override, Scenario, ScenarioFiles};
 use crate::sweep::{self, Averages, Configuration, PlotSpec, Results, Sweep, SweepProblem, plain};
 
 /// Rows of the printed table.
@@ -27,9 +28,14 @@ const BEST: usize = 10;
 
 /// Simulate a grid of parameters times seeds
 #[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel sweep scenarios/sweeps/hpa-target.yaml
+  windtunnel sweep scenarios/sweeps/hpa-target.yaml --values small.yaml --set duration=6h --out results/six-hours")]
 pub struct Arguments {
-    /// Sweep file
+    /// Sweep file; `-` is standard input
     sweep: PathBuf,
+    #[command(flatten)]
+    changes: Changes,
     /// Folder for the results [default: results/NAME of the sweep]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -55,14 +61,17 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.sweep;
-    let text = std::fs::read_to_string(path).with_context(|| format!("can't read the sweep {}", path.display()))?;
+    let text = changes::read_text(path)?;
+    let own = arguments.changes.read()?;
     let sweep = Sweep::parse(&text).with_context(|| path.display().to_string())?;
-    let files = open_scenarios(path, &sweep)?;
+    let files = open_scenarios(path, &sweep).map_err(reported)?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&sweep.name));
     let load = |configuration: &Configuration<'_>| {
         let overrides: Result<Vec<Override>, Vec<Diagnostic>> =
             configuration.overrides().map(|text| Override::parse(&text)).collect();
-        files[&scenario_of(&sweep, configuration)].load(&overrides?).map(|loaded| loaded.scenario)
+        // What the sweep varies wins over what holds for all of it.
+        let all = [own.clone(), overrides?].concat();
+        files[&scenario_of(&sweep, configuration)].load(&all).map(|loaded| loaded.scenario)
     };
     let prepared = sweep::prepare(&sweep, load, arguments.jobs).map_err(|problem| match problem {
         SweepProblem::Scenario { label, cause } => {
@@ -73,9 +82,15 @@ pub fn run(arguments: &Arguments) -> Outcome {
             Failure::BadInput(anyhow::anyhow!("{}: {problem}", path.display()))
         }
     })?;
-    let made_from = SweepProvenance::new(&sweep.name, &text, files.iter().map(|(path, files)| (&**path, files.hash())));
+    let sets: String = arguments.changes.sets().iter().map(|set| format!("\n--set {set}")).collect();
+    let made_from = SweepProvenance::new(
+        &sweep.name,
+        &format!("{text}{sets}"),
+        files.iter().map(|(path, files)| (&**path, files.hash())),
+    );
     let mut inputs: Vec<PathBuf> = files.values().flat_map(ScenarioFiles::inputs).collect();
     inputs.push(path.clone());
+    inputs.extend(arguments.changes.files().iter().cloned());
     let outputs = outputs(arguments);
     let folder =
         OutputFolder::prepare(&out, &made_from, Terms { inputs: &inputs, outputs: &outputs, force: arguments.force })?;
@@ -114,6 +129,47 @@ pub fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A sweep's file with the scenarios that it names.
+pub struct OpenSweep {
+    path: PathBuf,
+    sweep: Sweep,
+    files: BTreeMap<PathBuf, ScenarioFiles>,
+}
+
+/// Opens a sweep; `None` where the file is of another kind.
+pub fn open_sweep(path: &Path) -> Result<Option<OpenSweep>, Vec<Diagnostic>> {
+    let Ok(text) = std::fs::read_to_string(path) else { return Ok(None) };
+    match Sweep::parse(&text) {
+        Ok(sweep) => {
+            let files = open_scenarios(path, &sweep)?;
+            Ok(Some(OpenSweep { path: path.to_owned(), sweep, files }))
+        }
+        Err(_) if !text.lines().any(|line| line.trim_end() == "kind: Sweep") => Ok(None),
+        Err(error) => Err(vec![Diagnostic::without_text(path.display().to_string(), error.to_string())]),
+    }
+}
+
+impl OpenSweep {
+    /// Every configuration with its label; `overrides` come first, the sweep's own settings after them.
+    pub fn scenarios(&self, overrides: &[Override]) -> Result<Vec<(String, Scenario)>, Vec<Diagnostic>> {
+        let configurations = self.sweep.configurations();
+        let scenario = |configuration: &Configuration<'_>| {
+            let mut all = overrides.to_vec();
+            for text in configuration.overrides() {
+                all.push(Override::parse(&text)?);
+            }
+            let loaded = self.files[&scenario_of(&self.sweep, configuration)].load(&all)?;
+            Ok((self.sweep.label(configuration), loaded.scenario))
+        };
+        configurations.iter().map(scenario).collect()
+    }
+
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        let read = self.files.values().flat_map(ScenarioFiles::inputs);
+        std::iter::once(self.path.clone()).chain(read).collect()
+    }
+}
+
 /// Every file that the sweep may write into its folder.
 fn outputs(arguments: &Arguments) -> Vec<String> {
     let picture = arguments.png.then_some("cost-against-wait.png");
@@ -121,13 +177,13 @@ fn outputs(arguments: &Arguments) -> Vec<String> {
 }
 
 /// The scenario of every configuration, each read once.
-fn open_scenarios(path: &Path, sweep: &Sweep) -> Result<BTreeMap<PathBuf, ScenarioFiles>, Failure> {
+fn open_scenarios(path: &Path, sweep: &Sweep) -> Result<BTreeMap<PathBuf, ScenarioFiles>, Vec<Diagnostic>> {
     let mut files = BTreeMap::new();
     for configuration in sweep.configurations() {
         let scenario = scenario_of(sweep, &configuration);
         if let Entry::Vacant(slot) = files.entry(scenario) {
             let opened = ScenarioFiles::open(&path.parent().unwrap_or(Path::new("")).join(slot.key()));
-            slot.insert(opened.map_err(reported)?);
+            slot.insert(opened?);
         }
     }
     Ok(files)
