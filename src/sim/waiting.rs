@@ -159,7 +159,7 @@ impl World<'_> {
         let pools = self.scenario.karpenter.as_ref().map_or(&[][..], |spec| &spec.node_pools);
         let name = |pool: usize| pools.get(pool).map_or("", |pool| &*pool.name);
         let at_limit: Vec<&str> =
-            unplaced.pools.iter().filter(|refusal| refusal.why.contains("limit")).map(|r| name(r.pool)).collect();
+            unplaced.pools.iter().filter(|refusal| refusal.is_at_limit).map(|r| name(r.pool)).collect();
         if !at_limit.is_empty() {
             let (noun, be) = if at_limit.len() == 1 {
                 ("NodePool", "is at its limits")
@@ -170,8 +170,7 @@ impl World<'_> {
         }
         let Some(first) = unplaced.pools.first() else {
             let why = unplaced.why.clone().unwrap_or_else(|| "there is no NodePool".to_owned());
-            let is_near = why.contains("not initialized");
-            return verdict(if is_near { Mechanism::OnItsWay } else { Mechanism::NoFittingType }, why);
+            return verdict(if unplaced.awaits_start { Mechanism::OnItsWay } else { Mechanism::NoFittingType }, why);
         };
         let more = unplaced.pools.len() - 1;
         let more = if more > 0 { format!("; and {more} more NodePools") } else { String::new() };

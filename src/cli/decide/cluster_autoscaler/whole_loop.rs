@@ -71,8 +71,9 @@ pub fn decide(input: &Value, seed: u64) -> Result<Value, Refusal> {
     let question = Question::read(input)?;
     let mut state = question.state.clone();
     let mut rng = random::stream(seed, "expander", 0);
-    let decision = run_once(&question.snapshot(), &question.options, &mut state, &mut rng);
-    Ok(show(&question, &decision, &state))
+    let snapshot = question.snapshot();
+    let decision = run_once(&snapshot, &question.options, &mut state, &mut rng);
+    Ok(show(&question, &snapshot, &decision, &state))
 }
 
 impl Question {
