@@ -10,6 +10,7 @@ mod ids;
 mod labels;
 mod node;
 mod pod;
+mod reserved;
 mod resources;
 mod specs;
 mod state;
@@ -20,7 +21,7 @@ pub use fork::{Checkpoint, Fork};
 pub use ids::{NodeGroupId, NodeId, NodeShapeId, PodId, PodSpecId, ResourceId, WorkloadId};
 pub use labels::{
     LabelSelector, Labels, NodeSelectorRequirement, NodeSelectorTerm, SelectorOperator, SelectorRequirement, Taint,
-    TaintEffect, Toleration, TolerationOperator,
+    TaintEffect, TaintError, Toleration, TolerationOperator,
 };
 pub use node::{NodeShape, NodeState, PodOnNode, label};
 pub use pod::{
@@ -28,6 +29,7 @@ pub use pod::{
     PodLevelRequests, PodSpec, QosClass, RestartPolicy, SpreadPolicy, TopologySpreadConstraint, Volume, VolumeSource,
     Weighted, WhenUnsatisfiable,
 };
+pub use reserved::{Allocatable, EvictionHard, ReservedOptions, ReservedResources};
 pub use resources::{ResourceNames, Resources, Shortfall, resource};
 pub use specs::Specs;
 pub use state::{ClusterState, PodInfo, PodPhase};

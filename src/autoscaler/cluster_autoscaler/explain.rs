@@ -135,9 +135,7 @@ impl<'a> Explainer<'a> {
         let Explainer { snapshot, .. } = *self;
         let explainer = *self;
         let said = unhelped.reasons.iter();
-        said.map(move |(group, reason)| {
-            (explainer.group(*group), reason.display(&snapshot.cluster.specs).to_string())
-        })
+        said.map(move |(group, reason)| (explainer.group(*group), reason.display(&snapshot.cluster.specs).to_string()))
     }
 
     /// `general: 3 nodes for 12 pods, least-waste 0.1250`.
@@ -151,7 +149,9 @@ impl<'a> Explainer<'a> {
         let chosen = &decision.options[index];
         if resize.group != chosen.group {
             return match chosen.similar.contains(&resize.group) {
-                true => format!("its share of what {} was chosen for: {}", self.group(chosen.group), self.option(chosen)),
+                true => {
+                    format!("its share of what {} was chosen for: {}", self.group(chosen.group), self.option(chosen))
+                }
                 false => "an earlier one of several scale-ups in this loop".to_owned(),
             };
         }

@@ -45,8 +45,8 @@ pub use decision::{
     Decision, DecreaseReason, ExpansionOption, Halt, InstanceDeletion, NoScaleUp, NodeDeletion, Resize, ScaleUpResult,
     SkipReason, TargetDecrease, UnhelpedPods, Unremovable, UnremovableReason,
 };
-pub use explain::{Explainer, Explanation, Subject, Verdict};
 pub use drain::{BlockingReason, PodMoves, look_again};
+pub use explain::{Explainer, Explanation, Subject, Verdict};
 pub use iteration::run_once;
 pub use limits::{GpuLimit, MinMax};
 pub use options::{GroupOptions, GroupPolicy, Options};

@@ -3,9 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::whole_loop::Question;
-use crate::autoscaler::cluster_autoscaler::{
-    Decision, Explainer, Explanation, NodeDeletion, Snapshot, State, Subject,
-};
+use crate::autoscaler::cluster_autoscaler::{Decision, Explainer, Explanation, NodeDeletion, Snapshot, State, Subject};
 use crate::cluster::{NodeGroupId, NodeId, PodId};
 use crate::units::SimTime;
 
@@ -149,9 +147,8 @@ impl Shown<'_> {
     fn reasons(&self) -> Vec<String> {
         let explainer = &self.explainer;
         let mut reasons = self.question.notes.clone();
-        let of_group = |group: NodeGroupId, what: &str, why: String| {
-            format!("group {}: {what}{why}", explainer.group(group))
-        };
+        let of_group =
+            |group: NodeGroupId, what: &str, why: String| format!("group {}: {what}{why}", explainer.group(group));
         for decrease in &self.decision.target_decreases {
             let what = format!("target lowered by {}: ", decrease.by);
             reasons.push(of_group(decrease.group, &what, explainer.decrease(decrease)));
