@@ -16,7 +16,7 @@ use rand_distr::{Distribution as _, Exp};
 use super::drain::{Drain, Drainer};
 use super::entities::Role;
 use super::event::Event;
-use super::observer::{Controller, Usage};
+use super::observer::Controller;
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodSpec, Taint, TaintEffect, label};
 use crate::cost::CapacityType;
@@ -173,10 +173,11 @@ impl World<'_> {
         let instance = self.instance_of_node_mut(id);
         instance.stopped = Some(now);
         instance.reason = reason;
+        self.set_idle_down(id);
         for pod in self.pods_on(id) {
             self.pods[pod.index()].generation += 1;
             self.pods[pod.index()].serving = 0;
-            self.set_used(pod, Usage::default());
+            self.stop_using(pod);
             if self.cluster.pod(pod).ready {
                 self.share_demand_anew(self.pods[pod.index()].workload);
             }
@@ -260,6 +261,7 @@ impl World<'_> {
             return;
         }
         self.instance_of_node_mut(id).ready_changed = Some(self.now);
+        self.set_idle_down(id);
         for pod in self.pods_on(id) {
             self.set_ready(pod, false);
         }

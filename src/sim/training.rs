@@ -95,6 +95,11 @@ impl World<'_> {
         self.enqueue(leader);
     }
 
+    /// The worker by which a gang is queued.
+    pub(super) fn gang_leader(&self, job: u32) -> Option<PodId> {
+        self.jobs[job as usize].workers.first().copied()
+    }
+
     pub(super) fn gang_of(&self, job: u32) -> Vec<PodId> {
         self.jobs[job as usize].workers.clone()
     }
@@ -169,6 +174,12 @@ impl World<'_> {
         if next < SimTime::MAX {
             self.events.push(next, Event::TrainingPhase { job, generation });
         }
+        for worker in self.gang_of(job) {
+            // The end of one is the end of all.
+            if self.jobs[job as usize].generation == generation {
+                self.memory_changed(worker);
+            }
+        }
     }
 
     /// Sets the workers' use by the job's phase.
@@ -177,7 +188,7 @@ impl World<'_> {
         for worker in self.gang_of(job) {
             let requested = self.requested(self.cluster.pod(worker).spec);
             let part = |amount: i64, fraction: f64| (amount as f64 * fraction).round() as i64;
-            self.set_used(
+            self.use_resources(
                 worker,
                 Usage {
                     cpu: Millicores(part(requested.cpu.get(), usage.cpu)),

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use super::bills::Bills;
 use super::books::Books;
 use super::cluster_autoscaler::AutoscalerRun;
+use super::cpu::{CpuClaim, Divisions};
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
 use super::gauges::Gauges;
 use super::hpa::HpaRun;
+use super::idle::IdleBook;
+use super::images::NodeImages;
 use super::karpenter::KarpenterRun;
+use super::maxima::Maxima;
 use super::metrics_server::Scrapes;
 use super::node_lifecycle::NodeLifecycle;
 use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
@@ -19,6 +23,7 @@ use super::scheduling::SpecNotes;
 use super::selections::Selections;
 use super::services::ServiceRun;
 use super::training::JobRun;
+use super::wait_times::{WaitBook, WaitRun};
 use super::waiting::Waiting;
 use crate::autoscaler::hpa;
 use crate::autoscaler::keda::PollState;
@@ -47,6 +52,8 @@ pub struct World<'s> {
     /// Machines, from the request to the cloud to the end of the bill; fixed nodes too.
     pub(super) instances: Vec<Instance>,
     pub(super) bills: Bills,
+    pub(super) idle: IdleBook,
+    pub(super) wait_times: WaitBook,
     /// By [`NodeId`].
     pub(super) instance_of: Vec<u32>,
     pub(super) workloads: Vec<WorkloadRun>,
@@ -64,7 +71,14 @@ pub struct World<'s> {
     pub(super) placements_matter: bool,
     /// No pod of this scenario has a lower priority.
     pub(super) lowest_priority: i32,
+    /// Nodes that have more room than when the pods that wait for room were last told of it.
+    pub(super) freed: Vec<NodeId>,
     pub(super) next_backoff_event: Option<SimTime>,
+    pub(super) divisions: Divisions,
+    /// Pods that name a node which is not there.
+    pub(super) orphans: Vec<PodId>,
+    /// By [`PodSpecId`]: the images that a pod pulls, in its order; filled as they are asked for.
+    pub(super) image_lists: Vec<Option<Arc<[u32]>>>,
     /// Index of the next pod of the trace.
     pub(super) next_trace_pod: usize,
     /// By node group.
@@ -81,6 +95,7 @@ pub struct World<'s> {
     /// What the HPA controller remembers, by HPA.
     pub(super) hpas: Vec<HpaRun>,
     pub(super) hpa_observer: hpa::Observer,
+    pub(super) maxima: Maxima,
     /// The pods that each HPA sees.
     pub(super) selections: Selections,
     /// What KEDA remembers, by scaler.
@@ -116,6 +131,8 @@ impl<'s> World<'s> {
             pods: Vec::with_capacity(scenario.trace_pods.len()),
             instances: Vec::new(),
             bills: Bills::new(scenario),
+            idle: IdleBook::default(),
+            wait_times: WaitBook::default(),
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
             workload_keys: scenario.workload_keys(),
@@ -125,7 +142,11 @@ impl<'s> World<'s> {
             plain: false,
             placements_matter: scenario.specs.pods().any(hangs_on_others),
             lowest_priority: lowest_priority(&scenario.specs),
+            freed: Vec::new(),
             next_backoff_event: None,
+            divisions: Divisions::default(),
+            orphans: Vec::new(),
+            image_lists: Vec::new(),
             next_trace_pod: 0,
             jobs: Vec::new(),
             services: Vec::new(),
@@ -134,6 +155,7 @@ impl<'s> World<'s> {
             external_signals: Vec::new(),
             hpas: Vec::new(),
             hpa_observer: hpa::Observer::default(),
+            maxima: Maxima::new(scenario),
             selections: Selections::new(scenario),
             polls: Vec::new(),
             cluster_autoscaler: None,
@@ -180,6 +202,7 @@ impl<'s> World<'s> {
     /// A new pod, unbound; the caller offers it to the scheduler or binds it.
     pub(super) fn create_pod(&mut self, name: Arc<str>, spec: PodSpecId, workload: WorkloadId, role: Role) -> PodId {
         let requested = self.requested(spec);
+        let wait = WaitRun::begin(self.cluster.specs.pod(spec), workload, self.now);
         let pod = self.cluster.add_pod(PodInfo::new(name, spec, self.now));
         self.pods.push(PodRun {
             workload,
@@ -195,14 +218,19 @@ impl<'s> World<'s> {
             crashes: 0,
             reason: "",
             ready_changed: None,
+            cpu: CpuClaim::default(),
             used: Usage::default(),
             cpu_counter: 0,
             counted_at: self.now,
             counter_at_start: 0,
+            preempted_others: None,
+            images_there: 0,
+            awaited_image: None,
             serving: 0,
             requested,
             holding: Holding::default(),
             costs: [Usd::ZERO; 3],
+            wait,
         });
         if role.is_counted_by_owner() {
             self.workloads[workload.index()].pods.push(pod);
@@ -214,6 +242,7 @@ impl<'s> World<'s> {
 
     /// Books the pod on the node.
     pub(super) fn book(&mut self, pod: PodId, node: NodeId) {
+        self.end_wait(pod);
         self.cluster.bind(pod, node, self.now);
         self.nominate(pod, None);
         let run = &mut self.pods[pod.index()];
@@ -229,9 +258,12 @@ impl<'s> World<'s> {
     pub(super) fn unbook(&mut self, pod: PodId) {
         let info = self.cluster.pod(pod);
         let Some(node) = info.node else { return };
-        self.set_used(pod, Usage::default());
+        self.stop_using(pod);
         self.let_go(pod);
         self.cluster.release(pod, self.now);
+        if self.freed.last() != Some(&node) {
+            self.freed.push(node);
+        }
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
         }
@@ -241,7 +273,9 @@ impl<'s> World<'s> {
     pub(super) fn unbook_unstarted(&mut self, pod: PodId) {
         let Some(node) = self.cluster.pod(pod).node else { return };
         self.pods[pod.index()].scheduled = None;
+        let freed = self.freed.len();
         self.unbook(pod);
+        self.freed.truncate(freed);
         self.cluster.forget_binding(pod);
         self.instances[self.instance_of[node.index()] as usize].pods_run -= 1;
     }
@@ -355,6 +389,10 @@ impl<'s> World<'s> {
         let id = self.cluster.add_node(Arc::clone(&record.name), record.shape, self.now);
         record.node = Some(id);
         record.registered = Some(self.now);
+        let shape = self.cluster.specs.shape(record.shape);
+        if !shape.images.is_empty() {
+            record.images = NodeImages::known(&shape.images, &self.scenario.kubelet);
+        }
         debug_assert_eq!(self.instance_of.len(), id.index());
         self.instance_of.push(instance);
         id
@@ -365,6 +403,7 @@ impl<'s> World<'s> {
         let instance = self.instance_of_node_mut(node);
         instance.ready.get_or_insert(now);
         instance.ready_changed = Some(now);
+        self.set_idle_standing(node);
         self.change_node(node, |state| state.ready = true);
     }
 

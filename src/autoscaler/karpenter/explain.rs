@@ -103,12 +103,12 @@ mod tests {
 
     #[test]
     fn a_pod_without_a_place_has_every_pools_word() {
-        let refusal = |pool, why: &str| PoolRefusal { pool, why: why.to_owned(), is_at_limit: false };
+        let refusal = |pool, why: &str| PoolRefusal { pool, why: why.to_owned(), is_limit: false };
         let unplaced = Unplaced {
             pod: PodId::new(0),
             pools: vec![refusal(0, "too small"), refusal(1, "too dear")],
             why: Some("and late".to_owned()),
-            awaits_start: false,
+            waits_for_node: false,
         };
         let pools = [NodePool::named("a"), NodePool::named("b")];
         assert_eq!(unplaced.explain(&pools), "a: too small; b: too dear; and late");

@@ -40,8 +40,8 @@ pub struct PoolRefusal {
     /// Position in the snapshot's pools.
     pub pool: usize,
     pub why: String,
-    /// By the pool's own limits: it could, if it were allowed to grow.
-    pub is_at_limit: bool,
+    /// Its limits are what stands in the way.
+    pub is_limit: bool,
 }
 
 /// Where a pod is expected to go.
@@ -60,8 +60,8 @@ pub struct Unplaced {
     pub pools: Vec<PoolRefusal>,
     /// Other reasons.
     pub why: Option<String>,
-    /// It has a place on a node that is still starting.
-    pub awaits_start: bool,
+    /// A node that is starting will hold it.
+    pub waits_for_node: bool,
 }
 
 /// What to do for the pods.
@@ -120,7 +120,7 @@ pub(super) fn pods_to_place(snapshot: &Snapshot<'_>) -> Vec<PodToPlace> {
 }
 
 fn refusals(skipped: &[(usize, String)]) -> Vec<PoolRefusal> {
-    skipped.iter().map(|(pool, why)| PoolRefusal { pool: *pool, why: why.clone(), is_at_limit: false }).collect()
+    skipped.iter().map(|(pool, why)| PoolRefusal { pool: *pool, why: why.clone(), is_limit: false }).collect()
 }
 
 fn pool_refusals(base: &Base<'_>, refusals: &[(usize, Refusal)]) -> Vec<PoolRefusal> {
@@ -129,7 +129,7 @@ fn pool_refusals(base: &Base<'_>, refusals: &[(usize, Refusal)]) -> Vec<PoolRefu
         .map(|(template, refusal)| PoolRefusal {
             pool: base.templates.templates[*template].pool_index,
             why: refusal.to_string(),
-            is_at_limit: matches!(refusal, Refusal::NodeLimit | Refusal::Limits),
+            is_limit: matches!(refusal, Refusal::Limits | Refusal::NodeLimit),
         })
         .collect()
 }
@@ -141,14 +141,14 @@ pub(super) fn unplaced(base: &Base<'_>, pod: PodId, error: &PodError) -> Unplace
         PodError::MinValues(template) => {
             let pool = base.templates.templates[*template].pool_index;
             let why = "the cheapest 600 instance types do not reach minValues".to_owned();
-            (vec![PoolRefusal { pool, why, is_at_limit: false }], None)
+            (vec![PoolRefusal { pool, why, is_limit: false }], None)
         }
         PodError::Uninitialized(node) => {
             let name = &base.existing.nodes[*node].name;
             (Vec::new(), Some(format!("it would go to {name}, which is not initialized yet")))
         }
     };
-    Unplaced { pod, pools, why, awaits_start: matches!(error, PodError::Uninitialized(_)) }
+    Unplaced { pod, pools, why, waits_for_node: matches!(error, PodError::Uninitialized(_)) }
 }
 
 pub(super) fn create(base: &Base<'_>, solution: &Solution, planned: &PlannedNode) -> CreateClaim {
