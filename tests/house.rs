@@ -74,6 +74,9 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "sim",
             "record",
             "check",
+            "report",
+            "compare",
+            "sweep",
         ],
     ),
     (

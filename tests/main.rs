@@ -3,6 +3,7 @@
 mod bad_input;
 mod behaviour;
 mod check;
+mod ci;
 mod cli;
 mod compare;
 mod conformance;
@@ -11,6 +12,7 @@ mod figures;
 mod house;
 mod invariants;
 mod outputs;
+mod pages;
 mod plan;
 mod reference;
 mod schema;

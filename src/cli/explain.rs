@@ -7,16 +7,17 @@ use clap::Args;
 
 use super::Outcome;
 use crate::reference::{Field, look_up};
-use crate::scenario::spec::{API_VERSION, KIND};
+use crate::scenario::spec::API_VERSION;
 
-/// Describe fields of a scenario
+/// Describe fields of a scenario, or of a sweep
 #[derive(Args)]
 #[command(after_help = "Examples:
   windtunnel explain
   windtunnel explain nodeGroups.provisioning
-  windtunnel explain autoscaling.clusterAutoscaler --recursive")]
+  windtunnel explain autoscaling.clusterAutoscaler --recursive
+  windtunnel explain sweep.parameters")]
 pub struct Arguments {
-    /// The field, as --set writes its path [default: all of `spec`]
+    /// The field, as --set writes its path; `sweep.…` for one of a sweep file [default: all of `spec`]
     #[arg(default_value = "", hide_default_value = true)]
     path: String,
     /// List the names and types of everything below
@@ -30,7 +31,7 @@ const WIDTH: usize = 100;
 pub fn run(arguments: &Arguments) -> Outcome {
     let found = look_up(arguments.path.trim().trim_end_matches('.'))?;
     let mut out = io::stdout().lock();
-    writeln!(out, "{KIND} {API_VERSION}\n")?;
+    writeln!(out, "{} {API_VERSION}\n", found.kind)?;
     let field = &found.field;
     let path = if found.path.is_empty() { "spec" } else { &found.path };
     writeln!(out, "FIELD: {path} <{}>{}", field.kind, if field.is_required { ", required" } else { "" })?;

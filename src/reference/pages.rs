@@ -12,6 +12,7 @@ use crate::record::columns::{self, Column};
 use crate::scenario::import::FORMATS;
 use crate::scenario::spec::{DecisionRule, LongExpectation, TestSpec};
 use crate::sim::{Controller, IdleReason, Mechanism};
+use crate::sweep::SweepFile;
 
 /// A page and what it says now.
 pub struct Page {
@@ -23,6 +24,7 @@ pub struct Page {
 /// Every page.
 pub const PAGES: &[Page] = &[
     Page { file: "scenario.md", text: scenario },
+    Page { file: "sweep.md", text: sweep },
     Page { file: "expectations.md", text: expectations },
     Page { file: "outputs.md", text: outputs },
     Page { file: "metrics.md", text: metrics_page },
@@ -71,6 +73,20 @@ fn scenario() -> String {
             table(&mut out, &["field", "type", "default", "meaning"], rows.into_iter());
         }
     }
+    out
+}
+
+fn sweep() -> String {
+    let mut out = page(
+        "Fields of a sweep",
+        "What stands under `spec:` of a file with `kind: Sweep`. **Bold** fields are needed where the object above them stands.",
+    );
+    let document = Field::of_type(&Schema::of::<SweepFile>());
+    let mut rows = Vec::new();
+    if let Some(spec) = document.child("spec") {
+        flatten(spec, "", &mut rows);
+    }
+    table(&mut out, &["field", "type", "default", "meaning"], rows.into_iter());
     out
 }
 

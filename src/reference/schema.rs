@@ -6,7 +6,9 @@ use thiserror::Error;
 
 use super::field::Field;
 use crate::scenario::diagnostic::suggestion;
+use crate::scenario::spec;
 use crate::scenario::spec::ScenarioDocument;
+use crate::sweep::SweepFile;
 
 /// The schema of a type, to be walked.
 pub(super) struct Schema {
@@ -47,6 +49,8 @@ pub(super) fn choices(node: &Value) -> Vec<&Value> {
 
 /// What a path leads to.
 pub struct Found {
+    /// `Scenario`, or `Sweep`.
+    pub kind: &'static str,
     /// As one would write it.
     pub path: String,
     pub field: Field,
@@ -69,13 +73,17 @@ fn message(at: &str, step: &str, hint: Option<&str>) -> String {
 
 /// Follows `path` from the scenario's spec (or `metadata`, `apiVersion`, `kind`). Indexes and names of items may stand
 /// in it or be left out: `nodeGroups.maxSize`, `nodeGroups[0].maxSize` and `nodeGroups.general.maxSize` are one field.
-/// An empty path is the spec itself.
+/// An empty path is the spec itself; one that begins with `sweep` is of a sweep file.
 ///
 /// # Errors
 /// The first step that leads nowhere, with the nearest name.
 pub fn look_up(path: &str) -> Result<Found, NoSuchField> {
-    let schema = Schema::of::<ScenarioDocument>();
     let mut steps = steps(path);
+    let is_sweep = steps.first().is_some_and(|step| step == "sweep");
+    let schema = if is_sweep { Schema::of::<SweepFile>() } else { Schema::of::<ScenarioDocument>() };
+    if is_sweep {
+        steps.remove(0);
+    }
     let whole = Field::of_document(&schema);
     if !matches!(steps.first().map(String::as_str), Some("spec" | "metadata" | "apiVersion" | "kind")) {
         steps.insert(0, "spec".to_owned());
@@ -99,7 +107,8 @@ pub fn look_up(path: &str) -> Result<Found, NoSuchField> {
         at = if at.is_empty() && step == "spec" { String::new() } else { joined(&at, step) };
         index += 1;
     }
-    Ok(Found { path: at, field })
+    let kind = if is_sweep { "Sweep" } else { spec::KIND };
+    Ok(Found { kind, path: at, field })
 }
 
 fn joined(at: &str, step: &str) -> String {
@@ -128,6 +137,7 @@ mod tests {
         assert!(provisioning.child("logNormal").is_some());
         assert_eq!(look_up("").unwrap().field.child("duration").unwrap().kind, "duration");
         assert!(look_up("load.cpu.diurnal.peakAt").is_ok());
+        assert_eq!(look_up("sweep.parameters.path").unwrap().kind, "Sweep");
         assert!(look_up("nodeGroups.labels.anything").is_ok(), "keys of a mapping are the user's");
     }
 

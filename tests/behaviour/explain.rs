@@ -191,3 +191,121 @@ spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i, 
         (waited(&run, Mechanism::NoRoom, "default/b"), waited(&run, Mechanism::SchedulerBackoff, "default/b"));
     assert!(room > 0.0 && back_off > 0.0 && back_off <= 2.0, "{explanation:?}");
 }
+
+/// As [`kept`], on nodes of a NodePool whose `disruption` is given.
+fn kept_by_karpenter(disruption: &str, keeper: &str, budget: &str) -> Watched {
+    let text = format!(
+        "apiVersion: windtunnel/v1
+kind: Scenario
+metadata: {{name: kept}}
+spec:
+  duration: 6h
+  nodePools: {{instanceTypes: [m6i.xlarge], zones: [zone-a]}}
+  replicaChanges: [{{target: {{kind: Deployment, name: web}}, at: 10m, replicas: 0}}]
+---
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {{name: pool}}
+spec:
+  disruption: {disruption}
+  template:
+    spec:
+      nodeClassRef: {{group: karpenter.k8s.aws, kind: EC2NodeClass, name: default}}
+      requirements: [{{key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  replicas: 2
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec: {{containers: [{{name: c, image: i, resources: {{requests: {{cpu: 2500m, memory: 64Mi}}}}}}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: keeper}}
+spec:
+  replicas: 2
+  selector: {{matchLabels: {{app: keeper}}}}
+  template:
+    metadata: {{labels: {{app: keeper}}, {keeper}}}
+    spec: {{containers: [{{name: c, image: i, resources: {{requests: {{cpu: 1000m, memory: 64Mi}}}}}}]}}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {{name: keeper}}
+spec: {{maxUnavailable: {budget}, selector: {{matchLabels: {{app: keeper}}}}}}
+"
+    );
+    run_scenario(&text, &[])
+}
+
+#[test]
+fn what_karpenter_leaves_alone_is_told_by_the_same_reasons() {
+    use IdleReason::*;
+    let soon = "{consolidateAfter: 30s}";
+    let held = "annotations: {karpenter.sh/do-not-disrupt: \"true\"}";
+    let cases = [
+        (soon, held, "100%", PodAnnotation, "default/keeper"),
+        (soon, "", "0", DisruptionBudget, "default/keeper"),
+        ("{consolidateAfter: Never}", "", "100%", ScaleDownDisabled, "pool"),
+        ("{consolidateAfter: 10h}", "", "100%", UnneededTime, "pool"),
+        ("{consolidateAfter: 30s, budgets: [{nodes: \"0\"}]}", "", "100%", NodeBudget, "pool"),
+        (soon, "", "100%", NoCheaperPlacement, "pool"),
+    ];
+    for (disruption, keeper, budget, reason, by) in cases {
+        let run = kept_by_karpenter(disruption, keeper, budget);
+        let hours = idle_hours(&run, reason, by);
+        assert!(hours > 5.0, "{reason:?} {hours}: {:?}", run.outcome.explanation.idle);
+    }
+}
+
+/// Pods that no group may help, one reason each.
+#[test]
+fn limits_refusals_and_priorities_are_told_apart() {
+    let run = |group: &str, options: &str, pod: &str| {
+        let text = format!(
+            "apiVersion: windtunnel/v1
+kind: Scenario
+metadata: {{name: waits}}
+spec:
+  duration: 1h
+  nodeGroups: [{{name: general, instanceType: m6i.xlarge, minSize: 0, maxSize: 4, {group}}}]
+  autoscaling: {{clusterAutoscaler: {{{options}}}}}
+---
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {{name: low}}
+value: -20
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  replicas: 3
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      {pod}
+      containers: [{{name: c, image: i, resources: {{requests: {{cpu: 3000m, memory: 64Mi}}}}}}]
+"
+        );
+        run_scenario(&text, &[])
+    };
+    use Mechanism::*;
+    let first = "initialSize: 1";
+    for (group, options, pod, reason, by, pods) in [
+        (first, "maxNodesTotal: 2", "", Quota, "cluster", 1.0),
+        (first, "coresTotal: \"0:8\"", "", Quota, "general", 1.0),
+        ("stockOuts: [{from: 0s, to: 2h}]", "", "", CloudRefused, "general", 2.0),
+        (first, "", "priorityClassName: low", Expendable, "default/web", 2.0),
+        (first, "", "nodeSelector: {none: such}", NoFittingType, "default/web", 3.0),
+    ] {
+        let run = run(group, options, pod);
+        let hours = waited(&run, reason, by) / 3_600.0;
+        assert!(hours > 0.8 * pods, "{reason:?} {hours}: {:?}", run.outcome.explanation.waits);
+    }
+}
