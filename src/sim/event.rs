@@ -27,6 +27,10 @@ pub enum Event {
     MemoryPressure { node: NodeId },
     /// A pod's scheduling backoff is over.
     BackoffEnds,
+    /// A pod that preempted in vain is tried once more.
+    PreemptsAgain {
+        pod: PodId,
+    },
     /// The scheduler looks for pods that have been unschedulable for too long.
     FlushLeftovers,
     /// The scheduler takes pods off its active queue until it is empty.
@@ -159,7 +163,7 @@ impl Event {
             Event::LoadTick { .. } | Event::DivideCpu => 8,
             Event::Scrape => 9,
             Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,
-            Event::BackoffEnds | Event::FlushLeftovers => 11,
+            Event::BackoffEnds | Event::PreemptsAgain { .. } | Event::FlushLeftovers => 11,
             Event::Schedule => 12,
             Event::ClusterAutoscalerScan { .. }
             | Event::KarpenterRetry

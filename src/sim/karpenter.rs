@@ -64,9 +64,17 @@ impl World<'_> {
     pub(super) fn karpenter_retry(&mut self) {
         let Some(run) = &mut self.karpenter else { return };
         run.retry_is_planned = false;
-        if !self.unschedulable_pods().is_empty() {
+        if self.pods_need_nodes() {
             self.karpenter_hears_of_pod();
         }
+    }
+
+    /// Some pods wait, or are about to lose their node (the provisioner's controller of nodes, as that of pods, triggers
+    /// it until that is over).
+    fn pods_need_nodes(&self) -> bool {
+        let is_leaving = |claim: &NodeClaim| claim.deleting && claim.node.is_some();
+        let is_any_leaving = self.karpenter.as_ref().is_some_and(|run| run.claims.iter().any(is_leaving));
+        is_any_leaving || !self.unschedulable_pods().is_empty()
     }
 
     pub(super) fn karpenter_provision(&mut self) {
@@ -98,9 +106,9 @@ impl World<'_> {
     }
 
     fn retry_while_pods_wait(&mut self) {
-        let waits = !self.unschedulable_pods().is_empty();
+        let is_needed = self.pods_need_nodes();
         let Some(run) = &mut self.karpenter else { return };
-        if waits && !run.retry_is_planned {
+        if is_needed && !run.retry_is_planned {
             run.retry_is_planned = true;
             self.events.push(self.now + REQUEUE, Event::KarpenterRetry);
         }

@@ -102,6 +102,7 @@ impl World<'_> {
             Event::MemoryPressure { node } => self.relieve_memory_pressure(node),
             Event::GangRestarts { job, generation } => self.gang_restarts(job, generation),
             Event::BackoffEnds => self.backoff_ends(),
+            Event::PreemptsAgain { pod } => self.preempts_again(pod),
             Event::FlushLeftovers => {
                 self.flush_leftovers();
                 self.events.push(self.now + LEFTOVER_FLUSH, Event::FlushLeftovers);
