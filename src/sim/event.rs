@@ -28,9 +28,7 @@ pub enum Event {
     /// A pod's scheduling backoff is over.
     BackoffEnds,
     /// A pod that preempted in vain is tried once more.
-    PreemptsAgain {
-        pod: PodId,
-    },
+    PreemptsAgain { pod: PodId },
     /// The scheduler looks for pods that have been unschedulable for too long.
     FlushLeftovers,
     /// The scheduler takes pods off its active queue until it is empty.
@@ -109,6 +107,10 @@ pub enum Event {
     KarpenterProvision,
     /// Pods that Karpenter could not place are offered to it again.
     KarpenterRetry,
+    /// Create calls that failed are made again.
+    ClaimsLaunch,
+    /// Offerings that were out of stock may be asked for again.
+    OfferingsReturn,
     /// A claim reaches its `expireAfter`.
     ClaimExpires { instance: u32 },
     /// The node of a claim had to register by now.
@@ -167,6 +169,8 @@ impl Event {
             Event::Schedule => 12,
             Event::ClusterAutoscalerScan { .. }
             | Event::KarpenterRetry
+            | Event::ClaimsLaunch
+            | Event::OfferingsReturn
             | Event::KarpenterProvision
             | Event::ClaimExpires { .. }
             | Event::ClaimLiveness { .. }

@@ -24,6 +24,7 @@ mod hpa;
 mod images;
 mod jobs;
 mod karpenter;
+mod launches;
 mod ledger;
 mod memory;
 mod metrics_server;

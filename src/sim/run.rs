@@ -144,6 +144,8 @@ impl World<'_> {
             Event::ClusterAutoscalerScan { generation } => self.cluster_autoscaler_scan(generation),
             Event::KarpenterProvision => self.karpenter_provision(),
             Event::KarpenterRetry => self.karpenter_retry(),
+            Event::ClaimsLaunch => self.claims_launch(),
+            Event::OfferingsReturn => self.offerings_return(),
             Event::ClaimExpires { instance } => self.claim_expires(instance),
             Event::ClaimLiveness { instance } => self.claim_liveness(instance),
             Event::KarpenterDisrupt => self.karpenter_disrupt(),

@@ -17,6 +17,7 @@ mod past_the_scheduler;
 mod queue;
 mod replicas;
 mod rollouts;
+mod stock_outs;
 mod volumes;
 mod written;
 
