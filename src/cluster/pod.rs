@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{LabelSelector, Labels, NodeSelectorTerm, ResourceId, Resources, Toleration, label};
+use super::{LabelSelector, Labels, NodeSelectorTerm, ResourceId, Resources, SelectorRequirement, Toleration, label};
 use crate::units::{Bytes, Millicores, SimDuration};
 
 /// Requests that the scheduler's scores assume for a container without any (`pkg/scheduler/util`, 1.31).
@@ -196,6 +196,38 @@ pub enum QosClass {
     BestEffort,
 }
 
+/// The label that every namespace carries; other namespace labels are not modelled.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+impl PodAffinityTerm {
+    /// True where the term, stated by a pod of `owner_namespace`, selects `pod`.
+    pub fn selects(&self, owner_namespace: &str, pod: &PodSpec) -> bool {
+        self.selects_namespace(owner_namespace, &pod.namespace)
+            && self.selector.as_ref().is_some_and(|selector| selector.matches(&pod.labels))
+    }
+
+    fn selects_namespace(&self, owner: &str, namespace: &str) -> bool {
+        let selected = |selector: &LabelSelector| {
+            let value = |key: &str| (key == NAMESPACE_NAME).then_some(namespace);
+            let holds = |requirement: &SelectorRequirement| requirement.matches(value(&requirement.key));
+            selector.match_labels.iter().all(|(key, wanted)| value(key) == Some(wanted))
+                && selector.match_expressions.iter().all(holds)
+        };
+        if self.namespaces.is_empty() && self.namespace_selector.is_none() {
+            return owner == namespace;
+        }
+        self.namespaces.iter().any(|name| name == namespace) || self.namespace_selector.as_ref().is_some_and(selected)
+    }
+}
+
+impl Controller {
+    /// Upstream's default spread constraints select the pods of such a controller (services, by which it selects too,
+    /// are not modelled; those of a workload select all of its pods alike).
+    pub fn is_spread_by_default(&self) -> bool {
+        matches!(&*self.kind, "ReplicaSet" | "StatefulSet" | "ReplicationController" | "Deployment")
+    }
+}
+
 impl PodSpec {
     /// Fills the derived fields; [`Specs::intern_pod`](super::Specs::intern_pod) calls it.
     pub(super) fn derive(&mut self) {
@@ -321,8 +353,24 @@ impl PodSpec {
 
     /// Affinity or anti-affinity to pods, required or preferred.
     pub fn has_pod_affinity(&self) -> bool {
-        let any = |affinity: &PodAffinity| !affinity.required.is_empty() || !affinity.preferred.is_empty();
-        any(&self.affinity.pod) || any(&self.affinity.pod_anti)
+        self.pod_affinity_terms().next().is_some()
+    }
+
+    /// All terms of affinity and anti-affinity to pods, required or preferred.
+    pub fn pod_affinity_terms(&self) -> impl Iterator<Item = &PodAffinityTerm> {
+        [&self.affinity.pod, &self.affinity.pod_anti].into_iter().flat_map(|affinity| {
+            affinity.required.iter().chain(affinity.preferred.iter().map(|weighted| &weighted.term))
+        })
+    }
+
+    /// Whether the pod may ask for a node by name or hostname: then nodes of one shape differ for it.
+    pub fn names_hosts(&self) -> bool {
+        let required = self.affinity.node.required.iter().flatten();
+        self.node_name.is_some()
+            || self.node_selector.contains_key(label::HOSTNAME)
+            || required.chain(self.volume_affinity.iter().flatten()).any(|term| {
+                !term.match_fields.is_empty() || term.match_expressions.iter().any(|r| r.key == label::HOSTNAME)
+            })
     }
 
     /// Of one of the system's two priority classes; users' priorities end at half of theirs.
@@ -399,5 +447,43 @@ mod tests {
         spec.containers[0].cpu_limit = Some(Millicores(100));
         spec.containers[0].memory_limit = Some(Bytes(10));
         assert_eq!(spec.qos_class(), QosClass::Guaranteed);
+    }
+
+    fn pod(namespace: &str, app: &str) -> PodSpec {
+        let labels = Labels::from([("app".to_owned(), app.to_owned())]);
+        PodSpec { namespace: namespace.into(), labels, ..PodSpec::default() }
+    }
+
+    fn term(namespaces: &[&str], namespace_selector: Option<LabelSelector>) -> PodAffinityTerm {
+        PodAffinityTerm {
+            selector: Some(LabelSelector::default()),
+            namespaces: namespaces.iter().map(|name| name.to_string()).collect(),
+            namespace_selector,
+            topology_key: "zone".into(),
+        }
+    }
+
+    #[test]
+    fn a_term_without_namespaces_selects_its_owners_namespace() {
+        assert!(term(&[], None).selects("a", &pod("a", "x")));
+        assert!(!term(&[], None).selects("a", &pod("b", "x")));
+        assert!(term(&["b"], None).selects("a", &pod("b", "x")));
+        assert!(!term(&["b"], None).selects("a", &pod("a", "x")));
+    }
+
+    #[test]
+    fn a_namespace_selector_sees_the_namespaces_name_label() {
+        let by_name = |name: &str| LabelSelector {
+            match_labels: Labels::from([(NAMESPACE_NAME.to_owned(), name.to_owned())]),
+            ..LabelSelector::default()
+        };
+        assert!(term(&[], Some(LabelSelector::default())).selects("a", &pod("b", "x")));
+        assert!(term(&[], Some(by_name("b"))).selects("a", &pod("b", "x")));
+        assert!(!term(&[], Some(by_name("c"))).selects("a", &pod("b", "x")));
+    }
+
+    #[test]
+    fn a_nil_selector_selects_nothing() {
+        assert!(!PodAffinityTerm { selector: None, ..term(&[], None) }.selects("a", &pod("a", "x")));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Everything here reads the record and returns text or bytes; the command line prints and writes them.
 
+mod explain_lines;
 pub mod plot;
 mod service_lines;
 pub mod table;

@@ -47,6 +47,8 @@ impl World<'_> {
         self.audit_totals()?;
         self.audit_workloads()?;
         self.audit_gauges()?;
+        self.audit_idle()?;
+        self.audit_waits()?;
         self.audit_training_counts()?;
         self.audit_gangs()?;
         self.audit_instances()?;
@@ -93,7 +95,6 @@ impl World<'_> {
             format!("{}: counted {:?}, booked {:?}", name("requests"), anew.requested, node.requested)
         })?;
         same(|| name("requests for scoring"), anew.nonzero_requested, node.nonzero_requested)?;
-        same(|| name("pods with affinity"), anew.pods_with_affinity, node.pods_with_affinity)?;
         same(
             || name("pods with anti-affinity"),
             anew.pods_with_required_anti_affinity,
@@ -112,7 +113,6 @@ impl World<'_> {
     fn audit_pods(&self) -> Audit {
         let waiting: BTreeSet<PodId> = self.queue.waiting().collect();
         let mut counts = PodCounts::default();
-        let mut with_affinity = 0;
         for (index, info) in self.cluster.pods().iter().enumerate() {
             let (pod, run) = (PodId::new(index), &self.pods[index]);
             let wrong = |what: &str| format!("pod {} ({:?}): {what}", info.name, info.phase);
@@ -124,10 +124,10 @@ impl World<'_> {
                 PodPhase::Failed => counts.failed += 1,
             }
             counts.ready += u32::from(info.ready);
-            let held = info.node.and_then(|node| self.cluster.node(node)).is_some_and(|node| {
-                with_affinity += u32::from(!info.is_terminal() && self.cluster.specs.pod(info.spec).has_pod_affinity());
-                node.pods.iter().any(|held| held.pod == pod)
-            });
+            let held = info
+                .node
+                .and_then(|node| self.cluster.node(node))
+                .is_some_and(|node| node.pods.iter().any(|held| held.pod == pod));
             ensure(held == (info.node.is_some() && !info.is_terminal()), || {
                 wrong("held by its node, or not, in error")
             })?;
@@ -150,7 +150,7 @@ impl World<'_> {
                 }
             }
         }
-        same(|| "pods with affinity".into(), with_affinity, self.cluster.pods_with_affinity())?;
+        self.cluster.audit_places()?;
         same(|| "pods by phase".into(), counts, self.cluster.ledger().pods)
     }
 

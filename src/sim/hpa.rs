@@ -57,6 +57,7 @@ impl World<'_> {
     /// As upstream's queue has it, an HPA is first synced one period after it was seen.
     pub(super) fn start_hpas(&mut self) {
         self.hpas.resize_with(self.scenario.hpas.len(), HpaRun::default);
+        self.start_maxima();
         for hpa in 0..self.scenario.hpas.len() {
             self.events.push(SimTime::ZERO + self.scenario.hpa_flags.sync_period, Event::HpaSync { hpa: hpa as u32 });
         }

@@ -7,18 +7,17 @@ use super::entities::Role;
 use super::event::Event;
 use super::observer::Controller;
 use super::world::{World, hangs_on_others};
-use crate::cluster::{ClusterView, NodeId, NodeView, PodId, PodSpecId};
+use crate::cluster::{ByNode, ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::{Cure, Help};
-use crate::scheduler::score::Scoring;
-use crate::scheduler::{self, ClassIndex, Cycle, Preemption, PreemptionAttempt, filter};
+use crate::scheduler::{self, ByClass, Cycle, Preemption, PreemptionAttempt, by_class, filter};
 use crate::units::SimDuration;
 use crate::units::random::stream;
 
 /// What is known of a spec, so that a hundred equal pods are not judged a hundred times.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SpecNotes {
-    /// Whether the class index can choose for it; `None`: not asked yet.
-    by_class: Option<bool>,
+    /// How classes of nodes can choose for it, and of how many specs that was asked.
+    by_class: Option<(ByClass, usize)>,
     /// [`Books::node_version`](super::books::Books::node_version) at which no node would take it, and what would help.
     refused_at: Option<(u64, Cure)>,
 }
@@ -85,12 +84,14 @@ impl World<'_> {
                     placed.push((*worker, node));
                 }
                 Err(cure) => {
+                    let fitting = placed.len();
                     for (worker, _) in placed.into_iter().rev() {
                         self.unbook_unstarted(worker);
                     }
                     let mut is_news = false;
-                    for worker in workers {
+                    for (index, worker) in workers.into_iter().enumerate() {
                         is_news |= self.cluster.set_unschedulable(worker, self.now);
+                        self.refused_gang_wait(worker, index < fitting, cure);
                     }
                     if is_news {
                         self.autoscalers_hear_of_pod();
@@ -111,6 +112,7 @@ impl World<'_> {
         if self.cluster.set_unschedulable(pod, self.now) {
             self.autoscalers_hear_of_pod();
         }
+        self.refused_wait(pod, cure);
         let along = self.queue.failed(pod, spec, cure, self.are_alike(spec), self.now);
         self.counts.scheduling_attempts += along as u64;
     }
@@ -140,10 +142,16 @@ impl World<'_> {
                 return Err(cure);
             }
         }
-        let by_class = *notes.by_class.get_or_insert_with(|| self.may_choose_by_class(spec));
-        let is_alone = self.cluster.pods_with_affinity() == 0 && self.scheduler.nominations.is_empty();
-        let chosen = if by_class && is_alone && !self.plain {
-            self.choose_by_class(pod, spec)
+        let specs = &self.cluster.specs;
+        let known = specs.pod_count();
+        let how = match notes.by_class {
+            // A spec that comes later may state terms that select this one.
+            Some((how, of)) if of == known => how,
+            _ => ByClass::of(specs, spec, &self.profile, self.soft_taints_per_node),
+        };
+        notes.by_class = Some((how, known));
+        let chosen = if how != ByClass::No && self.scheduler.nominations.is_empty() && !self.plain {
+            self.choose_by_class(pod, spec, how)
         } else {
             self.choose_by_node(pod, spec)
         };
@@ -153,61 +161,35 @@ impl World<'_> {
     }
 
     /// Classes in place of nodes: right where nodes in the same state answer alike.
-    fn choose_by_class(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
-        let World { cluster, profile, .. } = self;
+    fn choose_by_class(&mut self, pod: PodId, spec: PodSpecId, how: ByClass) -> Result<NodeId, Cure> {
+        let World { cluster, profile, seed, .. } = self;
         let (cluster, classes) = cluster.with_classes();
         let cycle = Cycle::new(cluster, spec);
-        let scoring = Scoring::new(cluster, &cycle, profile, &[]);
-        let best = classes.best(spec, |node| {
-            let node = cluster.node_view(node).expect("a class's member exists");
-            profile
-                .filters
-                .iter()
-                .all(|filter| filter.filter(&cycle, &node).is_ok())
-                .then(|| score_alone(&scoring, &node))
-        });
-        match best.count() {
-            0 => Err(self.cure_for(spec)),
-            1 => Ok(best.nth(0)),
-            tied => Ok(best.nth(tie_breaker(self.seed, pod).random_range(0..tied))),
-        }
+        let pick = |tied| tie_breaker(*seed, pod).random_range(0..tied);
+        by_class::choose(cluster, classes, &cycle, profile, how, pick).ok_or_else(|| self.cure_for(spec))
     }
 
     /// The plain way: every node is filtered and scored.
     fn choose_by_node(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
-        let cycle = Cycle::for_pod(self.cluster.state(), pod);
+        let (indexed, by_node) = (self.cluster.state(), ByNode(self.cluster.state()));
+        let view: &dyn ClusterView = if self.plain { &by_node } else { indexed };
+        let cycle = Cycle::for_pod(view, pod);
         let mut rng = tie_breaker(self.seed, pod);
-        let chosen = scheduler::schedule(self.cluster.state(), &cycle, &self.profile, &mut self.scheduler, &mut rng);
-        match chosen {
+        match scheduler::schedule(view, &cycle, &self.profile, &mut self.scheduler, &mut rng) {
             Ok(selection) => Ok(selection.node),
             Err(_) => Err(self.cure_for(spec)),
         }
     }
 
-    /// Whether the class index chooses as the plain way would.
-    fn may_choose_by_class(&self, spec: PodSpecId) -> bool {
-        let pod = self.cluster.specs.pod(spec);
-        let cycle = Cycle::new(self.cluster.state(), spec);
-        ClassIndex::serves(pod)
-            && self.profile.options.percentage_of_nodes_to_score.is_none()
-            && !Scoring::needs_cluster(&cycle, &self.profile)
-            && self.soft_taints_per_node <= 1
-    }
-
     /// What would help a pod that no node takes: room, where some node refused it only for lack of that.
     pub(super) fn cure_for(&self, spec: PodSpecId) -> Cure {
-        let cycle = Cycle::new(self.cluster.state(), spec);
-        let wants_room = |node| {
-            self.cluster.node_view(node).is_some_and(|node| {
-                self.try_filters(&cycle, &node).is_err_and(|refusal| !refusal.reason.is_unresolvable())
-            })
-        };
-        // A class answers for its nodes only where other pods have no say.
-        let pod = self.cluster.specs.pod(spec);
-        let some_room_would_do = if ClassIndex::serves(pod) && self.cluster.pods_with_affinity() == 0 && !self.plain {
-            self.cluster.classes().representatives().any(wants_room)
+        let cluster = self.cluster.state();
+        let cycle = Cycle::new(cluster, spec);
+        let how = ByClass::of(&cluster.specs, spec, &self.profile, self.soft_taints_per_node);
+        let some_room_would_do = if how == ByClass::No || self.plain {
+            cluster.node_views().any(|node| by_class::refuses_for_room(cluster, &cycle, &self.profile, node.id))
         } else {
-            self.cluster.node_views().any(|node| wants_room(node.id))
+            by_class::wants_room(cluster, self.cluster.classes(), &cycle, &self.profile)
         };
         if some_room_would_do { Cure::Room } else { Cure::Node }
     }
@@ -398,6 +380,7 @@ impl World<'_> {
         if !self.cluster.nominate(pod, node) {
             return;
         }
+        self.nominated_wait(pod, node.is_some());
         // What was promised to this pod others can have.
         self.freed.extend(before);
         self.scheduler.nominations.remove(pod);
@@ -405,18 +388,6 @@ impl World<'_> {
             self.scheduler.nominations.add(pod, node);
         }
     }
-}
-
-/// The score of a node by itself. Plugins that normalize over nodes give 0 or one other raw value here, so that a
-/// node's rank among all is the same as if it were normalized with them.
-fn score_alone(scoring: &Scoring<'_>, node: &NodeView<'_>) -> i32 {
-    let mut total = 0;
-    for (plugin, weight) in scoring.profile.scores.iter().filter(|(plugin, _)| plugin.applies(scoring)) {
-        let mut score = [plugin.score(scoring, node)];
-        plugin.normalize(&mut score);
-        total += score[0] * weight;
-    }
-    i32::try_from(total).unwrap_or(i32::MAX)
 }
 
 /// Each pod draws from a stream of its own, so that no other pod's draw shifts it.
