@@ -20,6 +20,7 @@ mod event;
 mod evictor;
 mod explanation;
 mod external_metrics;
+mod gang_room;
 mod gauges;
 mod hpa;
 mod idle;
