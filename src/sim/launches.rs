@@ -89,8 +89,8 @@ impl World<'_> {
             return true;
         }
         let Some(launch) = self.in_stock(spec, create) else {
-            let types = create.instance_types.len();
-            let reason = format!("InsufficientCapacityError: no offering of its {types} instance types is available");
+            let offered = self.karpenter.as_ref().map_or(&spec.catalogue, |run| run.offered(spec));
+            let reason = format!("InsufficientCapacityError: {}", create.explain(offered));
             self.decide(Controller::Karpenter, format!("nodeclaim/{name}"), "Created", "Deleted", reason);
             return false;
         };

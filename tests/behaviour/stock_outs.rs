@@ -35,7 +35,7 @@ fn lines<'a>(run: &'a Watched, word: &str) -> Vec<&'a str> {
 #[test]
 fn the_next_cheapest_offering_is_taken_where_the_cheapest_is_out_of_stock() {
     let run = run_scenario(&scenario("stockOuts: [{from: 0s, to: 30m, capacityTypes: [spot]}]"), &[]);
-    assert!(lines(&run, "Launched")[0].contains("m6i.large in zone-a at 0.0960 USD"), "{:#?}", run.decisions);
+    assert!(lines(&run, "Launched")[0].contains("m6i.large (on-demand, zone-a) at 0.0960 USD"), "{:#?}", run.decisions);
     let told = lines(&run, "OutOfStock");
     assert!(told[0].contains("no capacity for m6i.large in zone-a (spot), m6i.large in zone-b (spot)"), "{told:#?}");
     // Consolidation tries spot whenever it counts as there again, and once it is moves there.
@@ -61,7 +61,7 @@ fn a_claim_for_which_nothing_is_left_is_deleted_at_once() {
 #[test]
 fn one_zone_out_of_stock_sends_the_pod_to_another() {
     let run = run_scenario(&scenario("stockOuts: [{from: 0s, to: 1h, zones: [zone-a]}]"), &[]);
-    assert!(lines(&run, "Launched")[0].contains("m6i.large in zone-b at 0.0400 USD"), "{:#?}", run.decisions);
+    assert!(lines(&run, "Launched")[0].contains("m6i.large (spot, zone-b) at 0.0400 USD"), "{:#?}", run.decisions);
 }
 
 /// Another failure is no lack of capacity: the call is made again every 10 s, and after 5 min the claim goes.
