@@ -1,7 +1,9 @@
-//! What a person reads of a run: plots and terminal tables.
+//! What a person reads of a run: plots, a page, and terminal tables.
 //!
 //! Everything here reads the record and returns text or bytes; the command line prints and writes them.
 
+mod cost_shares;
+pub mod html;
 pub mod plot;
 mod service_lines;
 pub mod table;

@@ -48,7 +48,7 @@ mod workloads;
 mod world;
 
 pub use observer::{
-    CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, LatencyFigures,
+    CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample, Integrals, LatencyFigures,
     Mechanism, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample,
     TrainingCounts, TrainingRow, Usage, Verdict, WorkloadCost,
 };

@@ -105,6 +105,10 @@ impl Tradeoff {
 }
 
 impl Draw for Tradeoff {
+    fn title(&self) -> String {
+        format!("{}: {}", self.title, self.subtitle)
+    }
+
     fn size(&self) -> (u32, u32) {
         (WIDTH as u32, (TOP + PLOT + AXIS + self.key_grid().1 as f64 * KEY_ROW + 12.0 + MADE_BY) as u32)
     }
