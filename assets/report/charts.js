@@ -36,7 +36,7 @@ class Charts {
       if (series.shape === "limit") values[1].setAttribute("colspan", "2");
       return { row, values };
     });
-    const names = ofTime ? ["series", "now read", "lowest", "highest"] : ["series", "now read", "highest"];
+    const names = ofTime ? ["series", "now read", "lowest", "highest"] : ["series", "now read", "in the end"];
     const head = element("thead", {}, [element("tr", {}, names.map(text => element("th", { scope: "col", text })))]);
     const table = element("table", { class: "legend" }, [head, element("tbody", {}, cells.map(cell => cell.row))]);
     return { table, cells, now: head.querySelectorAll("th")[1] };

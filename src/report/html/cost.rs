@@ -25,11 +25,19 @@ fn usd(value: f64) -> String {
 }
 
 fn table(title: &str, header: &[&str], rows: &str) -> String {
-    let header: String = header.iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
+    let header: String = header.iter().map(|column| heading(column)).collect();
     format!(
         "<h3>{title}</h3><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{title}\"><table>\
          <thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+}
+
+/// Of a column; one of numbers begins with `#`.
+fn heading(column: &str) -> String {
+    match column.strip_prefix('#') {
+        Some(column) => format!("<th scope=\"col\" class=\"n\">{column}</th>"),
+        None => format!("<th scope=\"col\">{column}</th>"),
+    }
 }
 
 fn by_group(shares: &[Share], most: usize) -> String {
@@ -55,7 +63,7 @@ fn by_group(shares: &[Share], most: usize) -> String {
         0 => String::new(),
         more => format!("<p class=\"note\">… and {more} more that cost less: see nodes.csv.</p>"),
     };
-    table("By node group and capacity type", &["group", "capacity", "USD", "of it idle", "held, and idle (hatched)"], &rows) + &more
+    table("By node group and capacity type", &["group", "capacity", "#USD", "#of it idle", "held, and idle (hatched)"], &rows) + &more
 }
 
 fn by_capacity_type(summary: &Summary) -> String {
@@ -63,8 +71,8 @@ fn by_capacity_type(summary: &Summary) -> String {
     let row = |(kind, cost): (&&str, &f64)| {
         format!("<tr><th scope=\"row\">{kind}</th><td class=\"n\">{}</td><td>{}</td></tr>", usd(*cost), bar(*cost, 0.0, whole))
     };
-    let rows: String = summary.cost.by_capacity_type.iter().map(row).collect();
-    table("By how it was paid", &["capacity", "USD", "share"], &rows)
+    let rows: String = summary.cost.by_capacity_type.iter().filter(|(_, cost)| **cost != 0.0).map(row).collect();
+    table("By how it was paid", &["capacity", "#USD", "share"], &rows)
 }
 
 fn by_workload(summary: &Summary, most: usize) -> String {
@@ -97,7 +105,7 @@ fn by_workload(summary: &Summary, most: usize) -> String {
     } else {
         ""
     };
-    table("By workload", &["workload", "CPU (USD)", "memory (USD)", "GPU (USD)", "total (USD)", "share"], &rows) + &more + note
+    table("By workload", &["workload", "#CPU (USD)", "#memory (USD)", "#GPU (USD)", "#total (USD)", "share"], &rows) + &more + note
 }
 
 fn commitments(summary: &Summary) -> String {
@@ -113,6 +121,6 @@ fn commitments(summary: &Summary) -> String {
             format!("<tr><th scope=\"row\">{}</th>{}</tr>", name(key), cells.concat())
         })
         .collect();
-    let header = ["commitment", "paid (USD)", "covered at list prices", "unused", "saved"];
+    let header = ["commitment", "#paid (USD)", "#covered at list prices", "#unused", "#saved"];
     table("Commitments", &header, &rows)
 }

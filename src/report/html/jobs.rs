@@ -80,8 +80,8 @@ pub fn section(outcome: &Outcome, most: usize) -> String {
          <i class=\"swatch runs\"></i> from its first start to its end, interruptions included</p>\
          <div id=\"gantt\"></div><details><summary>The same as a table</summary>\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Training jobs as a table\"><table>\
-         <thead><tr><th scope=\"col\">job</th><th scope=\"col\">model</th><th scope=\"col\">GPUs</th>\
-         <th scope=\"col\">arrives after</th><th scope=\"col\">first start after</th><th scope=\"col\">done after</th>\
-         <th scope=\"col\">interruptions</th></tr></thead><tbody>{rows}</tbody></table></div></details></section>"
+         <thead><tr><th scope=\"col\">job</th><th scope=\"col\">model</th><th scope=\"col\" class=\"n\">GPUs</th>\
+         <th scope=\"col\" class=\"n\">arrives after</th><th scope=\"col\" class=\"n\">first start after</th><th scope=\"col\" class=\"n\">done after</th>\
+         <th scope=\"col\" class=\"n\">interruptions</th></tr></thead><tbody>{rows}</tbody></table></div></details></section>"
     )
 }

@@ -90,8 +90,8 @@ pub fn figures(summary: &Summary) -> String {
         }
     }
     let scaling = &summary.scaling;
-    let more = format!("{} scale-ups, {} scale-downs of nodes", scaling.scale_ups, scaling.scale_downs);
-    card("HPA changes", scaling.hpa_changes.to_string(), more, false);
+    let more = format!("{} scale-downs, {} changes by HPAs", scaling.scale_downs, scaling.hpa_changes);
+    card("node scale-ups", scaling.scale_ups.to_string(), more, false);
     if let Some(training) = &summary.training {
         let more = format!("of {}, goodput {:.1} %", count(training.jobs), 100.0 * training.goodput);
         card("training jobs done", count(training.completed), more, training.never_started > 0);

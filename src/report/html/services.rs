@@ -29,10 +29,10 @@ pub fn section(summary: &Summary, most: usize) -> String {
     format!(
         "<section id=\"services\" aria-labelledby=\"services-h\"><h2 id=\"services-h\">Services</h2>\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Services, listed\"><table><thead><tr>\
-         <th scope=\"col\">service</th><th scope=\"col\">asked for</th><th scope=\"col\">dropped</th>\
-         <th scope=\"col\">waits at the end</th><th scope=\"col\">could not keep up</th>\
-         <th scope=\"col\">at maxReplicas</th><th scope=\"col\">latency p50</th><th scope=\"col\">p95</th>\
-         <th scope=\"col\">p99</th></tr></thead><tbody>{rows}</tbody></table></div>{more}{note}</section>"
+         <th scope=\"col\">service</th><th scope=\"col\" class=\"n\">asked for</th><th scope=\"col\" class=\"n\">dropped</th>\
+         <th scope=\"col\" class=\"n\">waits at the end</th><th scope=\"col\" class=\"n\">could not keep up</th>\
+         <th scope=\"col\" class=\"n\">at maxReplicas</th><th scope=\"col\" class=\"n\">latency p50</th><th scope=\"col\" class=\"n\">p95</th>\
+         <th scope=\"col\" class=\"n\">p99</th></tr></thead><tbody>{rows}</tbody></table></div>{more}{note}</section>"
     )
 }
 

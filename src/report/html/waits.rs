@@ -25,9 +25,9 @@ pub fn section(summary: &Summary) -> String {
     };
     format!(
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Percentiles of waits\"><table>\
-         <thead><tr><th scope=\"col\">wait of</th><th scope=\"col\">n</th><th scope=\"col\">not over</th>\
-         <th scope=\"col\">mean</th><th scope=\"col\">p50</th><th scope=\"col\">p95</th><th scope=\"col\">p99</th>\
-         <th scope=\"col\">max</th></tr></thead><tbody>{rows}</tbody></table></div>{note}"
+         <thead><tr><th scope=\"col\">wait of</th><th scope=\"col\" class=\"n\">n</th><th scope=\"col\" class=\"n\">not over</th>\
+         <th scope=\"col\" class=\"n\">mean</th><th scope=\"col\" class=\"n\">p50</th><th scope=\"col\" class=\"n\">p95</th><th scope=\"col\" class=\"n\">p99</th>\
+         <th scope=\"col\" class=\"n\">max</th></tr></thead><tbody>{rows}</tbody></table></div>{note}"
     )
 }
 
@@ -66,7 +66,7 @@ pub fn unserved(summary: &Summary, most: usize) -> String {
     format!(
         "<h3>Pods that never had a node</h3>\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Why pods never had a node\"><table>\
-         <thead><tr><th scope=\"col\">pods</th><th scope=\"col\">longest wait</th><th scope=\"col\">why, as was last \
+         <thead><tr><th scope=\"col\" class=\"n\">pods</th><th scope=\"col\" class=\"n\">longest wait</th><th scope=\"col\">why, as was last \
          said</th></tr></thead><tbody>{rows}</tbody></table></div>{more}"
     )
 }
