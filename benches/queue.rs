@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use windtunnel::cluster::{PodId, PodSpecId};
 use windtunnel::scenario::Scenario;
-use windtunnel::scheduler::queue::{Cure, QueueOptions, SchedulingQueue};
+use windtunnel::scheduler::queue::{Cure, Help, QueueOptions, SchedulingQueue};
 use windtunnel::sim::run;
 use windtunnel::units::{SimDuration, SimTime};
 
@@ -19,14 +19,14 @@ fn scheduling_queue(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut queue = SchedulingQueue::new(QueueOptions::default());
             for pod in 0..PODS {
-                queue.add(PodId(pod), (pod % 3) as i32, SimTime::from_nanos(pod.into()));
+                queue.add(PodId(pod), (pod % 5) as i32, SimTime::from_nanos(pod.into()));
             }
             let mut now = SimTime::from_secs(1);
             for _ in 0..2 {
                 while let Some(pod) = queue.pop() {
-                    queue.failed(pod, PodSpecId(pod.0 % 5), Cure::Room, now);
+                    queue.failed(pod, PodSpecId(pod.0 % 5), Cure::Room, true, now);
                 }
-                queue.on_event(now, |_, _| true);
+                queue.on_event(now, |_, _| Help::Try);
                 now += SimDuration::from_secs(20);
                 queue.flush_backoff(now);
             }

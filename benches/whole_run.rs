@@ -117,6 +117,7 @@ fn group(shape: NodeShapeId, max_size: u32) -> NodeGroup {
         is_node_pool: false,
         provisioning: Distribution::Constant(SimDuration::from_secs(60)),
         startup: at_once,
+        device_startup: at_once,
         deprovisioning: at_once,
         limits: CloudLimits::default(),
         interruptions_per_hour: 0.0,

@@ -289,6 +289,7 @@ impl Builder {
                 is_node_pool: false,
                 provisioning: about(SimDuration::from_secs(group.boot_seconds)),
                 startup: Distribution::Constant(SimDuration::from_secs(group.startup_seconds)),
+                device_startup: Distribution::Constant(SimDuration::from_secs(group.startup_seconds / 2)),
                 deprovisioning: Distribution::Constant(SimDuration::ZERO),
                 limits: CloudLimits {
                     quota: group.quota,

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use super::{ClusterState, ClusterView, NodeId, NodeShapeId, NodeState, PodId, PodInfo, PodSpecId, Specs};
+use super::view::visit_by_node;
+use super::{
+    ClusterState, ClusterView, Held, NodeId, NodeShapeId, NodeState, NodeView, PodId, PodInfo, PodSpecId, Specs,
+};
 
 /// A change of one node that can be undone.
 #[derive(Debug)]
@@ -164,6 +167,20 @@ impl ClusterView for Fork<'_> {
 
     fn pod_info(&self, id: PodId) -> &PodInfo {
         self.base.pod(id)
+    }
+
+    fn visit_related(&self, spec: PodSpecId, visit: &mut dyn FnMut(PodSpecId, &NodeView<'_>, Held)) {
+        if self.specs().related(spec).is_empty() {
+            return;
+        }
+        let is_of_base = |id: NodeId| matches!(self.nodes[id.index()], Overlay::Base);
+        self.base.visit_related(spec, &mut |other, node, held| {
+            if is_of_base(node.id) {
+                visit(other, node, held);
+            }
+        });
+        let own = (0..self.nodes.len()).map(NodeId::new).filter(|id| !is_of_base(*id));
+        visit_by_node(self, spec, own.filter_map(|id| self.node_view(id)), visit);
     }
 }
 

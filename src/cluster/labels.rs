@@ -4,6 +4,30 @@ use std::collections::BTreeMap;
 
 pub type Labels = BTreeMap<String, String>;
 
+/// Well-known label keys.
+pub mod label {
+    pub const HOSTNAME: &str = "kubernetes.io/hostname";
+    pub const ZONE: &str = "topology.kubernetes.io/zone";
+    pub const REGION: &str = "topology.kubernetes.io/region";
+    pub const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
+    pub const ARCH: &str = "kubernetes.io/arch";
+    pub const OS: &str = "kubernetes.io/os";
+    pub const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
+    pub const NODE_POOL: &str = "karpenter.sh/nodepool";
+    pub const NODE_GROUP: &str = "windtunnel/node-group";
+    /// GPU model, as NVIDIA's feature discovery labels it.
+    pub const GPU_PRODUCT: &str = "nvidia.com/gpu.product";
+    /// Labels by which cloud providers mark nodes with GPUs, in the Cluster Autoscaler's order; the value is the type
+    /// that its `gpu-total` counts.
+    pub const ACCELERATORS: [&str; 5] = [
+        "cloud.google.com/gke-accelerator",
+        "k8s.amazonaws.com/accelerator",
+        "accelerator",
+        "TestGPULabel/accelerator",
+        GPU_PRODUCT,
+    ];
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SelectorOperator {
     In,

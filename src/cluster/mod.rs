@@ -5,28 +5,33 @@
 //! read either one through [`ClusterView`].
 
 mod budget;
+mod by_node;
 mod fork;
 mod ids;
 mod labels;
 mod node;
+mod places;
 mod pod;
+mod relations;
 mod resources;
 mod specs;
 mod state;
 mod view;
 
 pub use budget::{DisruptionBudget, IntOrPercent};
+pub use by_node::ByNode;
 pub use fork::{Checkpoint, Fork};
 pub use ids::{NodeGroupId, NodeId, NodeShapeId, PodId, PodSpecId, ResourceId, WorkloadId};
 pub use labels::{
     LabelSelector, Labels, NodeSelectorRequirement, NodeSelectorTerm, SelectorOperator, SelectorRequirement, Taint,
-    TaintEffect, Toleration, TolerationOperator,
+    TaintEffect, Toleration, TolerationOperator, label,
 };
-pub use node::{NodeShape, NodeState, PodOnNode, label};
+pub use node::{NodeShape, NodeState, PodOnNode};
+pub use places::Held;
 pub use pod::{
     Affinity, Container, Controller, GpuShare, HostPort, InitContainer, NodeAffinity, PodAffinity, PodAffinityTerm,
     PodLevelRequests, PodSpec, QosClass, RestartPolicy, SpreadPolicy, TopologySpreadConstraint, Volume, VolumeSource,
-    Weighted, WhenUnsatisfiable,
+    Weighted, WhenUnsatisfiable, image_with_tag,
 };
 pub use resources::{ResourceNames, Resources, Shortfall, resource};
 pub use specs::Specs;

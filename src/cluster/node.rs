@@ -4,32 +4,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Labels, NodeGroupId, NodeShapeId, PodId, PodSpec, PodSpecId, Resources, Taint};
+use super::{Labels, NodeGroupId, NodeShapeId, PodId, PodSpec, PodSpecId, Resources, Taint, label};
 use crate::units::{Bytes, Millicores};
-
-/// Well-known label keys.
-pub mod label {
-    pub const HOSTNAME: &str = "kubernetes.io/hostname";
-    pub const ZONE: &str = "topology.kubernetes.io/zone";
-    pub const REGION: &str = "topology.kubernetes.io/region";
-    pub const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
-    pub const ARCH: &str = "kubernetes.io/arch";
-    pub const OS: &str = "kubernetes.io/os";
-    pub const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
-    pub const NODE_POOL: &str = "karpenter.sh/nodepool";
-    pub const NODE_GROUP: &str = "windtunnel/node-group";
-    /// GPU model, as NVIDIA's feature discovery labels it.
-    pub const GPU_PRODUCT: &str = "nvidia.com/gpu.product";
-    /// Labels by which cloud providers mark nodes with GPUs, in the Cluster Autoscaler's order; the value is the type
-    /// that its `gpu-total` counts.
-    pub const ACCELERATORS: [&str; 5] = [
-        "cloud.google.com/gke-accelerator",
-        "k8s.amazonaws.com/accelerator",
-        "accelerator",
-        "TestGPULabel/accelerator",
-        GPU_PRODUCT,
-    ];
-}
 
 /// What nodes of one kind have in common. The hostname label is a node's own and not part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -91,8 +67,6 @@ pub struct NodeState {
     pub terminating_pods: u32,
     /// How many of `pods` have required anti-affinity (so that others need not look).
     pub pods_with_required_anti_affinity: u32,
-    /// How many of `pods` have any pod affinity or anti-affinity.
-    pub pods_with_affinity: u32,
 }
 
 /// Devices are thousandths; a whole one is this many.
@@ -114,7 +88,6 @@ impl NodeState {
             gpu_used: SmallVec::from_elem(0, usize::from(shape.shared_gpus)),
             terminating_pods: 0,
             pods_with_required_anti_affinity: 0,
-            pods_with_affinity: 0,
         }
     }
 
@@ -165,7 +138,6 @@ impl NodeState {
         self.nonzero_requested.0 += spec.nonzero_requests.0;
         self.nonzero_requested.1 += spec.nonzero_requests.1;
         self.book_devices(gpu_devices, spec, |used, milli| *used += milli);
-        self.pods_with_affinity += u32::from(spec.has_pod_affinity());
         self.pods_with_required_anti_affinity += u32::from(!spec.affinity.pod_anti.required.is_empty());
     }
 
@@ -178,7 +150,6 @@ impl NodeState {
         self.nonzero_requested.0 -= spec.nonzero_requests.0;
         self.nonzero_requested.1 -= spec.nonzero_requests.1;
         self.book_devices(held.gpu_devices, spec, |used, milli| *used -= milli);
-        self.pods_with_affinity -= u32::from(spec.has_pod_affinity());
         self.pods_with_required_anti_affinity -= u32::from(!spec.affinity.pod_anti.required.is_empty());
         true
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{LabelSelector, Labels, NodeSelectorTerm, ResourceId, Resources, Toleration};
+use super::{LabelSelector, Labels, NodeSelectorTerm, ResourceId, Resources, SelectorRequirement, Toleration, label};
 use crate::units::{Bytes, Millicores, SimDuration};
 
 /// Requests that the scheduler's scores assume for a container without any (`pkg/scheduler/util`, 1.31).
@@ -28,7 +28,10 @@ pub struct PodSpec {
     pub affinity: Affinity,
     pub tolerations: Vec<Toleration>,
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
+    /// Gates that somebody must lift before the scheduler looks at the pod.
     pub scheduling_gates: Vec<String>,
+    /// `spec.schedulerName` where it is another than `default-scheduler`.
+    pub scheduler_name: Option<String>,
     pub priority: i32,
     /// False where `preemptionPolicy: Never`.
     pub preempts: bool,
@@ -193,6 +196,38 @@ pub enum QosClass {
     BestEffort,
 }
 
+/// The label that every namespace carries; other namespace labels are not modelled.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+impl PodAffinityTerm {
+    /// True where the term, stated by a pod of `owner_namespace`, selects `pod`.
+    pub fn selects(&self, owner_namespace: &str, pod: &PodSpec) -> bool {
+        self.selects_namespace(owner_namespace, &pod.namespace)
+            && self.selector.as_ref().is_some_and(|selector| selector.matches(&pod.labels))
+    }
+
+    fn selects_namespace(&self, owner: &str, namespace: &str) -> bool {
+        let selected = |selector: &LabelSelector| {
+            let value = |key: &str| (key == NAMESPACE_NAME).then_some(namespace);
+            let holds = |requirement: &SelectorRequirement| requirement.matches(value(&requirement.key));
+            selector.match_labels.iter().all(|(key, wanted)| value(key) == Some(wanted))
+                && selector.match_expressions.iter().all(holds)
+        };
+        if self.namespaces.is_empty() && self.namespace_selector.is_none() {
+            return owner == namespace;
+        }
+        self.namespaces.iter().any(|name| name == namespace) || self.namespace_selector.as_ref().is_some_and(selected)
+    }
+}
+
+impl Controller {
+    /// Upstream's default spread constraints select the pods of such a controller (services, by which it selects too,
+    /// are not modelled; those of a workload select all of its pods alike).
+    pub fn is_spread_by_default(&self) -> bool {
+        matches!(&*self.kind, "ReplicaSet" | "StatefulSet" | "ReplicationController" | "Deployment")
+    }
+}
+
 impl PodSpec {
     /// Fills the derived fields; [`Specs::intern_pod`](super::Specs::intern_pod) calls it.
     pub(super) fn derive(&mut self) {
@@ -279,6 +314,12 @@ impl PodSpec {
         self.containers.iter().map(|c| c.cpu_limit).sum()
     }
 
+    /// `cpu.shares` of the pod's cgroup: 1,024 for a requested core, 2 at least (`pkg/kubelet/cm/helpers_linux.go`,
+    /// `MilliCPUToShares`).
+    pub fn cpu_shares(&self) -> i64 {
+        (self.requests.cpu.get() * 1024 / 1000).clamp(2, 262_144)
+    }
+
     /// Sum of the containers' memory limits; `None` where one has none.
     pub fn memory_limit(&self) -> Option<Bytes> {
         self.containers.iter().map(|c| c.memory_limit).sum()
@@ -293,10 +334,43 @@ impl PodSpec {
         self.containers.iter().chain(self.sidecars()).flat_map(|container| &container.host_ports)
     }
 
+    /// Our scheduler does not look at the pod: a gate holds it back, or another scheduler is to bind it.
+    pub fn is_held_back(&self) -> bool {
+        !self.scheduling_gates.is_empty() || self.scheduler_name.is_some()
+    }
+
+    /// Names of nodes (or their hostname labels) that the pod asks for: `nodeName`, its selector, its required affinity.
+    pub fn named_nodes(&self) -> impl Iterator<Item = &str> {
+        let selected = self.node_selector.get(label::HOSTNAME);
+        let terms = self.affinity.node.required.iter().flatten();
+        let required = terms.flat_map(|term| {
+            let by_label = term.match_expressions.iter().filter(|requirement| requirement.key == label::HOSTNAME);
+            let by_field = term.match_fields.iter().filter(|requirement| requirement.key == "metadata.name");
+            by_label.chain(by_field).flat_map(|requirement| &requirement.values)
+        });
+        self.node_name.iter().chain(selected).chain(required).map(String::as_str)
+    }
+
     /// Affinity or anti-affinity to pods, required or preferred.
     pub fn has_pod_affinity(&self) -> bool {
-        let any = |affinity: &PodAffinity| !affinity.required.is_empty() || !affinity.preferred.is_empty();
-        any(&self.affinity.pod) || any(&self.affinity.pod_anti)
+        self.pod_affinity_terms().next().is_some()
+    }
+
+    /// All terms of affinity and anti-affinity to pods, required or preferred.
+    pub fn pod_affinity_terms(&self) -> impl Iterator<Item = &PodAffinityTerm> {
+        [&self.affinity.pod, &self.affinity.pod_anti].into_iter().flat_map(|affinity| {
+            affinity.required.iter().chain(affinity.preferred.iter().map(|weighted| &weighted.term))
+        })
+    }
+
+    /// Whether the pod may ask for a node by name or hostname: then nodes of one shape differ for it.
+    pub fn names_hosts(&self) -> bool {
+        let required = self.affinity.node.required.iter().flatten();
+        self.node_name.is_some()
+            || self.node_selector.contains_key(label::HOSTNAME)
+            || required.chain(self.volume_affinity.iter().flatten()).any(|term| {
+                !term.match_fields.is_empty() || term.match_expressions.iter().any(|r| r.key == label::HOSTNAME)
+            })
     }
 
     /// Of one of the system's two priority classes; users' priorities end at half of theirs.
@@ -320,9 +394,21 @@ impl PodSpec {
     }
 }
 
+/// An image's name with its tag: one without is `:latest`.
+pub fn image_with_tag(image: &str) -> String {
+    if image.rfind(':') <= image.rfind('/') { format!("{image}:latest") } else { image.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_without_a_tag_is_the_latest() {
+        assert_eq!(image_with_tag("root"), "root:latest");
+        assert_eq!(image_with_tag("gcr.io:5000/root"), "gcr.io:5000/root:latest");
+        assert_eq!(image_with_tag("gcr.io:5000/root:1"), "gcr.io:5000/root:1");
+    }
 
     fn container(cpu: i64, memory: i64) -> Container {
         Container {
@@ -361,5 +447,43 @@ mod tests {
         spec.containers[0].cpu_limit = Some(Millicores(100));
         spec.containers[0].memory_limit = Some(Bytes(10));
         assert_eq!(spec.qos_class(), QosClass::Guaranteed);
+    }
+
+    fn pod(namespace: &str, app: &str) -> PodSpec {
+        let labels = Labels::from([("app".to_owned(), app.to_owned())]);
+        PodSpec { namespace: namespace.into(), labels, ..PodSpec::default() }
+    }
+
+    fn term(namespaces: &[&str], namespace_selector: Option<LabelSelector>) -> PodAffinityTerm {
+        PodAffinityTerm {
+            selector: Some(LabelSelector::default()),
+            namespaces: namespaces.iter().map(|name| name.to_string()).collect(),
+            namespace_selector,
+            topology_key: "zone".into(),
+        }
+    }
+
+    #[test]
+    fn a_term_without_namespaces_selects_its_owners_namespace() {
+        assert!(term(&[], None).selects("a", &pod("a", "x")));
+        assert!(!term(&[], None).selects("a", &pod("b", "x")));
+        assert!(term(&["b"], None).selects("a", &pod("b", "x")));
+        assert!(!term(&["b"], None).selects("a", &pod("a", "x")));
+    }
+
+    #[test]
+    fn a_namespace_selector_sees_the_namespaces_name_label() {
+        let by_name = |name: &str| LabelSelector {
+            match_labels: Labels::from([(NAMESPACE_NAME.to_owned(), name.to_owned())]),
+            ..LabelSelector::default()
+        };
+        assert!(term(&[], Some(LabelSelector::default())).selects("a", &pod("b", "x")));
+        assert!(term(&[], Some(by_name("b"))).selects("a", &pod("b", "x")));
+        assert!(!term(&[], Some(by_name("c"))).selects("a", &pod("b", "x")));
+    }
+
+    #[test]
+    fn a_nil_selector_selects_nothing() {
+        assert!(!PodAffinityTerm { selector: None, ..term(&[], None) }.selects("a", &pod("a", "x")));
     }
 }

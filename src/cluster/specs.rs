@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::relations::Relations;
 use super::{NodeShape, NodeShapeId, PodSpec, PodSpecId, ResourceId, ResourceNames, resource};
 
 /// Grows only; ids stay valid for as long as the cluster lives.
@@ -15,8 +16,8 @@ pub struct Specs {
     pod_ids: FxHashMap<Arc<PodSpec>, PodSpecId>,
     shapes: Vec<Arc<NodeShape>>,
     shape_ids: FxHashMap<Arc<NodeShape>, NodeShapeId>,
+    relations: Arc<Relations>,
     any_required_anti_affinity: bool,
-    any_pod_affinity: bool,
     any_images: bool,
 }
 
@@ -25,8 +26,13 @@ impl Specs {
     pub fn intern_pod(&mut self, mut spec: PodSpec) -> PodSpecId {
         spec.derive();
         self.any_required_anti_affinity |= !spec.affinity.pod_anti.required.is_empty();
-        self.any_pod_affinity |= spec.has_pod_affinity();
-        intern(spec, &mut self.pods, &mut self.pod_ids, PodSpecId::new)
+        let known = self.pods.len();
+        let id = intern(spec, &mut self.pods, &mut self.pod_ids, PodSpecId::new);
+        if self.pods.len() > known {
+            let pods = &self.pods;
+            Arc::make_mut(&mut self.relations).add(id, |other| &pods[other.index()]);
+        }
+        id
     }
 
     pub fn intern_shape(&mut self, mut shape: NodeShape) -> NodeShapeId {
@@ -57,14 +63,25 @@ impl Specs {
         self.pods.len()
     }
 
+    /// Specs that a spread constraint or affinity term of this one selects, or of which one selects it, or that share
+    /// its controller; ascending.
+    pub fn related(&self, id: PodSpecId) -> &[PodSpecId] {
+        self.relations.of(id)
+    }
+
+    /// Whether this spec or a related one states affinity or anti-affinity to pods, required or preferred.
+    pub fn touched_by_affinity(&self, id: PodSpecId) -> bool {
+        self.relations.has_affinity(id)
+    }
+
+    /// Grows each time that a spec without relations gets one through another that comes later.
+    pub(super) fn late_relations(&self) -> u32 {
+        self.relations.late()
+    }
+
     /// Whether any spec has required anti-affinity to pods, so that nobody looks for it in vain.
     pub fn any_required_anti_affinity(&self) -> bool {
         self.any_required_anti_affinity
-    }
-
-    /// Whether any spec has affinity or anti-affinity to pods, required or preferred.
-    pub fn any_pod_affinity(&self) -> bool {
-        self.any_pod_affinity
     }
 
     /// Whether any shape names the images on its nodes.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{ClusterView, NodeId, NodeShapeId, NodeState, PodId, PodSpecId, Specs};
+use super::places::Places;
+use super::view::visit_by_node;
+use super::{ClusterView, Held, NodeId, NodeShapeId, NodeState, NodeView, PodId, PodSpecId, Specs};
 use crate::units::SimTime;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +84,11 @@ pub struct ClusterState {
     nodes: Vec<Option<NodeState>>,
     live_nodes: usize,
     pods: Vec<PodInfo>,
+    places: Places,
+    /// Live nodes by shape.
+    of_shape: Vec<u32>,
+    /// Some node's hostname label is missing or not its name.
+    odd_hostnames: bool,
 }
 
 impl ClusterState {
@@ -94,14 +101,31 @@ impl ClusterState {
         let node = NodeState::new(name, shape, self.specs.shape(shape));
         self.nodes.push(Some(node));
         self.live_nodes += 1;
+        if self.of_shape.len() <= shape.index() {
+            self.of_shape.resize(shape.index() + 1, 0);
+        }
+        self.of_shape[shape.index()] += 1;
         NodeId::new(self.nodes.len() - 1)
+    }
+
+    /// Gives a node a hostname label other than its name, or takes the label away.
+    pub fn set_hostname(&mut self, id: NodeId, hostname: Option<Arc<str>>, lacks_hostname: bool) {
+        self.odd_hostnames |= hostname.is_some() || lacks_hostname;
+        if let Some(node) = self.node_mut(id) {
+            node.hostname = hostname;
+            node.lacks_hostname = lacks_hostname;
+        }
     }
 
     /// Takes the node out; whatever pods it held are the caller's to fail or reschedule.
     pub fn remove_node(&mut self, id: NodeId) -> Option<NodeState> {
-        let node = self.nodes[id.index()].take();
-        self.live_nodes -= usize::from(node.is_some());
-        node
+        let node = self.nodes[id.index()].take()?;
+        self.live_nodes -= 1;
+        self.of_shape[node.shape.index()] -= 1;
+        for held in &node.pods {
+            self.places.remove(held.spec, id, self.pods[held.pod.index()].deletion.is_some());
+        }
+        Some(node)
     }
 
     /// Flags and taints only: booking pods goes through [`ClusterState::bind`].
@@ -139,6 +163,12 @@ impl ClusterState {
         let state = self.nodes[node.index()].as_mut().expect("a pod is bound to a node that exists");
         state.add_pod(pod, info.spec, spec, whole_gpus);
         state.terminating_pods += u32::from(info.deletion.is_some());
+        let (spec, terminating) = (info.spec, info.deletion.is_some());
+        if self.places.are_of(&self.specs) {
+            self.places.add(&self.specs, spec, node, terminating);
+        } else {
+            self.places = self.count_places();
+        }
     }
 
     /// Sets `metadata.deletionTimestamp`. The one way to do so for a bound pod.
@@ -148,6 +178,10 @@ impl ClusterState {
             && let Some(node) = info.node.and_then(|node| self.nodes[node.index()].as_mut())
         {
             node.terminating_pods += 1;
+            // One that ended keeps its node's name and holds nothing there.
+            if node.pods.iter().any(|held| held.pod == pod) {
+                self.places.set_terminating(info.spec, info.node.expect("it is bound"));
+            }
         }
     }
 
@@ -155,12 +189,36 @@ impl ClusterState {
     pub fn release(&mut self, pod: PodId) {
         let info = &self.pods[pod.index()];
         let spec = self.specs.pod(info.spec);
-        if let Some(node) = info.node.and_then(|node| self.nodes[node.index()].as_mut())
+        let Some(id) = info.node else { return };
+        if let Some(node) = self.nodes[id.index()].as_mut()
             && node.remove_pod(pod, spec)
-            && info.deletion.is_some()
         {
-            node.terminating_pods = node.terminating_pods.saturating_sub(1);
+            let terminating = info.deletion.is_some();
+            node.terminating_pods = node.terminating_pods.saturating_sub(u32::from(terminating));
+            self.places.remove(info.spec, id, terminating);
         }
+    }
+
+    fn count_places(&self) -> Places {
+        Places::count(&self.specs, &self.nodes, |pod| self.pod(pod).deletion.is_some())
+    }
+
+    /// Holds the counts of where pods are against the nodes. For tests; costs a visit of every pod.
+    ///
+    /// # Errors
+    /// The first disagreement, in words.
+    pub fn audit_places(&self) -> Result<(), String> {
+        if self.places.are_of(&self.specs) {
+            self.places.audit(&self.count_places())?;
+        }
+        let mut of_shape = vec![0; self.of_shape.len()];
+        for node in self.nodes.iter().flatten() {
+            of_shape[node.shape.index()] += 1;
+        }
+        if of_shape != self.of_shape {
+            return Err(format!("nodes by shape: counted {of_shape:?}, booked {:?}", self.of_shape));
+        }
+        Ok(())
     }
 }
 
@@ -179,5 +237,24 @@ impl ClusterView for ClusterState {
 
     fn pod_info(&self, id: PodId) -> &PodInfo {
         self.pod(id)
+    }
+
+    fn visit_related(&self, spec: PodSpecId, visit: &mut dyn FnMut(PodSpecId, &NodeView<'_>, Held)) {
+        if !self.places.are_of(&self.specs) {
+            return visit_by_node(self, spec, self.node_views(), visit);
+        }
+        for other in self.specs.related(spec) {
+            for (node, held) in self.places.of(*other) {
+                visit(*other, &self.node_view(*node).expect("pods are held by nodes that exist"), *held);
+            }
+        }
+    }
+
+    fn shapes_in_use(&self) -> Option<Vec<(NodeShapeId, usize)>> {
+        if self.odd_hostnames {
+            return None;
+        }
+        let counted = self.of_shape.iter().enumerate().filter(|(_, nodes)| **nodes > 0);
+        Some(counted.map(|(shape, nodes)| (NodeShapeId::new(shape), *nodes as usize)).collect())
     }
 }

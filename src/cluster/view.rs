@@ -1,6 +1,6 @@
 //! Reading a cluster, live or forked.
 
-use super::{NodeId, NodeShape, NodeState, PodId, PodInfo, Specs, label};
+use super::{Held, NodeId, NodeShape, NodeShapeId, NodeState, PodId, PodInfo, PodSpecId, Specs, label};
 
 /// What the scheduler's plugins and the autoscalers read. Object-safe, so that plugins need not be generic.
 pub trait ClusterView {
@@ -23,6 +23,35 @@ pub trait ClusterView {
     /// Live nodes in the order of their ids.
     fn node_views(&self) -> Box<dyn Iterator<Item = NodeView<'_>> + '_> {
         Box::new((0..self.node_slots()).filter_map(|index| self.node_view(NodeId::new(index))))
+    }
+
+    /// Visits all bound pods that a constraint or term of `spec` could select, or whose terms could select it
+    /// ([`Specs::related`]), by spec and node; the same pair may come more than once.
+    fn visit_related(&self, spec: PodSpecId, visit: &mut dyn FnMut(PodSpecId, &NodeView<'_>, Held)) {
+        visit_by_node(self, spec, self.node_views(), visit);
+    }
+
+    /// How many nodes there are of each shape, where that is known at once and every node's hostname label is its name.
+    fn shapes_in_use(&self) -> Option<Vec<(NodeShapeId, usize)>> {
+        None
+    }
+}
+
+/// [`ClusterView::visit_related`] by looking at every pod of these nodes.
+pub(super) fn visit_by_node<'a>(
+    view: &(impl ClusterView + ?Sized),
+    spec: PodSpecId,
+    nodes: impl Iterator<Item = NodeView<'a>>,
+    visit: &mut dyn FnMut(PodSpecId, &NodeView<'_>, Held),
+) {
+    let related = view.specs().related(spec);
+    if related.is_empty() {
+        return;
+    }
+    for node in nodes {
+        for held in node.state.pods.iter().filter(|held| related.binary_search(&held.spec).is_ok()) {
+            visit(held.spec, &node, Held::one(view.pod_info(held.pod).deletion.is_some()));
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! measured table and their pods' usage from the phase they are in. Options here are what a scenario's YAML holds;
 //! this room itself reads no file.
 
+pub mod cpu_shares;
 pub mod latency;
 mod metrics;
 pub mod pattern;

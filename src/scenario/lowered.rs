@@ -191,6 +191,8 @@ pub struct NodeGroup {
     pub provisioning: Distribution,
     /// From registration to Ready (device drivers, CNI).
     pub startup: Distribution,
+    /// From Ready until GPUs can be asked for (device plugin, drivers); of nodes that have any.
+    pub device_startup: Distribution,
     /// From the delete call to the end of billing.
     pub deprovisioning: Distribution,
     pub limits: CloudLimits,
@@ -367,7 +369,9 @@ pub struct KubeletOptions {
     pub container_start: Distribution,
     /// Bytes a second that a node pulls and unpacks.
     pub image_pull_rate: Bytes,
-    /// Size of an image by its name; an image not listed is already on every node.
+    /// Images that a node pulls at the same time (1: `serializeImagePulls`); they share its rate.
+    pub parallel_pulls: u32,
+    /// Size of an image by its name with tag; an image not listed is already on every node.
     pub image_sizes: Vec<(Arc<str>, Bytes)>,
     /// From SIGTERM to the end of the container; at most the pod's grace period.
     pub termination: Distribution,
@@ -382,6 +386,7 @@ impl Default for KubeletOptions {
         KubeletOptions {
             container_start: Distribution::Constant(SimDuration::ZERO),
             image_pull_rate: Bytes::ZERO,
+            parallel_pulls: 1,
             image_sizes: Vec::new(),
             termination: Distribution::Constant(SimDuration::ZERO),
             shutdown_grace_period: SimDuration::ZERO,

@@ -1,16 +1,14 @@
 //! Nodes in classes: those with the same shape, taints and booked resources answer filters and scores alike.
 //!
 //! The scheduler so visits classes and not nodes, and what a pod spec scores on a class is worked out once. Only
-//! filters and scores whose answer hangs on the node alone can be asked this way ([`ClassIndex::serves`]); a test holds
-//! the choice equal to the plain one over all nodes.
+//! filters and scores whose answer hangs on the node alone can be asked this way; where other pods have a say, the few
+//! nodes that hold such pods are set apart and asked one by one ([`by_class`](super::by_class)).
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::node_set::NodeSet;
-use crate::cluster::{
-    ClusterState, ClusterView, NodeId, NodeShapeId, NodeState, PodSpec, PodSpecId, Resources, Taint, label,
-};
+use crate::cluster::{ClusterState, ClusterView, NodeId, NodeShapeId, NodeState, PodSpecId, Resources, Taint};
 use crate::units::{Bytes, Millicores};
 
 /// Everything that filters and scores of [`Scope::Shape`](super::filter::Scope) and `Node` read of a node.
@@ -75,21 +73,6 @@ pub struct ClassIndex {
 }
 
 impl ClassIndex {
-    /// True where the index can choose for this pod: none of its constraints hangs on other pods or on one node's name.
-    pub fn serves(pod: &PodSpec) -> bool {
-        let node = &pod.affinity.node;
-        let names_hosts = pod.node_name.is_some()
-            || pod.node_selector.contains_key(label::HOSTNAME)
-            || node.required.iter().flatten().chain(pod.volume_affinity.iter().flatten()).any(|term| {
-                !term.match_fields.is_empty() || term.match_expressions.iter().any(|r| r.key == label::HOSTNAME)
-            });
-        !names_hosts
-            && !pod.has_pod_affinity()
-            && node.preferred.is_empty()
-            && pod.topology_spread_constraints.is_empty()
-            && pod.host_ports().next().is_none()
-    }
-
     /// Puts a node into the class that it now belongs to, or out of all where it is gone.
     pub fn refresh(&mut self, cluster: &ClusterState, id: NodeId) {
         let class = match cluster.node(id) {
@@ -175,15 +158,11 @@ impl ClassIndex {
         }
     }
 
-    /// The nodes on which `spec` scores best. `judge` scores one node (`None`: refused) and is asked once a class.
+    /// The nodes on which `spec` scores best by itself. `judge` scores one node (`None`: refused) and is asked once a
+    /// class in a run.
     pub fn best(&mut self, spec: PodSpecId, mut judge: impl FnMut(NodeId) -> Option<i32>) -> Best<'_> {
-        if self.verdicts.len() <= spec.index() {
-            self.verdicts.resize_with(spec.index() + 1, Vec::new);
-        }
+        self.make_room_for_verdicts(spec);
         let verdicts = &mut self.verdicts[spec.index()];
-        if verdicts.len() < self.classes.len() {
-            verdicts.resize(self.classes.len().next_power_of_two(), UNKNOWN);
-        }
         let mut best = REFUSED;
         let mut tied: SmallVec<[u32; 4]> = SmallVec::new();
         for class in &self.live {
@@ -202,7 +181,65 @@ impl ClassIndex {
                 _ => {}
             }
         }
-        Best { index: self, tied }
+        Best { index: self, classes: tied, without: Vec::new(), single: Vec::new() }
+    }
+
+    /// Nodes that answer for all that `spec` could go to: each of `apart` (ascending) for itself, and one for the rest
+    /// of each class. `judge` is as for [`ClassIndex::best`]; nodes that it refuses are left out.
+    pub fn stand_ins(
+        &mut self,
+        spec: PodSpecId,
+        apart: &[NodeId],
+        mut judge: impl FnMut(NodeId) -> Option<i32>,
+    ) -> Vec<StandIn> {
+        self.make_room_for_verdicts(spec);
+        let verdicts = &mut self.verdicts[spec.index()];
+        let mut apart_by_class: Vec<(u32, NodeId)> =
+            apart.iter().map(|node| (self.of_node[node.index()], *node)).collect();
+        apart_by_class.sort_unstable();
+        let mut found = Vec::with_capacity(self.live.len() + apart.len());
+        for class in &self.live {
+            let members = &self.classes[*class as usize].members;
+            let verdict = &mut verdicts[*class as usize];
+            if *verdict == UNKNOWN {
+                *verdict = judge(members.first().expect("a live class has members")).unwrap_or(REFUSED);
+            }
+            if *verdict == REFUSED {
+                continue;
+            }
+            let from = apart_by_class.partition_point(|(other, _)| other < class);
+            let till = apart_by_class.partition_point(|(other, _)| other <= class);
+            let apart = &apart_by_class[from..till];
+            let stand_in = |node, nodes| StandIn { node, nodes, class: *class, score: *verdict };
+            found.extend(apart.iter().map(|(_, node)| StandIn { nodes: 0, ..stand_in(*node, 1) }));
+            if apart.len() < members.len() {
+                let mut of_rest = members.iter().filter(|node| apart.binary_search(&(*class, *node)).is_err());
+                found.push(stand_in(of_rest.next().expect("not all are apart"), members.len() - apart.len()));
+            }
+        }
+        found
+    }
+
+    /// The nodes for which these stand, which are of those that [`ClassIndex::stand_ins`] gave for `apart`.
+    pub fn all_of<'a>(&'a self, stand_ins: impl Iterator<Item = StandIn>, apart: &[NodeId]) -> Best<'a> {
+        let (mut classes, mut single) = (SmallVec::new(), Vec::new());
+        for stand_in in stand_ins {
+            if stand_in.is_apart() { single.push(stand_in.node) } else { classes.push(stand_in.class) }
+        }
+        single.sort_unstable();
+        let in_classes = |node: &&NodeId| classes.contains(&self.of_node[node.index()]);
+        let without = apart.iter().filter(in_classes).copied().collect();
+        Best { index: self, classes, without, single }
+    }
+
+    fn make_room_for_verdicts(&mut self, spec: PodSpecId) {
+        if self.verdicts.len() <= spec.index() {
+            self.verdicts.resize_with(spec.index() + 1, Vec::new);
+        }
+        let verdicts = &mut self.verdicts[spec.index()];
+        if verdicts.len() < self.classes.len() {
+            verdicts.resize(self.classes.len().next_power_of_two(), UNKNOWN);
+        }
     }
 
     /// Holds the index against the cluster: every live node is a member of the class that its state makes, and of no
@@ -235,9 +272,13 @@ impl ClassIndex {
         Ok(())
     }
 
-    /// One node for each class that has any.
-    pub fn representatives(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.live.iter().filter_map(|class| self.classes[*class as usize].members.first())
+    /// Each of `apart` (ascending), and one of the others of each class.
+    pub fn representatives<'a>(&'a self, apart: &'a [NodeId]) -> impl Iterator<Item = NodeId> + 'a {
+        let of_rest = |class: &u32| {
+            let mut members = self.classes[*class as usize].members.iter();
+            members.find(|node| apart.binary_search(node).is_err())
+        };
+        self.live.iter().filter_map(of_rest).chain(apart.iter().copied())
     }
 
     #[cfg(test)]
@@ -246,39 +287,74 @@ impl ClassIndex {
     }
 }
 
-/// The classes that share the best score.
+/// A node that answers for itself or for the rest of its class.
+#[derive(Clone, Copy, Debug)]
+pub struct StandIn {
+    pub node: NodeId,
+    /// How many of its class it stands for; 0: it is apart and answers for itself.
+    nodes: usize,
+    class: u32,
+    /// What `judge` said of the class.
+    pub score: i32,
+}
+
+impl StandIn {
+    fn is_apart(self) -> bool {
+        self.nodes == 0
+    }
+
+    /// How many nodes it answers for, itself among them.
+    pub fn nodes(self) -> usize {
+        self.nodes.max(1)
+    }
+}
+
+/// Nodes that share the best score: classes without some of their members, and single nodes.
 pub struct Best<'a> {
     index: &'a ClassIndex,
-    tied: SmallVec<[u32; 4]>,
+    classes: SmallVec<[u32; 4]>,
+    /// Ascending, all of them members of `classes`.
+    without: Vec<NodeId>,
+    /// Ascending.
+    single: Vec<NodeId>,
 }
 
 impl Best<'_> {
     /// How many nodes are tied; zero where none is feasible.
     pub fn count(&self) -> usize {
-        self.tied.iter().map(|class| self.index.classes[*class as usize].members.len()).sum()
+        self.members().map(NodeSet::len).sum::<usize>() + self.single.len() - self.without.len()
     }
 
     /// The tied node that is `rank`th by id, from 0. Costs O(classes × log² nodes).
     pub fn nth(&self, rank: usize) -> NodeId {
-        let lists = || self.tied.iter().map(|class| &self.index.classes[*class as usize].members);
-        if let [class] = self.tied[..] {
-            return self.index.classes[class as usize].members.nth(rank).expect("the rank is below the count");
+        if let ([class], [], []) = (&self.classes[..], &self.without[..], &self.single[..]) {
+            return self.index.classes[*class as usize].members.nth(rank).expect("the rank is below the count");
         }
         // The least id with more than `rank` tied ids at or below it.
-        let (mut low, mut high) = (0, lists().filter_map(|list| list.last()).max().map_or(0, |id| id.0));
+        let last = self.members().filter_map(NodeSet::last).chain(self.single.last().copied()).max();
+        let (mut low, mut high) = (0, last.map_or(0, |id| id.0));
         while low < high {
             let middle = low + (high - low) / 2;
-            let at_or_below: usize = lists().map(|list| list.count_up_to(NodeId(middle))).sum();
-            if at_or_below > rank { high = middle } else { low = middle + 1 }
+            if self.count_up_to(NodeId(middle)) > rank { high = middle } else { low = middle + 1 }
         }
         NodeId(low)
+    }
+
+    fn count_up_to(&self, id: NodeId) -> usize {
+        let up_to = |nodes: &[NodeId]| nodes.partition_point(|node| *node <= id);
+        self.members().map(|members| members.count_up_to(id)).sum::<usize>() + up_to(&self.single)
+            - up_to(&self.without)
+    }
+
+    fn members(&self) -> impl Iterator<Item = &NodeSet> {
+        self.classes.iter().map(|class| &self.index.classes[*class as usize].members)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{NodeShape, PodInfo};
+    use crate::cluster::{NodeShape, PodInfo, PodSpec};
     use crate::units::SimTime;
 
     #[test]

@@ -33,8 +33,8 @@ impl<'a> Cycle<'a> {
             pod,
             pod_id: None,
             whole_gpus: specs.whole_gpus(pod),
-            spread: SpreadCounts::new(view, pod),
-            affinity: AffinityCounts::new(view, pod),
+            spread: SpreadCounts::new(view, spec),
+            affinity: AffinityCounts::new(view, spec),
         }
     }
 

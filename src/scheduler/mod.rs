@@ -7,6 +7,7 @@
 //!
 //! [`ClusterView`]: crate::cluster::ClusterView
 
+pub mod by_class;
 mod class_index;
 mod cycle;
 pub mod filter;
@@ -22,7 +23,8 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use class_index::{Best, ClassIndex};
+pub use by_class::ByClass;
+pub use class_index::{Best, ClassIndex, StandIn};
 pub use cycle::Cycle;
 pub use nomination::{Nominations, fits_with_nominated};
 pub use preemption::{Hopeless, NoPreemption, Preemption, PreemptionAttempt};

@@ -37,6 +37,9 @@ pub struct SchedulerOptions {
     pub pod_max_backoff_seconds: u32,
     /// How long a pod stays unschedulable without an event that could help it.
     pub pod_max_in_unschedulable_pods_duration: SimDuration,
+    /// Kubernetes' feature gate of this name, on by default since 1.33: a pod that backs off is tried as soon as no other
+    /// waits to be tried. False, as before: it serves its back-off.
+    pub scheduler_pop_from_backoff_q: bool,
     /// What a running pod's required affinity to the pod adds to a node's InterPodAffinity score, 0 to 100.
     pub hard_pod_affinity_weight: u8,
     /// Whether InterPodAffinity leaves out running pods' preferences where the pod has none itself.
@@ -62,6 +65,7 @@ impl Default for SchedulerOptions {
             pod_initial_backoff_seconds: 1,
             pod_max_backoff_seconds: 10,
             pod_max_in_unschedulable_pods_duration: SimDuration::from_mins(5),
+            scheduler_pop_from_backoff_q: true,
             hard_pod_affinity_weight: 1,
             ignore_preferred_terms_of_existing_pods: false,
             default_spread_constraints: true,

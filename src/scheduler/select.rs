@@ -6,7 +6,7 @@ use rand::{Rng, RngExt};
 
 use super::filter::Rejection;
 use super::nomination::{Nominations, fits_with_nominated};
-use super::score::{ScoreTable, Scoring};
+use super::score::{ScoreTable, Scoring, candidates};
 use super::{Cycle, Profile};
 use crate::cluster::{ClusterView, NodeId, NodeView};
 
@@ -50,7 +50,8 @@ pub fn schedule(
         [only] => return Ok(Selection { node: only, tied: vec![only], scores: None }),
         _ => {}
     }
-    let scores = ScoreTable::new(view, &Scoring::new(view, cycle, profile, &feasible.nodes), feasible.nodes);
+    let scoring = Scoring::new(view, cycle, profile, &candidates(&feasible.nodes));
+    let scores = ScoreTable::new(view, &scoring, feasible.nodes);
     let tied = scores.best();
     let index = if tied.len() > 1 { rng.random_range(0..tied.len()) } else { 0 };
     Ok(Selection { node: tied[index], tied, scores: Some(scores) })

@@ -1,8 +1,8 @@
 //! Topology spread constraints as both the filter and the score see them.
 
 use super::filter::{matches_node_selector_and_affinity, untolerated_taint};
-use super::terms::{BySpec, PodMatcher};
-use crate::cluster::{ClusterView, NodeView, PodSpec, SpreadPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
+use super::terms::PodMatcher;
+use crate::cluster::{NodeView, PodSpec, SpreadPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 
 /// A constraint with what it counts.
 #[derive(Clone, Copy, Debug)]
@@ -39,22 +39,15 @@ impl<'a> Constraint<'a> {
             && (self.node_taints_policy == SpreadPolicy::Ignore || untolerated_taint(pod, node).is_none())
     }
 
-    /// Pods on the node, in the namespace of `pod` and not terminating, that the constraint counts.
-    pub fn count_on(
-        &self,
-        view: &dyn ClusterView,
-        node: &NodeView<'_>,
-        pod: &PodSpec,
-        counted: &mut BySpec<bool>,
-    ) -> i64 {
-        let specs = view.specs();
-        let counts = |other: &PodSpec| other.namespace == pod.namespace && self.matcher.counts(other);
-        let matching = node
-            .state
-            .pods
-            .iter()
-            .filter(|held| *counted.get(specs, held.spec, counts) && view.pod_info(held.pod).deletion.is_none());
-        matching.count() as i64
+    /// Whether the constraint of `pod` counts `other`.
+    pub fn counts(&self, pod: &PodSpec, other: &PodSpec) -> bool {
+        other.namespace == pod.namespace && self.matcher.counts(other)
+    }
+
+    /// Whether all nodes of one shape are in or out for this pod, whatever their state.
+    pub fn is_of_shape(&self, pod: &PodSpec) -> bool {
+        self.node_taints_policy == SpreadPolicy::Ignore
+            && (self.node_affinity_policy == SpreadPolicy::Ignore || !pod.names_hosts())
     }
 }
 

@@ -1,32 +1,8 @@
-//! Pod affinity terms and spread selectors against pods, and counts by topology domain.
+//! Spread selectors against pods, and counts by topology domain.
 
 use rustc_hash::FxHashMap;
 
-use crate::cluster::{
-    Controller, LabelSelector, NodeView, PodAffinityTerm, PodSpec, PodSpecId, SelectorRequirement, Specs,
-};
-
-/// The label that every namespace carries; other namespace labels are not modelled.
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
-
-/// True where `term`, stated by a pod of `owner_namespace`, selects `pod`.
-pub fn term_matches(term: &PodAffinityTerm, owner_namespace: &str, pod: &PodSpec) -> bool {
-    namespace_matches(term, owner_namespace, &pod.namespace)
-        && term.selector.as_ref().is_some_and(|selector| selector.matches(&pod.labels))
-}
-
-fn namespace_matches(term: &PodAffinityTerm, owner: &str, namespace: &str) -> bool {
-    let selected = |selector: &LabelSelector| {
-        let value = |key: &str| (key == NAMESPACE_NAME).then_some(namespace);
-        let holds = |requirement: &SelectorRequirement| requirement.matches(value(&requirement.key));
-        selector.match_labels.iter().all(|(key, wanted)| value(key) == Some(wanted))
-            && selector.match_expressions.iter().all(holds)
-    };
-    if term.namespaces.is_empty() && term.namespace_selector.is_none() {
-        return owner == namespace;
-    }
-    term.namespaces.iter().any(|name| name == namespace) || term.namespace_selector.as_ref().is_some_and(selected)
-}
+use crate::cluster::{Controller, LabelSelector, NodeView, PodSpec, PodSpecId};
 
 /// Which pods a spread constraint counts, all of the pod's own namespace.
 #[derive(Clone, Copy, Debug)]
@@ -57,18 +33,15 @@ impl PodMatcher<'_> {
     }
 }
 
-/// Answers by spec, worked out at first need: pods with one spec are matched once a cycle.
+/// Answers by spec, each worked out at first need.
 #[derive(Clone, Debug, Default)]
-pub struct BySpec<T> {
-    answers: Vec<Option<T>>,
+pub struct Seen<T> {
+    answers: FxHashMap<PodSpecId, T>,
 }
 
-impl<T: Clone> BySpec<T> {
-    pub fn get(&mut self, specs: &Specs, spec: PodSpecId, work_out: impl FnOnce(&PodSpec) -> T) -> &T {
-        if self.answers.is_empty() {
-            self.answers = vec![None; specs.pod_count()];
-        }
-        self.answers[spec.index()].get_or_insert_with(|| work_out(specs.pod(spec)))
+impl<T> Seen<T> {
+    pub fn of(&mut self, spec: PodSpecId, work_out: impl FnOnce() -> T) -> &T {
+        self.answers.entry(spec).or_insert_with(work_out)
     }
 }
 
@@ -116,50 +89,5 @@ impl TopologyCounts {
 
     pub fn is_empty(&self) -> bool {
         self.keys.iter().all(|(_, values)| values.is_empty())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cluster::Labels;
-
-    fn pod(namespace: &str, app: &str) -> PodSpec {
-        let labels = Labels::from([("app".to_owned(), app.to_owned())]);
-        PodSpec { namespace: namespace.into(), labels, ..PodSpec::default() }
-    }
-
-    fn term(namespaces: &[&str], namespace_selector: Option<LabelSelector>) -> PodAffinityTerm {
-        PodAffinityTerm {
-            selector: Some(LabelSelector::default()),
-            namespaces: namespaces.iter().map(|name| name.to_string()).collect(),
-            namespace_selector,
-            topology_key: "zone".into(),
-        }
-    }
-
-    #[test]
-    fn a_term_without_namespaces_selects_its_owners_namespace() {
-        assert!(term_matches(&term(&[], None), "a", &pod("a", "x")));
-        assert!(!term_matches(&term(&[], None), "a", &pod("b", "x")));
-        assert!(term_matches(&term(&["b"], None), "a", &pod("b", "x")));
-        assert!(!term_matches(&term(&["b"], None), "a", &pod("a", "x")));
-    }
-
-    #[test]
-    fn a_namespace_selector_sees_the_namespaces_name_label() {
-        let by_name = |name: &str| LabelSelector {
-            match_labels: Labels::from([(NAMESPACE_NAME.to_owned(), name.to_owned())]),
-            ..LabelSelector::default()
-        };
-        assert!(term_matches(&term(&[], Some(LabelSelector::default())), "a", &pod("b", "x")));
-        assert!(term_matches(&term(&[], Some(by_name("b"))), "a", &pod("b", "x")));
-        assert!(!term_matches(&term(&[], Some(by_name("c"))), "a", &pod("b", "x")));
-    }
-
-    #[test]
-    fn a_nil_selector_selects_nothing() {
-        let term = PodAffinityTerm { selector: None, ..term(&[], None) };
-        assert!(!term_matches(&term, "a", &pod("a", "x")));
     }
 }

@@ -4,14 +4,14 @@ use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
 use super::filter::{self, AffinityCounts, SpreadCounts};
-use super::score::{MAX_NODE_SCORE, Scoring};
+use super::score::{MAX_NODE_SCORE, Scoring, candidates};
 use super::*;
 use crate::cluster::{
-    Affinity, ClusterState, ClusterView, Container, DisruptionBudget, Labels, NodeId, NodeShape, NodeView, PodAffinity,
-    PodAffinityTerm, PodId, PodInfo, PodSpec, Resources, SpreadPolicy, Taint, TaintEffect, TopologySpreadConstraint,
-    Weighted, WhenUnsatisfiable,
+    Affinity, ByNode, ClusterState, ClusterView, Container, Controller, DisruptionBudget, Labels, NodeId, NodeShape,
+    NodeView, PodAffinity, PodAffinityTerm, PodId, PodInfo, PodSpec, Resources, SpreadPolicy, Taint, TaintEffect,
+    TopologySpreadConstraint, Weighted, WhenUnsatisfiable,
 };
-use crate::cluster::{LabelSelector, label};
+use crate::cluster::{LabelSelector, NodeSelectorTerm, SelectorOperator, SelectorRequirement, label};
 use crate::units::{Bytes, Millicores, SimTime, random};
 
 const SEEDS: u64 = 300;
@@ -128,6 +128,108 @@ fn counts_kept_up_to_date_are_the_counts_of_a_fresh_look() {
     }
 }
 
+/// As [`cluster`], but pods of few kinds on more nodes, some of them terminating, some of a controller.
+fn crowd(seed: u64) -> (ClusterState, PodId) {
+    let mut rng = random::stream(seed, "scheduler-crowd", 0);
+    let mut cluster = ClusterState::default();
+    let soft = rng.random_range(0..2) == 0;
+    for index in 0..rng.random_range(1..40) {
+        let effect = if soft { TaintEffect::PreferNoSchedule } else { TaintEffect::NoSchedule };
+        let taint = Taint { key: "t".into(), value: String::new(), effect };
+        let shape = cluster.specs.intern_shape(NodeShape {
+            labels: labels(&[(label::ZONE, rng.random_range(0..3).to_string())]),
+            allocatable: Resources::new(Millicores(4000), Bytes(4 << 30)),
+            taints: if rng.random_range(0..4) == 0 { vec![taint] } else { Vec::new() },
+            max_pods: 8,
+            ..NodeShape::default()
+        });
+        cluster.add_node(format!("n{index}").into(), shape);
+    }
+    let kinds: Vec<_> = (0..rng.random_range(1..5))
+        .map(|kind| {
+            let mut spec = pod_spec(&mut rng);
+            match rng.random_range(0..4) {
+                // Nothing of its own: others' terms alone can matter.
+                0 => spec.affinity = Affinity::default(),
+                1 => (spec.affinity, spec.topology_spread_constraints) = Default::default(),
+                2 => spec.topology_spread_constraints.truncate(1),
+                _ => {}
+            }
+            if rng.random_range(0..2) == 0 {
+                let name = format!("owner-{}", kind / 2);
+                spec.controller = Some(Controller { kind: "ReplicaSet".into(), name, uid: String::new() });
+            }
+            if rng.random_range(0..4) == 0 {
+                let requirement = SelectorRequirement {
+                    key: label::ZONE.into(),
+                    operator: SelectorOperator::In,
+                    values: vec!["0".into(), "2".into()],
+                };
+                let term = NodeSelectorTerm { match_expressions: vec![requirement], match_fields: Vec::new() };
+                spec.affinity.node.preferred = vec![Weighted { weight: 5, term }];
+            }
+            spec
+        })
+        .collect();
+    let spec_of = |cluster: &mut ClusterState, rng: &mut Pcg64Mcg| {
+        let kind = &kinds[rng.random_range(0..kinds.len())];
+        cluster.specs.intern_pod(kind.clone())
+    };
+    for index in 0..rng.random_range(0..80) {
+        let spec = spec_of(&mut cluster, &mut rng);
+        let pod = cluster.add_pod(PodInfo::new(format!("p{index}").into(), spec, SimTime::ZERO));
+        let node = NodeId::new(rng.random_range(0..cluster.node_slots()));
+        let fits = filter::fits(&Cycle::new(&ByNode(&cluster), spec), &cluster.node_view(node).unwrap()).is_ok();
+        if fits || rng.random_range(0..10) == 0 {
+            cluster.bind(pod, node);
+        }
+        match rng.random_range(0..8) {
+            0 if fits => cluster.set_deletion(pod, SimTime::from_secs(1)),
+            1 if fits => cluster.release(pod),
+            _ => {}
+        }
+    }
+    let spec = spec_of(&mut cluster, &mut rng);
+    let pending = cluster.add_pod(PodInfo::new("pending".into(), spec, SimTime::ZERO));
+    (cluster, pending)
+}
+
+#[test]
+fn classes_choose_as_all_nodes_would() {
+    let (profile, mut chosen, mut apart) = (Profile::default(), 0, 0);
+    for seed in 0..8 * SEEDS {
+        let (cluster, pending) = crowd(seed);
+        let spec = cluster.pod(pending).spec;
+        let mut classes = ClassIndex::default();
+        (0..cluster.node_slots()).for_each(|node| classes.refresh(&cluster, NodeId::new(node)));
+        let plain = ByNode(&cluster);
+        let cycle = Cycle::for_pod(&plain, pending);
+        let mut rng = random::stream(seed, "tie", 0);
+        let wanted = schedule(&plain, &cycle, &profile, &mut Memory::default(), &mut rng).map_or(vec![], |s| s.tied);
+        let how = ByClass::of(&cluster.specs, spec, &profile, 1);
+        apart += usize::from(how == ByClass::Apart);
+        let cycle = Cycle::new(&cluster, spec);
+        let mut found = Vec::new();
+        for rank in 0..wanted.len().max(1) {
+            let mut tied = 1;
+            let pick = |among| {
+                tied = among;
+                rank
+            };
+            found.extend(by_class::choose(&cluster, &mut classes, &cycle, &profile, how, pick));
+            assert_eq!(tied, wanted.len().max(1), "seed {seed}");
+        }
+        assert_eq!(found, wanted, "seed {seed}");
+        chosen += usize::from(!wanted.is_empty());
+        let by_node = Cycle::new(&plain, spec);
+        let some_room =
+            cluster.node_views().any(|node| by_class::refuses_for_room(&cluster, &by_node, &profile, node.id));
+        assert_eq!(by_class::wants_room(&cluster, &classes, &cycle, &profile), some_room, "seed {seed}");
+        cluster.audit_places().unwrap();
+    }
+    assert!(chosen > 1000 && apart > 1000, "{chosen} chosen, {apart} set nodes apart");
+}
+
 #[test]
 fn every_plugin_that_speaks_scores_from_0_to_100() {
     let profile = Profile::default();
@@ -135,7 +237,7 @@ fn every_plugin_that_speaks_scores_from_0_to_100() {
         let (cluster, pending) = cluster(seed);
         let cycle = Cycle::for_pod(&cluster, pending);
         let nodes: Vec<NodeId> = cluster.node_views().map(|node| node.id).collect();
-        let scoring = Scoring::new(&cluster, &cycle, &profile, &nodes);
+        let scoring = Scoring::new(&cluster, &cycle, &profile, &candidates(&nodes));
         for (plugin, _) in profile.scores.iter().filter(|(plugin, _)| plugin.applies(&scoring)) {
             let mut scores: Vec<i64> = cluster.node_views().map(|node| plugin.score(&scoring, &node)).collect();
             plugin.normalize(&mut scores);
@@ -269,10 +371,9 @@ fn a_budget_that_guards_every_pod_is_counted_as_broken() {
 fn a_pod_without_constraints_costs_no_look_at_the_cluster() {
     let mut cluster = ClusterState::default();
     let spec = cluster.specs.intern_pod(PodSpec::default());
-    let pod = cluster.specs.pod(spec);
-    assert!(SpreadCounts::new(&cluster, pod).is_none());
-    assert!(AffinityCounts::new(&cluster, pod).is_none());
-    assert!(!Scoring::needs_cluster(&Cycle::new(&cluster, spec), &Profile::default()));
+    assert!(SpreadCounts::new(&cluster, spec).is_none());
+    assert!(AffinityCounts::new(&cluster, spec).is_none());
+    assert_eq!(ByClass::of(&cluster.specs, spec, &Profile::default(), 1), ByClass::Whole);
 }
 
 #[test]
@@ -306,6 +407,6 @@ fn a_node_without_a_hostname_label_has_none() {
         node.label(label::HOSTNAME).map(str::to_owned)
     };
     assert_eq!(hostname(&cluster).as_deref(), Some("n"));
-    cluster.node_mut(id).unwrap().lacks_hostname = true;
+    cluster.set_hostname(id, None, true);
     assert_eq!(hostname(&cluster), None);
 }

@@ -41,6 +41,7 @@ impl World<'_> {
     pub(super) fn audit(&self) -> Audit {
         for node in self.cluster.node_views() {
             self.audit_node(node.id, node.state)?;
+            self.audit_cpu(node.id)?;
         }
         self.audit_pods()?;
         self.audit_totals()?;
@@ -92,7 +93,6 @@ impl World<'_> {
             format!("{}: counted {:?}, booked {:?}", name("requests"), anew.requested, node.requested)
         })?;
         same(|| name("requests for scoring"), anew.nonzero_requested, node.nonzero_requested)?;
-        same(|| name("pods with affinity"), anew.pods_with_affinity, node.pods_with_affinity)?;
         same(
             || name("pods with anti-affinity"),
             anew.pods_with_required_anti_affinity,
@@ -111,7 +111,6 @@ impl World<'_> {
     fn audit_pods(&self) -> Audit {
         let waiting: BTreeSet<PodId> = self.queue.waiting().collect();
         let mut counts = PodCounts::default();
-        let mut with_affinity = 0;
         for (index, info) in self.cluster.pods().iter().enumerate() {
             let (pod, run) = (PodId::new(index), &self.pods[index]);
             let wrong = |what: &str| format!("pod {} ({:?}): {what}", info.name, info.phase);
@@ -123,10 +122,10 @@ impl World<'_> {
                 PodPhase::Failed => counts.failed += 1,
             }
             counts.ready += u32::from(info.ready);
-            let held = info.node.and_then(|node| self.cluster.node(node)).is_some_and(|node| {
-                with_affinity += u32::from(!info.is_terminal() && self.cluster.specs.pod(info.spec).has_pod_affinity());
-                node.pods.iter().any(|held| held.pod == pod)
-            });
+            let held = info
+                .node
+                .and_then(|node| self.cluster.node(node))
+                .is_some_and(|node| node.pods.iter().any(|held| held.pod == pod));
             ensure(held == (info.node.is_some() && !info.is_terminal()), || {
                 wrong("held by its node, or not, in error")
             })?;
@@ -142,10 +141,14 @@ impl World<'_> {
             match run.role {
                 // A gang is queued by its leader.
                 Role::Worker { .. } => ensure(!queued || unbound, || wrong("queued, though it needs no node"))?,
-                _ => ensure(queued == unbound, || wrong("in the queue, or not, in error"))?,
+                _ => {
+                    let spec = self.cluster.specs.pod(info.spec);
+                    let is_the_schedulers = spec.node_name.is_none() && !spec.is_held_back();
+                    ensure(queued == (unbound && is_the_schedulers), || wrong("in the queue, or not, in error"))?;
+                }
             }
         }
-        same(|| "pods with affinity".into(), with_affinity, self.cluster.pods_with_affinity())?;
+        self.cluster.audit_places()?;
         same(|| "pods by phase".into(), counts, self.cluster.ledger().pods)
     }
 

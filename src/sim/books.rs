@@ -24,7 +24,6 @@ pub(super) struct Books {
     ledger: Ledger,
     version: u64,
     node_version: u64,
-    pods_with_affinity: u32,
     /// By [`NodeId`]: its allocatable counts, from when it first turned ready to its removal.
     offers: Vec<bool>,
 }
@@ -71,11 +70,6 @@ impl Books {
     /// Grows with what a node could answer a pod: nodes, taints, bookings, nominations.
     pub fn node_version(&self) -> u64 {
         self.node_version
-    }
-
-    /// Bound pods with affinity or anti-affinity to others: while there are any, nodes are asked one by one.
-    pub fn pods_with_affinity(&self) -> u32 {
-        self.pods_with_affinity
     }
 
     /// What a pod of this spec requests.
@@ -142,7 +136,6 @@ impl Books {
     pub fn bind(&mut self, pod: PodId, node: NodeId, now: SimTime) {
         self.count_anew(pod, |books| books.cluster.bind(pod, node));
         let spec = self.cluster.pod(pod).spec;
-        self.pods_with_affinity += u32::from(self.cluster.specs.pod(spec).has_pod_affinity());
         self.classes.pod_added(&self.cluster, node, spec);
         let requested = self.requested(spec);
         self.ledger.advance(now);
@@ -155,7 +148,6 @@ impl Books {
     pub fn release(&mut self, pod: PodId, now: SimTime) {
         let info = self.cluster.pod(pod);
         let (Some(node), spec) = (info.node, info.spec) else { return };
-        self.pods_with_affinity -= u32::from(self.cluster.specs.pod(spec).has_pod_affinity());
         self.cluster.release(pod);
         self.classes.pod_removed(&self.cluster, node, spec);
         let requested = self.requested(spec);

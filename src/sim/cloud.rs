@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use rand::RngExt;
 
+use super::cpu::NodeCpu;
 use super::entities::Instance;
 use super::event::Event;
+use super::images::NodeImages;
+use super::ledger::capacity_of;
 use super::node_lifecycle::NOT_READY;
 use super::observer::Controller;
 use super::scaling_group::{FAILED_TO_START, Unfilled};
@@ -14,7 +17,7 @@ use crate::autoscaler::cluster_autoscaler::InstanceId;
 use crate::cluster::{ClusterView, NodeId, NodeShapeId, Taint, TaintEffect};
 use crate::cost::CapacityType;
 use crate::units::random::{entity_of_name, stream};
-use crate::units::{SimDuration, Usd, UsdPerHour};
+use crate::units::{GpuMilli, SimDuration, Usd, UsdPerHour};
 
 /// What to launch.
 #[derive(Clone, Debug)]
@@ -95,6 +98,7 @@ impl World<'_> {
             requested: self.now,
             node: None,
             registered: None,
+            turned_ready: None,
             ready: None,
             ready_changed: None,
             reclaimed_at: None,
@@ -107,8 +111,9 @@ impl World<'_> {
             deleted: None,
             reason: "",
             used: Default::default(),
+            cpu: NodeCpu::default(),
             under_memory_pressure: false,
-            images: Vec::new(),
+            images: NodeImages::default(),
             pods_run: 0,
             billed_from: self.now,
             costs: [Usd::ZERO; 3],
@@ -160,7 +165,7 @@ impl World<'_> {
             "node-startup",
             entity_of_name(&name),
         ));
-        if startup == SimDuration::ZERO {
+        if startup == SimDuration::ZERO && self.device_startup(instance) == SimDuration::ZERO {
             return self.node_turns_ready(id);
         }
         let taint = Taint { key: NOT_READY.into(), value: String::new(), effect: TaintEffect::NoSchedule };
@@ -168,7 +173,39 @@ impl World<'_> {
         self.events.push(self.now + startup, Event::NodeReady { node: id });
     }
 
+    /// From Ready until the machine's GPUs can be asked for; zero where it has none.
+    fn device_startup(&self, instance: u32) -> SimDuration {
+        let record = &self.instances[instance as usize];
+        let shape = self.cluster.specs.shape(record.shape);
+        let has_gpus = capacity_of(shape, self.cluster.specs.nvidia_gpu()).gpu > GpuMilli::ZERO;
+        match record.group {
+            Some(group) if has_gpus => {
+                let mut rng = stream(self.seed, "device-startup", entity_of_name(&record.name));
+                self.scenario.node_groups[group as usize].device_startup.sample(&mut rng)
+            }
+            _ => SimDuration::ZERO,
+        }
+    }
+
+    /// A node whose devices are still to come is Ready in name: schedulers and autoscalers take it as starting, as they
+    /// do upstream while its GPUs are not among what it offers.
+    fn waits_for_devices(&mut self, id: NodeId) -> bool {
+        let instance = self.instance_of[id.index()];
+        if self.instances[instance as usize].turned_ready.is_some() {
+            return false;
+        }
+        self.instances[instance as usize].turned_ready = Some(self.now);
+        let wait = self.device_startup(instance);
+        if wait > SimDuration::ZERO {
+            self.events.push(self.now + wait, Event::NodeReady { node: id });
+        }
+        wait > SimDuration::ZERO
+    }
+
     pub(super) fn node_turns_ready(&mut self, id: NodeId) {
+        if self.cluster.node(id).is_none() || self.waits_for_devices(id) {
+            return;
+        }
         if !self.change_node(id, |node| node.extra_taints.retain(|taint| taint.key != NOT_READY)) {
             return;
         }
@@ -178,6 +215,7 @@ impl World<'_> {
         self.plan_end_of(id);
         self.node_may_help(id);
         self.node_lifecycle_sees_nodes();
+        self.take_awaited(id);
     }
 
     /// Takes the node out; its bill ends when the cloud has stopped the machine.

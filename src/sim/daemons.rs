@@ -9,7 +9,7 @@ impl World<'_> {
     /// Every DaemonSet puts its pod on a node that turned ready, where its selector and taints allow.
     pub(super) fn start_daemons(&mut self, node: NodeId) {
         for daemon in &self.scenario.daemon_sets {
-            let fits = {
+            let fits = !self.cluster.specs.pod(daemon.spec).is_held_back() && {
                 let cycle = Cycle::new(self.cluster.state(), daemon.spec);
                 let view = self.cluster.node_view(node).expect("a node that turned ready exists");
                 filter::fits(&cycle, &view).is_ok()

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::cpu::{CpuClaim, NodeCpu};
 use super::drain::Drain;
+use super::images::NodeImages;
 use super::jobs::BatchRun;
 use super::observer::Usage;
 use super::scaling_group::Unfilled;
@@ -68,12 +70,19 @@ pub(super) struct PodRun {
     pub reason: &'static str,
     /// Since when it has been as ready or unready as it is.
     pub ready_changed: Option<SimTime>,
+    /// What it wants of its node's CPU and has of it.
+    pub cpu: CpuClaim,
     /// What it uses now, as counted in the ledger and on its node.
     pub used: Usage,
     /// CPU used up to `counted_at`, in millicore-nanoseconds, as cAdvisor's counter; and at its container's start.
     pub cpu_counter: i128,
     pub counted_at: SimTime,
     pub counter_at_start: i128,
+    /// When pods last made way for it.
+    pub preempted_others: Option<SimTime>,
+    /// How many of its containers' images are there, and the one that it waits for.
+    pub images_there: u32,
+    pub awaited_image: Option<u32>,
     /// Requests that it serves a second, in thousandths.
     pub serving: i64,
     pub requested: Usage,
@@ -102,6 +111,8 @@ pub(super) struct Instance {
     pub requested: SimTime,
     pub node: Option<NodeId>,
     pub registered: Option<SimTime>,
+    /// When its kubelet said so for the first time, and when its devices were there too.
+    pub turned_ready: Option<SimTime>,
     pub ready: Option<SimTime>,
     /// When its readiness last changed.
     pub ready_changed: Option<SimTime>,
@@ -122,10 +133,11 @@ pub(super) struct Instance {
     pub deleted: Option<SimTime>,
     pub reason: &'static str,
     pub used: Usage,
+    pub cpu: NodeCpu,
     /// Its kubelet is to look at its memory.
     pub under_memory_pressure: bool,
-    /// Images on its disk, by index in [`KubeletOptions::image_sizes`](crate::scenario::KubeletOptions).
-    pub images: Vec<u32>,
+    /// Images on its disk and on their way.
+    pub images: NodeImages,
     pub pods_run: u32,
     /// Since when it has been billed at its present price.
     pub billed_from: SimTime,

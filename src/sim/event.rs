@@ -7,6 +7,12 @@ use crate::cluster::{NodeId, PodId, WorkloadId};
 pub enum Event {
     /// The container of a bound pod starts.
     PodStarts { pod: PodId, generation: u32 },
+    /// A pull of images on a machine ends.
+    ImagePulled { instance: u32, generation: u32 },
+    /// A kubelet's refusal of a pod that was bound without the scheduler is seen.
+    PodRejected { pod: PodId },
+    /// The garbage collector looks again at a pod that names a node which is not there.
+    OrphanedPod { pod: PodId },
     /// Its readiness probe succeeds.
     PodReady { pod: PodId, generation: u32 },
     /// It has been ready for its owner's `minReadySeconds`.
@@ -85,6 +91,8 @@ pub enum Event {
     Patch { index: u32 },
     /// A load's demand is taken anew.
     LoadTick { load: u32, generation: u32 },
+    /// Nodes whose pods want other CPU than before are divided anew.
+    DivideCpu,
     /// metrics-server scrapes the kubelets.
     Scrape,
     /// An HPA syncs.
@@ -116,6 +124,8 @@ impl Event {
             Event::PodFinishes { .. }
             | Event::PodGone { .. }
             | Event::PodShutDown { .. }
+            | Event::PodRejected { .. }
+            | Event::OrphanedPod { .. }
             | Event::PodDeadline { .. } => 0,
             Event::InstanceGone { .. }
             | Event::NodeDeletes { .. }
@@ -134,7 +144,7 @@ impl Event {
             | Event::DrainStep { .. }
             | Event::InstanceFails { .. }
             | Event::GroupRelaunches { .. } => 2,
-            Event::NodeRegisters { .. } | Event::NodeReady { .. } => 3,
+            Event::NodeRegisters { .. } | Event::NodeReady { .. } | Event::ImagePulled { .. } => 3,
             Event::PodStarts { .. } => 4,
             Event::PodReady { .. }
             | Event::PodAvailable { .. }
@@ -146,7 +156,7 @@ impl Event {
             | Event::JobStarts { .. }
             | Event::JobSync { .. } => 6,
             Event::ReplicaChange { .. } | Event::Patch { .. } | Event::ProgressDeadline { .. } => 7,
-            Event::LoadTick { .. } => 8,
+            Event::LoadTick { .. } | Event::DivideCpu => 8,
             Event::Scrape => 9,
             Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,
             Event::BackoffEnds | Event::FlushLeftovers => 11,

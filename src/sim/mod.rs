@@ -3,12 +3,14 @@
 //!
 //! It knows no file: whoever wants to see a run implements [`Observer`].
 
+mod admission;
 mod audit;
 mod bills;
 mod books;
 mod budgets;
 mod cloud;
 mod cluster_autoscaler;
+mod cpu;
 mod daemons;
 mod deployments;
 mod disruption;
@@ -19,9 +21,11 @@ mod evictor;
 mod external_metrics;
 mod gauges;
 mod hpa;
+mod images;
 mod jobs;
 mod karpenter;
 mod ledger;
+mod memory;
 mod metrics_server;
 #[cfg(test)]
 pub(crate) mod moment;

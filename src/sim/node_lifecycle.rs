@@ -16,7 +16,7 @@ use rand_distr::{Distribution as _, Exp};
 use super::drain::{Drain, Drainer};
 use super::entities::Role;
 use super::event::Event;
-use super::observer::{Controller, Usage};
+use super::observer::Controller;
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodSpec, Taint, TaintEffect, label};
 use crate::cost::CapacityType;
@@ -176,7 +176,7 @@ impl World<'_> {
         for pod in self.pods_on(id) {
             self.pods[pod.index()].generation += 1;
             self.pods[pod.index()].serving = 0;
-            self.set_used(pod, Usage::default());
+            self.stop_using(pod);
             if self.cluster.pod(pod).ready {
                 self.share_demand_anew(self.pods[pod.index()].workload);
             }

@@ -322,6 +322,10 @@ pub enum Mechanism {
     NoRoom,
     /// Its scheduling gates are not removed.
     Gated,
+    /// Another scheduler than `default-scheduler` is to bind it.
+    OtherScheduler,
+    /// The node that it names is not there, or its kubelet refused it.
+    NamedNode,
     /// A node for it was asked for, or is promised to it.
     OnItsWay,
     /// It is younger than its autoscaler's last look.
@@ -338,6 +342,8 @@ impl Mechanism {
             Mechanism::NoFittingType => "no-fitting-type",
             Mechanism::NoRoom => "no-room",
             Mechanism::Gated => "gated",
+            Mechanism::OtherScheduler => "other-scheduler",
+            Mechanism::NamedNode => "named-node",
             Mechanism::OnItsWay => "on-its-way",
             Mechanism::NotLookedAt => "not-looked-at",
         }
@@ -345,7 +351,8 @@ impl Mechanism {
 
     /// Time alone will not help: no waiting is long enough.
     pub const fn is_final(self) -> bool {
-        matches!(self, Mechanism::NoFittingType | Mechanism::Gated)
+        use Mechanism::{Gated, NamedNode, NoFittingType, OtherScheduler};
+        matches!(self, NoFittingType | Gated | OtherScheduler | NamedNode)
     }
 }
 

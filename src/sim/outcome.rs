@@ -150,7 +150,7 @@ impl World<'_> {
                 price: instance.price,
                 requested: instance.requested,
                 registered: instance.registered,
-                ready: instance.ready,
+                ready: instance.turned_ready.or(instance.ready),
                 deleted: instance.deleted,
                 removed: instance.removed,
                 reason: if instance.removed.or(instance.stopped).is_some() { instance.reason } else { "" },

@@ -1,17 +1,13 @@
-//! The kubelet's part in a pod's life: start, readiness, work, restarts, termination and eviction.
+//! The kubelet's part in a pod's life: start, readiness, work and termination.
 
 use std::sync::Arc;
 
 use super::entities::{End, Role};
 use super::event::Event;
-use super::observer::{Controller, Usage};
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, RestartPolicy};
+use crate::cluster::{NodeId, PodId, RestartPolicy};
 use crate::units::random::stream;
 use crate::units::{Distribution, SimDuration};
-
-/// How often the kubelet looks for memory pressure (`pkg/kubelet`, `evictionMonitoringPeriod`).
-const EVICTION_MONITORING_PERIOD: SimDuration = SimDuration::from_secs(10);
 
 /// Crash back-off of the kubelet: the first restart is immediate, then 10 s doubling to 5 min; ten minutes of running
 /// clear it (`pkg/kubelet`, `MaxContainerBackOff`).
@@ -20,7 +16,7 @@ const CRASH_BACKOFF_MAX: SimDuration = SimDuration::from_secs(300);
 const CRASH_BACKOFF_RESET: SimDuration = SimDuration::from_mins(10);
 
 impl World<'_> {
-    /// A pod was bound: its image is pulled where it must be, and its container starts.
+    /// A pod was bound: its images are pulled where they must be, and its container starts.
     pub(super) fn kubelet_takes(&mut self, pod: PodId, node: NodeId) {
         if !self.has_kubelet(pod) {
             if self.is_tainted_unreachable(node) {
@@ -28,39 +24,15 @@ impl World<'_> {
             }
             return;
         }
-        let pull = self.pull_time(pod, node);
-        let start = self.draw(&self.scenario.kubelet.container_start, "container-start", pod);
         let run = &mut self.pods[pod.index()];
         run.generation += 1;
-        let generation = run.generation;
+        run.images_there = 0;
         let now = self.now;
         self.cluster.change_pod(pod, |info| info.started = Some(now));
         if let Some(deadline) = self.cluster.specs.pod(self.cluster.pod(pod).spec).active_deadline {
             self.events.push(now + deadline, Event::PodDeadline { pod });
         }
-        self.events.push(self.now + pull + start, Event::PodStarts { pod, generation });
-    }
-
-    /// Time that the node spends on images that it does not have yet; afterwards it has them.
-    fn pull_time(&mut self, pod: PodId, node: NodeId) -> SimDuration {
-        let kubelet = &self.scenario.kubelet;
-        if kubelet.image_sizes.is_empty() || kubelet.image_pull_rate.get() <= 0 {
-            return SimDuration::ZERO;
-        }
-        let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
-        let instance = &mut self.instances[self.instance_of[node.index()] as usize];
-        let mut seconds = 0.0;
-        let images = spec.init_containers.iter().map(|init| &init.container).chain(&spec.containers);
-        for container in images {
-            let Some(index) = kubelet.image_sizes.iter().position(|(name, _)| **name == *container.image) else {
-                continue;
-            };
-            if !instance.images.contains(&(index as u32)) {
-                instance.images.push(index as u32);
-                seconds += kubelet.image_sizes[index].1.get() as f64 / kubelet.image_pull_rate.get() as f64;
-            }
-        }
-        SimDuration::from_secs_f64(seconds)
+        self.pull_or_start(pod, node);
     }
 
     /// A draw of its own for this pod and purpose, whatever else happened before.
@@ -109,68 +81,6 @@ impl World<'_> {
         }
     }
 
-    /// A container that starts uses what its model says, which may be more memory than it or its node has. False
-    /// where that was its end.
-    fn use_modelled(&mut self, pod: PodId) -> bool {
-        let used = self.modelled_use(pod);
-        self.set_used(pod, used);
-        let info = self.cluster.pod(pod);
-        let limit = self.cluster.specs.pod(info.spec).memory_limit();
-        if limit.is_some_and(|limit| used.memory > limit) {
-            self.oom_kill(pod);
-            return false;
-        }
-        if let Some(node) = info.node {
-            self.watch_memory(node);
-        }
-        true
-    }
-
-    /// Where a node uses more memory than its eviction threshold leaves, its kubelet will see it at its next look.
-    fn watch_memory(&mut self, node: NodeId) {
-        let Some(view) = self.cluster.node_view(node) else { return };
-        let allocatable = view.shape.allocatable.memory;
-        let instance = self.instance_of_node_mut(node);
-        if instance.used.memory > allocatable && !instance.under_memory_pressure {
-            instance.under_memory_pressure = true;
-            self.events.push(self.now + EVICTION_MONITORING_PERIOD, Event::MemoryPressure { node });
-        }
-    }
-
-    /// The kubelet evicts one pod at each look while a node uses more memory than its eviction threshold leaves: first
-    /// those that use more than they requested, then by priority, then by how far above the request they are
-    /// (`pkg/kubelet/eviction/helpers.go`).
-    pub(super) fn relieve_memory_pressure(&mut self, node: NodeId) {
-        let Some(view) = self.cluster.node_view(node) else { return };
-        self.instances[self.instance_of[node.index()] as usize].under_memory_pressure = false;
-        if self.instance_of_node(node).used.memory <= view.shape.allocatable.memory {
-            return;
-        }
-        let worst = view.state.pods.iter().map(|held| held.pod).filter(|pod| self.runs(*pod)).min_by_key(|pod| {
-            let spec = self.cluster.specs.pod(self.cluster.pod(*pod).spec);
-            let above = self.pods[pod.index()].used.memory - spec.requests.memory;
-            (above.get() <= 0, spec.priority, std::cmp::Reverse(above), *pod)
-        });
-        let Some(pod) = worst else { return };
-        let object = self.pod_object(pod);
-        let node_name = self.instance_of_node(node).name.to_string();
-        self.decide(Controller::Kubelet, object, "Running", "Evicted", format!("memory pressure on {node_name}"));
-        self.counts.evicted += 1;
-        let was_leaving = self.cluster.pod(pod).deletion.is_some();
-        self.end_pod(pod, End::Failed, "Evicted");
-        self.room_was_freed(Some(node));
-        if was_leaving {
-            self.leaver_is_gone(pod)
-        } else {
-            self.owner_sees_end(pod)
-        }
-        self.watch_memory(node);
-    }
-
-    fn runs(&self, pod: PodId) -> bool {
-        self.cluster.pod(pod).phase == PodPhase::Running && self.pods[pod.index()].used != Usage::default()
-    }
-
     pub(super) fn pod_ready(&mut self, pod: PodId, generation: u32) {
         if self.pods[pod.index()].generation == generation {
             self.set_ready(pod, true);
@@ -184,33 +94,13 @@ impl World<'_> {
         }
         if self.application_fails(pod) {
             self.set_ready(pod, false);
-            self.set_used(pod, Usage::default());
+            self.stop_using(pod);
             return self.container_fails(pod, "Error");
         }
         let node = self.cluster.pod(pod).node;
         self.end_pod(pod, End::Succeeded, "Completed");
         self.room_was_freed(node);
         self.owner_sees_end(pod);
-    }
-
-    /// A container exceeded its memory limit: it is killed, and restarted after the crash back-off where its pod's
-    /// policy says so.
-    pub(super) fn oom_kill(&mut self, pod: PodId) {
-        self.counts.oom_kills += 1;
-        let spec = self.cluster.pod(pod).spec;
-        let used = self.pods[pod.index()].used.memory;
-        let limit = self.cluster.specs.pod(spec).memory_limit().unwrap_or_default();
-        let object = self.pod_object(pod);
-        self.decide(
-            Controller::Kubelet,
-            object,
-            "Running",
-            "OOMKilled",
-            format!("memory {used} is above the limit {limit}"),
-        );
-        self.set_ready(pod, false);
-        self.set_used(pod, Usage::default());
-        self.container_fails(pod, "OOMKilled");
     }
 
     /// `activeDeadlineSeconds` of the pod itself are over: it fails.
@@ -226,7 +116,7 @@ impl World<'_> {
     }
 
     /// A container ended in failure: with it its pod, or it starts again after the crash back-off.
-    fn container_fails(&mut self, pod: PodId, reason: &'static str) {
+    pub(super) fn container_fails(&mut self, pod: PodId, reason: &'static str) {
         let spec = self.cluster.pod(pod).spec;
         if self.cluster.specs.pod(spec).restart_policy == RestartPolicy::Never {
             let node = self.cluster.pod(pod).node;

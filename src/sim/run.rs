@@ -91,6 +91,9 @@ impl World<'_> {
     fn handle(&mut self, event: Event) {
         match event {
             Event::PodStarts { pod, generation } => self.pod_starts(pod, generation),
+            Event::ImagePulled { instance, generation } => self.image_pulled(instance, generation),
+            Event::PodRejected { pod } => self.pod_rejected(pod),
+            Event::OrphanedPod { pod } => self.collect_orphan(pod),
             Event::PodReady { pod, generation } => self.pod_ready(pod, generation),
             Event::PodAvailable { pod, generation } => self.pod_available(pod, generation),
             Event::PodDeadline { pod } => self.pod_deadline(pod),
@@ -133,6 +136,7 @@ impl World<'_> {
             Event::Patch { index } => self.patch(index),
             Event::ReplicaChange { index } => self.replica_change(index),
             Event::LoadTick { load, generation } => self.load_tick(load, generation),
+            Event::DivideCpu => self.divide_cpu(),
             Event::Scrape => self.scrape(),
             Event::HpaSync { hpa } => self.hpa_sync(hpa),
             Event::ScalerTick { scaler } => self.scaler_tick(scaler),

@@ -7,25 +7,31 @@ use super::entities::Role;
 use super::event::Event;
 use super::observer::Controller;
 use super::world::{World, hangs_on_others};
-use crate::cluster::{ClusterView, NodeId, NodeView, PodId, PodSpecId};
-use crate::scheduler::queue::Cure;
-use crate::scheduler::score::Scoring;
-use crate::scheduler::{self, ClassIndex, Cycle, Preemption, PreemptionAttempt, filter};
+use crate::cluster::{ByNode, ClusterView, NodeId, NodeView, PodId, PodSpecId};
+use crate::scheduler::queue::{Cure, Help};
+use crate::scheduler::{self, ByClass, Cycle, Preemption, PreemptionAttempt, by_class, filter};
 use crate::units::random::stream;
 
 /// What is known of a spec, so that a hundred equal pods are not judged a hundred times.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SpecNotes {
-    /// Whether the class index can choose for it; `None`: not asked yet.
-    by_class: Option<bool>,
+    /// How classes of nodes can choose for it, and of how many specs that was asked.
+    by_class: Option<(ByClass, usize)>,
     /// [`Books::node_version`](super::books::Books::node_version) at which no node would take it, and what would help.
     refused_at: Option<(u64, Cure)>,
 }
 
 impl World<'_> {
-    /// Offers an unbound pod to the scheduler.
+    /// Offers an unbound pod to the scheduler, unless it names its node or is held back.
     pub(super) fn enqueue(&mut self, pod: PodId) {
-        let priority = self.cluster.specs.pod(self.cluster.pod(pod).spec).priority;
+        let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
+        if spec.node_name.is_some() {
+            return self.take_named(pod);
+        }
+        if spec.is_held_back() {
+            return;
+        }
+        let priority = spec.priority;
         self.queue.add(pod, priority, self.now);
         self.schedule_soon();
     }
@@ -81,7 +87,8 @@ impl World<'_> {
                         self.cluster.set_unschedulable(worker, self.now);
                     }
                     self.autoscalers_hear_of_pod();
-                    self.queue.failed(leader, self.cluster.pod(leader).spec, cure, self.now);
+                    // Gangs of one spec differ in their size.
+                    self.queue.failed(leader, self.cluster.pod(leader).spec, cure, false, self.now);
                     return;
                 }
             }
@@ -96,7 +103,15 @@ impl World<'_> {
         if self.cluster.set_unschedulable(pod, self.now) {
             self.autoscalers_hear_of_pod();
         }
-        self.queue.failed(pod, spec, cure, self.now);
+        let along = self.queue.failed(pod, spec, cure, self.are_alike(spec), self.now);
+        self.counts.scheduling_attempts += along as u64;
+    }
+
+    /// Whether a pod's refusal is that of all pods of its spec at this instant: none preempts, and where others go in
+    /// the meantime does not help them.
+    fn are_alike(&self, spec: PodSpecId) -> bool {
+        let pod = self.cluster.specs.pod(spec);
+        !self.plain && pod.priority <= self.lowest_priority && !hangs_on_others(pod)
     }
 
     fn autoscalers_hear_of_pod(&mut self) {
@@ -117,10 +132,16 @@ impl World<'_> {
                 return Err(cure);
             }
         }
-        let by_class = *notes.by_class.get_or_insert_with(|| self.may_choose_by_class(spec));
-        let is_alone = self.cluster.pods_with_affinity() == 0 && self.scheduler.nominations.is_empty();
-        let chosen = if by_class && is_alone && !self.plain {
-            self.choose_by_class(pod, spec)
+        let specs = &self.cluster.specs;
+        let known = specs.pod_count();
+        let how = match notes.by_class {
+            // A spec that comes later may state terms that select this one.
+            Some((how, of)) if of == known => how,
+            _ => ByClass::of(specs, spec, &self.profile, self.soft_taints_per_node),
+        };
+        notes.by_class = Some((how, known));
+        let chosen = if how != ByClass::No && self.scheduler.nominations.is_empty() && !self.plain {
+            self.choose_by_class(pod, spec, how)
         } else {
             self.choose_by_node(pod, spec)
         };
@@ -130,63 +151,41 @@ impl World<'_> {
     }
 
     /// Classes in place of nodes: right where nodes in the same state answer alike.
-    fn choose_by_class(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
-        let World { cluster, profile, .. } = self;
+    fn choose_by_class(&mut self, pod: PodId, spec: PodSpecId, how: ByClass) -> Result<NodeId, Cure> {
+        let World { cluster, profile, seed, .. } = self;
         let (cluster, classes) = cluster.with_classes();
         let cycle = Cycle::new(cluster, spec);
-        let scoring = Scoring::new(cluster, &cycle, profile, &[]);
-        let best = classes.best(spec, |node| {
-            let node = cluster.node_view(node).expect("a class's member exists");
-            profile
-                .filters
-                .iter()
-                .all(|filter| filter.filter(&cycle, &node).is_ok())
-                .then(|| score_alone(&scoring, &node))
-        });
-        match best.count() {
-            0 => Err(self.cure_for(spec)),
-            1 => Ok(best.nth(0)),
-            tied => Ok(best.nth(tie_breaker(self.seed, pod).random_range(0..tied))),
-        }
+        let pick = |tied| tie_breaker(*seed, pod).random_range(0..tied);
+        by_class::choose(cluster, classes, &cycle, profile, how, pick).ok_or_else(|| self.cure_for(spec))
     }
 
     /// The plain way: every node is filtered and scored.
     fn choose_by_node(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
-        let cycle = Cycle::for_pod(self.cluster.state(), pod);
+        let (indexed, by_node) = (self.cluster.state(), ByNode(self.cluster.state()));
+        let view: &dyn ClusterView = if self.plain { &by_node } else { indexed };
+        let cycle = Cycle::for_pod(view, pod);
         let mut rng = tie_breaker(self.seed, pod);
-        let chosen = scheduler::schedule(self.cluster.state(), &cycle, &self.profile, &mut self.scheduler, &mut rng);
-        match chosen {
+        match scheduler::schedule(view, &cycle, &self.profile, &mut self.scheduler, &mut rng) {
             Ok(selection) => Ok(selection.node),
             Err(_) => Err(self.cure_for(spec)),
         }
     }
 
-    /// Whether the class index chooses as the plain way would.
-    fn may_choose_by_class(&self, spec: PodSpecId) -> bool {
-        let pod = self.cluster.specs.pod(spec);
-        let cycle = Cycle::new(self.cluster.state(), spec);
-        ClassIndex::serves(pod)
-            && self.profile.options.percentage_of_nodes_to_score.is_none()
-            && !Scoring::needs_cluster(&cycle, &self.profile)
-            && self.soft_taints_per_node <= 1
-    }
-
     /// What would help a pod that no node takes: room, where some node refused it only for lack of that.
     pub(super) fn cure_for(&self, spec: PodSpecId) -> Cure {
-        let cycle = Cycle::new(self.cluster.state(), spec);
-        let wants_room = |node| {
-            self.cluster
-                .node_view(node)
-                .is_some_and(|node| filter::fits(&cycle, &node).is_err_and(|refusal| !refusal.reason.is_unresolvable()))
-        };
-        // A class answers for its nodes only where other pods have no say.
-        let pod = self.cluster.specs.pod(spec);
-        let some_room_would_do = if ClassIndex::serves(pod) && self.cluster.pods_with_affinity() == 0 && !self.plain {
-            self.cluster.classes().representatives().any(wants_room)
+        let cluster = self.cluster.state();
+        let cycle = Cycle::new(cluster, spec);
+        let how = ByClass::of(&cluster.specs, spec, &self.profile, self.soft_taints_per_node);
+        let some_room_would_do = if how == ByClass::No || self.plain {
+            cluster.node_views().any(|node| by_class::refuses_for_room(cluster, &cycle, &self.profile, node.id))
         } else {
-            self.cluster.node_views().any(|node| wants_room(node.id))
+            by_class::wants_room(cluster, self.cluster.classes(), &cycle, &self.profile)
         };
         if some_room_would_do { Cure::Room } else { Cure::Node }
+    }
+
+    fn try_filters(&self, cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), filter::Rejection> {
+        filter::run(&self.profile.filters, cycle, node)
     }
 
     /// A pod was placed: those with affinity to it, or spread with it, may try again.
@@ -195,17 +194,42 @@ impl World<'_> {
             return;
         }
         let World { queue, cluster, now, .. } = self;
-        queue.on_event(*now, |spec, _| hangs_on_others(cluster.specs.pod(spec)));
+        queue.on_event(*now, |spec, _| if hangs_on_others(cluster.specs.pod(spec)) { Help::Try } else { Help::None });
         self.after_queue_event();
     }
 
-    /// Pods that waited for room may try again.
+    /// Pods that waited for room may try again. Those that no node could take on which room was freed are spared the
+    /// try, where only their own node has a say.
     pub(super) fn room_was_freed(&mut self, node: Option<NodeId>) {
-        if node.is_none() || self.queue.unschedulable_len() == 0 {
+        if self.queue.unschedulable_len() == 0 {
+            self.freed.clear();
             return;
         }
-        self.queue.on_event(self.now, |_, cure| cure == Cure::Room);
+        if node.is_none() {
+            return;
+        }
+        let freed = std::mem::take(&mut self.freed);
+        let mut queue = std::mem::take(&mut self.queue);
+        let refused = queue.on_event(self.now, |spec, cure| self.help_of_room(spec, cure, &freed));
+        self.queue = queue;
+        self.counts.scheduling_attempts += refused as u64;
         self.after_queue_event();
+    }
+
+    fn help_of_room(&self, spec: PodSpecId, cure: Cure, freed: &[NodeId]) -> Help {
+        if cure != Cure::Room {
+            return Help::None;
+        }
+        // What was freed may also let a pod preempt, or change what others' constraints say of other nodes.
+        let may_gain_elsewhere =
+            self.plain || self.placements_matter || self.cluster.specs.pod(spec).priority > self.lowest_priority;
+        let cycle = Cycle::new(self.cluster.state(), spec);
+        let mut nodes = freed.iter().filter_map(|node| self.cluster.node_view(*node));
+        if may_gain_elsewhere || nodes.any(|node| self.try_filters(&cycle, &node).is_ok()) {
+            Help::Try
+        } else {
+            Help::InVain(self.cure_for(spec))
+        }
     }
 
     /// A node came or changed for the better: pods that it could take may try again.
@@ -213,11 +237,16 @@ impl World<'_> {
         if self.queue.unschedulable_len() == 0 {
             return;
         }
-        let World { queue, cluster, now, .. } = self;
-        queue.on_event(*now, |spec, _| {
-            let cycle = Cycle::new(cluster.state(), spec);
-            cluster.node_view(node).is_some_and(|node| filter::fits(&cycle, &node).is_ok())
+        let mut queue = std::mem::take(&mut self.queue);
+        queue.on_event(self.now, |spec, _| {
+            let cycle = Cycle::new(self.cluster.state(), spec);
+            let node = self.cluster.node_view(node);
+            match node.is_some_and(|node| self.try_filters(&cycle, &node).is_ok()) {
+                true => Help::Try,
+                false => Help::None,
+            }
         });
+        self.queue = queue;
         self.after_queue_event();
     }
 
@@ -233,7 +262,7 @@ impl World<'_> {
     }
 
     fn after_queue_event(&mut self) {
-        if self.queue.has_active() {
+        if self.queue.has_next() {
             self.schedule_soon();
         }
         self.wake_for_backoff();
@@ -276,7 +305,12 @@ impl World<'_> {
         if self.cluster.specs.pod(self.cluster.pod(pod).spec).priority <= self.lowest_priority {
             return;
         }
+        // Its victims' successors may take the room beside it, which no cluster does in no time.
+        if self.pods[pod.index()].preempted_others == Some(self.now) {
+            return;
+        }
         let Some(preemption) = self.preemption_for(pod) else { return };
+        self.pods[pod.index()].preempted_others = Some(self.now);
         let preemptor = self.pod_name(pod);
         for victim in preemption.victims {
             // One that is leaving already needs no more than time.
@@ -319,26 +353,17 @@ impl World<'_> {
 
     /// Promises a node's room to a pod, or takes the promise back.
     pub(super) fn nominate(&mut self, pod: PodId, node: Option<NodeId>) {
+        let before = self.cluster.pod(pod).nominated_node;
         if !self.cluster.nominate(pod, node) {
             return;
         }
+        // What was promised to this pod others can have.
+        self.freed.extend(before);
         self.scheduler.nominations.remove(pod);
         if let Some(node) = node {
             self.scheduler.nominations.add(pod, node);
         }
     }
-}
-
-/// The score of a node by itself. Plugins that normalize over nodes give 0 or one other raw value here, so that a
-/// node's rank among all is the same as if it were normalized with them.
-fn score_alone(scoring: &Scoring<'_>, node: &NodeView<'_>) -> i32 {
-    let mut total = 0;
-    for (plugin, weight) in scoring.profile.scores.iter().filter(|(plugin, _)| plugin.applies(scoring)) {
-        let mut score = [plugin.score(scoring, node)];
-        plugin.normalize(&mut score);
-        total += score[0] * weight;
-    }
-    i32::try_from(total).unwrap_or(i32::MAX)
 }
 
 /// Each pod draws from a stream of its own, so that no other pod's draw shifts it.

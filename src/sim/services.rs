@@ -9,7 +9,7 @@ use super::event::Event;
 use super::observer::{ServiceSample, Usage};
 use super::service_level::{Line, ServiceLevel};
 use super::world::World;
-use crate::cluster::{ClusterView, PodId, WorkloadId};
+use crate::cluster::{PodId, WorkloadId};
 use crate::load::queueing::Latency;
 use crate::load::service::{Books, PodClass, Service, Work, share};
 use crate::load::{Signal, SignalContext};
@@ -57,6 +57,31 @@ impl ServiceReading {
     /// Requests that wait, in thousandths: those beyond capacity, and those that queue because they come at random.
     pub fn queue_length(&self) -> i64 {
         self.latency.map_or(self.backlog, |latency| (latency.queue_length * 1000.0).round() as i64)
+    }
+}
+
+/// What a pod can use of its node.
+#[derive(Clone, Copy, Debug)]
+struct Offer {
+    cpu: Millicores,
+    gpu: GpuMilli,
+}
+
+impl Offer {
+    /// What it can do a second with that, in milli-units.
+    fn work(&self, work: Demand) -> i64 {
+        match work {
+            Demand::Cpu => self.cpu.get(),
+            Demand::Requests(cost) => cost.capacity(self.cpu, self.gpu),
+        }
+    }
+
+    /// The CPU that so much work takes, in millicores.
+    fn cpu_for(&self, work: Demand, rate: i64) -> i64 {
+        match work {
+            Demand::Cpu => rate,
+            Demand::Requests(cost) => cost.usage(rate).0.get(),
+        }
     }
 }
 
@@ -132,15 +157,17 @@ impl World<'_> {
         let spec = &self.scenario.loads[load];
         let pods: Vec<PodId> =
             self.workloads[spec.target.index()].pods.iter().copied().filter(|pod| self.serves(*pod)).collect();
-        let classes: Vec<PodClass> =
-            pods.iter().map(|pod| PodClass { pods: 1, capacity: self.capacity(*pod, spec.demand) }).collect();
         let demand = self.services[load].signal.value_at(self.now);
         let backlog = self.services[load].service.books().backlog;
+        let offers = self.offers(&pods, spec.demand, demand, backlog > Work::ZERO);
+        let classes: Vec<PodClass> =
+            offers.iter().map(|offer| PodClass { pods: 1, capacity: offer.work(spec.demand) }).collect();
         let capacity = classes.iter().fold(0i64, |sum, class| sum.saturating_add(class.capacity));
         let is_behind = backlog > Work::ZERO || demand > capacity;
-        let serving = self.set_station(load, &pods, &classes, demand);
+        let serving = self.set_station(load, &offers, &classes, demand);
         let rates =
             if is_behind { classes.iter().map(|class| class.capacity).collect() } else { share(serving, &classes) };
+        self.claim_cpu(&pods, spec.demand, demand, &offers, &rates, is_behind);
         for (pod, rate) in pods.iter().zip(rates) {
             self.set_service_use(*pod, rate, spec.demand);
         }
@@ -165,6 +192,7 @@ impl World<'_> {
                 && !self.cluster.pod(pod).is_terminal()
                 && self.pods[pod.index()].used != Usage::default()
             {
+                self.want_cpu(pod, 0);
                 self.set_service_use(pod, 0, spec.demand);
             }
         }
@@ -177,13 +205,11 @@ impl World<'_> {
     }
 
     /// Tells the line of a service of requests which pods there are; what of the demand finds room.
-    fn set_station(&mut self, load: usize, pods: &[PodId], classes: &[PodClass], demand: i64) -> i64 {
+    fn set_station(&mut self, load: usize, offers: &[Offer], classes: &[PodClass], demand: i64) -> i64 {
         let Demand::Requests(cost) = self.scenario.loads[load].demand else { return demand };
         let Some(mut line) = self.services[load].line.take() else { return demand };
-        line.set_station(pods.iter().zip(classes).map(|(pod, class)| {
-            let (cpu, gpu) = self.offered(*pod);
-            (class.capacity, cost.alone(cpu, gpu))
-        }));
+        let pods = offers.iter().zip(classes);
+        line.set_station(pods.map(|(offer, class)| (class.capacity, cost.alone(offer.cpu, offer.gpu))));
         let serving = line.kept(demand);
         self.services[load].line = Some(line);
         serving
@@ -199,32 +225,88 @@ impl World<'_> {
         self.set_used(pod, used);
     }
 
-    /// What a pod can do a second in milli-units.
-    fn capacity(&self, pod: PodId, demand: Demand) -> i64 {
-        let (cpu, gpu) = self.offered(pod);
-        match demand {
-            Demand::Cpu => cpu.get(),
-            Demand::Requests(cost) => cost.capacity(cpu, gpu),
+    /// What each pod can have of its node. Where `is_behind`, or an even part of the demand is more than some can do,
+    /// every pod asks for all that it could use.
+    fn offers(&self, pods: &[PodId], work: Demand, demand: i64, is_behind: bool) -> Vec<Offer> {
+        let even = demand / pods.len().max(1) as i64 + 1;
+        let ask = |is_behind: bool| -> Vec<Offer> {
+            let offer = |pod: &PodId| {
+                let whole = self.whole_node(*pod);
+                let most = whole.cpu_for(work, whole.work(work));
+                let asked = if is_behind { most } else { most.min(whole.cpu_for(work, even.min(whole.work(work)))) };
+                Offer { cpu: Millicores(self.cpu_offered(*pod, asked)), ..whole }
+            };
+            pods.iter().map(offer).collect()
+        };
+        let offers = ask(is_behind);
+        let capacity = offers.iter().fold(0i64, |sum, offer| sum.saturating_add(offer.work(work)));
+        if is_behind || capacity >= demand { offers } else { ask(true) }
+    }
+
+    /// What a pod has with its node to itself, up to its limits.
+    fn whole_node(&self, pod: PodId) -> Offer {
+        let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
+        let gpu = GpuMilli(spec.gpu_milli(self.cluster.specs.nvidia_gpu()));
+        Offer { cpu: Millicores(self.cpu_ceiling(pod)), gpu }
+    }
+
+    /// Each pod wants the CPU for its part of the demand. Where the service is behind it wants all that it could use,
+    /// and where its node holds it down as much as an even part takes: it will have that when its neighbours leave it.
+    fn claim_cpu(
+        &mut self,
+        pods: &[PodId],
+        work: Demand,
+        demand: i64,
+        offers: &[Offer],
+        rates: &[i64],
+        is_behind: bool,
+    ) {
+        let whole: Vec<Offer> = pods.iter().map(|pod| self.whole_node(*pod)).collect();
+        let could: Vec<PodClass> = whole.iter().map(|whole| PodClass { pods: 1, capacity: whole.work(work) }).collect();
+        let is_held_down = |index: usize| {
+            let capacity = offers[index].work(work);
+            rates[index] == capacity && capacity < could[index].capacity
+        };
+        let wanted: Vec<i64> = if is_behind {
+            could.iter().map(|pod| pod.capacity).collect()
+        } else if (0..pods.len()).any(is_held_down) {
+            share(demand, &could).iter().zip(rates).map(|(even, rate)| *even.max(rate)).collect()
+        } else {
+            rates.to_vec()
+        };
+        for (index, pod) in pods.iter().enumerate() {
+            let wanted = whole[index].cpu_for(work, wanted[index]);
+            self.want_cpu(*pod, wanted);
+            let claim = &mut self.pods[pod.index()].cpu;
+            claim.granted = claim.wanted.min(offers[index].cpu.get());
         }
     }
 
-    /// What a pod can use of its node: its CPU limit throttles it, its node's CPU is shared in proportion to requests
-    /// where the node is full, and its GPUs are its own.
-    fn offered(&self, pod: PodId) -> (Millicores, GpuMilli) {
-        let info = self.cluster.pod(pod);
-        let spec = self.cluster.specs.pod(info.spec);
-        let gpu = GpuMilli(spec.gpu_milli(self.cluster.specs.nvidia_gpu()));
-        let Some(node) = info.node.and_then(|node| self.cluster.node_view(node)) else {
-            return (Millicores(0), GpuMilli(0));
-        };
-        let allocatable = node.shape.allocatable.cpu.get();
-        let requested = node.state.requested.cpu.get();
-        let share = match requested {
-            0 => allocatable,
-            all => (i128::from(allocatable) * i128::from(spec.requests.cpu.get()) / i128::from(all)) as i64,
-        };
-        let guaranteed = share.max(spec.requests.cpu.get()).min(allocatable);
-        (Millicores(spec.cpu_limit().map_or(guaranteed, |limit| guaranteed.min(limit.get()))), gpu)
+    /// The load that a serving pod works for.
+    pub(super) fn load_of(&self, pod: PodId) -> Option<usize> {
+        let load = self.service_of[self.pods[pod.index()].workload.index()].filter(|_| self.serves(pod))?;
+        Some(load as usize)
+    }
+
+    /// What the service's pods can have changed.
+    pub(super) fn plan_anew(&mut self, load: usize) {
+        self.settle_service(load);
+        self.plan_service(load);
+    }
+
+    /// The service's pods do no more than they have CPU for, whatever was planned.
+    pub(super) fn clip_service(&mut self, load: usize) {
+        self.settle_service(load);
+        let work = self.scenario.loads[load].demand;
+        for index in 0..self.services[load].pods.len() {
+            let pod = self.services[load].pods[index];
+            let granted = Millicores(self.pods[pod.index()].cpu.granted);
+            let can = Offer { cpu: granted, ..self.whole_node(pod) }.work(work);
+            let class = &mut self.services[load].classes[index];
+            class.capacity = class.capacity.min(can);
+            let rate = self.pods[pod.index()].serving.min(can);
+            self.set_service_use(pod, rate, work);
+        }
     }
 
     /// Of a service whose books are closed up to now.

@@ -169,6 +169,12 @@ impl World<'_> {
         if next < SimTime::MAX {
             self.events.push(next, Event::TrainingPhase { job, generation });
         }
+        for worker in self.gang_of(job) {
+            // The end of one is the end of all.
+            if self.jobs[job as usize].generation == generation {
+                self.memory_changed(worker);
+            }
+        }
     }
 
     /// Sets the workers' use by the job's phase.
@@ -177,7 +183,7 @@ impl World<'_> {
         for worker in self.gang_of(job) {
             let requested = self.requested(self.cluster.pod(worker).spec);
             let part = |amount: i64, fraction: f64| (amount as f64 * fraction).round() as i64;
-            self.set_used(
+            self.use_resources(
                 worker,
                 Usage {
                     cpu: Millicores(part(requested.cpu.get(), usage.cpu)),

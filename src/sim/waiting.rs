@@ -81,6 +81,16 @@ impl World<'_> {
                 format!("scheduling gates hold it: {}", listed(gates.iter().map(|g| &**g))),
             );
         }
+        if let Some(name) = &self.cluster.specs.pod(spec).scheduler_name {
+            return verdict(Mechanism::OtherScheduler, format!("the scheduler {name} is not modelled"));
+        }
+        if let Some(name) = &self.cluster.specs.pod(spec).node_name {
+            let why = match self.pods[pod.index()].reason {
+                reason if super::admission::is_refusal(reason) => format!("node {name} refused it: {reason}"),
+                _ => format!("node {name} is not there"),
+            };
+            return verdict(Mechanism::NamedNode, why);
+        }
         if self.cluster.pod(pod).nominated_node.is_some() {
             return verdict(Mechanism::OnItsWay, "pods of lower priority made way for it");
         }

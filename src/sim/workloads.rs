@@ -99,9 +99,10 @@ impl World<'_> {
     /// A bare pod of a trace that was evicted, preempted or lost comes back, as whoever submitted it would see to it;
     /// its work starts anew. One that failed by its own fault does not.
     fn resubmit(&mut self, pod: PodId, index: u32) {
-        if self.cluster.pod(pod).phase == PodPhase::Succeeded
-            || matches!(self.pods[pod.index()].reason, "OOMKilled" | "DeadlineExceeded")
-        {
+        let reason = self.pods[pod.index()].reason;
+        let by_its_own_fault =
+            matches!(reason, "OOMKilled" | "DeadlineExceeded") || super::admission::ends_for_good(reason);
+        if self.cluster.pod(pod).phase == PodPhase::Succeeded || by_its_own_fault {
             return;
         }
         let trace = &self.scenario.trace_pods[index as usize];

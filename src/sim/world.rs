@@ -6,10 +6,12 @@ use std::sync::Arc;
 use super::bills::Bills;
 use super::books::Books;
 use super::cluster_autoscaler::AutoscalerRun;
+use super::cpu::{CpuClaim, Divisions};
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
 use super::gauges::Gauges;
 use super::hpa::HpaRun;
+use super::images::NodeImages;
 use super::karpenter::KarpenterRun;
 use super::metrics_server::Scrapes;
 use super::node_lifecycle::NodeLifecycle;
@@ -64,7 +66,14 @@ pub struct World<'s> {
     pub(super) placements_matter: bool,
     /// No pod of this scenario has a lower priority.
     pub(super) lowest_priority: i32,
+    /// Nodes that have more room than when the pods that wait for room were last told of it.
+    pub(super) freed: Vec<NodeId>,
     pub(super) next_backoff_event: Option<SimTime>,
+    pub(super) divisions: Divisions,
+    /// Pods that name a node which is not there.
+    pub(super) orphans: Vec<PodId>,
+    /// By [`PodSpecId`]: the images that a pod pulls, in its order; filled as they are asked for.
+    pub(super) image_lists: Vec<Option<Arc<[u32]>>>,
     /// Index of the next pod of the trace.
     pub(super) next_trace_pod: usize,
     /// By node group.
@@ -125,7 +134,11 @@ impl<'s> World<'s> {
             plain: false,
             placements_matter: scenario.specs.pods().any(hangs_on_others),
             lowest_priority: lowest_priority(&scenario.specs),
+            freed: Vec::new(),
             next_backoff_event: None,
+            divisions: Divisions::default(),
+            orphans: Vec::new(),
+            image_lists: Vec::new(),
             next_trace_pod: 0,
             jobs: Vec::new(),
             services: Vec::new(),
@@ -195,10 +208,14 @@ impl<'s> World<'s> {
             crashes: 0,
             reason: "",
             ready_changed: None,
+            cpu: CpuClaim::default(),
             used: Usage::default(),
             cpu_counter: 0,
             counted_at: self.now,
             counter_at_start: 0,
+            preempted_others: None,
+            images_there: 0,
+            awaited_image: None,
             serving: 0,
             requested,
             holding: Holding::default(),
@@ -229,9 +246,12 @@ impl<'s> World<'s> {
     pub(super) fn unbook(&mut self, pod: PodId) {
         let info = self.cluster.pod(pod);
         let Some(node) = info.node else { return };
-        self.set_used(pod, Usage::default());
+        self.stop_using(pod);
         self.let_go(pod);
         self.cluster.release(pod, self.now);
+        if self.freed.last() != Some(&node) {
+            self.freed.push(node);
+        }
         if self.pods[pod.index()].role != Role::Daemon {
             self.claim_sees_pod(node);
         }
@@ -241,7 +261,9 @@ impl<'s> World<'s> {
     pub(super) fn unbook_unstarted(&mut self, pod: PodId) {
         let Some(node) = self.cluster.pod(pod).node else { return };
         self.pods[pod.index()].scheduled = None;
+        let freed = self.freed.len();
         self.unbook(pod);
+        self.freed.truncate(freed);
         self.cluster.forget_binding(pod);
         self.instances[self.instance_of[node.index()] as usize].pods_run -= 1;
     }
@@ -355,6 +377,10 @@ impl<'s> World<'s> {
         let id = self.cluster.add_node(Arc::clone(&record.name), record.shape, self.now);
         record.node = Some(id);
         record.registered = Some(self.now);
+        let shape = self.cluster.specs.shape(record.shape);
+        if !shape.images.is_empty() {
+            record.images = NodeImages::known(&shape.images, &self.scenario.kubelet);
+        }
         debug_assert_eq!(self.instance_of.len(), id.index());
         self.instance_of.push(instance);
         id

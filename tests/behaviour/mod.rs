@@ -3,12 +3,17 @@
 mod cloud;
 mod container_metric;
 mod cost;
+mod cpu;
 mod drain;
 mod gang_loss;
+mod gpu_nodes;
 mod hpa;
+mod images;
 mod jobs;
 mod kubelet;
+mod memory;
 mod node_failure;
+mod past_the_scheduler;
 mod queue;
 mod replicas;
 mod rollouts;
@@ -42,6 +47,23 @@ fn run_scenario(text: &str, sets: &[&str]) -> Watched {
     let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a path and a value")).collect();
     let loaded = scenario::load(&path, &sets).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
     watch(&loaded.scenario, loaded.scenario.seed, RunOptions { audit_every: 1, ..RunOptions::default() })
+}
+
+/// Runs a scenario as a user writes it, audited; what its reader warned of comes with it.
+fn run_yaml(scenario: &str) -> (Watched, Vec<String>) {
+    run_files(&[("scenario.yaml", scenario)])
+}
+
+/// As [`run_yaml`], with tables beside the scenario, which is the first file.
+fn run_files(files: &[(&str, &str)]) -> (Watched, Vec<String>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let loaded = windtunnel::scenario::load(&folder.path().join(files[0].0), &[])
+        .unwrap_or_else(|mistakes| panic!("{}", mistakes[0].draw(false)));
+    let warnings = loaded.warnings.iter().map(|warning| warning.draw(false)).collect();
+    (watch(&loaded.scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() }), warnings)
 }
 
 fn pod(run: &Watched, name: &str) -> PodRow {

@@ -1,8 +1,11 @@
 //! The scheduler's queue and preemption at work.
 
+use windtunnel::sim::RunOptions;
+use windtunnel::units::{SimDuration, SimTime};
+
 use super::{pod, run, secs, trace_pod};
 use crate::plan::{AskPlan, NodePlan, Plan};
-use windtunnel::units::{SimDuration, SimTime};
+use crate::watch::{Watched, watch};
 
 fn full_node(ask: AskPlan, second: crate::plan::PodPlan, first_seconds: i64) -> Plan {
     Plan {
@@ -17,28 +20,56 @@ fn big(priority: i32) -> AskPlan {
     AskPlan { cpu: 1_500, priority, ..AskPlan::default() }
 }
 
+/// The feature gate `SchedulerPopFromBackoffQ`, off.
+fn run_patiently(plan: &Plan) -> Watched {
+    let mut scenario = plan.scenario();
+    scenario.scheduler.scheduler_pop_from_backoff_q = false;
+    watch(&scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() })
+}
+
 #[test]
-fn a_pod_whose_room_is_freed_within_its_backoff_serves_the_backoff_first() {
+fn a_pod_whose_room_is_freed_within_its_backoff_is_bound_at_once() {
     let mut plan = full_node(big(0), trace_pod(big(0), 10, 60), 10);
     plan.start_millis = 500;
+    let freed = SimTime::ZERO + SimDuration::from_millis(10_500);
     let run = run(&plan);
-    assert_eq!(pod(&run, "trace-0").finished, Some(SimTime::ZERO + SimDuration::from_millis(10_500)));
-    assert_eq!(pod(&run, "trace-1").scheduled, Some(secs(11)));
+    assert_eq!(pod(&run, "trace-0").finished, Some(freed));
+    assert_eq!(pod(&run, "trace-1").scheduled, Some(freed));
+    // Up to 1.32 it served its back-off of a second first.
+    assert_eq!(pod(&run_patiently(&plan), "trace-1").scheduled, Some(secs(11)));
 }
 
 #[test]
 fn a_pod_whose_room_is_freed_after_its_backoff_is_bound_at_once() {
-    let run = run(&full_node(big(0), trace_pod(big(0), 10, 60), 100));
-    assert_eq!(pod(&run, "trace-1").scheduled, Some(secs(100)));
+    let plan = full_node(big(0), trace_pod(big(0), 10, 60), 100);
+    assert_eq!(pod(&run(&plan), "trace-1").scheduled, Some(secs(100)));
+    assert_eq!(pod(&run_patiently(&plan), "trace-1").scheduled, Some(secs(100)));
 }
 
 #[test]
-fn a_pod_of_higher_priority_preempts_and_takes_the_room_after_its_backoff() {
-    let run = run(&full_node(big(0), trace_pod(big(1), 20, 60), 1_000));
-    assert_eq!(pod(&run, "trace-0").reason, "Preempted");
-    assert_eq!(pod(&run, "trace-1").scheduled, Some(secs(21)));
-    // The victim comes again, and runs when the other is done.
-    assert_eq!(pod(&run, "trace-0-r").scheduled, Some(secs(81)));
+fn a_pod_of_higher_priority_preempts_and_takes_the_room() {
+    let plan = full_node(big(0), trace_pod(big(1), 20, 60), 1_000);
+    for (run, bound) in [(run(&plan), 20), (run_patiently(&plan), 21)] {
+        assert_eq!(pod(&run, "trace-0").reason, "Preempted");
+        assert_eq!(pod(&run, "trace-1").scheduled, Some(secs(bound)));
+        // The victim comes again, and runs when the other is done.
+        assert_eq!(pod(&run, "trace-0-r").scheduled, Some(secs(bound + 60)));
+    }
+}
+
+/// Forty pods wait for a node of one. Places are freed further apart than back-offs last, so that the oldest is next.
+#[test]
+fn pods_that_wait_are_served_in_the_order_of_their_arrival() {
+    let plan = Plan {
+        minutes: 60,
+        nodes: vec![NodePlan { cores: 2, ..NodePlan::default() }],
+        pods: (0..40).map(|pod| trace_pod(big(0), pod / 4, 12)).collect(),
+        ..Plan::default()
+    };
+    let run = run(&plan);
+    for turn in 0..40 {
+        assert_eq!(pod(&run, &format!("trace-{turn}")).scheduled, Some(secs(turn * 12)), "trace-{turn}");
+    }
 }
 
 #[test]

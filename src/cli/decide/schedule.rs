@@ -17,7 +17,7 @@ use crate::scenario::manifest::{
     LoadedCluster, ManifestError, PriorityClasses, disruption_budget, live_pod, scheduler_options,
 };
 use crate::scheduler::filter::Rejection;
-use crate::scheduler::score::{ScoreTable, Scoring};
+use crate::scheduler::score::{ScoreTable, Scoring, candidates};
 use crate::scheduler::{
     Cycle, Hopeless, Memory, NoPreemption, PreemptionAttempt, Profile, Selection, feasible_nodes, schedule,
 };
@@ -50,7 +50,7 @@ pub fn decide(input: &Value, seed: u64) -> Result<Value, Refusal> {
     let mut rng = random::stream(seed, "schedule", 0);
     let selected = schedule(view, &cycle, &question.profile, &mut question.memory, &mut rng);
     // Upstream does not score a lone feasible node; its scores are worked out here only to be shown.
-    let scoring = Scoring::new(view, &cycle, &question.profile, &feasible.nodes);
+    let scoring = Scoring::new(view, &cycle, &question.profile, &candidates(&feasible.nodes));
     let scores = ScoreTable::new(view, &scoring, feasible.nodes);
 
     let mut decision = Map::new();

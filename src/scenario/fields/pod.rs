@@ -46,7 +46,7 @@ pub const SPEC: &[Field] = &[
         "runtimeClassName",
         NotModelled("the class's overhead, node selector and tolerations are not added; state them on the pod"),
     ),
-    ("schedulerName", NotModelled("the one scheduler of the run places every pod")),
+    ("schedulerName", Acts),
     ("schedulingGates", Acts),
     ("securityContext", Inert),
     ("serviceAccount", Inert),

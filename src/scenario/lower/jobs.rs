@@ -129,7 +129,7 @@ impl WorkerPods<'_> {
         if gpus.is_empty() {
             return Err(format!("{} was measured on {} GPUs of no model", row.model, row.num_gpus));
         }
-        let pod = worker(&self.jobs.training, &self.jobs.namespace, gpus, lowering);
+        let pod = worker(self.jobs, gpus, lowering);
         let spec = lowering.scenario.specs.intern_pod(pod);
         let place = lowering.at("jobs.jobs").clone();
         lowering.origins.push(PodOrigin { spec, what: format!("training job {}", row.name), place });
@@ -138,14 +138,20 @@ impl WorkerPods<'_> {
     }
 }
 
-fn worker(options: &TrainingOptions, namespace: &str, gpus: Vec<String>, lowering: &mut Lowering<'_>) -> PodSpec {
+fn worker(jobs: &JobsSpec, gpus: Vec<String>, lowering: &mut Lowering<'_>) -> PodSpec {
+    let options: &TrainingOptions = &jobs.training;
     let count = i64::from(options.gpus_per_worker);
     let mut requests = Resources::new(options.cpu_per_gpu * count, options.memory_per_gpu * count);
     requests.set_extended(lowering.scenario.specs.resources.intern(resource::NVIDIA_GPU), count);
-    let container =
-        Container { name: "worker".to_owned(), has_request: (true, true), requests, ..Container::default() };
+    let container = Container {
+        name: "worker".to_owned(),
+        image: jobs.image.clone().unwrap_or_default(),
+        has_request: (true, true),
+        requests,
+        ..Container::default()
+    };
     PodSpec {
-        namespace: namespace.to_owned(),
+        namespace: jobs.namespace.clone(),
         labels: Labels::from([("app".to_owned(), WORKLOAD.to_owned())]),
         containers: vec![container],
         affinity: gpu_models(gpus.into_iter()),

@@ -9,6 +9,8 @@ mod billing;
 mod controllers;
 mod external_metrics;
 mod fit;
+mod held_back;
+mod images;
 mod jobs;
 mod keda;
 mod keda_triggers;
@@ -88,6 +90,8 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
         lowering.check_fit();
     }
+    lowering.check_held_back();
+    lowering.check_images(&spec);
     Lowered { scenario: Some(lowering.scenario), diagnostics: lowering.diagnostics }
 }
 
@@ -117,6 +121,7 @@ struct Lowering<'a> {
     /// Objects that exist but could not be lowered.
     broken: Vec<(String, String, String)>,
     origins: Vec<PodOrigin>,
+    daemon_origins: Vec<PodOrigin>,
     storage: volumes::Storage,
     /// Where each node of the scenario was stated.
     node_places: FxHashMap<Arc<str>, Place>,
@@ -137,6 +142,7 @@ impl<'a> Lowering<'a> {
             known: Vec::new(),
             broken: Vec::new(),
             origins: Vec::new(),
+            daemon_origins: Vec::new(),
             storage: volumes::Storage::default(),
             node_places: FxHashMap::default(),
             launchable: Vec::new(),

@@ -1,6 +1,6 @@
 //! Karpenter: NodePools of the manifests, and the instance types that they choose among.
 
-use super::nodes::{DEFAULT_ZONE, default_startup, of_root_disk, root_disk};
+use super::nodes::{DEFAULT_STARTUP, DEFAULT_ZONE, device_startup, of_root_disk, root_disk};
 use super::{Lowering, shared};
 use crate::autoscaler::cluster_autoscaler::GroupOptions;
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
@@ -56,12 +56,11 @@ impl Lowering<'_> {
                 self.push(diagnostic.hint("loosen its requirements, or list instance types under `nodePools:`"));
                 continue;
             }
-            let has_gpus = suiting.iter().all(|(instance, ..)| instance.gpus() > 0);
             for (_, offered, labels) in suiting {
                 self.launchable.extend(launchable(&pool, offered, labels));
             }
             let id = NodeGroupId::new(self.scenario.node_groups.len());
-            self.add_group(pool_group(id, &pool, &offers, has_gpus), object.at("metadata.name"));
+            self.add_group(pool_group(id, &pool, &offers), object.at("metadata.name"));
             node_pools.push(pool);
             groups.push(id);
         }
@@ -167,7 +166,7 @@ impl Lowering<'_> {
 }
 
 /// The group under which a pool's nodes are reported; Karpenter alone sizes it.
-fn pool_group(id: NodeGroupId, pool: &NodePool, offers: &NodePoolsSpec, has_gpus: bool) -> NodeGroup {
+fn pool_group(id: NodeGroupId, pool: &NodePool, offers: &NodePoolsSpec) -> NodeGroup {
     NodeGroup {
         id,
         name: shared(&pool.name),
@@ -182,7 +181,8 @@ fn pool_group(id: NodeGroupId, pool: &NodePool, offers: &NodePoolsSpec, has_gpus
         autoscaling: GroupOptions::default(),
         is_node_pool: true,
         provisioning: offers.provisioning,
-        startup: offers.startup.unwrap_or_else(|| default_startup(has_gpus)),
+        startup: offers.startup.unwrap_or(DEFAULT_STARTUP),
+        device_startup: device_startup(offers.startup, offers.device_startup, 40),
         deprovisioning: offers.deprovisioning,
         limits: CloudLimits { failure_probability: offers.launch_failure_probability, ..CloudLimits::default() },
         interruptions_per_hour: offers.interruptions_per_hour,

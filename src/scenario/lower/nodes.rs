@@ -145,8 +145,6 @@ impl Lowering<'_> {
         shape.group = Some(id);
         put_label(&mut shape.labels, label::NODE_GROUP, &group.name);
         put_label(&mut shape.labels, label::CAPACITY_TYPE, group.capacity_type.name());
-        let has_gpus = shape.shared_gpus > 0
-            || self.scenario.specs.nvidia_gpu().is_some_and(|gpu| shape.capacity.extended(gpu) > 0);
         let default_zone = [DEFAULT_ZONE.to_owned()];
         let zones = if group.zones.is_empty() { &default_zone[..] } else { &group.zones };
         let shapes = zones.iter().map(|zone| {
@@ -170,7 +168,8 @@ impl Lowering<'_> {
             autoscaling: group.autoscaling.clone(),
             is_node_pool: false,
             provisioning: group.provisioning,
-            startup: group.startup.unwrap_or_else(|| default_startup(has_gpus)),
+            startup: group.startup.unwrap_or(DEFAULT_STARTUP),
+            device_startup: device_startup(group.startup, group.device_startup, 300),
             deprovisioning: group.deprovisioning,
             limits: CloudLimits {
                 quota: group.quota,
@@ -392,9 +391,15 @@ fn taint(spec: &TaintSpec) -> Taint {
     Taint { key: spec.key.clone(), value: spec.value.clone(), effect }
 }
 
-pub(super) fn default_startup(has_gpus: bool) -> Distribution {
-    if has_gpus {
-        return Distribution::Uniform(Uniform { min: SimDuration::from_secs(20), max: SimDuration::from_secs(300) });
+/// From registration to Ready (a guess).
+pub(super) const DEFAULT_STARTUP: Distribution = Distribution::constant(SimDuration::from_secs(5));
+
+/// Uniform from 20 s to `most` unless it is stated; a stated startup alone is all that there is.
+pub(super) fn device_startup(startup: Option<Distribution>, stated: Option<Distribution>, most: i64) -> Distribution {
+    let (min, max) = (SimDuration::from_secs(20), SimDuration::from_secs(most));
+    match (stated, startup) {
+        (Some(stated), _) => stated,
+        (None, Some(_)) => Distribution::constant(SimDuration::ZERO),
+        (None, None) => Distribution::Uniform(Uniform { min, max }),
     }
-    Distribution::constant(SimDuration::from_secs(5))
 }

@@ -1,7 +1,7 @@
 //! The run's own settings: when it starts, how long it lasts, kubelet, metrics, outages, expectations.
 
 use super::{Lowering, instant, shared};
-use crate::cluster::label;
+use crate::cluster::{image_with_tag, label};
 use crate::scenario::diagnostic::suggestion;
 use crate::scenario::names::names_results;
 use crate::scenario::spec::{ExpectationSpec, KubeletSpec, ScenarioSpec};
@@ -18,7 +18,11 @@ pub(super) fn kubelet(spec: &KubeletSpec) -> KubeletOptions {
     KubeletOptions {
         container_start: spec.container_start,
         image_pull_rate: spec.image_pull_rate,
-        image_sizes: spec.image_sizes.iter().map(|(name, size)| (shared(name), *size)).collect(),
+        parallel_pulls: match spec.serialize_image_pulls {
+            true => 1,
+            false => spec.max_parallel_image_pulls.unwrap_or(u32::MAX),
+        },
+        image_sizes: spec.image_sizes.iter().map(|(name, size)| (shared(&image_with_tag(name)), *size)).collect(),
         termination: spec.termination,
         shutdown_grace_period: spec.shutdown_grace_period,
         shutdown_grace_period_critical_pods: spec.shutdown_grace_period_critical_pods,
@@ -70,6 +74,17 @@ impl Lowering<'_> {
             self.error(&format!("nodeLifecycle.{field}"), problem);
         }
         self.scenario.node_lifecycle = spec.node_lifecycle;
+        match spec.kubelet.max_parallel_image_pulls {
+            Some(0) => {
+                self.error("kubelet.maxParallelImagePulls", "a node that pulls nothing never starts a pod");
+            }
+            Some(2..) if spec.kubelet.serialize_image_pulls => {
+                let message = "more than one image at a time contradicts `serializeImagePulls`, which is true";
+                self.error("kubelet.maxParallelImagePulls", message).hint =
+                    Some("add `serializeImagePulls: false`".to_owned());
+            }
+            _ => {}
+        }
         self.outages(spec);
         self.expectations(spec);
     }

@@ -44,6 +44,8 @@ impl Lowering<'_> {
             let Some(pod) = self.pod_or_refusal("DaemonSet", object, read) else { continue };
             let workload = self.add_workload("DaemonSet", object, usage, |_| WorkloadKind::Replayed);
             let spec = self.scenario.specs.intern_pod(pod);
+            let what = format!("DaemonSet {}/{}", object.namespace, object.name);
+            self.daemon_origins.push(PodOrigin { spec, what, place: object.at("spec.template.spec").clone() });
             self.scenario.daemon_sets.push(DaemonSet { workload, spec });
         }
         for object in &objects.pods {

@@ -41,6 +41,7 @@ impl LoadedCluster {
         }
         let shape = self.state.specs.intern_shape(node.shape.clone());
         let id = self.state.add_node(node.name.clone(), shape);
+        self.state.set_hostname(id, node.hostname.clone(), node.lacks_hostname);
         node.apply(self.state.node_mut(id).expect("the node was just added"));
         self.node_ids.insert(node.name.to_string(), id);
         self.nodes.push((id, node));

@@ -35,10 +35,8 @@ pub struct LiveNode {
 }
 
 impl LiveNode {
-    /// Sets the flags and taints of a node that was added with this shape.
+    /// Sets the flags and taints of a node that was added with this shape; its hostname is the cluster's to set.
     pub fn apply(&self, state: &mut NodeState) {
-        state.hostname = self.hostname.clone();
-        state.lacks_hostname = self.lacks_hostname;
         state.extra_taints = self.extra_taints.iter().cloned().collect();
         state.unschedulable = self.unschedulable;
         state.ready = self.ready;

@@ -13,6 +13,9 @@ use crate::cluster::{
 };
 use crate::units::SimDuration;
 
+/// The scheduler of pods that name none.
+const DEFAULT_SCHEDULER: &str = "default-scheduler";
+
 pub(super) const GPU_MILLI: &str = "alibabacloud.com/gpu-milli";
 pub(super) const GPU_COUNT: &str = "alibabacloud.com/gpu-count";
 
@@ -104,6 +107,8 @@ fn read_spec(
         pod.topology_spread_constraints.push(read);
     }
     pod.scheduling_gates = raw.scheduling_gates.iter().flatten().map(|gate| gate.name.clone()).collect();
+    let other = |name: &&String| !name.is_empty() && *name != DEFAULT_SCHEDULER;
+    pod.scheduler_name = raw.scheduler_name.as_ref().filter(other).cloned();
     let priority =
         priorities.resolve(raw.priority_class_name.as_deref(), raw.priority, raw.preemption_policy.as_deref())?;
     (pod.priority, pod.preempts) = (priority.value, priority.preempts);

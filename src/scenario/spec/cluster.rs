@@ -17,7 +17,14 @@ pub struct KubeletSpec {
     pub container_start: Distribution,
     /// Bytes a second that a node pulls and unpacks. Default: 60M (reported: 50 to 100 MB/s).
     pub image_pull_rate: Bytes,
-    /// Size of an image by its name; one not listed is already on every node.
+    /// Whether a node pulls one image after the other. Default: true, upstream's.
+    pub serialize_image_pulls: bool,
+    /// Images that a node pulls at the same time, sharing `imagePullRate`, where `serializeImagePulls` is false.
+    /// Default: no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_parallel_image_pulls: Option<u32>,
+    /// Size of an image by its name; one not listed is already on every node, and no name without a tag is another
+    /// than that with `:latest`.
     pub image_sizes: BTreeMap<String, Bytes>,
     /// From SIGTERM to the end of a container, at most its pod's grace period. Default: 1s (a guess).
     pub termination: Distribution,
@@ -33,6 +40,8 @@ impl Default for KubeletSpec {
         KubeletSpec {
             container_start: Distribution::constant(SimDuration::from_secs(1)),
             image_pull_rate: Bytes(60_000_000),
+            serialize_image_pulls: true,
+            max_parallel_image_pulls: None,
             image_sizes: BTreeMap::new(),
             termination: Distribution::constant(SimDuration::from_secs(1)),
             shutdown_grace_period: SimDuration::ZERO,

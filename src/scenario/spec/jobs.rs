@@ -28,6 +28,9 @@ pub struct JobsSpec {
     /// Namespace of the jobs' pods. Default: default.
     #[serde(default = "default_namespace")]
     pub namespace: String,
+    /// Image of the workers, of a size that `kubelet.imageSizes` gives. Default: on every node already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// GPUs, CPU and memory of a worker, and its phases.
     #[serde(default)]
     pub training: TrainingOptions,

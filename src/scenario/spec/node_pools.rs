@@ -24,12 +24,16 @@ pub struct NodePoolsSpec {
     pub reserved: ReservedOptions,
     /// Whether pods can have thousandths of a GPU. Default: false.
     pub shared_gpus: bool,
-    /// From the launch to the node's registration. Default: log-normal, median 35s, 95 % below 60s (measured: a GPU node
-    /// on EKS stood 35 s after its claim; reported: CPU nodes are Ready 45 to 60 s after a pod went pending).
+    /// From the launch to the node's registration. Default: log-normal, median 30s, 95 % below 55s (measured: a GPU node
+    /// on EKS was Ready 35 s after its pod went pending; reported: CPU nodes after 45 to 60 s).
     pub provisioning: Distribution,
-    /// From registration to Ready. Default: 5s (a guess), and uniform from 20s to 300s for pools of GPU nodes alone.
+    /// From registration to Ready. Default: 5s (a guess).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub startup: Option<Distribution>,
+    /// From Ready until the GPUs of a node that has any can be asked for (device plugin; the drivers are in the image).
+    /// Default: uniform from 20s to 40s (measured: 30s), or 0s where `startup` is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_startup: Option<Distribution>,
     /// From the delete call to the end of billing. Default: 30s (a guess).
     pub deprovisioning: Distribution,
     /// Chance, 0 to 1, that a single instance does not come up. Default: 0.
@@ -61,7 +65,7 @@ pub struct OfferedPrices {
 impl Default for NodePoolsSpec {
     fn default() -> NodePoolsSpec {
         use crate::units::distribution::LogNormal;
-        let (median, p95) = (SimDuration::from_secs(35), SimDuration::from_secs(60));
+        let (median, p95) = (SimDuration::from_secs(30), SimDuration::from_secs(55));
         NodePoolsSpec {
             instance_types: Vec::new(),
             zones: Vec::new(),
@@ -70,6 +74,7 @@ impl Default for NodePoolsSpec {
             shared_gpus: false,
             provisioning: Distribution::LogNormal(LogNormal { median, p95 }),
             startup: None,
+            device_startup: None,
             deprovisioning: Distribution::constant(SimDuration::from_secs(30)),
             launch_failure_probability: 0.0,
             interruptions_per_hour: 0.06,

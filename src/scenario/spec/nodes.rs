@@ -119,10 +119,13 @@ pub struct NodeGroupSpec {
     /// 90s (reported: boots of 30 to 90 s on the large clouds).
     #[serde(default = "default_provisioning")]
     pub provisioning: Distribution,
-    /// From registration to Ready: CNI, GPU drivers, device plugin. Default: 5s (a guess), on GPU nodes uniform from 20s
-    /// (drivers in the image; a guess) to 300s (installed at boot; reported 3 to 5 min).
+    /// From registration to Ready (CNI, kubelet). Default: 5s (a guess).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup: Option<Distribution>,
+    /// From Ready until the GPUs of a node that has any can be asked for (drivers, device plugin). Default: uniform from
+    /// 20s (drivers in the image; a guess) to 300s (installed at boot; reported 3 to 5 min); 0s where `startup` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_startup: Option<Distribution>,
     /// From the delete call to the end of billing. Default: 30s (a guess).
     #[serde(default = "default_deprovisioning")]
     pub deprovisioning: Distribution,

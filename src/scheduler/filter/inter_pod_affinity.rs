@@ -1,8 +1,8 @@
 //! InterPodAffinity: required affinity and anti-affinity to pods, of this pod and of those that already run.
 
 use super::{Cycle, Filter, NodeView, Reason, Scope};
-use crate::cluster::{ClusterView, PodSpec};
-use crate::scheduler::terms::{BySpec, TopologyCounts, term_matches};
+use crate::cluster::{ClusterView, PodSpec, PodSpecId};
+use crate::scheduler::terms::{Seen, TopologyCounts};
 
 pub struct InterPodAffinity;
 
@@ -48,29 +48,23 @@ pub struct AffinityCounts {
 
 impl AffinityCounts {
     /// `None` where neither the pod nor a running pod has a term that matters.
-    pub(in crate::scheduler) fn new(view: &dyn ClusterView, pod: &PodSpec) -> Option<AffinityCounts> {
-        let has_terms = has_required_terms(pod);
+    pub(in crate::scheduler) fn new(view: &dyn ClusterView, spec: PodSpecId) -> Option<AffinityCounts> {
         let specs = view.specs();
-        if !has_terms && !specs.any_required_anti_affinity() {
+        if !specs.touched_by_affinity(spec) {
             return None;
         }
+        let pod = specs.pod(spec);
+        let has_terms = has_required_terms(pod);
         let mut counts = AffinityCounts::default();
-        let mut matches_affinity = BySpec::default();
-        for node in view.node_views() {
-            if !has_terms && node.state.pods_with_required_anti_affinity == 0 {
-                continue;
+        let mut seen = Seen::default();
+        view.visit_related(spec, &mut |other_id, node, held| {
+            let (other, pods) = (specs.pod(other_id), i64::from(held.pods));
+            counts.count_existing(pod, other, node, pods);
+            if has_terms {
+                let matches_all = *seen.of(other_id, || matches_every_term(pod, other));
+                counts.count_incoming(pod, other, matches_all, node, pods);
             }
-            for held in &node.state.pods {
-                let other = specs.pod(held.spec);
-                if node.state.pods_with_required_anti_affinity > 0 {
-                    counts.count_existing(pod, other, &node, 1);
-                }
-                if has_terms {
-                    let matches_all = *matches_affinity.get(specs, held.spec, |other| matches_every_term(pod, other));
-                    counts.count_incoming(pod, other, matches_all, &node, 1);
-                }
-            }
-        }
+        });
         (has_terms || !counts.existing_anti_affinity.is_empty()).then_some(counts)
     }
 
@@ -82,7 +76,7 @@ impl AffinityCounts {
 
     fn count_existing(&mut self, pod: &PodSpec, other: &PodSpec, node: &NodeView<'_>, by: i64) {
         for term in &other.affinity.pod_anti.required {
-            if term_matches(term, &other.namespace, pod) {
+            if term.selects(&other.namespace, pod) {
                 self.existing_anti_affinity.add(&term.topology_key, node, by);
             }
         }
@@ -95,7 +89,7 @@ impl AffinityCounts {
             }
         }
         for term in &pod.affinity.pod_anti.required {
-            if term_matches(term, &pod.namespace, other) {
+            if term.selects(&pod.namespace, other) {
                 self.anti_affinity.add(&term.topology_key, node, by);
             }
         }
@@ -119,5 +113,5 @@ fn has_required_terms(pod: &PodSpec) -> bool {
 /// True where `other` matches all required affinity terms of `pod`, and there are any.
 fn matches_every_term(pod: &PodSpec, other: &PodSpec) -> bool {
     let terms = &pod.affinity.pod.required;
-    !terms.is_empty() && terms.iter().all(|term| term_matches(term, &pod.namespace, other))
+    !terms.is_empty() && terms.iter().all(|term| term.selects(&pod.namespace, other))
 }

@@ -17,7 +17,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::Cycle;
-use crate::cluster::{NodeView, Shortfall, Specs, Taint};
+use crate::cluster::{NodeView, Shortfall, Specs, Taint, TaintEffect};
 
 pub(in crate::scheduler) use inter_pod_affinity::AffinityCounts;
 pub use node_affinity::matches_node_selector_and_affinity;
@@ -71,6 +71,25 @@ pub static FILTERS: &[&dyn Filter] = &[
 /// Runs all filters of the default profile; the first refusal wins.
 pub fn fits(cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Rejection> {
     run(FILTERS, cycle, node)
+}
+
+/// What a kubelet asks of a pod that was bound to its node, by whomever: the general predicates and `NoExecute` taints.
+/// A cordon or a `NoSchedule` taint does not keep it out (`pkg/kubelet/lifecycle/predicate.go`, 1.33).
+pub fn admits(cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Rejection> {
+    static PREDICATES: &[&dyn Filter] = &[
+        &node_resources_fit::NodeResourcesFit,
+        &gpu_share::GpuShare,
+        &node_affinity::NodeAffinity,
+        &node_name::NodeName,
+        &node_ports::NodePorts,
+    ];
+    run(PREDICATES, cycle, node)?;
+    let drives_out = |taint: &&Taint| taint.effect == TaintEffect::NoExecute;
+    let tolerated = |taint: &Taint| cycle.pod.tolerations.iter().any(|toleration| toleration.tolerates(taint));
+    match node.taints().filter(drives_out).find(|taint| !tolerated(taint)) {
+        Some(taint) => Err(Rejection { plugin: "TaintToleration", reason: Reason::UntoleratedTaint(taint.clone()) }),
+        None => Ok(()),
+    }
 }
 
 /// Runs some filters in their order; the first refusal wins.

@@ -1,11 +1,13 @@
 //! PodTopologySpread: no domain may hold `maxSkew` more matching pods than the emptiest one.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::{Cycle, Filter, NodeView, Reason, Scope};
-use crate::cluster::{ClusterView, PodSpec, WhenUnsatisfiable};
+use crate::cluster::{ClusterView, NodeId, NodeState, PodSpec, PodSpecId, WhenUnsatisfiable, label};
 use crate::scheduler::spread::{Constraint, has_every_key, stated};
-use crate::scheduler::terms::BySpec;
+use crate::scheduler::terms::Seen;
 
 pub struct PodTopologySpread;
 
@@ -48,29 +50,49 @@ pub struct SpreadCounts<'a> {
 struct Domains<'a> {
     constraint: Constraint<'a>,
     counts: FxHashMap<Box<str>, i64>,
+    /// Domains beside those in `counts`, none of which holds a matching pod.
+    unlisted: usize,
     fewest: i64,
 }
 
 impl<'a> SpreadCounts<'a> {
     /// `None` where the pod has no such constraint.
-    pub(in crate::scheduler) fn new(view: &dyn ClusterView, pod: &'a PodSpec) -> Option<SpreadCounts<'a>> {
+    pub(in crate::scheduler) fn new(view: &'a dyn ClusterView, spec: PodSpecId) -> Option<SpreadCounts<'a>> {
+        let specs = view.specs();
+        let pod = specs.pod(spec);
         let constraints: Vec<_> = stated(pod, WhenUnsatisfiable::DoNotSchedule).collect();
         if constraints.is_empty() {
             return None;
         }
-        let mut counted = vec![BySpec::default(); constraints.len()];
-        let mut domains: Vec<_> = constraints
-            .iter()
-            .map(|constraint| Domains { constraint: *constraint, counts: FxHashMap::default(), fewest: 0 })
-            .collect();
-        for node in view.node_views().filter(|node| has_every_key(node, &constraints)) {
-            for (domains, counted) in domains.iter_mut().zip(&mut counted) {
-                if domains.constraint.includes(pod, &node) {
-                    let count = domains.constraint.count_on(view, &node, pod, counted);
-                    domains.add(&node, count);
+        let mut domains: Vec<_> = constraints.iter().map(|constraint| Domains::new(*constraint)).collect();
+        match view.shapes_in_use().filter(|_| constraints.iter().all(|constraint| constraint.is_of_shape(pod))) {
+            Some(shapes) => {
+                for (id, nodes) in shapes {
+                    let shape = specs.shape(id);
+                    let state = NodeState::new(Arc::default(), id, shape);
+                    let any = NodeView { id: NodeId(0), state: &state, shape };
+                    domains.iter_mut().for_each(|domains| domains.list(pod, &any, nodes, &constraints));
+                }
+            }
+            None => {
+                for node in view.node_views() {
+                    domains.iter_mut().for_each(|domains| domains.list(pod, &node, 1, &constraints));
                 }
             }
         }
+        let mut seen = Seen::default();
+        view.visit_related(spec, &mut |other, node, held| {
+            let counts = |constraint: &Constraint<'_>| constraint.counts(pod, specs.pod(other));
+            let matching: &Vec<bool> = seen.of(other, || constraints.iter().map(counts).collect());
+            if held.staying() == 0 || !has_every_key(node, &constraints) {
+                return;
+            }
+            for (domains, _) in domains.iter_mut().zip(matching).filter(|(_, matching)| **matching) {
+                if domains.constraint.includes(pod, node) {
+                    domains.add(node, held.staying());
+                }
+            }
+        });
         domains.iter_mut().for_each(Domains::find_fewest);
         Some(SpreadCounts { constraints: domains })
     }
@@ -91,21 +113,41 @@ impl<'a> SpreadCounts<'a> {
     }
 }
 
-impl Domains<'_> {
+impl<'a> Domains<'a> {
+    fn new(constraint: Constraint<'a>) -> Domains<'a> {
+        Domains { constraint, counts: FxHashMap::default(), unlisted: 0, fewest: 0 }
+    }
+
+    /// Takes note of the domains that so many nodes like this one are in.
+    fn list(&mut self, pod: &PodSpec, node: &NodeView<'_>, nodes: usize, constraints: &[Constraint<'_>]) {
+        if !has_every_key(node, constraints) || !self.constraint.includes(pod, node) {
+        } else if self.constraint.topology_key == label::HOSTNAME {
+            self.unlisted += nodes;
+        } else {
+            self.add(node, 0);
+        }
+    }
+
     fn add(&mut self, node: &NodeView<'_>, count: i64) {
         let value = node.label(self.constraint.topology_key).expect("nodes without the key were left out");
         match self.counts.get_mut(value) {
             Some(sum) => *sum += count,
-            None => drop(self.counts.insert(value.into(), count)),
+            None => {
+                if self.constraint.topology_key == label::HOSTNAME {
+                    self.unlisted = self.unlisted.saturating_sub(1);
+                }
+                self.counts.insert(value.into(), count);
+            }
         }
     }
 
     fn find_fewest(&mut self) {
-        self.fewest = self.counts.values().copied().min().unwrap_or(0);
+        let listed = self.counts.values().copied().min();
+        self.fewest = if self.unlisted > 0 { listed.unwrap_or(0).min(0) } else { listed.unwrap_or(0) };
     }
 
     /// Zero where there are fewer domains than `minDomains`.
     fn global_minimum(&self) -> i64 {
-        if self.counts.len() < self.constraint.min_domains { 0 } else { self.fewest }
+        if self.counts.len() + self.unlisted < self.constraint.min_domains { 0 } else { self.fewest }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{MAX_NODE_SCORE, Score, Scoring};
-use crate::cluster::{ClusterView, NodeView};
+use crate::cluster::{ClusterView, NodeView, image_with_tag};
 use crate::scheduler::Cycle;
 use crate::scheduler::filter::Scope;
 
@@ -66,7 +66,7 @@ impl<'a> ImageSpread<'a> {
         }
         let init = cycle.pod.init_containers.iter().map(|init| &init.container);
         let containers: Vec<_> =
-            init.chain(&cycle.pod.containers).map(|container| with_tag(&container.image)).collect();
+            init.chain(&cycle.pod.containers).map(|container| image_with_tag(&container.image)).collect();
         let mut spread = ImageSpread { containers, nodes: BTreeMap::new(), all_nodes: 0 };
         for node in view.node_views() {
             spread.all_nodes += 1;
@@ -75,22 +75,5 @@ impl<'a> ImageSpread<'a> {
             }
         }
         Some(spread)
-    }
-}
-
-/// An image without a tag is `:latest`.
-fn with_tag(image: &str) -> String {
-    if image.rfind(':') <= image.rfind('/') { format!("{image}:latest") } else { image.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_tag;
-
-    #[test]
-    fn an_image_without_a_tag_is_the_latest() {
-        assert_eq!(with_tag("root"), "root:latest");
-        assert_eq!(with_tag("gcr.io:5000/root"), "gcr.io:5000/root:latest");
-        assert_eq!(with_tag("gcr.io:5000/root:1"), "gcr.io:5000/root:1");
     }
 }

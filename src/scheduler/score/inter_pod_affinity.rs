@@ -5,7 +5,7 @@ use crate::cluster::{ClusterView, NodeView, PodAffinityTerm, PodSpec, Weighted};
 use crate::scheduler::Cycle;
 use crate::scheduler::filter::Scope;
 use crate::scheduler::profile::SchedulerOptions;
-use crate::scheduler::terms::{BySpec, TopologyCounts, term_matches};
+use crate::scheduler::terms::{Seen, TopologyCounts};
 
 pub struct InterPodAffinity;
 
@@ -58,8 +58,8 @@ type Contribution = Vec<(String, i64)>;
 impl AffinityScores {
     /// Whether anything could be found: the pod has preferences, or running pods may have some.
     pub fn is_wanted(cycle: &Cycle<'_>, options: &SchedulerOptions) -> bool {
-        has_preferences(cycle.pod)
-            || (cycle.specs.any_pod_affinity() && !options.ignore_preferred_terms_of_existing_pods)
+        cycle.specs.touched_by_affinity(cycle.spec)
+            && (has_preferences(cycle.pod) || !options.ignore_preferred_terms_of_existing_pods)
     }
 
     /// `None` where no term matches.
@@ -67,21 +67,13 @@ impl AffinityScores {
         if !AffinityScores::is_wanted(cycle, options) {
             return None;
         }
-        let has_preferences = has_preferences(cycle.pod);
-        let mut contributions: BySpec<Contribution> = BySpec::default();
+        let mut seen = Seen::default();
         let mut weights = TopologyCounts::default();
-        for node in view.node_views() {
-            if !has_preferences && node.state.pods_with_affinity == 0 {
-                continue;
+        view.visit_related(cycle.spec, &mut |other, node, held| {
+            for (key, weight) in seen.of(other, || contribution(cycle.pod, cycle.specs.pod(other), options)) {
+                weights.add(key, node, *weight * i64::from(held.pods));
             }
-            for held in &node.state.pods {
-                let contribution =
-                    contributions.get(cycle.specs, held.spec, |other| contribution(cycle.pod, other, options));
-                for (key, weight) in contribution {
-                    weights.add(key, &node, *weight);
-                }
-            }
-        }
+        });
         (!weights.is_empty()).then_some(AffinityScores { weights })
     }
 }
@@ -98,7 +90,7 @@ fn contribution(pod: &PodSpec, other: &PodSpec, options: &SchedulerOptions) -> C
         None => sum.push((term.topology_key.clone(), weight)),
     };
     let mut add_all = |terms: &[Weighted<PodAffinityTerm>], owner: &PodSpec, target: &PodSpec, sign: i64| {
-        for weighted in terms.iter().filter(|weighted| term_matches(&weighted.term, &owner.namespace, target)) {
+        for weighted in terms.iter().filter(|weighted| weighted.term.selects(&owner.namespace, target)) {
             add(&weighted.term, sign * i64::from(weighted.weight));
         }
     };
@@ -107,8 +99,7 @@ fn contribution(pod: &PodSpec, other: &PodSpec, options: &SchedulerOptions) -> C
     add_all(&other.affinity.pod.preferred, other, pod, 1);
     add_all(&other.affinity.pod_anti.preferred, other, pod, -1);
     let hard = i64::from(options.hard_pod_affinity_weight);
-    for term in other.affinity.pod.required.iter().filter(|term| hard > 0 && term_matches(term, &other.namespace, pod))
-    {
+    for term in other.affinity.pod.required.iter().filter(|term| hard > 0 && term.selects(&other.namespace, pod)) {
         add(term, hard);
     }
     sum

@@ -39,6 +39,12 @@ pub trait Score: Sync {
     /// What the raw score of a node depends on.
     fn scope(&self) -> Scope;
 
+    /// Whether a node's normalized score is the same whatever other nodes are feasible, as long as no node bears more
+    /// than one `PreferNoSchedule` taint.
+    fn stands_alone(&self) -> bool {
+        self.scope() != Scope::Cluster
+    }
+
     /// False where the plugin has nothing to say of this pod (upstream's PreScore answers `Skip`): it counts as zero
     /// for every node, and is not normalized.
     fn applies(&self, scoring: &Scoring<'_>) -> bool;
@@ -62,6 +68,18 @@ pub static SCORES: &[&dyn Score] = &[
     &image_locality::ImageLocality,
 ];
 
+/// A feasible node, and how many it stands for: itself, and others that answer alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    pub node: NodeId,
+    pub nodes: usize,
+}
+
+/// Each node for itself.
+pub fn candidates(nodes: &[NodeId]) -> Vec<Candidate> {
+    nodes.iter().map(|node| Candidate { node: *node, nodes: 1 }).collect()
+}
+
 /// What the score plugins work out once a pod and not once a node: upstream's `CycleState` after PreScore.
 pub struct Scoring<'a> {
     pub cycle: &'a Cycle<'a>,
@@ -74,33 +92,34 @@ pub struct Scoring<'a> {
 }
 
 impl<'a> Scoring<'a> {
-    /// `feasible` are the nodes that will be scored; they are read only where [`Scoring::needs_cluster`].
+    /// `feasible` are the nodes that will be scored.
     pub fn new(
         view: &'a dyn ClusterView,
         cycle: &'a Cycle<'a>,
         profile: &'a Profile,
-        feasible: &[NodeId],
+        feasible: &[Candidate],
     ) -> Scoring<'a> {
         let options = &profile.options;
-        let spread = SpreadScores::new(view, cycle, options, feasible);
-        let affinity = AffinityScores::new(view, cycle, options);
+        Scoring {
+            spread: SpreadScores::new(view, cycle, options, feasible),
+            affinity: AffinityScores::new(view, cycle, options),
+            images: ImageSpread::new(view, cycle),
+            ..Scoring::alone(cycle, profile)
+        }
+    }
+
+    /// For plugins that look at nothing but the node ([`Score::stands_alone`]).
+    pub fn alone(cycle: &'a Cycle<'a>, profile: &'a Profile) -> Scoring<'a> {
+        let options = &profile.options;
         Scoring {
             cycle,
             profile,
             fit: ScoredResources::nonzero(&options.scoring_strategy.resources, cycle),
             balanced: ScoredResources::stated(&options.balanced_resources, cycle),
-            spread,
-            affinity,
-            images: ImageSpread::new(view, cycle),
+            spread: None,
+            affinity: None,
+            images: None,
         }
-    }
-
-    /// False where no plugin looks beyond the one node that it scores, so that nodes in the same state score alike.
-    pub fn needs_cluster(cycle: &Cycle<'_>, profile: &Profile) -> bool {
-        let options = &profile.options;
-        SpreadScores::is_wanted(cycle.pod, options)
-            || AffinityScores::is_wanted(cycle, options)
-            || cycle.specs.any_images()
     }
 }
 

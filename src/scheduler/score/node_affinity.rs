@@ -19,6 +19,11 @@ impl Score for NodeAffinity {
         Scope::Shape
     }
 
+    /// Weights of preferences are brought to the highest among the feasible nodes.
+    fn stands_alone(&self) -> bool {
+        false
+    }
+
     fn applies(&self, scoring: &Scoring<'_>) -> bool {
         !scoring.cycle.pod.affinity.node.preferred.is_empty()
     }

@@ -1,11 +1,10 @@
 //! PodTopologySpread: nodes in the domains with the fewest matching pods.
 
-use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 
-use super::{MAX_NODE_SCORE, Score, Scoring};
+use super::{Candidate, MAX_NODE_SCORE, Score, Scoring};
 use crate::cluster::{
     ClusterView, Controller, NodeId, NodeView, PodSpec, SpreadPolicy, TopologySpreadConstraint, WhenUnsatisfiable,
     label,
@@ -14,7 +13,7 @@ use crate::scheduler::Cycle;
 use crate::scheduler::filter::Scope;
 use crate::scheduler::profile::SchedulerOptions;
 use crate::scheduler::spread::{Constraint, has_every_key, stated};
-use crate::scheduler::terms::{BySpec, PodMatcher};
+use crate::scheduler::terms::{PodMatcher, Seen};
 
 pub struct PodTopologySpread;
 
@@ -46,11 +45,11 @@ impl Score for PodTopologySpread {
             return IGNORED;
         }
         let mut sum = 0.0;
-        for ScoredConstraint { constraint, weight, domains, counted } in &scores.constraints {
+        for ScoredConstraint { constraint, weight, counts } in &scores.constraints {
             let Some(value) = node.label(constraint.topology_key) else { continue };
-            let count = match domains {
-                Some(domains) => domains.get(value).copied().unwrap_or(0),
-                None => constraint.count_on(scores.view, node, scoring.cycle.pod, &mut counted.borrow_mut()),
+            let count = match counts {
+                Counts::ByHost(hosts) => hosts.get(&node.id).copied().unwrap_or(0),
+                Counts::ByDomain(domains) => domains.get(value).copied().unwrap_or(0),
             };
             sum += count as f64 * weight + (constraint.max_skew - 1) as f64;
         }
@@ -72,7 +71,6 @@ impl Score for PodTopologySpread {
 
 /// Matching pods by domain for each `ScheduleAnyway` constraint.
 pub struct SpreadScores<'a> {
-    view: &'a dyn ClusterView,
     constraints: Vec<ScoredConstraint<'a>>,
     /// Nodes that lack a key are ignored; the default constraints are content with the keys that there are.
     needs_every_key: bool,
@@ -81,9 +79,15 @@ pub struct SpreadScores<'a> {
 struct ScoredConstraint<'a> {
     constraint: Constraint<'a>,
     weight: f64,
-    /// Counts of the domains of feasible nodes; `None` for the hostname, whose pods are counted node by node.
-    domains: Option<FxHashMap<&'a str, i64>>,
-    counted: RefCell<BySpec<bool>>,
+    counts: Counts<'a>,
+}
+
+/// Matching pods.
+enum Counts<'a> {
+    /// On each node that has any.
+    ByHost(FxHashMap<NodeId, i64>),
+    /// In each domain that a feasible node is in.
+    ByDomain(FxHashMap<&'a str, i64>),
 }
 
 /// What upstream adds to pods that state no constraint.
@@ -100,16 +104,12 @@ static SYSTEM_DEFAULTS: LazyLock<[TopologySpreadConstraint; 2]> = LazyLock::new(
 });
 
 impl<'a> SpreadScores<'a> {
-    pub fn is_wanted(pod: &PodSpec, options: &SchedulerOptions) -> bool {
-        stated(pod, WhenUnsatisfiable::ScheduleAnyway).next().is_some() || default_selector(pod, options).is_some()
-    }
-
     /// `None` where the pod has no such constraint and gets no default one.
     pub fn new(
         view: &'a dyn ClusterView,
         cycle: &Cycle<'a>,
         options: &SchedulerOptions,
-        feasible: &[NodeId],
+        feasible: &[Candidate],
     ) -> Option<SpreadScores<'a>> {
         let pod = cycle.pod;
         let constraints: Vec<Constraint<'a>> = match default_selector(pod, options) {
@@ -124,43 +124,58 @@ impl<'a> SpreadScores<'a> {
         }
         let needs_every_key = !pod.topology_spread_constraints.is_empty();
         let takes_part = |node: &NodeView<'_>| !needs_every_key || has_every_key(node, &constraints);
-        let scored: Vec<NodeView<'a>> =
-            feasible.iter().filter_map(|id| view.node_view(*id)).filter(takes_part).collect();
-        let mut domains: Vec<_> = constraints.iter().map(|c| domains_of(c, &scored)).collect();
-        let mut counted = vec![BySpec::default(); constraints.len()];
-        for node in view.node_views().filter(takes_part) {
-            for ((constraint, domains), counted) in constraints.iter().zip(&mut domains).zip(&mut counted) {
-                let Some(domains) = domains else { continue };
-                // As upstream, nodes without the label make up a domain of their own.
-                let domain = domains.get_mut(node.label(constraint.topology_key).unwrap_or_default());
-                if let Some(domain) = domain.filter(|_| constraint.includes(pod, &node)) {
-                    *domain += constraint.count_on(view, &node, pod, counted);
+        let scored: Vec<(NodeView<'a>, usize)> = feasible
+            .iter()
+            .filter_map(|candidate| Some((view.node_view(candidate.node)?, candidate.nodes)))
+            .filter(|(node, _)| takes_part(node))
+            .collect();
+        let mut scores: Vec<_> = constraints.iter().map(|c| ScoredConstraint::new(*c, &scored)).collect();
+        let mut seen = Seen::default();
+        view.visit_related(cycle.spec, &mut |other, node, held| {
+            let counted = |c: &Constraint<'_>| c.counts(pod, cycle.specs.pod(other));
+            let matching: &Vec<bool> = seen.of(other, || constraints.iter().map(counted).collect());
+            if held.staying() == 0 || !takes_part(node) {
+                return;
+            }
+            for (score, _) in scores.iter_mut().zip(matching).filter(|(_, matching)| **matching) {
+                score.add(pod, node, held.staying());
+            }
+        });
+        Some(SpreadScores { constraints: scores, needs_every_key })
+    }
+}
+
+impl<'a> ScoredConstraint<'a> {
+    /// `scored` are nodes with how many each stands for.
+    fn new(constraint: Constraint<'a>, scored: &[(NodeView<'a>, usize)]) -> ScoredConstraint<'a> {
+        // As upstream, nodes without the label make up a domain of their own.
+        let domain = |node: &NodeView<'a>| node.label(constraint.topology_key).unwrap_or_default();
+        let (size, counts) = if constraint.topology_key == label::HOSTNAME {
+            (scored.iter().map(|(_, nodes)| nodes).sum(), Counts::ByHost(FxHashMap::default()))
+        } else {
+            let domains: FxHashMap<_, _> = scored.iter().map(|(node, _)| (domain(node), 0)).collect();
+            (domains.len(), Counts::ByDomain(domains))
+        };
+        ScoredConstraint { constraint, weight: ((size + 2) as f64).ln(), counts }
+    }
+
+    fn add(&mut self, pod: &PodSpec, node: &NodeView<'_>, pods: i64) {
+        match &mut self.counts {
+            Counts::ByHost(hosts) => *hosts.entry(node.id).or_default() += pods,
+            Counts::ByDomain(domains) => {
+                let domain = domains.get_mut(node.label(self.constraint.topology_key).unwrap_or_default());
+                if let Some(count) = domain.filter(|_| self.constraint.includes(pod, node)) {
+                    *count += pods;
                 }
             }
         }
-        let with_weight = |(constraint, domains): (Constraint<'a>, Option<FxHashMap<&'a str, i64>>)| {
-            let size = domains.as_ref().map_or(scored.len(), FxHashMap::len);
-            let weight = ((size + 2) as f64).ln();
-            ScoredConstraint { constraint, weight, domains, counted: RefCell::default() }
-        };
-        let constraints = constraints.into_iter().zip(domains).map(with_weight).collect();
-        Some(SpreadScores { view, constraints, needs_every_key })
     }
 }
 
-fn domains_of<'a>(constraint: &Constraint<'_>, scored: &[NodeView<'a>]) -> Option<FxHashMap<&'a str, i64>> {
-    if constraint.topology_key == label::HOSTNAME {
-        return None;
-    }
-    Some(scored.iter().map(|node| (node.label(constraint.topology_key).unwrap_or_default(), 0)).collect())
-}
-
-/// Upstream selects by the selectors of the pod's services and of its controller. The latter's pods are those of the
-/// same owner; services are not modelled, but those of a workload select all of its pods alike.
+/// The pod's controller, where its pods get upstream's default constraints.
 fn default_selector<'a>(pod: &'a PodSpec, options: &SchedulerOptions) -> Option<&'a Controller> {
     if !options.default_spread_constraints || !pod.topology_spread_constraints.is_empty() {
         return None;
     }
-    let spread = |kind: &str| matches!(kind, "ReplicaSet" | "StatefulSet" | "ReplicationController" | "Deployment");
-    pod.controller.as_ref().filter(|controller| spread(&controller.kind))
+    pod.controller.as_ref().filter(|controller| controller.is_spread_by_default())
 }
