@@ -122,6 +122,12 @@ impl Holding {
         std::mem::take(&mut self.sums)
     }
 
+    /// What [`Holding::take`] would say.
+    pub fn peek(&self, now: SimTime) -> [i128; 3] {
+        let span = i128::from((now - self.since).nanos());
+        std::array::from_fn(|resource| self.sums[resource] + i128::from(self.amounts[resource]) * span)
+    }
+
     fn integrate(&mut self, now: SimTime) {
         let span = i128::from((now - self.since).nanos());
         for (sum, amount) in self.sums.iter_mut().zip(self.amounts) {

@@ -6,6 +6,7 @@
 
 mod cells;
 pub mod columns;
+mod explain;
 mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -20,6 +21,7 @@ pub mod waits;
 pub mod writer;
 
 pub use cells::Cells;
+pub use explain::{ByReason, Explain, IdleFigures, Reason, WaitFigures};
 pub use figures::{Figure, figures};
 pub use provenance::{Provenance, SweepProvenance, VERSION, difference};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};

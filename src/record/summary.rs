@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::explain::{Explain, explain};
 use super::services::{Services, services};
 use super::waits::{self, NeverScheduled};
 use super::{Hours, Provenance, Spread};
@@ -37,6 +38,7 @@ pub struct Summary {
     pub nodes: NodeSummary,
     pub scaling: ScalingSummary,
     pub faults: FaultSummary,
+    pub explain: Explain,
     /// Only where the scenario has a load.
     #[serde(skip_serializing_if = "Services::is_empty")]
     pub services: Services,
@@ -214,6 +216,7 @@ impl Summary {
                 restarts: outcome.restarts,
                 interruptions: outcome.interruptions,
             },
+            explain: explain(&outcome.explanation),
             services: services(&outcome.services),
             training: (!outcome.training.is_empty()).then(|| training(outcome)),
         }

@@ -50,9 +50,8 @@ pub struct NeverScheduled {
     pub pods: u64,
     /// The longest wait among them, to the pod's end or the run's.
     pub oldest_wait_seconds: f64,
-    /// `group-at-maximum`, `quota`, `cloud-refused`, `no-fitting-type`, `no-room`, `gated`, `on-its-way` or
-    /// `not-looked-at`.
-    pub mechanism: &'static str,
+    /// As the reasons of `explain.wait`, with hyphens: `group-at-maximum`, `quota`, `no-fitting-type`, …
+    pub mechanism: String,
     /// As was last said: "group general is at its maximum".
     pub reason: String,
 }
@@ -72,7 +71,7 @@ pub fn never_scheduled(outcome: &Outcome) -> Vec<NeverScheduled> {
     let row = |((mechanism, reason), (pods, oldest)): ((Mechanism, &str), (u64, SimDuration))| NeverScheduled {
         pods,
         oldest_wait_seconds: oldest.as_secs_f64(),
-        mechanism: mechanism.name(),
+        mechanism: mechanism.id().replace('_', "-"),
         reason: reason.to_owned(),
     };
     let mut rows: Vec<NeverScheduled> = by_reason.into_iter().map(row).collect();
@@ -102,7 +101,7 @@ mod tests {
         let pod = |(created, wait, mechanism): &(i64, Option<i64>, Mechanism)| PodRow {
             created: SimTime::from_secs(*created),
             scheduled: wait.map(|wait| SimTime::from_secs(created + wait)),
-            unscheduled: Some(Arc::new(Verdict { mechanism: *mechanism, reason: mechanism.name().to_owned() })),
+            unscheduled: Some(Arc::new(Verdict { mechanism: *mechanism, reason: mechanism.id().to_owned() })),
             finished: None,
             ..fixture::pod(0)
         };
@@ -133,7 +132,7 @@ mod tests {
             (100, None, GroupAtMaximum),
             (0, Some(1), NoRoom),
         ]));
-        let told: Vec<_> = rows.iter().map(|row| (row.mechanism, row.pods, row.oldest_wait_seconds)).collect();
+        let told: Vec<_> = rows.iter().map(|row| (row.mechanism.as_str(), row.pods, row.oldest_wait_seconds)).collect();
         assert_eq!(told, [("group-at-maximum", 2, 3_500.0), ("quota", 1, 600.0)]);
     }
 }

@@ -4,7 +4,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
 use super::plot::number;
-use super::service_lines;
+use super::{explain_lines, service_lines};
 use crate::record::{Share, Spread, Summary};
 
 /// What one wants to know first of a run; figures that a run does not have are left out.
@@ -55,6 +55,7 @@ pub fn summary(summary: &Summary) -> String {
             ),
         ));
     }
+    rows.extend(explain_lines::lines(summary));
     let mut table = Table::new();
     table.load_style(NOTHING);
     for (name, text) in rows {
@@ -122,7 +123,7 @@ fn never_scheduled(summary: &Summary) -> Option<String> {
 /// Reasons that the table lists; `summary.json` has all.
 const MOST_REASONS: usize = 3;
 
-fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     match seconds {
         seconds if seconds >= 3600.0 => format!("{} h", number(seconds / 3600.0, 1)),
         seconds if seconds >= 60.0 => format!("{} min", number(seconds / 60.0, 1)),

@@ -84,6 +84,8 @@ struct Entry {
     order: u64,
     /// Tells stale tickets from the valid one.
     ticket: u32,
+    /// When the back-off before its last try began, if it had to sit one out.
+    backed_off: Option<SimTime>,
 }
 
 /// Pods of one spec that were refused equally often and last at the same instant.
@@ -100,6 +102,8 @@ struct Batch {
     pods: VecDeque<(u64, PodId, u32)>,
     live: usize,
     is_awake: bool,
+    /// When it began to sit out a back-off that it had to, since it was last refused.
+    backed_off: Option<SimTime>,
     /// Voids places in the heaps.
     generation: u32,
 }
@@ -188,6 +192,7 @@ impl SchedulingQueue {
         if let Some(pod) = first {
             batch.live -= 1;
             self.entries[pod.index()].attempts = batch.attempts;
+            self.entries[pod.index()].backed_off = batch.backed_off;
         }
         self.forget_gone(id);
         if self.batches[id as usize].pods.is_empty() {
@@ -229,8 +234,18 @@ impl SchedulingQueue {
         let attempts = entry.attempts.min(self.most_attempts);
         let (order, priority, ticket) = (entry.order, entry.priority, entry.ticket);
         let pods = VecDeque::from([(order, pod, ticket)]);
-        let new =
-            Batch { spec, priority, attempts, timestamp: now, cure, pods, live: 1, is_awake: false, generation: 0 };
+        let new = Batch {
+            spec,
+            priority,
+            attempts,
+            timestamp: now,
+            cure,
+            pods,
+            live: 1,
+            is_awake: false,
+            backed_off: None,
+            generation: 0,
+        };
         self.asleep += 1;
         match self.twin_of(&new, None) {
             Some(twin) => self.pour(new, twin),
@@ -307,6 +322,7 @@ impl SchedulingQueue {
         let end = self.backs_off(id, now).then(|| Reverse(self.end_of_backoff(id)));
         let batch = &mut self.batches[id as usize];
         batch.is_awake = true;
+        batch.backed_off = end.map(|_| now);
         self.asleep -= batch.live;
         self.queue_batch(id, end);
     }
@@ -327,7 +343,7 @@ impl SchedulingQueue {
     fn note_refusal(&mut self, id: u32, cure: Cure, now: SimTime) {
         let batch = &mut self.batches[id as usize];
         batch.attempts = (batch.attempts + 1).min(self.most_attempts);
-        (batch.timestamp, batch.cure) = (now, cure);
+        (batch.timestamp, batch.cure, batch.backed_off) = (now, cure, None);
         batch.generation += 1;
         if std::mem::take(&mut batch.is_awake) {
             self.asleep += batch.live;
@@ -425,6 +441,11 @@ impl SchedulingQueue {
     /// When the queue next wants [`SchedulingQueue::flush_backoff`] to be called.
     pub fn next_backoff(&self) -> Option<SimTime> {
         self.backoff.peek().filter(|_| !self.options.pop_from_backoff).map(|(Reverse(end), ..)| *end)
+    }
+
+    /// When the back-off before the pod's last try began, if it had to sit one out.
+    pub fn backed_off(&self, pod: PodId) -> Option<SimTime> {
+        self.entries.get(pod.index())?.backed_off
     }
 
     /// How many pods wait for an event.

@@ -47,6 +47,8 @@ impl World<'_> {
         self.audit_totals()?;
         self.audit_workloads()?;
         self.audit_gauges()?;
+        self.audit_idle()?;
+        self.audit_waits()?;
         self.audit_training_counts()?;
         self.audit_gangs()?;
         self.audit_instances()?;

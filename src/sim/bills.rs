@@ -153,7 +153,7 @@ impl World<'_> {
         self.bills.reservations[group as usize].as_mut()
     }
 
-    fn is_in_slot(&self, instance: u32) -> bool {
+    pub(super) fn is_in_slot(&self, instance: u32) -> bool {
         let record = &self.instances[instance as usize];
         let has_slots = record.group.is_some_and(|group| self.bills.reservations[group as usize].is_some());
         has_slots && record.capacity_type == CapacityType::Reserved
@@ -183,6 +183,7 @@ impl World<'_> {
 
     /// Pays for a machine since its price last changed.
     fn close_stretch(&mut self, instance: u32) {
+        self.book_idle(instance);
         let now = self.now;
         let record = &self.instances[instance as usize];
         let (price, from, is_spot) = (record.price, record.billed_from, record.capacity_type == CapacityType::Spot);
@@ -210,6 +211,7 @@ impl World<'_> {
             rest -= part;
         }
         record.costs[last] += rest;
+        self.book_billed_beyond(instance, cost - price.over(now - from));
     }
 
     fn count_rate(&mut self, instance: u32, sign: i128) {
@@ -234,7 +236,7 @@ impl World<'_> {
         self.bills.commitments.cover(group.unwrap_or(crate::scenario::FIXED), &instance.instance_type)
     }
 
-    fn price_parts(&self, instance: &Instance) -> [UsdPerHour; 3] {
+    pub(super) fn price_parts(&self, instance: &Instance) -> [UsdPerHour; 3] {
         self.scenario.attribution_prices.split(instance.price, &self.node_capacity(instance.shape))
     }
 

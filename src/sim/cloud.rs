@@ -7,6 +7,8 @@ use rand::RngExt;
 use super::cpu::NodeCpu;
 use super::entities::Instance;
 use super::event::Event;
+use super::explanation::IdleReason;
+use super::idle::IdleRun;
 use super::images::NodeImages;
 use super::ledger::capacity_of;
 use super::node_lifecycle::NOT_READY;
@@ -119,6 +121,7 @@ impl World<'_> {
             costs: [Usd::ZERO; 3],
             pods_costs: [Usd::ZERO; 3],
             cost: Usd::ZERO,
+            idle: IdleRun::booting(group, self.now),
         });
         let instance = self.instances.len() as u32 - 1;
         self.open_bill(instance);
@@ -239,6 +242,9 @@ impl World<'_> {
     /// The machine no longer counts in its group; says how long the cloud takes to stop it.
     pub(super) fn hand_back(&mut self, id: NodeId) -> SimDuration {
         self.instance_of_node_mut(id).returned = true;
+        if self.instance_of_node(id).stopped.is_none() {
+            self.set_idle_in_group(self.instance_of[id.index()], IdleReason::Removing);
+        }
         let Some(group) = self.instance_of_node(id).group else { return SimDuration::ZERO };
         self.groups[group as usize].instances -= 1;
         let name = entity_of_name(&self.instance_of_node(id).name);

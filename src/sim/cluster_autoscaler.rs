@@ -108,17 +108,18 @@ impl World<'_> {
         } else {
             self.counts.autoscaler_loops += 1;
             run.seen = self.cluster.version();
-            let mut decision = self.autoscaler_decides(&mut run, options);
-            self.waiting.hear_cluster_autoscaler(&mut decision, self.now);
+            let (mut decision, pending) = self.autoscaler_decides(&mut run, options);
+            self.hear_cluster_autoscaler(&mut decision, &pending);
             acted = !decision.scale_up.is_empty() || !decision.delete.is_empty();
             self.carry_out(&mut run, options, &decision);
+            self.hear_why_kept(options, &run.state, &run.groups, &decision);
         }
         self.cluster_autoscaler = Some(run);
         let pause = if acted && options.frequent_loops_enabled { SHORTEST_PAUSE } else { options.scan_interval };
         self.plan_loop(self.now + pause);
     }
 
-    fn autoscaler_decides(&mut self, run: &mut AutoscalerRun, options: &Options) -> Decision {
+    fn autoscaler_decides(&mut self, run: &mut AutoscalerRun, options: &Options) -> (Decision, Vec<PodId>) {
         for index in run.records.len()..self.cluster.node_slots() {
             let instance = self.instance_of_node(NodeId::new(index));
             run.records.push(NodeRecord { created: instance.registered.unwrap_or(self.now), ..NodeRecord::default() });
@@ -153,7 +154,7 @@ impl World<'_> {
         };
         let decision = ca::run_once(&snapshot, options, &mut run.state, &mut run.rng);
         self.tell(options, &decision);
-        decision
+        (decision, pending)
     }
 
     /// What was decided and why; with verbose decisions also why not.

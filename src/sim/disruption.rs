@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::drain::{Drain, Drainer};
 use super::event::Event;
+use super::explanation::IdleReason;
 use super::observer::Controller;
 use super::terminator::{Terminator, disrupted_taint};
 use super::world::World;
@@ -34,7 +35,9 @@ impl World<'_> {
         let mut state = std::mem::take(&mut run.disruption);
         self.karpenter = Some(run);
         let pending = self.unschedulable_pods();
-        let decision = self.with_karpenter_snapshot(&pending, |snapshot| disruption::disrupt(snapshot, &mut state));
+        let (decision, keeps) = self.with_karpenter_snapshot(&pending, |snapshot| {
+            (disruption::disrupt(snapshot, &mut state), disruption::keeps(snapshot))
+        });
         let found_nothing = decision.command.is_none() && state.waiting().is_none() && decision.abandoned.is_none();
         if let Some((command, why)) = &decision.abandoned {
             self.tell_command(command, "abandoned", why);
@@ -49,6 +52,12 @@ impl World<'_> {
         };
         for (claim, why) in refused {
             self.decide(Controller::Karpenter, format!("nodeclaim/{claim}"), "Ready", "kept", why);
+        }
+        let kept: Vec<_> = self.karpenter.iter().flat_map(|run| run.instances.iter().copied()).zip(keeps).collect();
+        self.hear_what_keeps(kept);
+        let chosen = state.waiting().into_iter().flat_map(|command| &command.nodes);
+        for node in chosen.map(|gone| gone.node).collect::<Vec<_>>() {
+            self.set_idle_in_group(self.instance_of[node.index()], IdleReason::Removing);
         }
         if let Some(run) = &mut self.karpenter {
             run.disruption = state;
@@ -144,7 +153,11 @@ impl World<'_> {
                 state.extra_taints.push(disrupted_taint());
             }
         });
+        if is_there && on {
+            self.set_idle_in_group(self.instance_of[node.index()], IdleReason::Removing);
+        }
         if is_there && !on {
+            self.set_idle_standing(node);
             self.node_may_help(node);
         }
     }

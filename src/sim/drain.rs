@@ -5,6 +5,7 @@
 
 use super::event::Event;
 use super::evictor::Evictor;
+use super::explanation::IdleReason;
 use super::observer::Controller;
 use super::terminator::Terminator;
 use super::world::World;
@@ -67,6 +68,7 @@ impl World<'_> {
         instance.deleting = hands_back;
         instance.reason = reason;
         instance.drain = Some(drain);
+        self.set_idle_in_group(self.instance_of[id.index()], IdleReason::Removing);
         self.plan_drain_step(id, at);
     }
 
@@ -148,6 +150,7 @@ impl World<'_> {
         });
         self.decide(Controller::ClusterAutoscaler, object, "ToBeDeleted", "Ready", why);
         self.deletion_given_up(id);
+        self.set_idle_standing(id);
         self.node_may_help(id);
     }
 

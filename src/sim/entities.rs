@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::cpu::{CpuClaim, NodeCpu};
 use super::drain::Drain;
+use super::idle::IdleRun;
 use super::images::NodeImages;
 use super::jobs::BatchRun;
 use super::observer::Usage;
 use super::scaling_group::Unfilled;
+use super::wait_times::WaitRun;
 use crate::cluster::{NodeId, NodeSelectorTerm, NodeShapeId, PodId, PodSpecId, WorkloadId};
 use crate::controller::deployment::ReplicaSet;
 use crate::cost::{CapacityType, Holding};
@@ -90,6 +92,8 @@ pub(super) struct PodRun {
     pub holding: Holding,
     /// What it owes, `[cpu, memory, gpu]`, as far as it is booked.
     pub costs: [Usd; 3],
+    /// What it waits for while it has no node.
+    pub wait: WaitRun,
 }
 
 impl PodRun {
@@ -145,6 +149,8 @@ pub(super) struct Instance {
     pub costs: [Usd; 3],
     pub pods_costs: [Usd; 3],
     pub cost: Usd,
+    /// Why the part of it is idle that is.
+    pub idle: IdleRun,
 }
 
 /// A node group at the cloud. Its target is met by [`instances`](GroupRun::instances) and

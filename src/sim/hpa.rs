@@ -74,6 +74,7 @@ impl World<'_> {
         for (run, hpa) in self.hpas.iter_mut().zip(&self.scenario.hpas) {
             run.read.resize(hpa.spec.metrics.len(), HpaMetricSample::default());
         }
+        self.start_maxima();
         for hpa in 0..self.scenario.hpas.len() {
             self.events.push(SimTime::ZERO + self.scenario.hpa_flags.sync_period, Event::HpaSync { hpa: hpa as u32 });
         }

@@ -87,13 +87,19 @@ impl World<'_> {
             };
             if let Some(claim) = claim {
                 claim.nominated_until = Some(nominated_until);
+                // The next pass says so of its node.
+                run.quiet_since = None;
             }
         }
+        let mut out_of_stock = Vec::new();
         for create in &provisioning.create {
-            self.create_claim(spec, create, "pods unschedulable");
+            if self.create_claim(spec, create, "pods unschedulable").is_none() {
+                let group = spec.groups[create.pool].0;
+                out_of_stock.extend(create.pods.iter().map(|pod| (*pod, group)));
+            }
         }
         self.tell_unplaced(spec, &provisioning);
-        self.waiting.hear_karpenter(provisioning, self.now);
+        self.hear_karpenter(provisioning, &pending, &out_of_stock);
         self.retry_while_pods_wait();
     }
 

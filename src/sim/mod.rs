@@ -18,13 +18,17 @@ mod drain;
 mod entities;
 mod event;
 mod evictor;
+mod explanation;
 mod external_metrics;
 mod gauges;
 mod hpa;
+mod idle;
 mod images;
 mod jobs;
 mod karpenter;
+mod kept;
 mod ledger;
+mod maxima;
 mod memory;
 mod metrics_server;
 #[cfg(test)]
@@ -47,13 +51,15 @@ mod stateful_sets;
 mod terminator;
 mod training;
 mod volumes;
+mod wait_times;
 mod waiting;
 mod workloads;
 mod world;
 
+pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
 pub use observer::{
     CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample, Integrals, LatencyFigures,
-    Mechanism, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample,
-    TrainingCounts, TrainingRow, Usage, Verdict, WorkloadCost,
+    NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingCounts,
+    TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

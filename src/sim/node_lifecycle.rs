@@ -173,6 +173,7 @@ impl World<'_> {
         let instance = self.instance_of_node_mut(id);
         instance.stopped = Some(now);
         instance.reason = reason;
+        self.set_idle_down(id);
         for pod in self.pods_on(id) {
             self.pods[pod.index()].generation += 1;
             self.pods[pod.index()].serving = 0;
@@ -260,6 +261,7 @@ impl World<'_> {
             return;
         }
         self.instance_of_node_mut(id).ready_changed = Some(self.now);
+        self.set_idle_down(id);
         for pod in self.pods_on(id) {
             self.set_ready(pod, false);
         }

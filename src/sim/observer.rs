@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::explanation::{Explanation, Verdict};
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
 use crate::load::service::Work;
@@ -259,6 +260,8 @@ pub struct Outcome {
     pub commitments: Vec<CommitmentCost>,
     /// Ascending by key; includes the rows `__idle__` and, where there are commitments, `__commitments__`.
     pub cost_by_workload: Vec<WorkloadCost>,
+    /// Why money was idle and pods waited.
+    pub explanation: Explanation,
     pub nodes_min: u32,
     pub nodes_peak: u32,
     pub scale_ups: u32,
@@ -305,63 +308,6 @@ pub struct WorkloadCost {
     pub cpu_core_hours: f64,
     pub ram_byte_hours: f64,
     pub gpu_hours: f64,
-}
-
-/// What keeps a pod from a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mechanism {
-    /// A node group that could hold it has as many nodes as it may.
-    GroupAtMaximum,
-    /// A limit of the cluster, or of a NodePool, is reached.
-    Quota,
-    /// The cloud failed to deliver nodes of a group that could hold it.
-    CloudRefused,
-    /// No type of node that may be made, and none that stands, could hold it.
-    NoFittingType,
-    /// Every node that could hold it is full, and nothing adds nodes.
-    NoRoom,
-    /// Its scheduling gates are not removed.
-    Gated,
-    /// Another scheduler than `default-scheduler` is to bind it.
-    OtherScheduler,
-    /// The node that it names is not there, or its kubelet refused it.
-    NamedNode,
-    /// A node for it was asked for, or is promised to it.
-    OnItsWay,
-    /// It is younger than its autoscaler's last look.
-    NotLookedAt,
-}
-
-impl Mechanism {
-    /// The name in `summary.json`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Mechanism::GroupAtMaximum => "group-at-maximum",
-            Mechanism::Quota => "quota",
-            Mechanism::CloudRefused => "cloud-refused",
-            Mechanism::NoFittingType => "no-fitting-type",
-            Mechanism::NoRoom => "no-room",
-            Mechanism::Gated => "gated",
-            Mechanism::OtherScheduler => "other-scheduler",
-            Mechanism::NamedNode => "named-node",
-            Mechanism::OnItsWay => "on-its-way",
-            Mechanism::NotLookedAt => "not-looked-at",
-        }
-    }
-
-    /// Time alone will not help: no waiting is long enough.
-    pub const fn is_final(self) -> bool {
-        use Mechanism::{Gated, NamedNode, NoFittingType, OtherScheduler};
-        matches!(self, NoFittingType | Gated | OtherScheduler | NamedNode)
-    }
-}
-
-/// Why a pod has no node, as whoever was to find one last said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    pub mechanism: Mechanism,
-    /// For people: "group general is at its maximum".
-    pub reason: String,
 }
 
 /// One row of `pods.csv`. Instants are `None` where they never came.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::entities::Instance;
 use super::event::Event;
+use super::explanation::Explanation;
 use super::ledger::offered_by;
 use super::observer::{EngineFigures, Extent, NodeRow, Observer, Outcome, PodRow, ReplicaSample, Sample, WorkloadCost};
 use super::world::World;
@@ -82,6 +83,9 @@ impl World<'_> {
         }
         self.show_before_closing(observer);
         let adjustment = self.bills.adjustment(self.now);
+        let (waits, wait_reasons) = self.wait_rows();
+        let at_max_replicas = self.times_at_maximum();
+        let explanation = Explanation { idle: self.idle_rows(), waits, wait_reasons, at_max_replicas };
         let nodes = self.node_rows();
         let pods = self.pod_rows();
         let reserved_unused: Usd = (0..self.groups.len()).map(|group| self.bills.unused(group)).sum();
@@ -95,6 +99,7 @@ impl World<'_> {
             cost_by_node_group: self.cost_by_node_group(adjustment),
             cost_by_workload: self.cost_by_workload(&nodes, adjustment),
             cost_by_capacity_type: self.cost_by_capacity_type(),
+            explanation,
             reserved_unused,
             commitments: self.bills.commitments(),
             training: self.training_rows(),

@@ -5,6 +5,7 @@
 //! (`cloudprovider/aws/auto_scaling_groups.go`), GCE's instances in creation (`cloudprovider/gce`).
 
 use super::event::Event;
+use super::explanation::IdleReason;
 use super::observer::Controller;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::InstanceId;
@@ -129,6 +130,7 @@ impl World<'_> {
 
     /// A machine that has not registered is handed back to the cloud.
     pub(super) fn end_unregistered(&mut self, instance: u32, reason: &'static str) {
+        self.set_idle_in_group(instance, IdleReason::Removing);
         let record = &mut self.instances[instance as usize];
         record.deleting = true;
         record.reason = reason;

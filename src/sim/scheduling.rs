@@ -80,11 +80,13 @@ impl World<'_> {
                     placed.push((*worker, node));
                 }
                 Err(cure) => {
+                    let fitting = placed.len();
                     for (worker, _) in placed.into_iter().rev() {
                         self.unbook_unstarted(worker);
                     }
-                    for worker in workers {
+                    for (index, worker) in workers.into_iter().enumerate() {
                         self.cluster.set_unschedulable(worker, self.now);
+                        self.refused_gang_wait(worker, index < fitting, cure);
                     }
                     self.autoscalers_hear_of_pod();
                     // Gangs of one spec differ in their size.
@@ -103,6 +105,7 @@ impl World<'_> {
         if self.cluster.set_unschedulable(pod, self.now) {
             self.autoscalers_hear_of_pod();
         }
+        self.refused_wait(pod, cure);
         let along = self.queue.failed(pod, spec, cure, self.are_alike(spec), self.now);
         self.counts.scheduling_attempts += along as u64;
     }
@@ -357,6 +360,7 @@ impl World<'_> {
         if !self.cluster.nominate(pod, node) {
             return;
         }
+        self.nominated_wait(pod, node.is_some());
         // What was promised to this pod others can have.
         self.freed.extend(before);
         self.scheduler.nominations.remove(pod);

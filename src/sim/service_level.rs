@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use super::observer::{LatencyFigures, ServiceRow};
 use super::world::World;
-use crate::cluster::WorkloadId;
 use crate::load::latency::{Answers, Tally};
 use crate::load::queueing::{Latency, Limits, Queue, Station};
 use crate::load::service::{QueueSpec, RequestCost, Served, Waited, Work};
-use crate::scenario::Scenario;
-use crate::units::{SimDuration, SimTime};
+use crate::units::SimDuration;
 
 /// The requests of one service: those in line, and the latencies of all that were answered.
 #[derive(Clone, Debug)]
@@ -200,19 +198,9 @@ impl Line {
 pub(super) struct ServiceLevel {
     backlog_max: Work,
     saturated: SimDuration,
-    /// Replicas at which its HPA stops; `None` without an HPA.
-    maximum: Option<u32>,
-    at_maximum: SimDuration,
-    at_maximum_since: Option<SimTime>,
 }
 
 impl ServiceLevel {
-    pub fn of(scenario: &Scenario, target: WorkloadId) -> ServiceLevel {
-        let hpas = scenario.hpas.iter().filter(|hpa| hpa.target == target);
-        let maximum = hpas.map(|hpa| hpa.spec.max_replicas.max(0) as u32).min();
-        ServiceLevel { maximum, ..ServiceLevel::default() }
-    }
-
     pub fn note(&mut self, served: &Served) {
         self.backlog_max = self.backlog_max.max(served.backlog);
         self.saturated += served.behind;
@@ -220,27 +208,10 @@ impl ServiceLevel {
 }
 
 impl World<'_> {
-    /// The workload's `spec.replicas` may have come to its HPA's maximum, or have left it.
-    pub(super) fn watch_maximum(&mut self, workload: WorkloadId) {
-        let Some(load) = self.service_of.get(workload.index()).copied().flatten() else { return };
-        let replicas = self.workloads[workload.index()].desired;
-        let level = &mut self.services[load as usize].level;
-        let is_at = level.maximum.is_some_and(|maximum| replicas >= maximum);
-        match (is_at, level.at_maximum_since) {
-            (true, None) => level.at_maximum_since = Some(self.now),
-            (false, Some(since)) => {
-                level.at_maximum += self.now - since;
-                level.at_maximum_since = None;
-            }
-            _ => {}
-        }
-    }
-
     /// One row a load, in the order of the scenario. The books are closed.
     pub(super) fn service_rows(&self) -> Vec<ServiceRow> {
         let rows = self.services.iter().zip(&self.scenario.loads).map(|(run, load)| {
             let (books, level) = (run.books(), &run.level);
-            let open = level.at_maximum_since.map_or(SimDuration::ZERO, |since| self.now - since);
             ServiceRow {
                 workload: Arc::clone(self.workload_key(load.target)),
                 of_requests: run.line.is_some(),
@@ -250,7 +221,7 @@ impl World<'_> {
                 waiting_at_end: books.backlog,
                 backlog_max: level.backlog_max,
                 saturated: level.saturated,
-                at_max_replicas: level.maximum.map(|_| level.at_maximum + open),
+                at_max_replicas: self.time_at_maximum(load.target),
                 latency: run.line.as_ref().and_then(Line::figures),
             }
         });

@@ -108,7 +108,7 @@ impl World<'_> {
                 signal,
                 service,
                 line,
-                level: ServiceLevel::of(scenario, load.target),
+                level: ServiceLevel::default(),
                 settled: SimTime::ZERO,
                 demand: 0,
                 pods: Vec::new(),
@@ -116,7 +116,6 @@ impl World<'_> {
                 generation: 0,
                 sampled: (SimTime::ZERO, [Work::ZERO; 3]),
             });
-            self.watch_maximum(load.target);
             self.plan_service(index);
         }
     }

@@ -95,6 +95,11 @@ impl World<'_> {
         self.enqueue(leader);
     }
 
+    /// The worker by which a gang is queued.
+    pub(super) fn gang_leader(&self, job: u32) -> Option<PodId> {
+        self.jobs[job as usize].workers.first().copied()
+    }
+
     pub(super) fn gang_of(&self, job: u32) -> Vec<PodId> {
         self.jobs[job as usize].workers.clone()
     }

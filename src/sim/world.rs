@@ -11,8 +11,10 @@ use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun
 use super::event::Event;
 use super::gauges::Gauges;
 use super::hpa::HpaRun;
+use super::idle::IdleBook;
 use super::images::NodeImages;
 use super::karpenter::KarpenterRun;
+use super::maxima::Maxima;
 use super::metrics_server::Scrapes;
 use super::node_lifecycle::NodeLifecycle;
 use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
@@ -21,6 +23,7 @@ use super::scheduling::SpecNotes;
 use super::selections::Selections;
 use super::services::ServiceRun;
 use super::training::JobRun;
+use super::wait_times::{WaitBook, WaitRun};
 use super::waiting::Waiting;
 use crate::autoscaler::hpa;
 use crate::autoscaler::keda::PollState;
@@ -49,6 +52,8 @@ pub struct World<'s> {
     /// Machines, from the request to the cloud to the end of the bill; fixed nodes too.
     pub(super) instances: Vec<Instance>,
     pub(super) bills: Bills,
+    pub(super) idle: IdleBook,
+    pub(super) wait_times: WaitBook,
     /// By [`NodeId`].
     pub(super) instance_of: Vec<u32>,
     pub(super) workloads: Vec<WorkloadRun>,
@@ -90,6 +95,7 @@ pub struct World<'s> {
     /// What the HPA controller remembers, by HPA.
     pub(super) hpas: Vec<HpaRun>,
     pub(super) hpa_observer: hpa::Observer,
+    pub(super) maxima: Maxima,
     /// The pods that each HPA sees.
     pub(super) selections: Selections,
     /// What KEDA remembers, by scaler.
@@ -125,6 +131,8 @@ impl<'s> World<'s> {
             pods: Vec::with_capacity(scenario.trace_pods.len()),
             instances: Vec::new(),
             bills: Bills::new(scenario),
+            idle: IdleBook::default(),
+            wait_times: WaitBook::default(),
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
             workload_keys: scenario.workload_keys(),
@@ -147,6 +155,7 @@ impl<'s> World<'s> {
             external_signals: Vec::new(),
             hpas: Vec::new(),
             hpa_observer: hpa::Observer::default(),
+            maxima: Maxima::new(scenario),
             selections: Selections::new(scenario),
             polls: Vec::new(),
             cluster_autoscaler: None,
@@ -193,6 +202,7 @@ impl<'s> World<'s> {
     /// A new pod, unbound; the caller offers it to the scheduler or binds it.
     pub(super) fn create_pod(&mut self, name: Arc<str>, spec: PodSpecId, workload: WorkloadId, role: Role) -> PodId {
         let requested = self.requested(spec);
+        let wait = WaitRun::begin(self.cluster.specs.pod(spec), workload, self.now);
         let pod = self.cluster.add_pod(PodInfo::new(name, spec, self.now));
         self.pods.push(PodRun {
             workload,
@@ -220,6 +230,7 @@ impl<'s> World<'s> {
             requested,
             holding: Holding::default(),
             costs: [Usd::ZERO; 3],
+            wait,
         });
         if role.is_counted_by_owner() {
             self.workloads[workload.index()].pods.push(pod);
@@ -231,6 +242,7 @@ impl<'s> World<'s> {
 
     /// Books the pod on the node.
     pub(super) fn book(&mut self, pod: PodId, node: NodeId) {
+        self.end_wait(pod);
         self.cluster.bind(pod, node, self.now);
         self.nominate(pod, None);
         let run = &mut self.pods[pod.index()];
@@ -391,6 +403,7 @@ impl<'s> World<'s> {
         let instance = self.instance_of_node_mut(node);
         instance.ready.get_or_insert(now);
         instance.ready_changed = Some(now);
+        self.set_idle_standing(node);
         self.change_node(node, |state| state.ready = true);
     }
 

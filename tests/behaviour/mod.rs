@@ -5,6 +5,7 @@ mod container_metric;
 mod cost;
 mod cpu;
 mod drain;
+mod explain;
 mod gang_loss;
 mod gpu_nodes;
 mod hpa;

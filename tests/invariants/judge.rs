@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use windtunnel::cluster::PodPhase;
 use windtunnel::cost::{COMMITMENTS, CapacityType, IDLE};
 use windtunnel::scenario::{FIXED, Scenario};
-use windtunnel::sim::Outcome;
+use windtunnel::sim::{IdleReason, IdleRow, Mechanism, Outcome};
 use windtunnel::units::{SimTime, Usd};
 
 use crate::watch::{Seen, Watched};
@@ -17,7 +17,30 @@ pub fn books(scenario: &Scenario, run: &Watched) {
     last_row_is_the_outcome(run, end);
     integrals_follow_from_the_rows(&run.outcome, end);
     costs_sum_up(scenario, &run.outcome, end);
+    reasons_sum_up(&run.outcome, end);
     training_ends_in_time(&run.outcome);
+}
+
+/// Idle money and waits are told for some reason, to the last digit, and few of them for none.
+fn reasons_sum_up(outcome: &Outcome, end: SimTime) {
+    let told = &outcome.explanation;
+    assert_eq!(told.idle.iter().map(|row| row.cost).sum::<Usd>(), outcome.idle_cost, "{:?}", told.idle);
+    let unused =
+        told.idle.iter().filter(|row| row.reason == IdleReason::ReservedUnused).map(|row| row.cost).sum::<Usd>();
+    assert_eq!(unused, outcome.reserved_unused);
+    let stood = |from: SimTime, to: Option<SimTime>| i128::from((to.unwrap_or(end) - from).nanos());
+    let lives: i128 = outcome.nodes.iter().map(|node| stood(node.requested, node.removed)).sum();
+    assert_eq!(told.idle.iter().map(|row| row.node_time).sum::<i128>(), lives, "{:?}", told.idle);
+    let waits = outcome.pods.iter().map(|pod| stood(pod.created, pod.scheduled.or(pod.finished)));
+    assert_eq!(told.waits.iter().map(|row| row.pod_time).sum::<i128>(), waits.sum::<i128>(), "{:?}", told.waits);
+    assert!(told.waits.iter().all(|row| row.pod_time > 0), "{:?}", told.waits);
+    for reason in &told.wait_reasons {
+        assert!(reason.pods > 0 && reason.pods <= outcome.pods.len() as u64, "{reason:?}");
+    }
+    let is_unknown = |row: &&IdleRow| row.reason == IdleReason::Unknown;
+    let unknown: i128 = told.idle.iter().filter(is_unknown).map(|row| row.node_time).sum();
+    assert!(unknown * 100 <= lives, "{:?}", told.idle);
+    assert!(told.waits.iter().all(|row| row.reason != Mechanism::Unknown), "{:?}", told.waits);
 }
 
 fn every_sample(run: &Watched) {

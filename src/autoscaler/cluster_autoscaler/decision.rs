@@ -33,6 +33,8 @@ pub struct Decision {
     pub triggered: Vec<PodId>,
     /// Pods that only other groups could take; their turn comes.
     pub awaiting: Vec<PodId>,
+    /// Pods that are not looked at yet (`new-pod-scale-up-delay`).
+    pub too_young: Vec<PodId>,
     /// Nodes that are not needed, in the order in which they were examined.
     pub unneeded: Vec<NodeId>,
     pub unremovable: Vec<Unremovable>,

@@ -76,7 +76,7 @@ fn iterate(
     }
     let nodes = iteration.add_upcoming(&mut fork, state);
     let shapes: Vec<NodeShapeId> = fork.node_views().map(|view| view.state.shape).collect();
-    let pods = iteration.pods_to_help(&mut fork, state);
+    let pods = iteration.pods_to_help(&mut fork, state, decision);
     let mut scale_down_barred = false;
     if iteration.should_scale_up(&pods, decision, &mut scale_down_barred) {
         iteration.run_scale_up(&mut fork, state, pods, &shapes, rng, decision);
@@ -184,7 +184,7 @@ impl<'a> Iteration<'a> {
 
     /// The pods that could make a scale-up worth while: not expendable, without room on existing or upcoming nodes, no
     /// daemon pods, old enough. Those with room hold it in the fork from here on.
-    fn pods_to_help(&self, fork: &mut Fork<'a>, state: &mut State) -> Vec<(PodId, PodSpecId)> {
+    fn pods_to_help(&self, fork: &mut Fork<'a>, state: &mut State, decision: &mut Decision) -> Vec<(PodId, PodSpecId)> {
         let specs = &self.snapshot.cluster.specs;
         let cutoff = self.options.expendable_pods_priority_cutoff;
         let mut pods: Vec<(PodId, PodSpecId)> = self
@@ -209,7 +209,14 @@ impl<'a> Iteration<'a> {
             Simulator { hints: &mut state.pending_hints, cursor: &mut state.cursor, cycles: &mut cycles };
         let placed = simulator.try_schedule(fork, &pods, false, |_| true);
         pods.retain(|(pod, spec)| {
-            !placed.contains(pod) && !facts::is_daemon_set_pod(specs.pod(*spec)) && self.is_old_enough(*pod, *spec)
+            if placed.contains(pod) || facts::is_daemon_set_pod(specs.pod(*spec)) {
+                return false;
+            }
+            let is_old_enough = self.is_old_enough(*pod, *spec);
+            if !is_old_enough {
+                decision.too_young.push(*pod);
+            }
+            is_old_enough
         });
         pods
     }

@@ -40,6 +40,8 @@ pub struct PoolRefusal {
     /// Position in the snapshot's pools.
     pub pool: usize,
     pub why: String,
+    /// Its limits are what stands in the way.
+    pub is_limit: bool,
 }
 
 /// Where a pod is expected to go.
@@ -58,6 +60,8 @@ pub struct Unplaced {
     pub pools: Vec<PoolRefusal>,
     /// Other reasons.
     pub why: Option<String>,
+    /// A node that is starting will hold it.
+    pub waits_for_node: bool,
 }
 
 /// What to do for the pods.
@@ -116,7 +120,7 @@ pub(super) fn pods_to_place(snapshot: &Snapshot<'_>) -> Vec<PodToPlace> {
 }
 
 fn refusals(skipped: &[(usize, String)]) -> Vec<PoolRefusal> {
-    skipped.iter().map(|(pool, why)| PoolRefusal { pool: *pool, why: why.clone() }).collect()
+    skipped.iter().map(|(pool, why)| PoolRefusal { pool: *pool, why: why.clone(), is_limit: false }).collect()
 }
 
 fn pool_refusals(base: &Base<'_>, refusals: &[(usize, Refusal)]) -> Vec<PoolRefusal> {
@@ -125,6 +129,7 @@ fn pool_refusals(base: &Base<'_>, refusals: &[(usize, Refusal)]) -> Vec<PoolRefu
         .map(|(template, refusal)| PoolRefusal {
             pool: base.templates.templates[*template].pool_index,
             why: refusal.to_string(),
+            is_limit: matches!(refusal, Refusal::Limits | Refusal::NodeLimit),
         })
         .collect()
 }
@@ -136,14 +141,14 @@ pub(super) fn unplaced(base: &Base<'_>, pod: PodId, error: &PodError) -> Unplace
         PodError::MinValues(template) => {
             let pool = base.templates.templates[*template].pool_index;
             let why = "the cheapest 600 instance types do not reach minValues".to_owned();
-            (vec![PoolRefusal { pool, why }], None)
+            (vec![PoolRefusal { pool, why, is_limit: false }], None)
         }
         PodError::Uninitialized(node) => {
             let name = &base.existing.nodes[*node].name;
             (Vec::new(), Some(format!("it would go to {name}, which is not initialized yet")))
         }
     };
-    Unplaced { pod, pools, why }
+    Unplaced { pod, pools, why, waits_for_node: matches!(error, PodError::Uninitialized(_)) }
 }
 
 pub(super) fn create(base: &Base<'_>, solution: &Solution, planned: &PlannedNode) -> CreateClaim {

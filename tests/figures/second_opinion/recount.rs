@@ -20,6 +20,7 @@ impl Written {
         self.pods();
         self.waits();
         self.cost();
+        self.explanation();
         self.nodes();
         self.utilization();
         self.scaling();
@@ -153,6 +154,37 @@ impl Written {
                 let told = self.at("cost.by_node_group")[&group].as_f64().expect("every group has a row");
                 assert!((told - cost as f64 / 1e9).abs() < 1e-9, "group {group}: {told} against {cost}");
             }
+        }
+    }
+
+    /// The parts of idle money, of machines' lives and of waits by reason sum to what the tables say of the whole.
+    fn explanation(&self) {
+        let reasons = |path: &str| self.at(path).as_object().expect("a map").clone();
+        let sum = |path: &str, figure: &str| -> f64 {
+            reasons(path).values().map(|of| of[figure].as_f64().expect("a number")).sum()
+        };
+        self.same("cost.idle_usd", sum("explain.idle", "usd"));
+        let last = (self.end() * 1e9).round() as i128;
+        let span = |row: Row<'_>, from: &str, to: [&str; 2]| {
+            let end = to.iter().find_map(|to| row.nanos(to)).unwrap_or(last);
+            (end - row.nanos(from).expect("it began")) as f64 / 1e9
+        };
+        let lives: f64 = self.nodes.rows().map(|row| span(row, "requested_time", ["removed_time"; 2])).sum();
+        let waits = self.pods.rows().map(|row| span(row, "created_time", ["scheduled_time", "completion_time"]));
+        for (what, told, counted) in [
+            ("lives of machines", sum("explain.idle", "node_seconds"), lives),
+            ("waits", sum("explain.wait", "pod_seconds"), waits.sum()),
+        ] {
+            assert!(
+                (told - counted).abs() <= 1e-9 * counted.max(1.0),
+                "{what}: {told} by reason, {counted} in the tables"
+            );
+        }
+        for (reason, figures) in reasons("explain.idle").iter().chain(&reasons("explain.wait")) {
+            let whole = figures.get("usd").unwrap_or(&figures["pod_seconds"]).as_f64().expect("a number");
+            let parts: f64 =
+                figures["by"].as_object().map_or(0.0, |by| by.values().filter_map(|part| part.as_f64()).sum());
+            assert!((whole - parts).abs() < 1e-6 * whole.abs().max(1.0), "{reason}: {figures}");
         }
     }
 

@@ -12,6 +12,7 @@ mod consolidation;
 mod drift;
 mod emptiness;
 mod forceful;
+mod keeps;
 mod multi_node;
 mod queue;
 mod simulation;
@@ -32,6 +33,7 @@ pub use command::{Command, Disrupted, Method};
 pub use consolidation::MIN_TYPES_FOR_SPOT_TO_SPOT;
 pub use drift::{DriftReason, drift_reason};
 pub use forceful::{Forceful, ForcefulReason, forceful, next_expiry};
+pub use keeps::{Keeps, keeps};
 pub use queue::{Executing, Progress, Queue};
 
 /// Between passes that find nothing to do.
