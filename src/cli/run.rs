@@ -107,7 +107,14 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let judged = suite.tallies.iter().map(judged).collect::<Vec<_>>();
         let warnings: Vec<String> = warnings.iter().map(|warning| warning.message.clone()).collect();
         let scenario = Some(files.text());
-        html::page(&html::Page { run, summary: &summary, figures: &figures, expectations: &judged, warnings: &warnings, scenario })
+        html::page(&html::Page {
+            run,
+            summary: &summary,
+            figures: &figures,
+            expectations: &judged,
+            warnings: &warnings,
+            scenario,
+        })
     });
     match (&page, &arguments.html) {
         (Some(page), None) => folder.write("report.html", page.as_bytes())?,
@@ -115,7 +122,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
         (None, _) => {}
     }
     let peak_memory_bytes = memory::peak_bytes();
-    let report = json::EngineReport { provenance: provenance.clone(), figures: outcome.figures, wall_seconds, peak_memory_bytes };
+    let report = json::EngineReport {
+        provenance: provenance.clone(),
+        figures: outcome.figures,
+        wall_seconds,
+        peak_memory_bytes,
+    };
     folder.write("engine.json", &json::engine(&report))?;
     folder.write("summary.json", &json::summary(&summary))?;
     folder.commit()?;

@@ -13,6 +13,7 @@ use clap::Args;
 use super::exit_code::Failure;
 use super::format::Format;
 use super::{Outcome, diagnostics, progress};
+use crate::check::paired_interval;
 use crate::record::SweepProvenance;
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::writer::{OutputFolder, Terms};
@@ -21,6 +22,9 @@ use crate::report::table;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Override, ScenarioFiles};
 use crate::sweep::{self, Averages, Configuration, PlotSpec, Results, Sweep, SweepProblem, plain};
+
+/// Of the plot's intervals.
+const LEVEL: f64 = 0.95;
 
 /// Rows of the printed table.
 const BEST: usize = 10;
@@ -172,14 +176,27 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
     let configurations = sweep.configurations();
     let unbeaten = results.unbeaten(configurations.len(), x, y);
     let range = |index: usize, name: &str| {
-        let Averages { min, mean, max } = results.averages(index, name);
-        plot::Range { min, mean, max }
+        let values: Vec<f64> =
+            results.rows.iter().filter(|row| row.configuration == index).map(|row| row.figure(name)).collect();
+        let known = if values.iter().any(|value| value.is_nan()) { None } else { paired_interval(&values, LEVEL) };
+        let unknown = plot::Range { low: f64::NAN, mean: f64::NAN, high: f64::NAN };
+        known.map_or(unknown, |known| match known.pairs {
+            // One seed says nothing of the spread.
+            1 => plot::Range { low: known.mean, mean: known.mean, high: known.mean },
+            _ => plot::Range { low: known.low.max(0.0), mean: known.mean, high: known.high },
+        })
     };
     let points = configurations.iter().enumerate().map(|(index, configuration)| plot::Configuration {
         label: match results.unserved(index) {
             0 => sweep.label(configuration),
             pods => format!("{}: {} unserved", sweep.label(configuration), count(pods, "pod")),
         },
+        settings: sweep
+            .short_names()
+            .into_iter()
+            .zip(&configuration.settings)
+            .map(|(name, (_, value))| (name.to_owned(), plain(value)))
+            .collect(),
         is_served: results.unserved(index) == 0,
         x: range(index, x),
         y: range(index, y),
@@ -189,9 +206,10 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
     Tradeoff {
         title: "Cost against wait".to_owned(),
         subtitle: format!(
-            "{}: {} configurations, {seeds} seeds each (bars: lowest to highest); blue: no other is better in both{}",
+            "{}: {} configurations, {seeds} seeds each{}; ringed and joined: no other is better in both{}",
             sweep.name,
             configurations.len(),
+            if seeds > 1 { " (bars: 95 % intervals of the means)" } else { "" },
             if (0..configurations.len()).any(|index| results.unserved(index) > 0) { "; ×: pods unserved" } else { "" },
         ),
         made_by: made_from.line(),

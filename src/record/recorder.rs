@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::scenario::Scenario;
 use crate::sim::{
-    Controller, CountExtents, DecisionRecord, Extent, HpaMetricSample, Integrals, Observer, PodCounts, Sample, TrainingCounts, Usage,
+    Controller, CountExtents, DecisionRecord, Extent, HpaMetricSample, Integrals, Observer, PodCounts, Sample,
+    TrainingCounts, Usage,
 };
 use crate::units::{SimTime, Usd, UsdPerHour};
 

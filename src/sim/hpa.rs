@@ -7,8 +7,8 @@ use super::observer::{Controller, HpaMetricSample};
 use super::selections::Selected;
 use super::world::World;
 use crate::autoscaler::hpa::{
-    Current, Decision, HpaSpec, Memory, MetricError, MetricIdentifier, ObjectReference, Observed, PodState, ReadyCondition,
-    ReadyStatus, Sample, Samples, Scale, SelectorState,
+    Current, Decision, HpaSpec, Memory, MetricError, MetricIdentifier, ObjectReference, Observed, PodState,
+    ReadyCondition, ReadyStatus, Sample, Samples, Scale, SelectorState,
 };
 use crate::cluster::{Container, PodId, PodSpec, ResourceNames, WorkloadId, resource};
 use crate::load::{PodMetric, ServiceMetric};

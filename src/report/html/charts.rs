@@ -111,11 +111,8 @@ fn line<'a>(series: &'a Series, kept: &[usize]) -> Line<'a> {
     let is_limit = series.shape == Shape::Limit;
     let band = series.envelope.first().filter(|_| is_limit).map(|(low, high)| [*low, *high]);
     let is_thinned = kept.len() < series.values.len();
-    let (low, high) = if !is_limit && (is_thinned || !series.envelope.is_empty()) {
-        extremes(series, kept)
-    } else {
-        (None, None)
-    };
+    let (low, high) =
+        if !is_limit && (is_thinned || !series.envelope.is_empty()) { extremes(series, kept) } else { (None, None) };
     Line { label: &series.label, color: color(series.color), shape: shape(series.shape), values, low, high, band }
 }
 

@@ -63,13 +63,21 @@ fn by_group(shares: &[Share], most: usize) -> String {
         0 => String::new(),
         more => format!("<p class=\"note\">… and {more} more that cost less: see nodes.csv.</p>"),
     };
-    table("By node group and capacity type", &["group", "capacity", "#USD", "#of it idle", "held, and idle (hatched)"], &rows) + &more
+    table(
+        "By node group and capacity type",
+        &["group", "capacity", "#USD", "#of it idle", "held, and idle (hatched)"],
+        &rows,
+    ) + &more
 }
 
 fn by_capacity_type(summary: &Summary) -> String {
     let whole = summary.cost.by_capacity_type.values().copied().fold(0.0, f64::max);
     let row = |(kind, cost): (&&str, &f64)| {
-        format!("<tr><th scope=\"row\">{kind}</th><td class=\"n\">{}</td><td>{}</td></tr>", usd(*cost), bar(*cost, 0.0, whole))
+        format!(
+            "<tr><th scope=\"row\">{kind}</th><td class=\"n\">{}</td><td>{}</td></tr>",
+            usd(*cost),
+            bar(*cost, 0.0, whole)
+        )
     };
     let rows: String = summary.cost.by_capacity_type.iter().filter(|(_, cost)| **cost != 0.0).map(row).collect();
     table("By how it was paid", &["capacity", "#USD", "share"], &rows)
@@ -88,7 +96,8 @@ fn by_workload(summary: &Summary, most: usize) -> String {
             let is_idle = *key == IDLE;
             let shown = if is_idle { "idle: held by no pod".to_owned() } else { name(key) };
             let total = figures.total_cost;
-            let cells = [figures.cpu_cost, figures.ram_cost, figures.gpu_cost, total].map(|cost| format!("<td class=\"n\">{}</td>", usd(cost)));
+            let cells = [figures.cpu_cost, figures.ram_cost, figures.gpu_cost, total]
+                .map(|cost| format!("<td class=\"n\">{}</td>", usd(cost)));
             let drawn = if is_idle { bar(0.0, total, whole) } else { bar(total, 0.0, whole) };
             format!("<tr><th scope=\"row\">{shown}</th>{}<td>{drawn}</td></tr>", cells.concat())
         })
@@ -98,14 +107,20 @@ fn by_workload(summary: &Summary, most: usize) -> String {
         String::new()
     } else {
         let sum: f64 = rest.iter().map(|(_, figures)| figures.total_cost).sum();
-        format!("<p class=\"note\">… and {} more, together {} USD: see cost.by_workload in summary.json.</p>", rest.len(), usd(sum))
+        format!(
+            "<p class=\"note\">… and {} more, together {} USD: see cost.by_workload in summary.json.</p>",
+            rest.len(),
+            usd(sum)
+        )
     };
     let note = if summary.cost.idle_usd < 0.0 {
         "<p class=\"note\">Idle cost is below zero where pods used more than their nodes' prices cover.</p>"
     } else {
         ""
     };
-    table("By workload", &["workload", "#CPU (USD)", "#memory (USD)", "#GPU (USD)", "#total (USD)", "share"], &rows) + &more + note
+    table("By workload", &["workload", "#CPU (USD)", "#memory (USD)", "#GPU (USD)", "#total (USD)", "share"], &rows)
+        + &more
+        + note
 }
 
 fn commitments(summary: &Summary) -> String {
@@ -117,7 +132,8 @@ fn commitments(summary: &Summary) -> String {
         .commitments
         .iter()
         .map(|(key, of)| {
-            let cells = [of.paid_usd, of.covered_usd, of.unused_usd, of.saved_usd].map(|cost| format!("<td class=\"n\">{}</td>", usd(cost)));
+            let cells = [of.paid_usd, of.covered_usd, of.unused_usd, of.saved_usd]
+                .map(|cost| format!("<td class=\"n\">{}</td>", usd(cost)));
             format!("<tr><th scope=\"row\">{}</th>{}</tr>", name(key), cells.concat())
         })
         .collect();

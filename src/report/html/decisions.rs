@@ -42,12 +42,13 @@ impl<'a> Decisions<'a> {
             if (made[controller] - seen[controller]) % strides[controller] != 0 || most == 0 {
                 continue;
             }
-            let [object, from, to, reason] = [decision.object, decision.from, decision.to, decision.reason].map(|text| {
-                *known.entry(text).or_insert_with(|| {
-                    texts.push(text);
-                    texts.len() as u32 - 1
-                })
-            });
+            let [object, from, to, reason] =
+                [decision.object, decision.from, decision.to, decision.reason].map(|text| {
+                    *known.entry(text).or_insert_with(|| {
+                        texts.push(text);
+                        texts.len() as u32 - 1
+                    })
+                });
             rows.push((decision.at.as_secs_f64(), places[controller], object, from, to, reason));
         }
         let names = present.iter().map(|controller| controller.name()).collect();

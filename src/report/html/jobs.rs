@@ -60,7 +60,8 @@ pub fn section(outcome: &Outcome, most: usize) -> String {
         .iter()
         .map(|index| {
             let job = &outcome.training[*index];
-            let since = |at: Option<SimTime>| at.map_or("–".to_owned(), |at| spoken((at - job.arrival).as_secs_f64()));
+            let since =
+                |at: Option<SimTime>| at.map_or("–".to_owned(), |at| spoken((at - job.arrival).as_secs_f64()));
             format!(
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
                  <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",

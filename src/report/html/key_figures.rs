@@ -16,7 +16,10 @@ pub fn verdict(expectations: &[Judged]) -> String {
         (0, _) => "<p class=\"badge none\">The scenario states no expectations</p>".to_owned(),
         (1, 0) => "<p class=\"badge good\">✓ The expectation holds</p>".to_owned(),
         (_, 0) => format!("<p class=\"badge good\">✓ All {all} expectations hold</p>"),
-        _ => format!("<p class=\"badge bad\">✗ {failed} of {all} expectations {}</p>", if failed == 1 { "fails" } else { "fail" }),
+        _ => format!(
+            "<p class=\"badge bad\">✗ {failed} of {all} expectations {}</p>",
+            if failed == 1 { "fails" } else { "fail" }
+        ),
     }
 }
 
@@ -67,7 +70,8 @@ pub fn figures(summary: &Summary) -> String {
     let (pods, nodes, cost) = (&summary.pods, &summary.nodes, &summary.cost);
     let count = |value: u64| number(value as f64, 0);
     if cost.total_usd > 0.0 {
-        let idle = format!("{:.0} % of it idle ({} USD)", 100.0 * cost.idle_usd / cost.total_usd, number(cost.idle_usd, 2));
+        let idle =
+            format!("{:.0} % of it idle ({} USD)", 100.0 * cost.idle_usd / cost.total_usd, number(cost.idle_usd, 2));
         card("cost", format!("{} USD", number(cost.total_usd, 2)), idle, false);
     }
     if pods.never_scheduled > 0 {
@@ -86,7 +90,12 @@ pub fn figures(summary: &Summary) -> String {
         let Share { requested, used } = share;
         if requested.is_finite() {
             let percent = |part: f64| format!("{} %", number(100.0 * part, usize::from(part < 0.1)));
-            card(&format!("{name} requested"), percent(requested), format!("{} used, of allocatable", percent(used)), false);
+            card(
+                &format!("{name} requested"),
+                percent(requested),
+                format!("{} used, of allocatable", percent(used)),
+                false,
+            );
         }
     }
     let scaling = &summary.scaling;

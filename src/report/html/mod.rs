@@ -8,6 +8,7 @@ mod charts;
 mod cost;
 mod decisions;
 mod escape;
+mod explain;
 mod jobs;
 mod key_figures;
 mod numbers;
@@ -100,7 +101,8 @@ struct Data<'a> {
 }
 
 const HTML: &str = include_str!("../../../assets/report/page.html");
-const CSS: [&str; 2] = [include_str!("../../../assets/uplot/uPlot.min.css"), include_str!("../../../assets/report/page.css")];
+const CSS: [&str; 2] =
+    [include_str!("../../../assets/uplot/uPlot.min.css"), include_str!("../../../assets/report/page.css")];
 const SCRIPTS: [&str; 7] = [
     include_str!("../../../assets/uplot/uPlot.iife.min.js"),
     include_str!("../../../assets/report/form.js"),
@@ -135,6 +137,7 @@ fn within(page: &Page<'_>, budget: Budget) -> String {
             ("lead", &key_figures::lead(page)),
             ("expectations", &key_figures::expectations(page.expectations)),
             ("figures", &key_figures::figures(page.summary)),
+            ("explain", &explain::section(page.summary, budget.rows)),
             ("unserved", &waits::unserved(page.summary, budget.rows)),
             ("warnings", &key_figures::warnings(page.warnings)),
             ("thinned", &key_figures::list("Left out to keep this page small", &thinned)),

@@ -12,13 +12,16 @@ pub fn section(summary: &Summary, most: usize) -> String {
     }
     let mut services: Vec<(&str, &ServiceFigures)> =
         summary.services.iter().map(|(name, figures)| (&**name, figures)).collect();
-    let dropped = |figures: &ServiceFigures| if figures.dropped_fraction.is_finite() { figures.dropped_fraction } else { 0.0 };
+    let dropped =
+        |figures: &ServiceFigures| if figures.dropped_fraction.is_finite() { figures.dropped_fraction } else { 0.0 };
     services.sort_by(|a, b| dropped(b.1).total_cmp(&dropped(a.1)));
     let most = most.max(1);
     let rows: String = services.iter().take(most).map(|(name, figures)| row(name, figures)).collect();
     let more = match services.len().saturating_sub(most) {
         0 => String::new(),
-        more => format!("<p class=\"note\">… and {more} more, which dropped no larger part: see services in summary.json.</p>"),
+        more => format!(
+            "<p class=\"note\">… and {more} more, which dropped no larger part: see services in summary.json.</p>"
+        ),
     };
     let of_cpu = summary.services.values().any(|figures| figures.unit == ServiceUnit::CoreSeconds);
     let note = if of_cpu {
@@ -50,12 +53,19 @@ fn row(service: &str, figures: &ServiceFigures) -> String {
     let latencies = match figures.unit {
         ServiceUnit::CoreSeconds => "<td class=\"n\" colspan=\"3\">not modelled</td>".to_owned(),
         ServiceUnit::Requests => {
-            let cells = [latency.p50, latency.p95, latency.p99].map(|time| format!("<td class=\"n\">{}</td>", spoken(time)));
+            let cells =
+                [latency.p50, latency.p95, latency.p99].map(|time| format!("<td class=\"n\">{}</td>", spoken(time)));
             cells.concat()
         }
     };
     let at_maximum = figures.at_max_replicas_seconds.map_or("no HPA".to_owned(), spoken);
-    let cells = [amount(figures.demand), dropped, amount(figures.waiting_at_end), spoken(figures.saturated_seconds), at_maximum];
+    let cells = [
+        amount(figures.demand),
+        dropped,
+        amount(figures.waiting_at_end),
+        spoken(figures.saturated_seconds),
+        at_maximum,
+    ];
     let cells: String = cells.iter().map(|cell| format!("<td class=\"n\">{cell}</td>")).collect();
     format!("<tr><th scope=\"row\">{}</th>{cells}{latencies}</tr>", name(service))
 }

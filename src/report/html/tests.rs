@@ -17,7 +17,14 @@ fn page_of(record: &Recorder, outcome: &Outcome, scenario: Option<&str>) -> Stri
     let judged = |name: &str, holds| Judged { name: name.to_owned(), holds, detail: "3.59 USD".to_owned() };
     let expectations = [judged("cost.total_usd < 20", true), judged("nodes.peak < 2", false)];
     let warnings = ["thing is not modelled".to_owned()];
-    page(&Page { run, summary: &summary, figures: &figures, expectations: &expectations, warnings: &warnings, scenario })
+    page(&Page {
+        run,
+        summary: &summary,
+        figures: &figures,
+        expectations: &expectations,
+        warnings: &warnings,
+        scenario,
+    })
 }
 
 /// The JSON in the page.
@@ -114,7 +121,9 @@ fn a_large_run_stays_under_the_cap_and_says_what_it_leaves_out() {
     let text = "a: b # and much more\n".repeat(400_000);
     let page = page_of(&record, &outcome, Some(&text));
     assert!(page.len() <= MOST_BYTES, "{} bytes", page.len());
-    for told in ["Plots show one sample in", "decisions are listed", "training jobs are shown", "more bytes are left out"] {
+    for told in
+        ["Plots show one sample in", "decisions are listed", "training jobs are shown", "more bytes are left out"]
+    {
         assert!(page.contains(told), "no {told:?}");
     }
 }

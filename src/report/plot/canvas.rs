@@ -190,8 +190,8 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         Ok(self.area.draw(&Rectangle::new([device(from), device(to)], fill(color, opacity)))?)
     }
 
-    pub fn disc(&self, center: (f64, f64), radius: f64, color: Color) -> Result<(), PlotError> {
-        Ok(self.area.draw(&Circle::new(device(center), (radius * SCALE) as i32, fill(color, 1.0)))?)
+    pub fn disc(&self, center: (f64, f64), radius: f64, color: Color, opacity: f64) -> Result<(), PlotError> {
+        Ok(self.area.draw(&Circle::new(device(center), (radius * SCALE) as i32, fill(color, opacity)))?)
     }
 
     /// `at` is the text's left, middle or right at half of its capitals' height.

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::{Color, Figure, Panel, Run, Series, Shape};
 use crate::scenario::FIXED;
 use crate::units::SimTime;
-
-use super::{Color, Figure, Panel, Run, Series, Shape};
 
 /// `None` where no node has a price.
 pub fn figure(run: &Run<'_>) -> Option<Figure> {
@@ -17,12 +16,14 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     }
     let mut figure = run.figure("Cost");
     let label = format!("since the start (total {total:.2})");
-    let mut by_kind = stacked(run);
-    by_kind.push(Series::new("all that is billed", Color::BLACK, Shape::Step, rate));
-    figure.panels = vec![
-        Panel::new("Rate (USD per hour)", by_kind),
-        Panel::new("Sum (USD)", vec![Series::new(label, Color::GREEN, Shape::Line, sum)]),
-    ];
+    let mut by_kind = Panel::new("Rate (USD per hour)", stacked(run));
+    let top = by_kind.stacked().pop().unwrap_or_else(|| vec![0.0; rate.len()]);
+    let differs = |(sum, rate): (&f64, &f64)| (sum - rate).abs() > 0.005 * rate.max(1e-9);
+    // Reservations and commitments are billed whatever stands, and spot prices move.
+    if top.iter().zip(&rate).any(differs) {
+        by_kind.series.push(Series::new("all that is billed", Color::BLACK, Shape::Step, rate));
+    }
+    figure.panels = vec![by_kind, Panel::new("Sum (USD)", vec![Series::new(label, Color::GREEN, Shape::Line, sum)])];
     Some(figure)
 }
 

@@ -33,8 +33,10 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     }
     let rows = groups.iter().take(SHOWN).map(|(group, shares)| row(group, shares)).collect();
     let look = |kind: CapacityType, hatched| Look { color: color(kind), hatched };
-    let mut key: Vec<Key> =
-        kinds.iter().map(|kind| Key { label: format!("{}, held by pods", kind.name()), look: look(*kind, false) }).collect();
+    let mut key: Vec<Key> = kinds
+        .iter()
+        .map(|kind| Key { label: format!("{}, held by pods", kind.name()), look: look(*kind, false) })
+        .collect();
     key.extend(kinds.iter().map(|kind| Key { label: format!("{}, idle", kind.name()), look: look(*kind, true) }));
     figure.panels = vec![Panel::of_rows("", rows, key)];
     Some(figure)
@@ -55,9 +57,9 @@ fn row(group: &str, shares: &[&Share]) -> Row {
             }
         }
     }
-    let told = shares.iter().map(|share| {
-        format!("{} {:.2} USD, {:.2} of it idle", share.capacity_type.name(), share.cost, share.idle)
-    });
+    let told = shares
+        .iter()
+        .map(|share| format!("{} {:.2} USD, {:.2} of it idle", share.capacity_type.name(), share.cost, share.idle));
     Row { label: group.to_owned(), bars, told: told.collect::<Vec<_>>().join("; ") }
 }
 

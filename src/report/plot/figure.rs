@@ -150,7 +150,8 @@ impl Panel {
         let mut sums: Vec<Vec<f64>> = Vec::new();
         for series in self.series.iter().filter(|series| series.shape == Shape::Stack) {
             let below = sums.last();
-            let sum = series.values.iter().enumerate().map(|(index, value)| below.map_or(0.0, |sums| sums[index]) + value);
+            let sum =
+                series.values.iter().enumerate().map(|(index, value)| below.map_or(0.0, |sums| sums[index]) + value);
             sums.push(sum.collect());
         }
         sums

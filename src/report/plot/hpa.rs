@@ -62,7 +62,8 @@ fn metric_panel(
     read.envelope = (0..rows).map(|row| range(sample(row))).map(whole_or_nothing).collect();
     let (low, high) = tolerance(spec, flags);
     let target = target as f64 / scale;
-    let shown = if is_memory { format!("{target:.2}") } else { Quantity::from_milli((target * 1000.0) as i64).to_string() };
+    let shown =
+        if is_memory { format!("{target:.2}") } else { Quantity::from_milli((target * 1000.0) as i64).to_string() };
     let percent = |fraction: f64| format!("{}", (1000.0 * fraction).round() / 10.0);
     let within = if low == high {
         format!("±{} %", percent(low))

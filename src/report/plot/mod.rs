@@ -12,6 +12,8 @@ mod cost_by_group;
 mod figure;
 mod hpa;
 mod jobs;
+mod labels;
+mod marks;
 mod nodes;
 mod pending_pods;
 mod render;
@@ -27,8 +29,8 @@ mod waits;
 pub use axis::number;
 pub use canvas::PlotError;
 pub use cost_against_wait::{Configuration, Range, Tradeoff};
-pub use jobs::{longest as longest_jobs, told as told_job};
 pub use figure::{Across, Bar, Color, Figure, Key, Look, Panel, Row, Series, Shape};
+pub use jobs::{longest as longest_jobs, told as told_job};
 
 use crate::record::{Provenance, Recorder, SampleRow};
 use crate::scenario::{Hpa, Scenario};

@@ -26,7 +26,10 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
             let current = series(index, "current", Color::BLUE, Shape::Step, 1);
             let desired = series(index, "desired", Color::ORANGE, Shape::Step, 0);
             let desired = Series { envelope: Vec::new(), ..desired }.unlike(&current);
-            let mut of_it = vec![series(index, "ready", Color::GREEN, Shape::Area, 2), current, desired];
+            let mut of_it = vec![series(index, "ready", Color::GREEN, Shape::Area, 2), current];
+            if desired.hidden.iter().any(|is_hidden| !is_hidden) {
+                of_it.push(desired);
+            }
             of_it.extend(run.replica_limits(name));
             figure.panels.push(Panel::whole(format!("Replicas of {name}"), of_it));
         }

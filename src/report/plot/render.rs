@@ -15,7 +15,7 @@ pub(super) const TEXT: f64 = 13.0;
 pub(super) const INK: Color = Color(0x22, 0x22, 0x22);
 pub(super) const FAINT_INK: Color = Color(0x66, 0x66, 0x66);
 pub(super) const GRID: Color = Color(0xE4, 0xE4, 0xE4);
-const WHITE: Color = Color(0xFF, 0xFF, 0xFF);
+pub(super) const WHITE: Color = Color(0xFF, 0xFF, 0xFF);
 
 const HEADER: f64 = 64.0;
 const LEGEND_ROW: f64 = 20.0;

@@ -55,7 +55,16 @@ fn a_run_without_services_training_or_prices_has_only_the_other_plots() {
     let mut outcome = fixture::run(1).1;
     outcome.training.clear();
     let titles: Vec<String> = figures(&Recorder::default(), &outcome).into_iter().map(|figure| figure.title).collect();
-    assert_eq!(titles, ["Utilization", "Nodes and replicas", "Pending pods", "How long they waited", "Cost by node group and capacity type"]);
+    assert_eq!(
+        titles,
+        [
+            "Utilization",
+            "Nodes and replicas",
+            "Pending pods",
+            "How long they waited",
+            "Cost by node group and capacity type"
+        ]
+    );
 }
 
 #[test]
@@ -75,7 +84,8 @@ fn limits_are_drawn_and_one_far_above_is_told() {
     let line = super::Series::new("count", super::Color::GRAY, super::Shape::Step, vec![1.0, 4.0]);
     let top = |value| super::Panel::whole("", vec![line.clone(), limit(value)]).top();
     assert_eq!((top(3.0), top(8.0), top(100.0)), (4.0, 8.0, 4.0));
-    let figure = Figure { panels: vec![super::Panel::whole("", vec![line.clone(), limit(100.0)])], ..figures[1].clone() };
+    let figure =
+        Figure { panels: vec![super::Panel::whole("", vec![line.clone(), limit(100.0)])], ..figures[1].clone() };
     assert!(figure.svg().unwrap().contains("most, beyond what is shown"));
 }
 

@@ -37,7 +37,11 @@ fn percent(run: &Run<'_>, label: &str, usage: fn(&SampleRow) -> &Usage) -> Panel
         .map(|(name, color, amount)| Series::new(name, color, Shape::Step, run.values(|row| share(row, amount))))
         .filter(|series| series.values.iter().any(|value| value.is_finite()))
         .collect();
-    series.push(Series::limit("100 %", Color::GRAY, 100.0, run.record.rows().len()));
+    let panel = Panel::new(label, series.clone());
+    // Far below it, the line would only take room.
+    if panel.top() >= 50.0 {
+        series.push(Series::limit("100 %", Color::GRAY, 100.0, run.record.rows().len()));
+    }
     Panel::new(label, series)
 }
 

@@ -13,8 +13,16 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     let sets: [(&str, Color, Vec<Seen>); 4] = [
         ("pod until bound", Color::BLUE, outcome.pods.iter().map(|pod| waits::of_pod(pod, outcome)).collect()),
         ("pod until Ready", Color::GREEN, outcome.pods.iter().map(|pod| waits::startup_of_pod(pod, outcome)).collect()),
-        ("job until it trains", Color::VERMILLION, outcome.training.iter().map(|job| waits::of_job(job, outcome)).collect()),
-        ("job until it is done", Color::PURPLE, outcome.training.iter().map(|job| waits::completion_of_job(job, outcome)).collect()),
+        (
+            "job until it trains",
+            Color::VERMILLION,
+            outcome.training.iter().map(|job| waits::of_job(job, outcome)).collect(),
+        ),
+        (
+            "job until it is done",
+            Color::PURPLE,
+            outcome.training.iter().map(|job| waits::completion_of_job(job, outcome)).collect(),
+        ),
     ];
     let curves: Vec<Curve> = sets.into_iter().filter_map(|(label, color, seen)| curve(label, color, &seen)).collect();
     if curves.is_empty() {
