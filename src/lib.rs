@@ -42,6 +42,7 @@ pub mod autoscaler;
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod compare;
 pub mod controller;
 pub mod cost;
 pub mod load;

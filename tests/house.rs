@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// as `cli > sweep, check, report > record > sim > scenario > load, scheduler, autoscaler, cost > cluster > units` has
 /// it. The one exception: `autoscaler` uses the scheduler's filters, scores and snapshots, for the simulations of
 /// scale-up and drain must place pods as the scheduler itself would.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("units", &[]),
     ("cluster", &["units"]),
     ("cost", &["units", "cluster"]),
@@ -27,6 +27,22 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
         &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario", "sim", "record"],
     ),
     (
+        "compare",
+        &[
+            "units",
+            "cluster",
+            "controller",
+            "cost",
+            "load",
+            "scheduler",
+            "autoscaler",
+            "scenario",
+            "sim",
+            "record",
+            "check",
+        ],
+    ),
+    (
         "sweep",
         &[
             "units",
@@ -40,6 +56,8 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
             "sim",
             "record",
             "report",
+            "check",
+            "compare",
         ],
     ),
     (
@@ -57,6 +75,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
             "record",
             "report",
             "check",
+            "compare",
             "sweep",
         ],
     ),

@@ -37,8 +37,8 @@ pub fn paired_interval(differences: &[f64], level: f64) -> Option<Interval> {
     }
 }
 
-/// The quantile of Student's distribution.
-fn t_quantile(probability: f64, degrees: f64) -> f64 {
+/// The quantile of Student's distribution with so many degrees of freedom.
+pub fn t_quantile(probability: f64, degrees: f64) -> f64 {
     StudentsT::new(0.0, 1.0, degrees).map_or(f64::INFINITY, |distribution| distribution.inverse_cdf(probability))
 }
 

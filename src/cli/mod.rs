@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand; errors leave through [`main`] as exit codes.
 
 mod check;
+mod compare;
 mod completions;
 pub mod decide;
 mod diagnostics;
@@ -34,6 +35,7 @@ struct Arguments {
 enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
+    Compare(compare::Arguments),
     Sweep(sweep::Arguments),
     Validate(validate::Arguments),
     /// Print the JSON Schema of scenarios, for editors and for `scenario.schema.json`
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Schema => schema::run(),

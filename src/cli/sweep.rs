@@ -20,7 +20,7 @@ use crate::record::writer::{OutputFolder, Terms};
 use crate::report::plot::{self, Tradeoff, number};
 use crate::report::table;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::{Override, ScenarioFiles};
+use crate::scenario::{Override, Scenario, ScenarioFiles};
 use crate::sweep::{self, Averages, Configuration, PlotSpec, Results, Sweep, SweepProblem, plain};
 
 /// Of the plot's intervals.
@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.sweep;
     let text = std::fs::read_to_string(path).with_context(|| format!("can't read the sweep {}", path.display()))?;
     let sweep = Sweep::parse(&text).with_context(|| path.display().to_string())?;
-    let files = open_scenarios(path, &sweep)?;
+    let files = open_scenarios(path, &sweep).map_err(reported)?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&sweep.name));
     let load = |configuration: &Configuration<'_>| {
         let overrides: Result<Vec<Override>, Vec<Diagnostic>> =
@@ -118,6 +118,47 @@ pub fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A sweep's file with the scenarios that it names.
+pub struct OpenSweep {
+    path: PathBuf,
+    sweep: Sweep,
+    files: BTreeMap<PathBuf, ScenarioFiles>,
+}
+
+/// Opens a sweep; `None` where the file is of another kind.
+pub fn open_sweep(path: &Path) -> Result<Option<OpenSweep>, Vec<Diagnostic>> {
+    let Ok(text) = std::fs::read_to_string(path) else { return Ok(None) };
+    match Sweep::parse(&text) {
+        Ok(sweep) => {
+            let files = open_scenarios(path, &sweep)?;
+            Ok(Some(OpenSweep { path: path.to_owned(), sweep, files }))
+        }
+        Err(_) if !text.lines().any(|line| line.trim_end() == "kind: Sweep") => Ok(None),
+        Err(error) => Err(vec![Diagnostic::without_text(path.display().to_string(), error.to_string())]),
+    }
+}
+
+impl OpenSweep {
+    /// Every configuration with its label; `overrides` come first, the sweep's own settings after them.
+    pub fn scenarios(&self, overrides: &[Override]) -> Result<Vec<(String, Scenario)>, Vec<Diagnostic>> {
+        let configurations = self.sweep.configurations();
+        let scenario = |configuration: &Configuration<'_>| {
+            let mut all = overrides.to_vec();
+            for text in configuration.overrides() {
+                all.push(Override::parse(&text)?);
+            }
+            let loaded = self.files[&scenario_of(&self.sweep, configuration)].load(&all)?;
+            Ok((self.sweep.label(configuration), loaded.scenario))
+        };
+        configurations.iter().map(scenario).collect()
+    }
+
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        let read = self.files.values().flat_map(ScenarioFiles::inputs);
+        std::iter::once(self.path.clone()).chain(read).collect()
+    }
+}
+
 /// Every file that the sweep may write into its folder.
 fn outputs(arguments: &Arguments) -> Vec<String> {
     let picture = arguments.png.then_some("cost-against-wait.png");
@@ -125,13 +166,13 @@ fn outputs(arguments: &Arguments) -> Vec<String> {
 }
 
 /// The scenario of every configuration, each read once.
-fn open_scenarios(path: &Path, sweep: &Sweep) -> Result<BTreeMap<PathBuf, ScenarioFiles>, Failure> {
+fn open_scenarios(path: &Path, sweep: &Sweep) -> Result<BTreeMap<PathBuf, ScenarioFiles>, Vec<Diagnostic>> {
     let mut files = BTreeMap::new();
     for configuration in sweep.configurations() {
         let scenario = scenario_of(sweep, &configuration);
         if let Entry::Vacant(slot) = files.entry(scenario) {
             let opened = ScenarioFiles::open(&path.parent().unwrap_or(Path::new("")).join(slot.key()));
-            slot.insert(opened.map_err(reported)?);
+            slot.insert(opened?);
         }
     }
     Ok(files)

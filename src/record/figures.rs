@@ -22,11 +22,19 @@ pub struct Figure {
 /// Every number of `summary`, in its order; `seed` is no result and left out.
 pub fn figures(summary: &Summary) -> Vec<Figure> {
     let json = serde_json::to_string(summary).expect("a summary has only string keys");
-    let tree: Tree = serde_json::from_str(&json).expect("serde_json reads what it wrote");
+    read_figures(&json).expect("serde_json reads what it wrote")
+}
+
+/// Every number of the text of a `summary.json`, in its order.
+///
+/// # Errors
+/// The text is no JSON.
+pub fn read_figures(json: &str) -> Result<Vec<Figure>, serde_json::Error> {
+    let tree: Tree = serde_json::from_str(json)?;
     let mut figures = Vec::new();
     flatten(&tree, &mut String::new(), &mut figures);
     figures.retain(|figure| figure.name != "seed");
-    figures
+    Ok(figures)
 }
 
 fn flatten(tree: &Tree, path: &mut String, figures: &mut Vec<Figure>) {

@@ -22,7 +22,7 @@ pub mod writer;
 
 pub use cells::Cells;
 pub use explain::{ByReason, Explain, IdleFigures, Reason, WaitFigures};
-pub use figures::{Figure, figures};
+pub use figures::{Figure, figures, read_figures};
 pub use provenance::{Provenance, SweepProvenance, VERSION, difference};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
 pub use services::{LatencySeconds, ServiceFigures, ServiceUnit, Services};

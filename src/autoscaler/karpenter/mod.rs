@@ -22,6 +22,7 @@ pub mod requirement;
 pub mod requirements;
 mod reservation;
 mod scheduler;
+mod survey;
 mod template;
 mod topology;
 mod topology_group;

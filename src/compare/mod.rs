@@ -1,0 +1,29 @@
+//! Two or more ways to run, compared seed by seed: what differs, how sure that is, and why.
+//!
+//! A [`Side`] is a policy with its runs. [`compare`] pairs sides by seed and gives a [`Comparison`]: an answer in one
+//! sentence, a row a metric with its interval and verdict, and the reasons that differ most. Intervals and verdicts are
+//! one thing: a verdict is given exactly where the interval, corrected for the number of comparisons and of looks
+//! (Bonferroni), does not hold zero.
+
+mod direction;
+mod judge;
+mod looks;
+mod metrics;
+mod pairs;
+mod reasons;
+mod sentence;
+mod side;
+#[cfg(test)]
+mod tests;
+mod text;
+mod why;
+
+pub use direction::{Better, better};
+pub use judge::{Comparison, Matchup, MetricComparison, Question, VariantWork, Verdict, compare};
+pub use looks::{LOOKS, next_look};
+pub use metrics::{DEFAULT_METRICS, metrics_of, read_metric};
+pub use pairs::{Judged, Terms, judge_pairs};
+pub use reasons::DecisionTally;
+pub use side::{Side, SideRun, run_one};
+pub use text::{csv, markdown, table};
+pub use why::Why;
