@@ -14,6 +14,7 @@ mod progress;
 mod run;
 mod schema;
 mod sweep;
+mod sweep_page;
 mod validate;
 
 use std::io;

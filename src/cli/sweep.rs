@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::exit_code::Failure;
 use super::format::Format;
-use super::{Outcome, diagnostics, progress};
+use super::{Outcome, diagnostics, progress, sweep_page};
 use crate::check::paired_interval;
 use crate::record::SweepProvenance;
 use crate::record::writer::single::{self, Comment, FileTerms};
@@ -46,6 +46,9 @@ pub struct Arguments {
     /// Write a Markdown table of all configurations: cost, wait and utilization
     #[arg(long, value_name = "FILE")]
     export_markdown: Option<PathBuf>,
+    /// File of the report, one page that opens without a network [default: report.html in the folder of the results]
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Replace results in the folder that were made from something else (another sweep, scenario or version)
     #[arg(long)]
     force: bool,
@@ -83,9 +86,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let outputs = outputs(arguments);
     let folder =
         OutputFolder::prepare(&out, &made_from, Terms { inputs: &inputs, outputs: &outputs, force: arguments.force })?;
-    let markdown_terms = FileTerms { inputs: &inputs, force: arguments.force };
-    if let Some(file) = &arguments.export_markdown {
-        single::may_write(file, markdown_terms)?;
+    let file_terms = FileTerms { inputs: &inputs, force: arguments.force };
+    for file in [&arguments.export_markdown, &arguments.html].into_iter().flatten() {
+        single::may_write(file, file_terms)?;
     }
 
     let runs = sweep.configurations().len() * sweep.seeds.as_ref().map_or(1, Vec::len);
@@ -95,15 +98,21 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
     folder.write("runs.csv", &results.csv(&sweep))?;
     let tradeoff = tradeoff(&sweep, &results, &made_from);
-    folder.write("cost-against-wait.svg", tradeoff.svg()?.as_bytes())?;
+    let svg = tradeoff.svg()?;
+    folder.write("cost-against-wait.svg", svg.as_bytes())?;
     if arguments.png {
         folder.write("cost-against-wait.png", &tradeoff.png()?)?;
+    }
+    let page = sweep_page::text(&sweep, &results, &made_from, &text, &svg);
+    match &arguments.html {
+        None => folder.write("report.html", page.as_bytes())?,
+        Some(file) => single::write(file, &page, Comment::Xml, file_terms)?,
     }
     let summary = format!("{:#}\n", results.summary(&sweep, &made_from));
     folder.write("sweep.json", summary.as_bytes())?;
     folder.commit()?;
     if let Some(file) = &arguments.export_markdown {
-        single::write(file, &markdown(&sweep, &results), Comment::Markdown, markdown_terms)?;
+        single::write(file, &markdown(&sweep, &results), Comment::Markdown, file_terms)?;
     }
     if !arguments.quiet {
         let mut stdout = io::stdout().lock();
@@ -162,7 +171,13 @@ impl OpenSweep {
 /// Every file that the sweep may write into its folder.
 fn outputs(arguments: &Arguments) -> Vec<String> {
     let picture = arguments.png.then_some("cost-against-wait.png");
-    ["runs.csv", "cost-against-wait.svg", "sweep.json"].into_iter().chain(picture).map(str::to_owned).collect()
+    let page = arguments.html.is_none().then_some("report.html");
+    ["runs.csv", "cost-against-wait.svg", "sweep.json"]
+        .into_iter()
+        .chain(page)
+        .chain(picture)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The scenario of every configuration, each read once.
@@ -183,7 +198,7 @@ fn scenario_of(sweep: &Sweep, configuration: &Configuration<'_>) -> PathBuf {
 }
 
 /// Figures of the exported table, with how they are shown.
-const EXPORTED: &[(&str, &str)] = &[
+pub(super) const EXPORTED: &[(&str, &str)] = &[
     ("cost.total_usd", "cost (USD)"),
     ("cost.idle_usd", "idle (USD)"),
     ("nodes.node_hours", "node hours"),
@@ -216,17 +231,7 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
     let PlotSpec { x, y } = &sweep.plot;
     let configurations = sweep.configurations();
     let unbeaten = results.unbeaten(configurations.len(), x, y);
-    let range = |index: usize, name: &str| {
-        let values: Vec<f64> =
-            results.rows.iter().filter(|row| row.configuration == index).map(|row| row.figure(name)).collect();
-        let known = if values.iter().any(|value| value.is_nan()) { None } else { paired_interval(&values, LEVEL) };
-        let unknown = plot::Range { low: f64::NAN, mean: f64::NAN, high: f64::NAN };
-        known.map_or(unknown, |known| match known.pairs {
-            // One seed says nothing of the spread.
-            1 => plot::Range { low: known.mean, mean: known.mean, high: known.mean },
-            _ => plot::Range { low: known.low.max(0.0), mean: known.mean, high: known.high },
-        })
-    };
+    let range = |index: usize, name: &str| interval(results, index, name);
     let points = configurations.iter().enumerate().map(|(index, configuration)| plot::Configuration {
         label: match results.unserved(index) {
             0 => sweep.label(configuration),
@@ -258,6 +263,20 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
         y_label: axis_label(y),
         configurations: points.collect(),
     }
+}
+
+/// The mean of a figure over the seeds of a configuration, with the interval that its true mean is in; NaN where a run
+/// lacks it.
+pub(super) fn interval(results: &Results, index: usize, name: &str) -> plot::Range {
+    let of_it = results.rows.iter().filter(|row| row.configuration == index);
+    let values: Vec<f64> = of_it.map(|row| row.figure(name)).collect();
+    let known = if values.iter().any(|value| value.is_nan()) { None } else { paired_interval(&values, LEVEL) };
+    let unknown = plot::Range { low: f64::NAN, mean: f64::NAN, high: f64::NAN };
+    known.map_or(unknown, |known| match known.pairs {
+        // One seed says nothing of the spread.
+        1 => plot::Range { low: known.mean, mean: known.mean, high: known.mean },
+        _ => plot::Range { low: known.low.max(0.0), mean: known.mean, high: known.high },
+    })
 }
 
 /// The figure in words where it is one of the usual ones.
@@ -318,7 +337,7 @@ fn unserved(sweep: &Sweep, results: &Results) -> String {
 }
 
 /// "1 pod", "8 pods".
-fn count(amount: u64, noun: &str) -> String {
+pub(super) fn count(amount: u64, noun: &str) -> String {
     format!("{} {noun}{}", number(amount as f64, 0), if amount == 1 { "" } else { "s" })
 }
 

@@ -14,6 +14,7 @@ mod key_figures;
 mod numbers;
 mod provenance;
 mod services;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod waits;
@@ -26,6 +27,7 @@ use charts::Charts;
 use decisions::Decisions;
 use escape::{escape, fill, script_json};
 use jobs::Jobs;
+pub use sweep::{Measure, SweepPage, SweepRow, page as sweep_page};
 
 /// What a page is made from.
 #[derive(Clone, Copy)]

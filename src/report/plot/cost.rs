@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Color, Figure, Panel, Run, Series, Shape};
+use super::{Color, Figure, Panel, Run, Series, Shape, number};
 use crate::scenario::FIXED;
 use crate::units::SimTime;
 
@@ -15,7 +15,7 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
         return None;
     }
     let mut figure = run.figure("Cost");
-    let label = format!("since the start (total {total:.2})");
+    let label = format!("since the start (total {})", number(total, 2));
     let mut by_kind = Panel::new("Rate (USD per hour)", stacked(run));
     let top = by_kind.stacked().pop().unwrap_or_else(|| vec![0.0; rate.len()]);
     let differs = |(sum, rate): (&f64, &f64)| (sum - rate).abs() > 0.005 * rate.max(1e-9);
@@ -67,7 +67,7 @@ fn stacked(run: &Run<'_>) -> Vec<Series> {
     let mut series: Vec<Series> = Vec::new();
     for (index, ((group, kind), (cost, steps))) in kinds.iter().enumerate() {
         if index < KINDS {
-            let label = format!("{group}, {kind} ({cost:.2} USD)");
+            let label = format!("{group}, {kind} ({} USD)", number(*cost, 2));
             series.push(Series::new(label, Color::CYCLE[index], Shape::Stack, summed(steps)));
         } else if let Some(last) = series.get_mut(KINDS) {
             last.values.iter_mut().zip(summed(steps)).for_each(|(sum, value)| *sum += value);

@@ -98,7 +98,7 @@ impl Tradeoff {
         (columns, numbered.len().div_ceil(columns))
     }
 
-    /// What colour and shape tell: the first parameters with more than one value and few enough.
+    /// What colour and shape tell: a parameter each, of those with more than one value.
     fn legend(&self) -> MarkLegend {
         let names: Vec<&str> = self
             .configurations
@@ -116,8 +116,11 @@ impl Tradeoff {
         };
         let told = |parameter: usize| (parameter, values(parameter));
         let mut wanted: Vec<(usize, Vec<&str>)> =
-            (0..names.len()).map(told).filter(|(_, values)| (2..=Color::CYCLE.len()).contains(&values.len())).collect();
-        let color = (!wanted.is_empty()).then(|| wanted.remove(0));
+            (0..names.len()).map(told).filter(|(_, values)| values.len() > 1).collect();
+        // One with more values than shapes can only be told by colours; of several, the one with most of them.
+        let most = wanted.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+        let is_colored = |values: &[&str]| most <= Mark::ALL.len() || values.len() == most;
+        let color = wanted.iter().position(|(_, values)| is_colored(values)).map(|place| wanted.remove(place));
         let shape = wanted.into_iter().find(|(_, values)| values.len() <= Mark::ALL.len());
         let entry = |(parameter, values): (usize, Vec<&str>)| MarkEntry {
             parameter,
@@ -312,17 +315,23 @@ mod tests {
     }
 
     #[test]
-    fn colour_and_shape_tell_the_parameters_with_few_values() {
+    fn colour_and_shape_tell_a_parameter_each() {
         let plot = plot(20);
         let legend = plot.legend();
-        assert_eq!(legend.color.as_ref().unwrap().values, ["least-waste", "price"]);
-        assert_eq!(legend.shape.as_ref().unwrap().values, ["0", "1", "2"]);
+        assert_eq!(legend.color.as_ref().unwrap().name, "target");
+        assert_eq!(legend.shape.as_ref().unwrap().values, ["least-waste", "price"]);
+        let mut few = plot.clone();
+        few.configurations.iter_mut().for_each(|point| point.settings.truncate(2));
+        assert_eq!(few.legend().color.unwrap().values, ["least-waste", "price"]);
+        assert_eq!(few.legend().shape.unwrap().values, ["0", "1", "2"]);
         let first = &plot.configurations[0];
         let other = plot.configurations.iter().find(|other| other.settings[0] != first.settings[0]).unwrap();
         assert!(legend.color(first) != legend.color(other));
         let svg = plot.svg().unwrap();
         assert!(
-            ["expander", "least-waste", "size", "<title>Cost against wait: grid"].iter().all(|text| svg.contains(text))
+            ["expander", "least-waste", "target", "<title>Cost against wait: grid"]
+                .iter()
+                .all(|text| svg.contains(text))
         );
     }
 

@@ -50,7 +50,7 @@ fn metric_panel(
     let (target, of_what) = target(metric)?;
     let is_memory = metric.name() == "memory" && of_what != "% of the requests";
     let scale = if is_memory { 1000.0 * GIB } else { 1000.0 };
-    let unit = if is_memory { "GiB on average" } else { of_what };
+    let unit = if is_memory { "GiB, average of its pods" } else { of_what };
     let rows = run.record.rows().len();
     let sample = |row: usize| run.record.hpa_metrics(row).get(index).copied().unwrap_or_default();
     let value = |sample: HpaMetricSample| sample.last.map_or(f64::NAN, |value| value as f64 / scale);
@@ -94,15 +94,15 @@ fn tolerance(spec: &HpaSpec, flags: &HpaFlags) -> (f64, f64) {
 fn target(metric: &MetricSpec) -> Option<(i64, &'static str)> {
     let of_value = |target: &ValueTarget| match target {
         ValueTarget::Value(value) => Some((*value, "whole")),
-        ValueTarget::AverageValue(value) => Some((*value, "a pod")),
+        ValueTarget::AverageValue(value) => Some((*value, "average of its pods")),
         ValueTarget::Mismatched => None,
     };
     match metric {
         MetricSpec::Resource { target, .. } | MetricSpec::ContainerResource { target, .. } => Some(match target {
             ResourceTarget::Utilization(percent) => (i64::from(*percent) * 1000, "% of the requests"),
-            ResourceTarget::AverageValue(value) => (*value, "a pod"),
+            ResourceTarget::AverageValue(value) => (*value, "average of its pods"),
         }),
-        MetricSpec::Pods { average_value, .. } => Some((*average_value, "a pod")),
+        MetricSpec::Pods { average_value, .. } => Some((*average_value, "average of its pods")),
         MetricSpec::Object { target, .. } | MetricSpec::External { target, .. } => of_value(target),
         MetricSpec::Unknown { .. } => None,
     }

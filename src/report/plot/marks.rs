@@ -10,6 +10,11 @@ use super::{Color, Configuration};
 /// Where the first row of the legend stands.
 const TOP: f64 = 70.0;
 
+/// From the first value to the last of a parameter with many: dark blue by way of green to yellow, apart for any colour
+/// vision, since they grow lighter.
+const RAMP: [Color; 4] =
+    [Color(0x2B, 0x1A, 0x6B), Color(0x1F, 0x77, 0x9E), Color(0x3C, 0xA8, 0x6B), Color(0xE3, 0xB5, 0x05)];
+
 /// The shape of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -70,6 +75,19 @@ impl MarkEntry {
         let value = point.settings.get(self.parameter).map_or("", |(_, value)| value);
         self.values.iter().position(|other| other == value).unwrap_or(0)
     }
+
+    /// Of many values, those that stand side by side have colours that are near.
+    fn color(&self, place: usize) -> Color {
+        if self.values.len() <= Color::CYCLE.len() {
+            return Color::CYCLE[place];
+        }
+        let along = place as f64 / (self.values.len() - 1) as f64 * (RAMP.len() - 1) as f64;
+        let (first, share) =
+            ((along as usize).min(RAMP.len() - 2), along - (along as usize).min(RAMP.len() - 2) as f64);
+        let mixed = |from: u8, to: u8| (f64::from(from) + share * (f64::from(to) - f64::from(from))).round() as u8;
+        let (from, to) = (RAMP[first], RAMP[first + 1]);
+        Color(mixed(from.0, to.0), mixed(from.1, to.1), mixed(from.2, to.2))
+    }
 }
 
 impl MarkLegend {
@@ -78,7 +96,7 @@ impl MarkLegend {
     }
 
     pub fn color(&self, point: &Configuration) -> Color {
-        self.color.as_ref().map_or(Color::BLUE, |entry| Color::CYCLE[entry.place(point) % Color::CYCLE.len()])
+        self.color.as_ref().map_or(Color::BLUE, |entry| entry.color(entry.place(point)))
     }
 
     pub fn mark(&self, point: &Configuration) -> Mark {
@@ -100,7 +118,7 @@ impl MarkLegend {
                     break;
                 }
                 let (mark, color) =
-                    if is_color { (Mark::Disc, Color::CYCLE[place]) } else { (Mark::ALL[place], Color::GRAY) };
+                    if is_color { (Mark::Disc, entry.color(place)) } else { (Mark::ALL[place], Color::GRAY) };
                 mark.draw(canvas, (x, y), 5.0, color, 1.0)?;
                 canvas.text(value, (x + 10.0, y), TEXT, INK, Align::Left)?;
                 x += width + 34.0;

@@ -230,25 +230,25 @@ enum Swatch {
 
 fn legend(panel: &Panel, left: f64) -> Legend {
     let top = panel.top();
+    let is_beyond = |series: &&Series| series.shape == Shape::Limit && series.max() > top;
     let of_series = |series: &Series| {
-        let is_beyond = series.shape == Shape::Limit && series.max() > top;
-        let beyond = match (is_beyond, series.hidden.is_empty()) {
-            (true, _) => ", beyond what is shown",
-            (false, false) => ", where it differs",
-            (false, true) => "",
-        };
         let swatch = match series.shape {
             Shape::Area => Swatch::Area(series.color),
             Shape::Stack => Swatch::Box(Look { color: series.color, hatched: false }),
             Shape::Limit => Swatch::Dashes(series.color),
             Shape::Step | Shape::Line => Swatch::Line(series.color),
         };
-        (format!("{}{beyond}", series.label), swatch)
+        let label =
+            if series.hidden.is_empty() { series.label.clone() } else { format!("{}, where it differs", series.label) };
+        (label, swatch)
     };
+    let beyond: Vec<&str> = panel.series.iter().filter(is_beyond).map(|series| series.label.as_str()).collect();
+    let beyond = (!beyond.is_empty()).then(|| (too_high(&beyond), Swatch::Dashes(Color::GRAY)));
     let of_key = |key: &Key| (key.label.clone(), Swatch::Box(key.look));
     let start = left + text_width(&panel.label, TEXT + 1.0) + 24.0;
     let (mut x, mut row) = (start, 0);
-    let wanted = panel.series.iter().map(of_series).chain(panel.key.iter().map(of_key));
+    let shown = panel.series.iter().filter(|series| !is_beyond(series)).map(of_series);
+    let wanted = shown.chain(beyond).chain(panel.key.iter().map(of_key));
     let entries = wanted.map(|(text, swatch)| {
         let width = SWATCH + text_width(&text, TEXT) + 18.0;
         if x + width > WIDTH - RIGHT + 18.0 && x > start {
@@ -260,6 +260,17 @@ fn legend(panel: &Panel, left: f64) -> Legend {
     });
     let entries = entries.collect();
     Legend { label_at: left, entries, rows: row + 1 }
+}
+
+/// Limits that the axis does not reach, in an entry.
+fn too_high(labels: &[&str]) -> String {
+    const SHOWN: usize = 4;
+    let more = labels.len().saturating_sub(SHOWN);
+    let mut shown = labels[..labels.len().min(SHOWN)].join(", ");
+    if more > 0 {
+        shown += &format!(" and {more} more");
+    }
+    format!("{shown}: too high to show")
 }
 
 impl Legend {

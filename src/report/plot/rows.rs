@@ -44,7 +44,7 @@ pub fn draw<DB: DrawingBackend>(
     for (index, row) in panel.rows.iter().enumerate() {
         let (from, to) = (top + 3.0 + index as f64 * step, top + 1.0 + (index + 1) as f64 * step);
         let middle = (from + to) / 2.0;
-        canvas.text(&shortened(&row.label, size), (foot.left - 8.0, middle), size, INK, Align::Right)?;
+        canvas.text(&shortened(&row.label, size), (foot.left - 8.0, middle + 1.0), size, INK, Align::Right)?;
         for one in &row.bars {
             // A short one is seen too.
             let (left, right) = (foot.x(one.from), foot.x(one.to).max(foot.x(one.from) + 1.0));
