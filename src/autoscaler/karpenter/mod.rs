@@ -7,6 +7,7 @@
 mod batcher;
 pub mod disruption;
 mod existing_node;
+mod explain;
 pub mod instance_type;
 mod limits;
 pub mod node_claim;
