@@ -7,25 +7,30 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::changes::{self, Changes};
 use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::progress::Progress;
-use super::validate::read_overrides;
 use super::{Outcome, check, diagnostics, memory};
 use crate::check::{Expectation, Run, SeedVerdict, Suite, Tally, Verdict};
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::writer::{OutputFolder, Terms, csv, json};
-use crate::record::{Provenance, Recorder, Summary};
+use crate::record::{Provenance, Recorder, Summary, figures};
 use crate::report::plot::{self, Figure};
 use crate::report::{html, table};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::{Loaded, Scenario, ScenarioFiles};
+use crate::scenario::{Loaded, Scenario};
 use crate::sim;
 
 /// Simulate a scenario and write its cost and utilization
 #[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel run scenarios/ai-model-training.yaml
+  windtunnel run scenarios/ai-model-training.yaml --seed 7 --out results/seven
+  windtunnel run scenarios/ai-model-training.yaml --set nodeGroups.general.maxSize=5 --out small
+  windtunnel run - < scenarios/hpa/flapping.yaml")]
 pub struct Arguments {
-    /// Scenario file
+    /// Scenario file; `-` is standard input
     scenario: PathBuf,
     /// Folder for the results [default: results/NAME of the scenario]
     #[arg(long, value_name = "DIR")]
@@ -33,9 +38,8 @@ pub struct Arguments {
     /// Seed of all random draws [default: the scenario's]
     #[arg(long)]
     seed: Option<u64>,
-    /// Change a value of the scenario, such as nodeGroups.general.maxSize=5
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    changes: Changes,
     /// Write plots as PNG too
     #[arg(long, conflicts_with = "no_plots")]
     png: bool,
@@ -60,12 +64,12 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let overrides = read_overrides(&arguments.overrides)?;
+    let overrides = arguments.changes.read()?;
     let reported = |mistakes: Vec<Diagnostic>| {
         diagnostics::show(&mistakes);
         Failure::Reported
     };
-    let files = ScenarioFiles::open(&arguments.scenario).map_err(reported)?;
+    let files = changes::open(&arguments.scenario)?;
     let Loaded { scenario, warnings } = files.load(&overrides).map_err(reported)?;
     if !arguments.quiet {
         diagnostics::show(&warnings);
@@ -75,12 +79,14 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let provenance = Provenance {
         scenario: scenario.name.clone(),
         scenario_hash: Some(files.hash()),
-        set: arguments.overrides.clone(),
+        set: arguments.changes.sets().to_vec(),
+        values: arguments.changes.files().iter().map(|file| file.display().to_string()).collect(),
         seed,
         ..Provenance::here()
     };
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&scenario.name));
-    let (inputs, outputs) = (files.inputs(), outputs(arguments));
+    let inputs = [files.inputs(), arguments.changes.files().to_vec()].concat();
+    let outputs = outputs(arguments);
     let terms = Terms { inputs: &inputs, outputs: &outputs, force: arguments.force };
     let html_terms = FileTerms { inputs: &inputs, force: arguments.force };
     if let Some(file) = &arguments.html {
@@ -98,7 +104,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     folder.write("decisions.csv", &csv::decisions(&recorder))?;
     folder.write("pods.csv", &csv::pods(&outcome))?;
     folder.write("nodes.csv", &csv::nodes(&outcome))?;
-    let suite = judge(&expectations, &Run { summary: &summary, record: &recorder, outcome: &outcome });
+    let judged_figures = if expectations.is_empty() { Vec::new() } else { figures(&summary) };
+    let held = Run { summary: &summary, figures: &judged_figures, record: &recorder, outcome: &outcome };
+    let suite = judge(&expectations, &held);
     let run = plot::Run { scenario: &scenario, record: &recorder, outcome: &outcome, provenance: &provenance };
     let wants_figures = !arguments.no_plots || arguments.html.is_some();
     let figures = if wants_figures { plot::figures(&run) } else { Vec::new() };

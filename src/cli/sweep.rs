@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use super::changes::{self, Changes};
 use super::exit_code::Failure;
 use super::format::Format;
 use super::{Outcome, diagnostics, progress, sweep_page};
@@ -31,9 +32,14 @@ const BEST: usize = 10;
 
 /// Simulate a grid of parameters times seeds
 #[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel sweep scenarios/sweeps/hpa-target.yaml
+  windtunnel sweep scenarios/sweeps/hpa-target.yaml --values small.yaml --set duration=6h --out results/six-hours")]
 pub struct Arguments {
-    /// Sweep file
+    /// Sweep file; `-` is standard input
     sweep: PathBuf,
+    #[command(flatten)]
+    changes: Changes,
     /// Folder for the results [default: results/NAME of the sweep]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -62,14 +68,17 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.sweep;
-    let text = std::fs::read_to_string(path).with_context(|| format!("can't read the sweep {}", path.display()))?;
+    let text = changes::read_text(path)?;
+    let own = arguments.changes.read()?;
     let sweep = Sweep::parse(&text).with_context(|| path.display().to_string())?;
     let files = open_scenarios(path, &sweep).map_err(reported)?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&sweep.name));
     let load = |configuration: &Configuration<'_>| {
         let overrides: Result<Vec<Override>, Vec<Diagnostic>> =
             configuration.overrides().map(|text| Override::parse(&text)).collect();
-        files[&scenario_of(&sweep, configuration)].load(&overrides?).map(|loaded| loaded.scenario)
+        // What the sweep varies wins over what holds for all of it.
+        let all = [own.clone(), overrides?].concat();
+        files[&scenario_of(&sweep, configuration)].load(&all).map(|loaded| loaded.scenario)
     };
     let prepared = sweep::prepare(&sweep, load, arguments.jobs).map_err(|problem| match problem {
         SweepProblem::Scenario { label, cause } => {
@@ -80,9 +89,15 @@ pub fn run(arguments: &Arguments) -> Outcome {
             Failure::BadInput(anyhow::anyhow!("{}: {problem}", path.display()))
         }
     })?;
-    let made_from = SweepProvenance::new(&sweep.name, &text, files.iter().map(|(path, files)| (&**path, files.hash())));
+    let sets: String = arguments.changes.sets().iter().map(|set| format!("\n--set {set}")).collect();
+    let made_from = SweepProvenance::new(
+        &sweep.name,
+        &format!("{text}{sets}"),
+        files.iter().map(|(path, files)| (&**path, files.hash())),
+    );
     let mut inputs: Vec<PathBuf> = files.values().flat_map(ScenarioFiles::inputs).collect();
     inputs.push(path.clone());
+    inputs.extend(arguments.changes.files().iter().cloned());
     let outputs = outputs(arguments);
     let folder =
         OutputFolder::prepare(&out, &made_from, Terms { inputs: &inputs, outputs: &outputs, force: arguments.force })?;

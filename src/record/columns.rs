@@ -35,6 +35,30 @@ pub enum Unit {
     DemandSeconds,
 }
 
+impl Unit {
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Unit::Text => "text",
+            Unit::Count => "count",
+            Unit::Mean => "count, mean over time",
+            Unit::Seconds => "seconds",
+            Unit::Timestamp => "RFC 3339, UTC",
+            Unit::Cores => "cores",
+            Unit::Bytes => "bytes",
+            Unit::Gpus => "GPUs",
+            Unit::Usd => "USD",
+            Unit::UsdPerHour => "USD an hour",
+            Unit::NodeHours => "node hours",
+            Unit::CoreHours => "core hours",
+            Unit::ByteHours => "byte hours",
+            Unit::GpuHours => "GPU hours",
+            Unit::Demand => "requests a second, or cores",
+            Unit::DemandSeconds => "requests, or core-seconds",
+        }
+    }
+}
+
 /// A column of a table whose rows are `Row`, given `Context`.
 pub struct Column<Row, Context = ()> {
     pub name: &'static str,
