@@ -1,4 +1,4 @@
-// Sorts and filters the table of configurations, and turns the colours round.
+// Sorts and filters the table of configurations.
 const table = document.getElementById("all"), body = table.tBodies[0];
 const rows = [...body.rows];
 
@@ -27,14 +27,3 @@ text.addEventListener("input", () => {
   const left = rows.filter(row => !row.hidden).length;
   document.getElementById("found").textContent = `${left} of ${rows.length} configurations`;
 });
-
-const root = document.documentElement, button = document.getElementById("theme");
-const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-const named = () => (button.textContent = isDark() ? "Light colours" : "Dark colours");
-button.hidden = false;
-button.addEventListener("click", () => {
-  root.dataset.theme = isDark() ? "light" : "dark";
-  named();
-});
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", named);
-named();

@@ -189,7 +189,7 @@ test("everything can be done with the keyboard alone", async () => {
   await page.context().close();
 });
 
-for (const name of ["ai-model-training", "training-jobs", "genai-inference", "hostile"]) {
+for (const name of ["ai-model-training", "training-jobs", "genai-inference", "hostile", "sweep", "comparison"]) {
   for (const [device, viewport] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     for (const colorScheme of ["light", "dark"]) {
       test(`axe finds no violation in ${name}, ${colorScheme}, on a ${device}`, async () => {
@@ -264,6 +264,39 @@ test("the page's durations are the program's", async () => {
     [45.4, "45 s"], [59.7, "1 m"], [212, "3 m 32 s"], [3599.7, "1 h"], [83640, "23 h 14 m"], [86400, "24 h"], [7199, "2 h"], [172800, "2 d"], [192000, "2 d 5 h"]];
   const told = await page.evaluate(list => list.map(([seconds]) => spoken(seconds)), wanted);
   assert.deepEqual(told, wanted.map(([, text]) => text));
+  await page.context().close();
+});
+
+test("a sweep's table sorts by a click and is searched", async () => {
+  const page = await open("sweep");
+  const rows = table("sweep", "runs.csv");
+  const means = {};
+  for (const row of rows) {
+    const settings = Object.entries(row).filter(([name]) => name.startsWith("param.")).map(([, value]) => value).join();
+    (means[settings] ??= []).push(Number(row["cost.total_usd"]));
+  }
+  const wanted = Object.values(means).map(costs => costs.reduce((sum, cost) => sum + cost, 0) / costs.length).sort((a, b) => a - b);
+  const costs = () => page.locator("#all tbody tr:visible").evaluateAll(rows => rows.map(row => Number(row.cells[4].dataset.v)));
+  assert.equal(await page.locator("#all thead th").nth(4).textContent(), "cost (USD)");
+  await page.locator("#all thead button", { hasText: "cost (USD)" }).click();
+  (await costs()).forEach((cost, index) => close(cost, wanted[index], "cost"));
+  await page.locator("#all thead button", { hasText: "cost (USD)" }).click();
+  (await costs()).forEach((cost, index) => close(cost, wanted.at(-1 - index), "cost"));
+  assert.equal(await page.locator("#all th[aria-sort=descending]").count(), 1);
+  await page.fill("#text", "unbeaten");
+  assert.equal(await page.locator("#all tbody tr:visible").count(), await page.locator("#all tr.front").count());
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+});
+
+test("a comparison's page begins with the answer that the command prints", async () => {
+  const page = await open("comparison");
+  const answer = readFileSync(at("pages/comparison/answer.txt"), "utf8").trim();
+  assert.equal(await page.locator(".answer").textContent(), answer);
+  assert.equal(await page.title(), "patient <b> against ai-model-training – windtunnel comparison");
+  assert.equal(await page.locator("svg > title").count(), 1);
+  assert.ok(await page.locator(".verdicts tbody tr").count() >= 4);
+  assert.deepEqual(page.wrong, []);
   await page.context().close();
 });
 

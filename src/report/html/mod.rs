@@ -5,6 +5,7 @@
 //! page says what of the run it leaves out to stay small ([`MOST_BYTES`]).
 
 mod charts;
+mod comparison;
 mod cost;
 mod decisions;
 mod escape;
@@ -24,6 +25,7 @@ use serde::Serialize;
 use super::plot::{Figure, Run};
 use crate::record::Summary;
 use charts::Charts;
+pub use comparison::{ComparisonPage, Tone, page as comparison_page};
 use decisions::Decisions;
 use escape::{escape, fill, script_json};
 use jobs::Jobs;

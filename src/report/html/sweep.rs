@@ -46,7 +46,8 @@ pub struct Measure {
 }
 
 const HTML: &str = include_str!("../../../assets/report/sweep.html");
-const SCRIPT: &str = include_str!("../../../assets/report/sweep.js");
+const SCRIPT: &str =
+    concat!(include_str!("../../../assets/report/sweep.js"), include_str!("../../../assets/report/theme.js"));
 
 /// The page, at most [`MOST_BYTES`] long: of more rows than fit the first stand in it, and that is said.
 pub fn page(page: &SweepPage<'_>) -> String {

@@ -11,6 +11,7 @@ mod cost_against_wait;
 mod cost_by_group;
 mod figure;
 mod hpa;
+mod intervals;
 mod jobs;
 mod labels;
 mod marks;
@@ -30,6 +31,7 @@ pub use axis::number;
 pub use canvas::PlotError;
 pub use cost_against_wait::{Configuration, Range, Tradeoff};
 pub use figure::{Across, Bar, Color, Figure, Key, Look, Panel, Row, Series, Shape};
+pub use intervals::{Difference, Intervals};
 pub use jobs::{longest as longest_jobs, told as told_job};
 
 use crate::record::{Provenance, Recorder, SampleRow};
