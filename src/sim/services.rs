@@ -354,6 +354,11 @@ impl World<'_> {
                 let reading = self.service_reading(load as u32);
                 let workload = Arc::clone(self.workload_key(self.scenario.loads[load].target));
                 let run = &mut self.services[load];
+                // A pod bound by nothing can do without end.
+                let bounded = |sum: i64, class: &PodClass| {
+                    Some(class.capacity).filter(|each| *each < i64::MAX).and_then(|each| sum.checked_add(each))
+                };
+                let capacity_milli = run.classes.iter().try_fold(0i64, bounded);
                 let books = *run.service.books();
                 let now = [books.arrived, books.served, books.dropped];
                 let (at, before) = std::mem::replace(&mut run.sampled, (self.now, now));
@@ -366,6 +371,7 @@ impl World<'_> {
                     demand_milli: over(0, run.demand),
                     served_milli: over(1, 0),
                     dropped_milli: over(2, 0),
+                    capacity_milli,
                     backlog_milli: reading.backlog,
                     latency: reading.latency.map(|latency| (latency.mean, latency.p95)),
                 }
