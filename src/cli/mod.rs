@@ -20,6 +20,7 @@ mod reference;
 mod run;
 mod schema;
 mod sweep;
+mod sweep_page;
 mod validate;
 
 use std::io;

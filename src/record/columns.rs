@@ -190,6 +190,7 @@ pub const SERVICE: &[Column<ServiceValues>] = &[
     column("demand", Unit::Demand, "", "asked for, mean since the last sample", |row, _, out| out.float(row.demand)),
     column("served", Unit::Demand, "", "done, mean since the last sample", |row, _, out| out.float(row.served)),
     column("dropped", Unit::Demand, "", "given up for want of room or of time, mean since the last sample", |row, _, out| out.float(row.dropped)),
+    column("capacity", Unit::Demand, "", "what the ready pods can do at the instant; empty where nothing bounds them", |row, _, out| out.float(row.capacity)),
     column("backlog", Unit::DemandSeconds, "", "work that waits at the instant", |row, _, out| out.float(row.backlog)),
     column("latency_mean_seconds", Unit::Seconds, "", "modelled mean latency; empty for plain CPU work", |row, _, out| out.float(row.latency_mean)),
     column("latency_p95_seconds", Unit::Seconds, "", "modelled 95th percentile; empty for plain CPU work", |row, _, out| out.float(row.latency_p95)),

@@ -127,6 +127,8 @@ type Parsed = Result<Arc<Vec<Node>>, Vec<Diagnostic>>;
 #[derive(Debug)]
 pub struct ScenarioFiles {
     path: PathBuf,
+    /// The scenario's own file.
+    source: Arc<Source>,
     folder: PathBuf,
     /// The stream's scenario document.
     scenario: Node,
@@ -190,12 +192,17 @@ impl ScenarioFiles {
         digests.add("", source.text.as_bytes());
         let tables = Tables::new(folder.clone(), Arc::clone(&digests));
         let manifests = Mutex::default();
-        Ok(ScenarioFiles { path: path.to_owned(), folder, scenario, objects, manifests, tables, digests })
+        Ok(ScenarioFiles { path: path.to_owned(), source, folder, scenario, objects, manifests, tables, digests })
     }
 
     /// The path it was opened with.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The text of the scenario's own file.
+    pub fn text(&self) -> &str {
+        &self.source.text
     }
 
     /// Every file that was read so far, the scenario's own first.

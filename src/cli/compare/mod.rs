@@ -1,6 +1,7 @@
 //! `windtunnel compare`: is the difference real?
 
 mod made;
+mod page;
 mod sides;
 
 use std::io::{self, Write};
@@ -82,6 +83,9 @@ pub struct Arguments {
     /// Write the comparison as CSV, one row a metric
     #[arg(long, value_name = "FILE", alias = "csv")]
     export_csv: Option<PathBuf>,
+    /// Write the comparison as a page that opens without a network
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Replace files that windtunnel did not write
     #[arg(long)]
     force: bool,
@@ -104,7 +108,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let sides::Read { entries, matchups, mut inputs, notes } =
         sides::read(&arguments.sides, &arguments.variants, &overrides, arguments.quiet)?;
     inputs.extend(arguments.changes.files().iter().cloned());
-    let outputs = [&arguments.export_markdown, &arguments.export_json, &arguments.export_csv];
+    let outputs = [&arguments.export_markdown, &arguments.export_json, &arguments.export_csv, &arguments.html];
     for path in outputs.into_iter().flatten() {
         single::may_write(path, terms(path, &inputs, arguments.force))?;
     }
@@ -292,6 +296,9 @@ fn json(comparison: &Comparison) -> Result<String, Failure> {
 fn write_files(comparison: &Comparison, arguments: &Arguments, inputs: &[PathBuf]) -> Result<(), Failure> {
     if let Some(path) = &arguments.export_markdown {
         single::write(path, &compare::markdown(comparison), Comment::Markdown, terms(path, inputs, arguments.force))?;
+    }
+    if let Some(path) = &arguments.html {
+        single::write(path, &page::text(comparison)?, Comment::Xml, terms(path, inputs, arguments.force))?;
     }
     if let Some(path) = &arguments.export_json {
         single::write(path, &json(comparison)?, Comment::None, terms(path, inputs, arguments.force))?;
