@@ -39,7 +39,7 @@ impl<'a> Decisions<'a> {
             let controller = decision.controller as usize;
             seen[controller] += 1;
             // The last of each is among them.
-            if (made[controller] - seen[controller]) % strides[controller] != 0 || most == 0 {
+            if !(made[controller] - seen[controller]).is_multiple_of(strides[controller]) || most == 0 {
                 continue;
             }
             let [object, from, to, reason] =
