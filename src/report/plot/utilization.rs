@@ -21,9 +21,11 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     Some(figure)
 }
 
+/// One of a usage's amounts.
+type Amount = fn(&Usage) -> i64;
+
 /// Of all resources that the cluster has, at each instant; nothing where there are no nodes.
 fn percent(run: &Run<'_>, label: &str, usage: fn(&SampleRow) -> &Usage) -> Panel {
-    type Amount = fn(&Usage) -> i64;
     let resources: [(&str, Color, Amount); 3] = [
         ("CPU", Color::BLUE, |usage| usage.cpu.get()),
         ("memory", Color::GREEN, |usage| usage.memory.get()),
