@@ -28,6 +28,53 @@ pub mod label {
         "TestGPULabel/accelerator",
         GPU_PRODUCT,
     ];
+
+    /// A qualified name: an optional DNS prefix and a slash, then up to 63 of `A-Za-z0-9-_.` that begin and end with a
+    /// letter or digit (`validation.IsQualifiedName`).
+    pub fn is_key(key: &str) -> bool {
+        let (prefix, name) = match key.split_once('/') {
+            Some((prefix, name)) => (Some(prefix), name),
+            None => (None, key),
+        };
+        let dns_label = |label: &str| {
+            !label.is_empty()
+                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(dns_label)) && is_name(name)
+    }
+
+    pub fn is_value(value: &str) -> bool {
+        value.is_empty() || is_name(value)
+    }
+
+    fn is_name(name: &str) -> bool {
+        let bytes = name.as_bytes();
+        name.len() <= 63
+            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+            && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+    }
+
+    /// Older names that the kubelet and the cloud write beside a label, and that the Cluster Autoscaler puts on nodes
+    /// that it only has a description of (`UpdateDeprecatedLabels`, 1.37).
+    const DEPRECATED: [(&str, &str); 5] = [
+        (ARCH, "beta.kubernetes.io/arch"),
+        (OS, "beta.kubernetes.io/os"),
+        (INSTANCE_TYPE, "beta.kubernetes.io/instance-type"),
+        (REGION, "failure-domain.beta.kubernetes.io/region"),
+        (ZONE, "failure-domain.beta.kubernetes.io/zone"),
+    ];
+
+    /// Gives labels that have older names those too.
+    pub fn add_deprecated(labels: &mut super::Labels) {
+        for (stable, deprecated) in DEPRECATED {
+            if let Some(value) = labels.get(stable).cloned() {
+                labels.insert(deprecated.to_owned(), value);
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,6 +194,10 @@ impl Taint {
 pub enum TolerationOperator {
     Equal,
     Exists,
+    /// The taint's value is an integer above the toleration's (gate `TaintTolerationComparisonOperators`).
+    Gt,
+    /// The taint's value is an integer below the toleration's.
+    Lt,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -162,6 +213,11 @@ pub struct Toleration {
 }
 
 impl Toleration {
+    fn compares(&self, taint: &Taint, compare: impl Fn(i64, i64) -> bool) -> bool {
+        let values = taint.value.parse().ok().zip(self.value.parse().ok());
+        values.is_some_and(|(of_taint, own)| compare(of_taint, own))
+    }
+
     pub fn tolerates(&self, taint: &Taint) -> bool {
         if self.effect.is_some_and(|effect| effect != taint.effect) {
             return false;
@@ -172,6 +228,8 @@ impl Toleration {
         match self.operator {
             TolerationOperator::Exists => true,
             TolerationOperator::Equal => self.value == taint.value,
+            TolerationOperator::Gt => self.compares(taint, |of_taint, own| of_taint > own),
+            TolerationOperator::Lt => self.compares(taint, |of_taint, own| of_taint < own),
         }
     }
 }

@@ -181,7 +181,7 @@ impl World<'_> {
         Some(name)
     }
 
-    fn tell_unplaced(&mut self, spec: &Karpenter, provisioning: &Provisioning) {
+    pub(super) fn tell_unplaced(&mut self, spec: &Karpenter, provisioning: &Provisioning) {
         if !self.verbose {
             return;
         }

@@ -82,6 +82,8 @@ pub enum BudgetNodes {
 pub struct NodePool {
     pub name: Arc<str>,
     pub weight: i32,
+    /// Its deletion has begun: it launches nothing any more.
+    pub deleting: bool,
     /// Of the template, with the pool's own label and the template's labels.
     pub requirements: Requirements,
     /// As the pool states them, without the labels: what drift is judged by.
@@ -114,6 +116,7 @@ impl NodePool {
         NodePool {
             name: name.into(),
             weight: 0,
+            deleting: false,
             requirements: Requirements::from_labels(&labels),
             stated_requirements: Requirements::default(),
             labels,
