@@ -57,23 +57,34 @@ pub mod label {
             && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
     }
 
-    /// Older names that the kubelet and the cloud write beside a label, and that the Cluster Autoscaler puts on nodes
-    /// that it only has a description of (`UpdateDeprecatedLabels`, 1.37).
-    const DEPRECATED: [(&str, &str); 5] = [
-        (ARCH, "beta.kubernetes.io/arch"),
-        (OS, "beta.kubernetes.io/os"),
+    /// Older names of what the cloud says of a node.
+    const DEPRECATED_OF_CLOUD: [(&str, &str); 3] = [
         (INSTANCE_TYPE, "beta.kubernetes.io/instance-type"),
         (REGION, "failure-domain.beta.kubernetes.io/region"),
         (ZONE, "failure-domain.beta.kubernetes.io/zone"),
     ];
 
-    /// Gives labels that have older names those too.
-    pub fn add_deprecated(labels: &mut super::Labels) {
-        for (stable, deprecated) in DEPRECATED {
-            if let Some(value) = labels.get(stable).cloned() {
-                labels.insert(deprecated.to_owned(), value);
+    /// Older names of what the kubelet says of it.
+    const DEPRECATED_OF_KUBELET: [(&str, &str); 2] = [(ARCH, "beta.kubernetes.io/arch"), (OS, "beta.kubernetes.io/os")];
+
+    fn add(labels: &mut super::Labels, names: &[(&str, &str)]) {
+        for (stable, deprecated) in names {
+            if let Some(value) = labels.get(*stable).cloned() {
+                labels.insert((*deprecated).to_owned(), value);
             }
         }
+    }
+
+    /// As the Cluster Autoscaler completes a node that it only has a description of (`UpdateDeprecatedLabels` in
+    /// `utils/labels/labels.go`, 1.37).
+    pub fn add_deprecated_of_cloud(labels: &mut super::Labels) {
+        add(labels, &DEPRECATED_OF_CLOUD);
+    }
+
+    /// As kubelet and cloud label a node that is there.
+    pub fn add_deprecated(labels: &mut super::Labels) {
+        add(labels, &DEPRECATED_OF_CLOUD);
+        add(labels, &DEPRECATED_OF_KUBELET);
     }
 }
 

@@ -148,6 +148,7 @@ impl<'s> World<'s> {
             state.extra_taints.clone_from(&view.state.extra_taints);
             state.unschedulable = view.state.unschedulable;
             state.ready = view.state.ready;
+            state.deleting = view.state.deleting;
         });
     }
 

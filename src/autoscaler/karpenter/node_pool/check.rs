@@ -99,9 +99,6 @@ impl Check {
         } else if !label::is_key(&raw.key) {
             self.error(format!("{path}.key"), format!("{:?} is not a label key", raw.key));
         }
-        for value in raw.values.iter().filter(|value| !label::is_value(value)) {
-            self.error(format!("{path}.values"), format!("{value:?} is not a label value"));
-        }
         let operator = match Operator::named(&raw.operator) {
             Ok(operator) => operator,
             Err(problem) => {
@@ -110,6 +107,10 @@ impl Check {
             }
         };
         let values = format!("{path}.values");
+        let takes_labels = matches!(operator, Operator::In | Operator::NotIn);
+        for value in raw.values.iter().filter(|value| takes_labels && !label::is_value(value)) {
+            self.error(&values, format!("{value:?} is not a label value"));
+        }
         match operator {
             Operator::In | Operator::NotIn if raw.values.is_empty() => {
                 self.error(values, format!("{} needs at least one value", raw.operator));

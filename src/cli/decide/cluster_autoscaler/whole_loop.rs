@@ -209,7 +209,7 @@ fn template_shape(
     let mut shape = live_node(&node, &mut specs.resources).map_err(|error| error.within("template"))?.shape;
     shape.taints.retain(|taint| !options.is_left_out_of_templates(&taint.key));
     shape.group = Some(id);
-    label::add_deprecated(&mut shape.labels);
+    label::add_deprecated_of_cloud(&mut shape.labels);
     Ok(specs.intern_shape(shape))
 }
 
