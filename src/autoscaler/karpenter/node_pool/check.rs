@@ -29,7 +29,6 @@ pub(super) fn check(manifest: &NodePoolManifest) -> Result<NodePool, Vec<FieldEr
     if spec.replicas.is_some() {
         check.error("spec.replicas", "static capacity (a fixed number of nodes, alpha upstream) is not modelled");
     }
-    pool.deleting = manifest.metadata.deletion_timestamp.is_some();
     pool.weight = spec.weight.unwrap_or(0);
     if spec.weight.is_some_and(|weight| !(1..=100).contains(&weight)) {
         check.error("spec.weight", format!("{} is not from 1 to 100", pool.weight));

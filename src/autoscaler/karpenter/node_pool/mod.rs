@@ -107,7 +107,8 @@ pub struct NodePool {
 impl NodePool {
     /// Checks and defaults a manifest.
     pub fn from_manifest(manifest: &NodePoolManifest) -> Result<NodePool, Vec<FieldError>> {
-        check::check(manifest)
+        let pool = check::check(manifest)?;
+        Ok(NodePool { deleting: manifest.metadata.deletion_timestamp.is_some(), ..pool })
     }
 
     /// A pool of this name with upstream's defaults, no requirements and no limits.
