@@ -47,6 +47,7 @@ pub mod controller;
 pub mod cost;
 pub mod load;
 pub mod record;
+pub mod reference;
 pub mod report;
 pub mod scenario;
 pub mod scheduler;

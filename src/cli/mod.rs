@@ -1,19 +1,26 @@
 //! The command line: one file per subcommand; errors leave through [`main`] as exit codes.
 
+mod changes;
 mod check;
 mod compare;
 mod completions;
 pub mod decide;
 mod diagnostics;
 pub mod exit_code;
+mod explain;
 mod format;
 mod import;
+mod init;
+mod instance_types;
 mod interrupt;
 mod memory;
+mod metrics;
 mod progress;
+mod reference;
 mod run;
 mod schema;
 mod sweep;
+mod sweep_page;
 mod validate;
 
 use std::io;
@@ -41,8 +48,14 @@ enum Command {
     /// Print the JSON Schema of scenarios, for editors and for `scenario.schema.json`
     Schema,
     Import(import::Arguments),
+    Init(init::Arguments),
+    Explain(explain::Arguments),
+    Metrics(metrics::Arguments),
+    InstanceTypes(instance_types::Arguments),
     Decide(decide::Arguments),
     Completions(completions::Arguments),
+    #[command(hide = true)]
+    Reference(reference::Arguments),
 }
 
 /// Runs the program on the process's arguments and maps its outcome to an exit code.
@@ -58,6 +71,11 @@ pub fn main() -> ExitCode {
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Schema => schema::run(),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Metrics(arguments) => metrics::run(&arguments),
+        Command::InstanceTypes(arguments) => instance_types::run(&arguments),
+        Command::Reference(arguments) => reference::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };

@@ -10,9 +10,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use super::changes::{self, Changes};
 use super::exit_code::Failure;
 use super::format::Format;
-use super::{Outcome, diagnostics, progress};
+use super::{Outcome, diagnostics, progress, sweep_page};
+use crate::check::paired_interval;
 use crate::record::SweepProvenance;
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::writer::{OutputFolder, Terms};
@@ -22,14 +24,22 @@ use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Override, Scenario, ScenarioFiles};
 use crate::sweep::{self, Averages, Configuration, PlotSpec, Results, Sweep, SweepProblem, plain};
 
+/// Of the plot's intervals.
+const LEVEL: f64 = 0.95;
+
 /// Rows of the printed table.
 const BEST: usize = 10;
 
 /// Simulate a grid of parameters times seeds
 #[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel sweep scenarios/sweeps/hpa-target.yaml
+  windtunnel sweep scenarios/sweeps/hpa-target.yaml --values small.yaml --set duration=6h --out results/six-hours")]
 pub struct Arguments {
-    /// Sweep file
+    /// Sweep file; `-` is standard input
     sweep: PathBuf,
+    #[command(flatten)]
+    changes: Changes,
     /// Folder for the results [default: results/NAME of the sweep]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -42,6 +52,9 @@ pub struct Arguments {
     /// Write a Markdown table of all configurations: cost, wait and utilization
     #[arg(long, value_name = "FILE")]
     export_markdown: Option<PathBuf>,
+    /// File of the report, one page that opens without a network [default: report.html in the folder of the results]
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Replace results in the folder that were made from something else (another sweep, scenario or version)
     #[arg(long)]
     force: bool,
@@ -55,14 +68,17 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.sweep;
-    let text = std::fs::read_to_string(path).with_context(|| format!("can't read the sweep {}", path.display()))?;
+    let text = changes::read_text(path)?;
+    let own = arguments.changes.read()?;
     let sweep = Sweep::parse(&text).with_context(|| path.display().to_string())?;
     let files = open_scenarios(path, &sweep).map_err(reported)?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&sweep.name));
     let load = |configuration: &Configuration<'_>| {
         let overrides: Result<Vec<Override>, Vec<Diagnostic>> =
             configuration.overrides().map(|text| Override::parse(&text)).collect();
-        files[&scenario_of(&sweep, configuration)].load(&overrides?).map(|loaded| loaded.scenario)
+        // What the sweep varies wins over what holds for all of it.
+        let all = [own.clone(), overrides?].concat();
+        files[&scenario_of(&sweep, configuration)].load(&all).map(|loaded| loaded.scenario)
     };
     let prepared = sweep::prepare(&sweep, load, arguments.jobs).map_err(|problem| match problem {
         SweepProblem::Scenario { label, cause } => {
@@ -73,15 +89,21 @@ pub fn run(arguments: &Arguments) -> Outcome {
             Failure::BadInput(anyhow::anyhow!("{}: {problem}", path.display()))
         }
     })?;
-    let made_from = SweepProvenance::new(&sweep.name, &text, files.iter().map(|(path, files)| (&**path, files.hash())));
+    let sets: String = arguments.changes.sets().iter().map(|set| format!("\n--set {set}")).collect();
+    let made_from = SweepProvenance::new(
+        &sweep.name,
+        &format!("{text}{sets}"),
+        files.iter().map(|(path, files)| (&**path, files.hash())),
+    );
     let mut inputs: Vec<PathBuf> = files.values().flat_map(ScenarioFiles::inputs).collect();
     inputs.push(path.clone());
+    inputs.extend(arguments.changes.files().iter().cloned());
     let outputs = outputs(arguments);
     let folder =
         OutputFolder::prepare(&out, &made_from, Terms { inputs: &inputs, outputs: &outputs, force: arguments.force })?;
-    let markdown_terms = FileTerms { inputs: &inputs, force: arguments.force };
-    if let Some(file) = &arguments.export_markdown {
-        single::may_write(file, markdown_terms)?;
+    let file_terms = FileTerms { inputs: &inputs, force: arguments.force };
+    for file in [&arguments.export_markdown, &arguments.html].into_iter().flatten() {
+        single::may_write(file, file_terms)?;
     }
 
     let runs = sweep.configurations().len() * sweep.seeds.as_ref().map_or(1, Vec::len);
@@ -91,15 +113,21 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
     folder.write("runs.csv", &results.csv(&sweep))?;
     let tradeoff = tradeoff(&sweep, &results, &made_from);
-    folder.write("cost-against-wait.svg", tradeoff.svg()?.as_bytes())?;
+    let svg = tradeoff.svg()?;
+    folder.write("cost-against-wait.svg", svg.as_bytes())?;
     if arguments.png {
         folder.write("cost-against-wait.png", &tradeoff.png()?)?;
+    }
+    let page = sweep_page::text(&sweep, &results, &made_from, &text, &svg);
+    match &arguments.html {
+        None => folder.write("report.html", page.as_bytes())?,
+        Some(file) => single::write(file, &page, Comment::Xml, file_terms)?,
     }
     let summary = format!("{:#}\n", results.summary(&sweep, &made_from));
     folder.write("sweep.json", summary.as_bytes())?;
     folder.commit()?;
     if let Some(file) = &arguments.export_markdown {
-        single::write(file, &markdown(&sweep, &results), Comment::Markdown, markdown_terms)?;
+        single::write(file, &markdown(&sweep, &results), Comment::Markdown, file_terms)?;
     }
     if !arguments.quiet {
         let mut stdout = io::stdout().lock();
@@ -158,7 +186,13 @@ impl OpenSweep {
 /// Every file that the sweep may write into its folder.
 fn outputs(arguments: &Arguments) -> Vec<String> {
     let picture = arguments.png.then_some("cost-against-wait.png");
-    ["runs.csv", "cost-against-wait.svg", "sweep.json"].into_iter().chain(picture).map(str::to_owned).collect()
+    let page = arguments.html.is_none().then_some("report.html");
+    ["runs.csv", "cost-against-wait.svg", "sweep.json"]
+        .into_iter()
+        .chain(page)
+        .chain(picture)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The scenario of every configuration, each read once.
@@ -179,7 +213,7 @@ fn scenario_of(sweep: &Sweep, configuration: &Configuration<'_>) -> PathBuf {
 }
 
 /// Figures of the exported table, with how they are shown.
-const EXPORTED: &[(&str, &str)] = &[
+pub(super) const EXPORTED: &[(&str, &str)] = &[
     ("cost.total_usd", "cost (USD)"),
     ("cost.idle_usd", "idle (USD)"),
     ("nodes.node_hours", "node hours"),
@@ -212,15 +246,18 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
     let PlotSpec { x, y } = &sweep.plot;
     let configurations = sweep.configurations();
     let unbeaten = results.unbeaten(configurations.len(), x, y);
-    let range = |index: usize, name: &str| {
-        let Averages { min, mean, max } = results.averages(index, name);
-        plot::Range { min, mean, max }
-    };
+    let range = |index: usize, name: &str| interval(results, index, name);
     let points = configurations.iter().enumerate().map(|(index, configuration)| plot::Configuration {
         label: match results.unserved(index) {
             0 => sweep.label(configuration),
             pods => format!("{}: {} unserved", sweep.label(configuration), count(pods, "pod")),
         },
+        settings: sweep
+            .short_names()
+            .into_iter()
+            .zip(&configuration.settings)
+            .map(|(name, (_, value))| (name.to_owned(), plain(value)))
+            .collect(),
         is_served: results.unserved(index) == 0,
         x: range(index, x),
         y: range(index, y),
@@ -230,9 +267,10 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
     Tradeoff {
         title: "Cost against wait".to_owned(),
         subtitle: format!(
-            "{}: {} configurations, {seeds} seeds each (bars: lowest to highest); blue: no other is better in both{}",
+            "{}: {} configurations, {seeds} seeds each{}; ringed and joined: no other is better in both{}",
             sweep.name,
             configurations.len(),
+            if seeds > 1 { " (bars: 95 % intervals of the means)" } else { "" },
             if (0..configurations.len()).any(|index| results.unserved(index) > 0) { "; ×: pods unserved" } else { "" },
         ),
         made_by: made_from.line(),
@@ -240,6 +278,20 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
         y_label: axis_label(y),
         configurations: points.collect(),
     }
+}
+
+/// The mean of a figure over the seeds of a configuration, with the interval that its true mean is in; NaN where a run
+/// lacks it.
+pub(super) fn interval(results: &Results, index: usize, name: &str) -> plot::Range {
+    let of_it = results.rows.iter().filter(|row| row.configuration == index);
+    let values: Vec<f64> = of_it.map(|row| row.figure(name)).collect();
+    let known = if values.iter().any(|value| value.is_nan()) { None } else { paired_interval(&values, LEVEL) };
+    let unknown = plot::Range { low: f64::NAN, mean: f64::NAN, high: f64::NAN };
+    known.map_or(unknown, |known| match known.pairs {
+        // One seed says nothing of the spread.
+        1 => plot::Range { low: known.mean, mean: known.mean, high: known.mean },
+        _ => plot::Range { low: known.low.max(0.0), mean: known.mean, high: known.high },
+    })
 }
 
 /// The figure in words where it is one of the usual ones.
@@ -300,7 +352,7 @@ fn unserved(sweep: &Sweep, results: &Results) -> String {
 }
 
 /// "1 pod", "8 pods".
-fn count(amount: u64, noun: &str) -> String {
+pub(super) fn count(amount: u64, noun: &str) -> String {
     format!("{} {noun}{}", number(amount as f64, 0), if amount == 1 { "" } else { "s" })
 }
 
