@@ -90,6 +90,15 @@ test("hovering reads the values of timeseries.csv at that time, in all plots", a
   }
   assert.deepEqual(page.wrong, []);
   await page.screenshot({ path: fileURLToPath(at("screenshots/hover.png")) });
+  // The README's picture.
+  await page.setViewportSize({ width: 1140, height: 690 });
+  const hpa = plot(page, "ai-model-hpa: cpu (% of the requests)");
+  await hpa.evaluate(figure => scrollTo(0, figure.getBoundingClientRect().top + scrollY - 170));
+  await page.waitForTimeout(200);
+  const area = await hpa.locator(".u-over").boundingBox();
+  await page.mouse.move(area.x + area.width * 0.65, area.y + 60);
+  await page.waitForTimeout(100);
+  await page.screenshot({ path: fileURLToPath(at("screenshots/readme.png")) });
   await page.context().close();
 });
 

@@ -39,7 +39,8 @@ impl<'a> Decisions<'a> {
             let controller = decision.controller as usize;
             seen[controller] += 1;
             // The last of each is among them.
-            if (made[controller] - seen[controller]) % strides[controller] != 0 || most == 0 {
+            let is_due = (made[controller] - seen[controller]).is_multiple_of(strides[controller]);
+            if !is_due || most == 0 {
                 continue;
             }
             let [object, from, to, reason] =

@@ -83,7 +83,7 @@ fn within(page: &SweepPage<'_>, most: usize) -> String {
         HTML,
         &[
             ("title", &escape(page.name)),
-            ("css", &CSS[1].to_owned()),
+            ("css", CSS[1]),
             ("answer", &escape(&page.answer)),
             ("plot", page.plot),
             ("header", &header),

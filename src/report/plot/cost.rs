@@ -53,7 +53,7 @@ fn stacked(run: &Run<'_>) -> Vec<Series> {
         let gone = if node.removed.is_some() { rows.partition_point(|row| row.at < to) } else { rows.len() };
         kind.1[gone] -= rate;
     }
-    let mut kinds: Vec<((&str, &str), (f64, Vec<f64>))> = kinds.into_iter().filter(|(_, kind)| kind.0 > 0.0).collect();
+    let mut kinds: Vec<_> = kinds.into_iter().filter(|(_, kind)| kind.0 > 0.0).collect();
     kinds.sort_by(|a, b| b.1.0.total_cmp(&a.1.0).then(a.0.cmp(&b.0)));
     let summed = |steps: &[f64]| {
         let mut sum = 0.0f64;

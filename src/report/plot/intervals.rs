@@ -65,7 +65,8 @@ impl Draw for Intervals {
         let x = |part: f64| (left + right) / 2.0 + part.clamp(-reach, reach) / reach * (right - left) / 2.0;
         let bottom = TOP + self.rows.len() as f64 * ROW;
         for tick in &axis.ticks {
-            for sign in [-1.0, 1.0] {
+            let signs: &[f64] = if tick.at == 0.0 { &[1.0] } else { &[-1.0, 1.0] };
+            for &sign in signs {
                 let at = x(sign * tick.at / 100.0);
                 canvas.line(&[(at, TOP), (at, bottom)], if tick.at == 0.0 { FAINT_INK } else { GRID }, 0.75)?;
                 let mark = if tick.at == 0.0 {

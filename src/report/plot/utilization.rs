@@ -21,14 +21,17 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     Some(figure)
 }
 
+/// One of a usage's amounts.
+type Amount = fn(&Usage) -> i64;
+
 /// Of all resources that the cluster has, at each instant; nothing where there are no nodes.
 fn percent(run: &Run<'_>, label: &str, usage: fn(&SampleRow) -> &Usage) -> Panel {
-    let resources: [(&str, Color, fn(&Usage) -> i64); 3] = [
+    let resources: [(&str, Color, Amount); 3] = [
         ("CPU", Color::BLUE, |usage| usage.cpu.get()),
         ("memory", Color::GREEN, |usage| usage.memory.get()),
         ("GPU", Color::PURPLE, |usage| usage.gpu.get()),
     ];
-    let share = |row: &SampleRow, amount: fn(&Usage) -> i64| match amount(&row.allocatable) {
+    let share = |row: &SampleRow, amount: Amount| match amount(&row.allocatable) {
         whole if whole > 0 => 100.0 * amount(usage(row)) as f64 / whole as f64,
         _ => f64::NAN,
     };
