@@ -39,6 +39,8 @@ fn standing(question: &Question) -> (Scenario, Standing<'_>) {
         node_pools: question.pools.clone(),
         groups: (0..question.pools.len()).map(NodeGroupId::new).collect(),
         catalogue: question.catalogue.clone(),
+        stock_outs: Vec::new(),
+        launch_errors: Default::default(),
     });
     let mut workloads = vec![(0, 0)];
     scenario.workloads.push(workload(WorkloadId(0), "default", "pods", None));
