@@ -134,7 +134,7 @@ impl World<'_> {
         for held in &node.pods {
             let unbooked = self.pods[held.pod.index()].holding.peek(self.now);
             for resource in 0..3 {
-                idle = idle - cost_of(parts[resource], unbooked[resource], capacities[resource]);
+                idle -= cost_of(parts[resource], unbooked[resource], capacities[resource]);
             }
         }
         idle

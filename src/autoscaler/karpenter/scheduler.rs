@@ -68,6 +68,9 @@ pub(super) enum PodError {
     Uninitialized(usize),
 }
 
+/// By template, spec and level of relaxation.
+type FirstFits = FxHashMap<(usize, PodSpecId, usize), Result<Fit, Refusal>>;
+
 /// What every simulation over one snapshot shares.
 pub(super) struct Base<'a> {
     pub snapshot: &'a Snapshot<'a>,
@@ -85,7 +88,7 @@ pub(super) struct Base<'a> {
     surveys: Rc<Surveys>,
     /// What an empty planned node of a template says to the first pod of a spec at a level, where nothing but the two
     /// decides it.
-    first_fits: RefCell<FxHashMap<(usize, PodSpecId, usize), Result<Fit, Refusal>>>,
+    first_fits: RefCell<FirstFits>,
 }
 
 impl<'a> Base<'a> {
