@@ -48,6 +48,8 @@ pub struct Fork<'a> {
     /// written to in place, so filling a node pod by pod copies it once and not once a pod.
     last_undo: Vec<usize>,
     latest: Checkpoint,
+    /// Nodes that are there, ascending.
+    present: Vec<NodeId>,
 }
 
 impl<'a> Fork<'a> {
@@ -59,7 +61,13 @@ impl<'a> Fork<'a> {
             undo: Vec::new(),
             last_undo: vec![NEVER; slots],
             latest: Checkpoint { undo_len: 0, slots },
+            present: (0..slots).map(NodeId::new).filter(|id| base.node(*id).is_some()).collect(),
         }
+    }
+
+    /// Nodes that are there, ascending by id: those of the base first, then those that were added.
+    pub fn present(&self) -> &[NodeId] {
+        &self.present
     }
 
     pub fn base(&self) -> &'a ClusterState {
@@ -77,7 +85,10 @@ impl<'a> Fork<'a> {
             let Undo { node, before, last_undo } = self.undo.pop().expect("longer than the checkpoint");
             self.nodes[node.index()] = before;
             self.last_undo[node.index()] = last_undo;
+            self.list(node);
         }
+        let kept = self.present.partition_point(|node| node.index() < checkpoint.slots);
+        self.present.truncate(kept);
         self.nodes.truncate(checkpoint.slots);
         self.last_undo.truncate(checkpoint.slots);
         self.latest = checkpoint;
@@ -94,11 +105,23 @@ impl<'a> Fork<'a> {
         let id = NodeId::new(self.nodes.len());
         self.nodes.push(Overlay::Changed(Box::new(node)));
         self.last_undo.push(NEVER);
+        self.present.push(id);
         id
     }
 
     pub fn remove_node(&mut self, id: NodeId) {
         self.replace(id, Overlay::Removed);
+        self.list(id);
+    }
+
+    /// Puts the node into the list of those that are there, or takes it out.
+    fn list(&mut self, id: NodeId) {
+        let is_present = self.node(id).is_some();
+        match self.present.binary_search(&id) {
+            Ok(at) if !is_present => _ = self.present.remove(at),
+            Err(at) if is_present => self.present.insert(at, id),
+            _ => {}
+        }
     }
 
     /// A copy of the node to write to; `None` where it is absent.
@@ -209,7 +232,9 @@ mod tests {
         fork.evict(pod, spec, node);
         fork.remove_node(added);
         assert!(fork.node(added).is_none());
+        assert_eq!(fork.present(), [node]);
         fork.revert(middle);
+        assert_eq!(fork.present(), [node, added]);
         assert_eq!(fork.node(added).unwrap().requested.cpu, Millicores(100));
         assert_eq!(fork.node(node).unwrap().pods.len(), 1);
         fork.revert(start);

@@ -28,6 +28,64 @@ pub mod label {
         "TestGPULabel/accelerator",
         GPU_PRODUCT,
     ];
+
+    /// A qualified name: an optional DNS prefix and a slash, then up to 63 of `A-Za-z0-9-_.` that begin and end with a
+    /// letter or digit (`validation.IsQualifiedName`).
+    pub fn is_key(key: &str) -> bool {
+        let (prefix, name) = match key.split_once('/') {
+            Some((prefix, name)) => (Some(prefix), name),
+            None => (None, key),
+        };
+        let dns_label = |label: &str| {
+            !label.is_empty()
+                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(dns_label)) && is_name(name)
+    }
+
+    pub fn is_value(value: &str) -> bool {
+        value.is_empty() || is_name(value)
+    }
+
+    fn is_name(name: &str) -> bool {
+        let bytes = name.as_bytes();
+        name.len() <= 63
+            && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+            && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+    }
+
+    /// Older names of what the cloud says of a node.
+    const DEPRECATED_OF_CLOUD: [(&str, &str); 3] = [
+        (INSTANCE_TYPE, "beta.kubernetes.io/instance-type"),
+        (REGION, "failure-domain.beta.kubernetes.io/region"),
+        (ZONE, "failure-domain.beta.kubernetes.io/zone"),
+    ];
+
+    /// Older names of what the kubelet says of it.
+    const DEPRECATED_OF_KUBELET: [(&str, &str); 2] = [(ARCH, "beta.kubernetes.io/arch"), (OS, "beta.kubernetes.io/os")];
+
+    fn add(labels: &mut super::Labels, names: &[(&str, &str)]) {
+        for (stable, deprecated) in names {
+            if let Some(value) = labels.get(*stable).cloned() {
+                labels.insert((*deprecated).to_owned(), value);
+            }
+        }
+    }
+
+    /// As the Cluster Autoscaler completes a node that it only has a description of (`UpdateDeprecatedLabels` in
+    /// `utils/labels/labels.go`, 1.37).
+    pub fn add_deprecated_of_cloud(labels: &mut super::Labels) {
+        add(labels, &DEPRECATED_OF_CLOUD);
+    }
+
+    /// As kubelet and cloud label a node that is there.
+    pub fn add_deprecated(labels: &mut super::Labels) {
+        add(labels, &DEPRECATED_OF_CLOUD);
+        add(labels, &DEPRECATED_OF_KUBELET);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,6 +205,10 @@ impl Taint {
 pub enum TolerationOperator {
     Equal,
     Exists,
+    /// The taint's value is an integer above the toleration's (gate `TaintTolerationComparisonOperators`).
+    Gt,
+    /// The taint's value is an integer below the toleration's.
+    Lt,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -162,6 +224,11 @@ pub struct Toleration {
 }
 
 impl Toleration {
+    fn compares(&self, taint: &Taint, compare: impl Fn(i64, i64) -> bool) -> bool {
+        let values = taint.value.parse().ok().zip(self.value.parse().ok());
+        values.is_some_and(|(of_taint, own)| compare(of_taint, own))
+    }
+
     pub fn tolerates(&self, taint: &Taint) -> bool {
         if self.effect.is_some_and(|effect| effect != taint.effect) {
             return false;
@@ -172,6 +239,8 @@ impl Toleration {
         match self.operator {
             TolerationOperator::Exists => true,
             TolerationOperator::Equal => self.value == taint.value,
+            TolerationOperator::Gt => self.compares(taint, |of_taint, own| of_taint > own),
+            TolerationOperator::Lt => self.compares(taint, |of_taint, own| of_taint < own),
         }
     }
 }

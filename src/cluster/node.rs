@@ -59,6 +59,8 @@ pub struct NodeState {
     /// `spec.unschedulable` (cordoned).
     pub unschedulable: bool,
     pub ready: bool,
+    /// Its deletion has begun (`metadata.deletionTimestamp`) and something still holds it.
+    pub deleting: bool,
     /// Sum of the pods' effective requests.
     pub requested: Resources,
     /// Sum of the pods' requests with the scheduler's defaults.
@@ -85,6 +87,7 @@ impl NodeState {
             extra_taints: SmallVec::new(),
             unschedulable: false,
             ready: true,
+            deleting: false,
             requested: Resources::default(),
             nonzero_requested: Default::default(),
             pods: Vec::new(),

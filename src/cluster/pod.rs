@@ -326,11 +326,11 @@ impl PodSpec {
     }
 
     /// Init containers with `restartPolicy: Always`, which run beside the containers.
-    pub fn sidecars(&self) -> impl Iterator<Item = &Container> {
+    pub fn sidecars(&self) -> impl Iterator<Item = &Container> + Clone {
         self.init_containers.iter().filter(|init| init.restart_always).map(|init| &init.container)
     }
 
-    pub fn host_ports(&self) -> impl Iterator<Item = &HostPort> {
+    pub fn host_ports(&self) -> impl Iterator<Item = &HostPort> + Clone {
         self.containers.iter().chain(self.sidecars()).flat_map(|container| &container.host_ports)
     }
 

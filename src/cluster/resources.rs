@@ -98,6 +98,24 @@ impl Resources {
     }
 
     /// `self - other`, resource by resource; may be negative where a node is over-committed.
+    /// Takes from `other` what is zero here.
+    pub fn fill_in(&mut self, other: &Resources) {
+        if self.cpu == Millicores::ZERO {
+            self.cpu = other.cpu;
+        }
+        if self.memory == Bytes::ZERO {
+            self.memory = other.memory;
+        }
+        if self.ephemeral_storage == Bytes::ZERO {
+            self.ephemeral_storage = other.ephemeral_storage;
+        }
+        for (id, amount) in other.iter_extended() {
+            if self.extended(id) == 0 {
+                self.set_extended(id, amount);
+            }
+        }
+    }
+
     pub fn minus(&self, other: &Resources) -> Resources {
         let mut rest = self.clone();
         rest -= other;

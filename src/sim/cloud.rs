@@ -85,7 +85,7 @@ impl World<'_> {
         }
     }
 
-    fn add_instance(&mut self, request: LaunchRequest) -> u32 {
+    pub(super) fn add_instance(&mut self, request: LaunchRequest) -> u32 {
         let group = (request.group != u32::MAX).then_some(request.group);
         if let Some(group) = group {
             self.groups[group as usize].instances += 1;

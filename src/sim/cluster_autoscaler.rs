@@ -170,6 +170,17 @@ impl World<'_> {
         (decision, pending, given_up)
     }
 
+    /// One full loop with a memory and draws of the caller's.
+    #[cfg(test)]
+    pub(super) fn loop_with(&mut self, state: State, rng: Pcg64Mcg) -> (Decision, State) {
+        let scenario = self.scenario;
+        let options = scenario.cluster_autoscaler.as_ref().expect("the scenario has a Cluster Autoscaler");
+        let mut run = self.cluster_autoscaler.take().expect("it was started");
+        (run.state, run.rng) = (state, rng);
+        let (decision, ..) = self.autoscaler_decides(&mut run, options);
+        (decision, run.state)
+    }
+
     /// What was decided and why; with verbose decisions also why not.
     fn tell(&mut self, explanations: Vec<Explanation>) {
         for Explanation { subject, verdict, reason } in explanations {

@@ -134,7 +134,7 @@ impl World<'_> {
         }
     }
 
-    fn tell_command(&mut self, command: &Command, to: &'static str, why: &str) {
+    pub(super) fn tell_command(&mut self, command: &Command, to: &'static str, why: &str) {
         let extra = if why.is_empty() { String::new() } else { format!("; {why}") };
         let reason = format!("{}{extra}", command.explain());
         for gone in &command.nodes {

@@ -212,7 +212,7 @@ impl World<'_> {
         self.decide(Controller::Karpenter, format!("nodeclaim/{name}"), "", "Launched", reason);
     }
 
-    fn tell_unplaced(&mut self, spec: &Karpenter, provisioning: &Provisioning) {
+    pub(super) fn tell_unplaced(&mut self, spec: &Karpenter, provisioning: &Provisioning) {
         if !self.verbose {
             return;
         }

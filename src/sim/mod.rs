@@ -49,6 +49,8 @@ mod scheduling;
 mod selections;
 mod service_level;
 mod services;
+#[cfg(test)]
+pub(crate) mod standing;
 mod stateful_sets;
 mod terminator;
 mod training;

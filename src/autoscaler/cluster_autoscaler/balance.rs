@@ -52,7 +52,10 @@ impl<'a> Comparator<'a> {
     pub fn are_similar(&self, specs: &Specs, a: &Template, b: &Template) -> bool {
         let (first, second) = (specs.shape(a.shape), specs.shape(b.shape));
         if !self.labels.is_empty() {
-            return self.labels.iter().all(|key| first.labels.get(key) == second.labels.get(key));
+            // A label that neither has makes them unlike, too.
+            let is_shared =
+                |key: &String| first.labels.get(key).is_some_and(|value| second.labels.get(key) == Some(value));
+            return self.labels.iter().all(is_shared);
         }
         self.have_equal_capacity(first, second)
             && self.are_close(&first.allocatable, &second.allocatable, self.ratios.allocatable)

@@ -107,7 +107,7 @@ pub fn removable_at(
 ) -> RemovableNodes {
     let clock = Clock::new(snapshot.now);
     let shapes = snapshot.cluster.node_views().map(|view| view.state.shape);
-    let mut tracker = QuotaTracker::new(snapshot, minimum, shapes, true);
+    let Ok(mut tracker) = QuotaTracker::new(snapshot, minimum, shapes, true) else { return RemovableNodes::default() };
     let sizes = snapshot.node_groups.iter().map(|group| group.target_size).collect();
     let now = removable_now(unneeded, snapshot, &clock, sizes, &|group| deletions(group.id), |id| {
         consume_minimum(&mut tracker, snapshot, id)

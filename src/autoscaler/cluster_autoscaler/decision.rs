@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::drain::BlockingReason;
-use super::quota::ExceededQuota;
+use super::quota::{ExceededQuota, GpusMissing};
 use super::utilization::Utilization;
 use super::{GroupPolicy, InstanceId, NodeGroup};
-use crate::cluster::{NodeGroupId, NodeId, PodId, Specs};
+use crate::cluster::{NodeGroupId, NodeId, NodeShapeId, PodId, Specs};
 use crate::scheduler::filter::Rejection;
 use crate::units::{SimDuration, SimTime};
 
@@ -141,7 +141,24 @@ pub enum ScaleUpResult {
     LimitedByMaxNodesTotal,
     /// The pods are so young that more may follow.
     InCooldown,
-    Error,
+    Error(ScaleUpError),
+}
+
+/// What a scale-up fails of, altogether.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScaleUpError {
+    /// The nodes that are there, upcoming ones included, are as many as `max-nodes-total` allows.
+    MaxNodesTotal,
+    /// A group's nodes are on their way and nobody knows what they will look like.
+    NoTemplateOfUpcoming(NodeGroupId),
+    /// A node outside every group has a cloud's label for GPUs and none to give.
+    GpusMissing(NodeShapeId),
+}
+
+impl From<GpusMissing> for ScaleUpError {
+    fn from(missing: GpusMissing) -> ScaleUpError {
+        ScaleUpError::GpusMissing(missing.0)
+    }
 }
 
 /// A group, the nodes that it would take, and the pods that these would hold.

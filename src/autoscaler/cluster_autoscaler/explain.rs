@@ -1,8 +1,8 @@
 //! A decision's reasons in words: the same for `decide` and for the rows of a run's `decisions.csv`.
 
 use super::decision::{
-    Decision, DecreaseReason, ExpansionOption, Halt, InstanceDeletion, NodeDeletion, Resize, ScaleUpResult,
-    TargetDecrease, UnhelpedPods, Unremovable, UnremovableReason,
+    Decision, DecreaseReason, ExpansionOption, Halt, InstanceDeletion, NodeDeletion, Resize, ScaleUpError,
+    ScaleUpResult, TargetDecrease, UnhelpedPods, Unremovable, UnremovableReason,
 };
 use super::options::Options;
 use super::snapshot::Snapshot;
@@ -101,9 +101,9 @@ impl<'a> Explainer<'a> {
     /// Why not: what kept the loop as a whole from acting, groups that were not considered, pods that no group helps, and nodes
     /// that stay.
     pub fn refusals(&self, decision: &Decision) -> Vec<Explanation> {
-        let why_no_scale_up = why_no_scale_up(decision.scale_up_result);
+        let why_no_scale_up = self.no_scale_up(decision.scale_up_result);
         let mut refusals: Vec<Explanation> =
-            why_no_scale_up.map(|why| of_loop(Verdict::Nothing, why)).into_iter().collect();
+            why_no_scale_up.map(|why| of_loop(Verdict::Nothing, &why)).into_iter().collect();
         refusals.extend(decision.skipped.iter().map(|(group, reason)| Explanation {
             subject: Subject::Group(*group),
             verdict: Verdict::Skipped,
@@ -214,6 +214,29 @@ impl<'a> Explainer<'a> {
         }
     }
 
+    /// What kept the loop from a scale-up that pods ask for.
+    fn no_scale_up(&self, result: ScaleUpResult) -> Option<String> {
+        let why = match result {
+            ScaleUpResult::InCooldown => "the pending pods are very new: wait for more of them, and delete no node",
+            ScaleUpResult::LimitedByMaxNodesTotal => "there are as many ready nodes as max-nodes-total allows",
+            ScaleUpResult::NoOptionsAvailable => "no group helps the pending pods",
+            ScaleUpResult::Error(ScaleUpError::MaxNodesTotal) => "max-nodes-total is already reached",
+            ScaleUpResult::Error(ScaleUpError::NoTemplateOfUpcoming(group)) => {
+                let group = self.group(group);
+                return Some(format!("no scale-up: group {group} has nodes on their way that nobody can describe"));
+            }
+            ScaleUpResult::Error(ScaleUpError::GpusMissing(shape)) => {
+                let node = self.snapshot.cluster.node_views().find(|node| node.state.shape == shape);
+                let node = node.map_or("a node", |node| &node.state.name);
+                return Some(format!(
+                    "no scale-up: {node} is in no group, is labelled as a GPU node and has no GPUs to give"
+                ));
+            }
+            ScaleUpResult::NotTried | ScaleUpResult::NotNeeded | ScaleUpResult::Successful => return None,
+        };
+        Some(why.to_owned())
+    }
+
     fn provisioning_limit(&self, group: NodeGroupId) -> SimDuration {
         let own = self.snapshot.node_groups.get(group.index()).map(|group| self.options.for_group(&group.options));
         own.map_or(self.options.max_node_provision_time, |own| own.max_node_provision_time)
@@ -222,17 +245,6 @@ impl<'a> Explainer<'a> {
 
 fn of_loop(verdict: Verdict, reason: &str) -> Explanation {
     Explanation { subject: Subject::Cluster, verdict, reason: reason.to_owned() }
-}
-
-/// What kept the loop from a scale-up that pods ask for.
-const fn why_no_scale_up(result: ScaleUpResult) -> Option<&'static str> {
-    match result {
-        ScaleUpResult::InCooldown => Some("the pending pods are very new: wait for more of them, and delete no node"),
-        ScaleUpResult::LimitedByMaxNodesTotal => Some("there are as many ready nodes as max-nodes-total allows"),
-        ScaleUpResult::NoOptionsAvailable => Some("no group helps the pending pods"),
-        ScaleUpResult::Error => Some("max-nodes-total is already reached"),
-        ScaleUpResult::NotTried | ScaleUpResult::NotNeeded | ScaleUpResult::Successful => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What is worked out once a node shape or pod spec: GPUs, counted capacity, kinds of pods.
 
-use crate::cluster::{NodeShape, PodSpec, Resources, Specs};
+use crate::cluster::{NodeShape, PodSpec, Resources, Specs, label};
 
 /// Extended resources that upstream knows as GPUs (`utils/gpu/gpu.go`), in its order.
 const GPU_RESOURCES: [&str; 5] =
@@ -36,6 +36,13 @@ pub fn has_gpu(specs: &Specs, shape: &NodeShape) -> bool {
 /// A GPU node whose devices do not show yet, so that it counts as starting.
 pub fn is_waiting_for_gpu(specs: &Specs, shape: &NodeShape) -> bool {
     shape.shared_gpus == 0 && shape.accelerator.is_some() && gpu_allocatable(specs, shape).is_none()
+}
+
+/// The cloud's own label promises GPUs, and there are none to give. (The product label is NVIDIA's, set once they work.)
+pub fn lacks_promised_gpus(specs: &Specs, shape: &NodeShape) -> bool {
+    let is_promised =
+        || label::ACCELERATORS.iter().any(|key| *key != label::GPU_PRODUCT && shape.labels.contains_key(*key));
+    is_waiting_for_gpu(specs, shape) && is_promised()
 }
 
 pub fn requests_gpu(specs: &Specs, pod: &PodSpec) -> bool {

@@ -42,8 +42,8 @@ mod utilization;
 pub use backoff::{Backoff, BackoffEntry, BackoffTimes};
 pub use clock::Clock;
 pub use decision::{
-    Decision, DecreaseReason, ExpansionOption, Halt, InstanceDeletion, NoScaleUp, NodeDeletion, Resize, ScaleUpResult,
-    SkipReason, TargetDecrease, UnhelpedPods, Unremovable, UnremovableReason,
+    Decision, DecreaseReason, ExpansionOption, Halt, InstanceDeletion, NoScaleUp, NodeDeletion, Resize, ScaleUpError,
+    ScaleUpResult, SkipReason, TargetDecrease, UnhelpedPods, Unremovable, UnremovableReason,
 };
 pub use drain::{BlockingReason, PodMoves, look_again};
 pub use explain::{Explainer, Explanation, Subject, Verdict};

@@ -45,7 +45,8 @@ impl Hints {
     }
 }
 
-/// The circle in which nodes are tried.
+/// The circle in which nodes are tried: the place, among the nodes that are there, of the one that took a pod last. Where
+/// a node leaves, those behind it move up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
     last: usize,
@@ -108,13 +109,7 @@ pub fn schedule_on_first<'c>(
     spec: PodSpecId,
     mut nodes: impl Iterator<Item = NodeId>,
 ) -> Option<NodeId> {
-    let found = cycles.with(fork, spec, |cycle| {
-        nodes.find(|id| {
-            fork.node_view(*id).is_some_and(|view| {
-                !view.state.unschedulable && !clearly_lacks_room(cycle, &view) && fits(cycle, &view).is_ok()
-            })
-        })
-    })?;
+    let found = cycles.with(fork, spec, |cycle| nodes.find(|id| takes(fork, cycle, *id)))?;
     fork.place(pod, spec, found);
     cycles.note(&fork.base().specs, spec);
     Some(found)
@@ -129,11 +124,24 @@ pub fn schedule_on_any<'c>(
     spec: PodSpecId,
     acceptable: impl Fn(NodeId) -> bool,
 ) -> Option<NodeId> {
-    let (slots, start) = (fork.node_slots(), cursor.last + 1);
-    let circle = (0..slots).map(|step| NodeId::new((start + step) % slots));
-    let found = schedule_on_first(fork, cycles, pod, spec, circle.filter(|id| acceptable(*id)))?;
-    cursor.last = found.index();
-    Some(found)
+    let start = cursor.last + 1;
+    let (place, node) = {
+        let (fork, nodes) = (&*fork, fork.present());
+        let circle = (0..nodes.len()).map(|step| (start + step) % nodes.len());
+        let mut acceptable = circle.map(|place| (place, nodes[place])).filter(|(_, id)| acceptable(*id));
+        cycles.with(fork, spec, |cycle| acceptable.find(|(_, id)| takes(fork, cycle, *id)))?
+    };
+    cursor.last = place;
+    fork.place(pod, spec, node);
+    cycles.note(&fork.base().specs, spec);
+    Some(node)
+}
+
+/// Cordoned nodes take nothing, whatever the pod bears.
+fn takes(fork: &Fork<'_>, cycle: &Cycle<'_>, node: NodeId) -> bool {
+    fork.node_view(node).is_some_and(|view| {
+        !view.state.unschedulable && !clearly_lacks_room(cycle, &view) && fits(cycle, &view).is_ok()
+    })
 }
 
 /// Tries a list of pods one by one, with hints, highest priority first.

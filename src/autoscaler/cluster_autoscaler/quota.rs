@@ -5,7 +5,7 @@
 
 use super::facts::{self, CountedCapacity};
 use super::{Options, Snapshot};
-use crate::cluster::{ClusterView, NodeShape, Specs};
+use crate::cluster::{ClusterView, NodeShape, NodeShapeId, Specs};
 
 const GIB: i64 = 1 << 30;
 
@@ -93,14 +93,20 @@ pub struct QuotaTracker<'a> {
     by_group: Vec<Option<CountedCapacity<'a>>>,
 }
 
+/// A node outside every group bears a cloud's label for GPUs and has none to give: upstream takes that for an error that
+/// will pass, and adds and removes nothing meanwhile (`GpuCustomResourcesProcessor`, 1.37).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GpusMissing(pub NodeShapeId);
+
 impl<'a> QuotaTracker<'a> {
-    /// `nodes` are all nodes that count, by shape. Downward (`minimum`) what is left is what may still be removed.
+    /// `nodes` are all nodes, by shape; those of a virtual kubelet do not count (`VirtualKubeletNodeFilter`, 1.37).
+    /// Downward (`minimum`) what is left is what may still be removed.
     pub fn new(
         snapshot: &Snapshot<'a>,
         quotas: Vec<Quota>,
-        nodes: impl Iterator<Item = crate::cluster::NodeShapeId>,
+        nodes: impl Iterator<Item = NodeShapeId>,
         minimum: bool,
-    ) -> QuotaTracker<'a> {
+    ) -> Result<QuotaTracker<'a>, GpusMissing> {
         let specs: &'a Specs = snapshot.cluster.specs();
         let templates = snapshot.node_groups.iter().map(|group| group.template.map(|id| specs.shape(id))).collect();
         let mut tracker = QuotaTracker {
@@ -109,10 +115,16 @@ impl<'a> QuotaTracker<'a> {
             quotas: quotas.into_iter().map(|quota| (quota.limits.len(), quota)).map(|(n, q)| (q, vec![0; n])).collect(),
             by_group: vec![None; snapshot.node_groups.len()],
         };
-        for shape in nodes {
-            let shape = specs.shape(shape);
+        for id in nodes {
+            let shape = specs.shape(id);
+            if shape.labels.get("type").is_some_and(|kind| kind == "virtual-kubelet") {
+                continue;
+            }
             let capacity = tracker.capacity(shape);
-            let group = shape.group.map(|group| group.index());
+            let group = shape.group.map(|group| group.index()).filter(|group| *group < tracker.by_group.len());
+            if group.is_none() && facts::lacks_promised_gpus(specs, shape) {
+                return Err(GpusMissing(id));
+            }
             for (quota, used) in &mut tracker.quotas {
                 if quota.applies_to(group) {
                     for ((resource, _), used) in quota.limits.iter().zip(used) {
@@ -126,7 +138,7 @@ impl<'a> QuotaTracker<'a> {
                 *used = if minimum { *used - limit } else { limit.saturating_sub(*used) }.max(0);
             }
         }
-        tracker
+        Ok(tracker)
     }
 
     fn capacity(&mut self, shape: &'a NodeShape) -> CountedCapacity<'a> {

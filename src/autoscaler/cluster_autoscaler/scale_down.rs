@@ -303,7 +303,7 @@ impl<'a> Iteration<'a> {
     ) {
         let snapshot = self.snapshot;
         let quotas = vec![Quota::of_options(self.options, true)];
-        let mut tracker = QuotaTracker::new(snapshot, quotas, nodes.iter().copied(), true);
+        let Ok(mut tracker) = QuotaTracker::new(snapshot, quotas, nodes.iter().copied(), true) else { return };
         let deletions = |group: &super::NodeGroup| state.deletions_of(group.id);
         let removable = removable_now(&state.unneeded, snapshot, self.clock, self.targets.clone(), &deletions, |id| {
             consume_minimum(&mut tracker, snapshot, id)

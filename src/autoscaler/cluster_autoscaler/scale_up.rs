@@ -4,7 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::balance::{Comparator, Share, distribute};
-use super::decision::{ExpansionOption, NoScaleUp, Resize, ScaleUpResult, SkipReason, UnhelpedPods};
+use super::decision::{ExpansionOption, NoScaleUp, Resize, ScaleUpError, ScaleUpResult, SkipReason, UnhelpedPods};
 use super::equivalence::{PodGroup, pod_groups};
 use super::estimator::{Estimator, least_limit};
 use super::expander::Choice;
@@ -279,7 +279,12 @@ impl<'a> Iteration<'a> {
         let mut outcome = Outcome::default();
         let mut quotas = vec![Quota::of_options(self.options, false)];
         quotas.extend(request.quotas.iter().cloned());
-        let mut tracker = QuotaTracker::new(self.snapshot, quotas, request.nodes.iter().copied(), false);
+        let tracker = QuotaTracker::new(self.snapshot, quotas, request.nodes.iter().copied(), false);
+        let mut tracker = match (self.upcoming_without_template(state), tracker) {
+            (None, Ok(tracker)) => tracker,
+            (Some(group), _) => return failed(request, ScaleUpError::NoTemplateOfUpcoming(group)),
+            (None, Err(missing)) => return failed(request, missing.into()),
+        };
         let current = request.nodes.len() as i64;
         for group in self.snapshot.node_groups {
             if let Some(reason) = self.skip_reason(group, state, &mut tracker, current) {
@@ -308,7 +313,7 @@ impl<'a> Iteration<'a> {
         let (group, wanted) = (outcome.options[best].group, outcome.options[best].node_count);
         let group = &self.snapshot.node_groups[group.index()];
         let Some(capped) = self.capped(wanted, current) else {
-            outcome.result = ScaleUpResult::Error;
+            outcome.result = ScaleUpResult::Error(ScaleUpError::MaxNodesTotal);
             outcome.triggered = outcome.options[best].pods.clone();
             outcome.unhelped = self.unhelped(&verdicts, &outcome.skipped, Some(NoScaleUp::ExecutionError));
             return outcome;
@@ -331,10 +336,17 @@ impl<'a> Iteration<'a> {
         outcome
     }
 
+    /// A group whose nodes are on their way and nobody knows what they will look like.
+    fn upcoming_without_template(&self, state: &State) -> Option<NodeGroupId> {
+        let groups = self.snapshot.node_groups.iter().filter(|group| self.template(group.id).is_none());
+        groups.filter(|group| self.health.upcoming(group, state, self.clock) > 0).map(|group| group.id).next()
+    }
+
     /// Groups below their minimum size are raised to it, as far as the limits allow.
     pub fn scale_up_to_min_size(&mut self, state: &mut State, nodes: &[NodeShapeId]) -> Vec<Resize> {
         let quotas = vec![Quota::of_options(self.options, false)];
-        let mut tracker = QuotaTracker::new(self.snapshot, quotas, nodes.iter().copied(), false);
+        let tracker = QuotaTracker::new(self.snapshot, quotas, nodes.iter().copied(), false);
+        let Ok(mut tracker) = tracker else { return Vec::new() };
         let mut resizes = Vec::new();
         for group in self.snapshot.node_groups {
             let target = self.targets[group.id.index()];
@@ -399,6 +411,16 @@ impl<'a> Iteration<'a> {
             unhelped.push(UnhelpedPods { pods: pods.pods.clone(), reasons });
         }
         unhelped
+    }
+}
+
+/// Nothing was considered for the pods.
+fn failed(request: &Request<'_>, error: ScaleUpError) -> Outcome {
+    let pods = request.pods.iter().map(|(pod, _)| *pod).collect();
+    Outcome {
+        result: ScaleUpResult::Error(error),
+        unhelped: vec![UnhelpedPods { pods, reasons: Vec::new() }],
+        ..Outcome::default()
     }
 }
 

@@ -89,7 +89,8 @@ impl ExistingNodes {
                 taints: Vec::new(),
                 all_taints,
                 daemons_to_come: Default::default(),
-                marked_for_deletion: claim.is_some_and(|claim| snapshot.claims[claim].is_marked_for_deletion()),
+                marked_for_deletion: view.state.deleting
+                    || claim.is_some_and(|claim| snapshot.claims[claim].is_marked_for_deletion()),
             };
             existing.push(snapshot, node);
         }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::node_pool::NodePool;
-use crate::cluster::{NodeId, NodeShapeId, Taint};
+use crate::cluster::{NodeId, NodeShapeId, Taint, TaintEffect};
 use crate::units::{SimDuration, SimTime};
 
 /// A claim that the cloud has not launched by then is deleted, and its pods get another
@@ -97,13 +97,14 @@ impl NodeClaim {
     }
 }
 
-/// Taints that a node that is just starting is expected to lose, beside its pool's startup taints.
+/// Taints that a node that is just starting is expected to lose, beside its pool's startup taints
+/// (`KnownEphemeralTaints` in `pkg/scheduling/taints.go`).
 pub fn is_known_ephemeral(taint: &Taint) -> bool {
+    use TaintEffect::{NoExecute, NoSchedule};
     matches!(
-        taint.key.as_str(),
-        "node.kubernetes.io/not-ready"
-            | "node.kubernetes.io/unreachable"
-            | "node.cloudprovider.kubernetes.io/uninitialized"
-            | "karpenter.sh/unregistered"
+        (taint.key.as_str(), taint.effect),
+        ("node.kubernetes.io/not-ready", NoSchedule | NoExecute)
+            | ("node.kubernetes.io/unreachable" | "node.cloudprovider.kubernetes.io/uninitialized", NoSchedule)
+            | ("karpenter.sh/unregistered", NoExecute)
     ) || taint.key.starts_with("readiness.k8s.io/")
 }

@@ -4,6 +4,7 @@
 //! `pkg/controllers/provisioning/scheduling/nodeclaim.go` (kubernetes-sigs/karpenter 22664681).
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -16,7 +17,7 @@ use super::reservation::Reservations;
 use super::template::Template;
 use super::topology::{Owner, Topology, Unsatisfiable};
 use super::topology_group::{TopologyType, first_untolerated};
-use crate::cluster::{HostPort, NodeShape, NodeShapeId, NodeState, PodSpecId, Resources, Specs, Taint, label};
+use crate::cluster::{HostPort, NodeShape, NodeShapeId, NodeState, PodSpec, PodSpecId, Resources, Specs, Taint, label};
 
 /// Why a pod can't join a claim, or a pool can't make one for it.
 #[derive(Clone, Debug)]
@@ -161,7 +162,7 @@ impl PlannedNode {
         for index in &self.types {
             let instance_type = terms.catalogue.get(*index);
             let overhead = terms.template.overhead(*index);
-            if conflicts(&pod.pod, &overhead.ports) || conflicts(&pod.pod, &self.ports) {
+            if port_conflict(&pod.pod, overhead.ports.iter()) || port_conflict(&pod.pod, self.ports.iter()) {
                 continue;
             }
             let compatible = unchanged || instance_type.requirements().intersects(requirements).is_ok();
@@ -253,15 +254,17 @@ fn holds(instance_type: &InstanceType, requested: &Resources, overhead: &Resourc
     allocatable.shortfalls(&all).next().is_none()
 }
 
-/// Two pods can't listen on one port of one address.
-fn conflicts(pod: &crate::cluster::PodSpec, taken: &[HostPort]) -> bool {
-    !taken.is_empty()
-        && pod.host_ports().any(|port| {
-            taken.iter().any(|other| {
-                let same_address = port.ip == other.ip || port.ip == "0.0.0.0" || other.ip == "0.0.0.0";
-                port.port == other.port && port.protocol == other.protocol && same_address
-            })
+/// Two pods can't listen on one port of one address; unlike to the scheduler, `::` is every address too
+/// (`pkg/scheduling/hostportusage.go`).
+pub(super) fn port_conflict<'p>(pod: &PodSpec, taken: impl Iterator<Item = &'p HostPort> + Clone) -> bool {
+    let address = |port: &HostPort| port.ip.parse::<IpAddr>().map(|ip| ip.to_canonical()).ok();
+    let is_every = |ip: Option<IpAddr>| ip.is_some_and(|ip| ip.is_unspecified());
+    pod.host_ports().any(|port| {
+        taken.clone().filter(|other| other.port == port.port && other.protocol == port.protocol).any(|other| {
+            let (ours, theirs) = (address(port), address(other));
+            port.ip == other.ip || ours.is_some() && ours == theirs || is_every(ours) || is_every(theirs)
         })
+    })
 }
 
 impl fmt::Display for Refusal {

@@ -7,7 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Snapshot;
-use crate::cluster::{PodId, PodInfo, PodSpec, Taint, TaintEffect};
+use super::instance_type::CapacityType;
+use super::requirement::{Operator, normalized};
+use super::requirements::{Requirements, is_restricted};
+use crate::cluster::{
+    NodeSelectorTerm, PodId, PodInfo, PodSpec, SelectorOperator, SelectorRequirement, Taint, TaintEffect, label,
+};
 use crate::units::{SimDuration, SimTime};
 
 /// Asks that a pod or node be left where it is: `true`, or for pods a duration from the pod's start.
@@ -26,6 +31,46 @@ pub fn is_provisionable(info: &PodInfo, pod: &PodSpec) -> bool {
         && !pod.is_daemon_set_pod()
         && !is_nodes_own(pod)
         && pod.resource_claims.is_empty()
+}
+
+/// Why a pod that the scheduler found no node for is passed over all the same: its node selector or required affinity
+/// (of whichever term) is none that Karpenter takes (`Validate` in `pkg/controllers/provisioning/provisioner.go`).
+pub fn why_not_looked_at(pod: &PodSpec) -> Option<String> {
+    let terms = pod.affinity.node.required.iter().flatten();
+    if terms.clone().any(|term| !term.match_fields.is_empty()) {
+        return Some("Karpenter takes no node affinity by matchFields".to_owned());
+    }
+    let mentions_pool = |term: &NodeSelectorTerm| {
+        let of_pool = |expression: &SelectorRequirement| expression.key == label::NODE_POOL;
+        term.match_expressions.iter().any(of_pool)
+    };
+    let preferred = pod.affinity.node.preferred.iter().map(|preference| &preference.term);
+    if terms.clone().chain(preferred).any(mentions_pool) {
+        let requirements = Requirements::with_preference(pod);
+        if requirements.get(label::NODE_POOL).is_some_and(|pool| pool.operator() == Operator::DoesNotExist) {
+            return Some("it wants no node of Karpenter's".to_owned());
+        }
+    }
+    let restricted = |key: &str| {
+        let key = normalized(key);
+        (is_restricted(key) || !label::is_key(key))
+            .then(|| format!("it asks for the label {key}, which no NodePool can set"))
+    };
+    let unknown_capacity = |key: &str, values: &[String]| {
+        let is_known = |value: &String| CapacityType::from_name(value).is_some();
+        let none = key == label::CAPACITY_TYPE && !values.iter().any(is_known);
+        none.then(|| format!("it asks for the capacity type {}, which there is not", values.join(", ")))
+    };
+    for (key, value) in &pod.node_selector {
+        let why = restricted(key).or_else(|| unknown_capacity(key, std::slice::from_ref(value)));
+        if why.is_some() {
+            return why;
+        }
+    }
+    terms.flat_map(|term| &term.match_expressions).find_map(|expression| {
+        let is_in = expression.operator == SelectorOperator::In;
+        restricted(&expression.key).or_else(|| unknown_capacity(&expression.key, &expression.values).filter(|_| is_in))
+    })
 }
 
 /// Will need room elsewhere when its node goes. A StatefulSet's terminating pods are sure to be made anew.

@@ -11,7 +11,7 @@ use super::existing_node::JOINED_LABELS;
 use super::instance_type::{CapacityType, Catalogue, TypeIndex};
 use super::node_pool::NodePool;
 use super::planned_claim::{PlannedNode, Refusal};
-use super::pods::{is_currently_reschedulable, is_provisionable};
+use super::pods::{is_currently_reschedulable, is_provisionable, why_not_looked_at};
 use super::requirements::{Requirements, is_well_known};
 use super::scheduler::{Base, Mode, PodError, PodToPlace, Solution};
 use crate::cluster::{ClusterView, NodeId, NodeShape, PodId, label};
@@ -81,12 +81,14 @@ pub struct Provisioning {
 /// they try, and a snapshot without pods to place costs next to nothing.
 pub fn provision(snapshot: &Snapshot<'_>) -> Provisioning {
     let pods = pods_to_place(snapshot);
+    let unschedulable = not_looked_at(snapshot);
     if pods.is_empty() {
-        return Provisioning::default();
+        return Provisioning { unschedulable, ..Provisioning::default() };
     }
     let base = Base::new(snapshot);
     let solution = base.solve(pods, &[], Mode { enforce_consolidate_after: false, strict_reservations: true });
-    let mut provisioning = Provisioning { skipped_pools: refusals(&base.templates.skipped), ..Provisioning::default() };
+    let skipped_pools = refusals(&base.templates.skipped);
+    let mut provisioning = Provisioning { skipped_pools, unschedulable, ..Provisioning::default() };
     for (owner, index) in &solution.on_existing {
         let node = &base.existing.nodes[*index];
         if let Some(target) = node.node.map(Target::Node).or(node.claim.map(Target::Claim)) {
@@ -100,6 +102,18 @@ pub fn provision(snapshot: &Snapshot<'_>) -> Provisioning {
     provisioning
 }
 
+/// Provisionable pods that Karpenter passes over with an event of its own.
+fn not_looked_at(snapshot: &Snapshot<'_>) -> Vec<Unplaced> {
+    let cluster = snapshot.cluster;
+    let verdict = |pod: &PodId| {
+        let info = cluster.pod(*pod);
+        let spec = cluster.specs.pod(info.spec);
+        let why = why_not_looked_at(spec).filter(|_| is_provisionable(info, spec))?;
+        Some(Unplaced { pod: *pod, pools: Vec::new(), why: Some(why), waits_for_node: false })
+    };
+    snapshot.pending.iter().filter_map(verdict).collect()
+}
+
 /// Provisionable pods, and pods of nodes that are marked for deletion.
 pub(super) fn pods_to_place(snapshot: &Snapshot<'_>) -> Vec<PodToPlace> {
     let cluster = snapshot.cluster;
@@ -107,11 +121,21 @@ pub(super) fn pods_to_place(snapshot: &Snapshot<'_>) -> Vec<PodToPlace> {
     let mut pods: Vec<PodToPlace> = Vec::new();
     for pod in snapshot.pending {
         let info = cluster.pod(*pod);
-        if is_provisionable(info, cluster.specs.pod(info.spec)) {
+        let spec = cluster.specs.pod(info.spec);
+        if is_provisionable(info, spec) && why_not_looked_at(spec).is_none() {
             pods.push(homeless(*pod));
         }
     }
-    for node in snapshot.claims.iter().filter(|claim| claim.is_marked_for_deletion()).filter_map(|claim| claim.node) {
+    let of_claims =
+        snapshot.claims.iter().filter(|claim| claim.is_marked_for_deletion()).filter_map(|claim| claim.node);
+    let mut leaving: Vec<NodeId> = of_claims.collect();
+    let others = cluster.node_views().filter(|view| view.state.deleting).map(|view| view.id);
+    for node in others {
+        if !leaving.contains(&node) {
+            leaving.push(node);
+        }
+    }
+    for node in leaving {
         let Some(state) = cluster.node(node) else { continue };
         let held = state.pods.iter().map(|held| held.pod);
         pods.extend(held.filter(|pod| is_currently_reschedulable(snapshot, *pod)).map(homeless));
@@ -222,6 +246,7 @@ pub fn node_shape(pool: &NodePool, claim: &CreateClaim, launch: Launch, catalogu
         labels.insert((*key).to_owned(), "true".to_owned());
     });
     labels.remove(label::HOSTNAME);
+    label::add_deprecated(&mut labels);
     NodeShape {
         labels,
         annotations: pool.annotations.clone(),

@@ -32,6 +32,13 @@ pub fn is_well_known(key: &str) -> bool {
     )
 }
 
+/// Labels that are Karpenter's own or the node's to set, well-known ones aside (`IsRestrictedLabel` in
+/// `pkg/apis/v1/labels.go`).
+pub fn is_restricted(key: &str) -> bool {
+    let domain = key.split_once('/').map_or("", |(domain, _)| domain);
+    !is_well_known(key) && (domain == "karpenter.sh" || domain.ends_with(".karpenter.sh") || key == label::HOSTNAME)
+}
+
 /// Well-known labels beyond [`is_well_known`]: those that the instance types of a cloud define.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WellKnownLabels {

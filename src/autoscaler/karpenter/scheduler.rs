@@ -17,7 +17,7 @@ use super::existing_node::{ExistingNode, ExistingNodes, names_a_host};
 use super::instance_type::TypeIndex;
 use super::limits::Remaining;
 use super::options::MinValuesPolicy;
-use super::planned_claim::{Fit, PlannedNode, Refusal, Terms};
+use super::planned_claim::{Fit, PlannedNode, Refusal, Terms, port_conflict};
 use super::preferences::{Relaxations, Variant};
 use super::requirement::Requirement;
 use super::requirements::{Requirements, Undefined};
@@ -99,13 +99,24 @@ impl<'a> Base<'a> {
             snapshot.pools.iter().map(|pool| Remaining::new(pool, &specs.resources)).collect();
         for node in existing.nodes.iter().filter(|node| !node.marked_for_deletion) {
             let shape = specs.shape(node.shape);
-            if let Some(pool) = node.pool {
+            // A node with the pool's label counts even where it has no claim.
+            let labelled = || {
+                let name = shape.labels.get(label::NODE_POOL)?;
+                snapshot.pools.iter().position(|pool| *pool.name == **name)
+            };
+            if let Some(pool) = node.pool.or_else(labelled) {
                 remaining[pool].subtract(&shape.capacity, shape.max_pods, 1);
             }
         }
-        // Taints, labels and topology go by Karpenter's own rules.
-        let of_karpenter =
-            ["NodeUnschedulable", "TaintToleration", "NodeAffinity", "PodTopologySpread", "InterPodAffinity"];
+        // Taints, labels, topology and host ports go by Karpenter's own rules.
+        let of_karpenter = [
+            "NodeUnschedulable",
+            "TaintToleration",
+            "NodeAffinity",
+            "PodTopologySpread",
+            "InterPodAffinity",
+            "NodePorts",
+        ];
         let filters = FILTERS.iter().copied().filter(|filter| !of_karpenter.contains(&filter.name())).collect();
         let prefer_no_schedule = Templates::prefer_no_schedule(snapshot.pools);
         let gate = snapshot.options.feature_gates.reserved_capacity;
@@ -341,7 +352,9 @@ impl<'b, 'a> Simulation<'b, 'a> {
         if first_untolerated(&pod.pod.tolerations, &node.taints).is_some() || !self.labels_suit(pod, node) {
             return false;
         }
-        if self.base.filters.iter().any(|filter| filter.filter(cycle, &view).is_err()) {
+        let taken = view.state.pods.iter().flat_map(|held| cycle.specs.pod(held.spec).host_ports());
+        if port_conflict(&pod.pod, taken) || self.base.filters.iter().any(|filter| filter.filter(cycle, &view).is_err())
+        {
             return false;
         }
         let (to_come, daemons) = &node.daemons_to_come;

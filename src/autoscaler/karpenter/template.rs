@@ -55,6 +55,10 @@ impl<'a> Templates<'a> {
         let mut templates = Templates { templates: Vec::new(), catalogue, pools: snapshot.pools, skipped: Vec::new() };
         for pool_index in order {
             let pool = &snapshot.pools[pool_index];
+            if pool.deleting {
+                templates.skipped.push((pool_index, "it is being deleted".to_owned()));
+                continue;
+            }
             let mut requirements = pool.requirements.clone();
             requirements.add(Requirement::value(REGISTERED, "true"));
             requirements.add(Requirement::value(INITIALIZED, "true"));

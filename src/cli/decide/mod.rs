@@ -3,6 +3,8 @@
 //! One file a controller turns the JSON envelope into the snapshot that its pure `decide` takes, and the decision back
 //! into JSON. This file has what they share: reading one object or an array, and answering in the same order.
 
+#[cfg(test)]
+mod both_doors;
 mod cluster_autoscaler;
 mod component;
 mod fields;

@@ -98,6 +98,7 @@ impl Lowering<'_> {
         };
         let Resolved { mut shape, instance } = self.resolve(&machine)?;
         put_label(&mut shape.labels, label::ZONE, node.zone.as_deref().unwrap_or(DEFAULT_ZONE));
+        label::add_deprecated(&mut shape.labels);
         let listed = instance.map_or(UsdPerHour::ZERO, |instance| instance.on_demand);
         Some((self.scenario.specs.intern_shape(shape), node.price_per_hour.unwrap_or(listed)))
     }
@@ -152,6 +153,7 @@ impl Lowering<'_> {
         let shapes = zones.iter().map(|zone| {
             let mut shape = shape.clone();
             put_label(&mut shape.labels, label::ZONE, zone);
+            label::add_deprecated(&mut shape.labels);
             self.scenario.specs.intern_shape(shape)
         });
         let shapes = shapes.collect();

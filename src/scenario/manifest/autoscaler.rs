@@ -8,12 +8,12 @@
 use k8s_openapi::api::autoscaling::v2 as raw;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as RawQuantity;
 
-use super::selector::{is_label_key, is_label_value};
 use super::{ManifestError, label_selector, unknown_value};
 use crate::autoscaler::hpa::{
     Behavior, HpaSpec, MetricIdentifier, MetricSelector, MetricSpec, ObjectReference, PolicyType, ResourceTarget,
     ScalingPolicy, ScalingRules, SelectPolicy, ValueTarget,
 };
+use crate::cluster::label;
 use crate::units::Quantity;
 
 /// The longest that a policy's period and a stabilization window may be, in seconds.
@@ -173,7 +173,7 @@ fn metric_selector(raw: &k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSe
     let keys = selector.match_labels.keys().chain(selector.match_expressions.iter().map(|term| &term.key));
     let mut values =
         selector.match_labels.values().chain(selector.match_expressions.iter().flat_map(|term| &term.values));
-    match keys.into_iter().all(|key| is_label_key(key)) && values.all(|value| is_label_value(value)) {
+    match keys.into_iter().all(|key| label::is_key(key)) && values.all(|value| label::is_value(value)) {
         true if selector.is_empty() => MetricSelector::All,
         true => MetricSelector::Labels(selector),
         false => MetricSelector::Malformed,

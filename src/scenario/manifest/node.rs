@@ -30,6 +30,7 @@ pub struct LiveNode {
     pub ready_transition: Option<SimTime>,
     /// The epoch where the object does not say.
     pub created: SimTime,
+    pub deleting: bool,
 }
 
 impl LiveNode {
@@ -38,6 +39,7 @@ impl LiveNode {
         state.extra_taints = self.extra_taints.iter().cloned().collect();
         state.unschedulable = self.unschedulable;
         state.ready = self.ready;
+        state.deleting = self.deleting;
     }
 }
 
@@ -86,6 +88,7 @@ pub fn live_node(node: &core::Node, names: &mut ResourceNames) -> Result<LiveNod
         ready: ready.is_none_or(|condition| condition.status == "True"),
         ready_transition: ready.and_then(|condition| condition.last_transition_time.as_ref()).map(instant),
         created: node.metadata.creation_timestamp.as_ref().map_or(SimTime::ZERO, instant),
+        deleting: node.metadata.deletion_timestamp.is_some(),
     })
 }
 

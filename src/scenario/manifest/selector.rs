@@ -21,34 +21,6 @@ pub fn label_selector(raw: &meta::LabelSelector) -> Result<LabelSelector, Manife
     Ok(LabelSelector { match_labels: raw.match_labels.clone().unwrap_or_default(), match_expressions })
 }
 
-/// A qualified name: an optional DNS prefix and a slash, then up to 63 of `A-Za-z0-9-_.` that begin and end with a
-/// letter or digit (`validation.IsQualifiedName`).
-pub(super) fn is_label_key(key: &str) -> bool {
-    let (prefix, name) = match key.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, key),
-    };
-    let dns_label = |label: &str| {
-        !label.is_empty()
-            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(dns_label)) && is_name(name)
-}
-
-pub(super) fn is_label_value(value: &str) -> bool {
-    value.is_empty() || is_name(value)
-}
-
-fn is_name(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    name.len() <= 63
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-        && bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
-}
-
 /// Adds `key In (the pod's value)` for every key that the pod has, or `NotIn` for `mismatchLabelKeys`.
 pub(super) fn merge_label_keys(
     selector: &mut Option<LabelSelector>,
@@ -140,8 +112,13 @@ pub(super) fn toleration(raw: &core::Toleration) -> Result<Toleration, ManifestE
     let operator = match raw.operator.as_deref().unwrap_or_default() {
         "" | "Equal" => TolerationOperator::Equal,
         "Exists" => TolerationOperator::Exists,
-        other => return Err(unknown_value("operator", other, &["Equal", "Exists"])),
+        "Gt" => TolerationOperator::Gt,
+        "Lt" => TolerationOperator::Lt,
+        other => return Err(unknown_value("operator", other, &["Equal", "Exists", "Gt", "Lt"])),
     };
+    if matches!(operator, TolerationOperator::Gt | TolerationOperator::Lt) && value.parse::<i64>().is_err() {
+        return Err(ManifestError::new("value", format!("{value:?} is no integer, which Gt and Lt compare")));
+    }
     if key.is_empty() && operator != TolerationOperator::Exists {
         return Err(ManifestError::new("operator", "must be Exists where the key is empty"));
     }

@@ -2,8 +2,7 @@
 //!
 //! `app=x,tier in (a, b),!canary,gen>3`. Keys and values must be valid label keys and values.
 
-use super::selector::{is_label_key, is_label_value};
-use crate::cluster::{LabelSelector, Labels, SelectorOperator, SelectorRequirement};
+use crate::cluster::{LabelSelector, Labels, SelectorOperator, SelectorRequirement, label};
 
 /// Reads a selector; the error is for people.
 pub fn parse_selector(text: &str) -> Result<LabelSelector, String> {
@@ -186,11 +185,11 @@ fn show(token: Option<&Token>) -> String {
 }
 
 fn check_key(key: &str) -> Result<(), String> {
-    if is_label_key(key) { Ok(()) } else { Err(format!("{key:?} is not a label key")) }
+    if label::is_key(key) { Ok(()) } else { Err(format!("{key:?} is not a label key")) }
 }
 
 fn check_value(value: &str) -> Result<(), String> {
-    if is_label_value(value) { Ok(()) } else { Err(format!("{value:?} is not a label value")) }
+    if label::is_value(value) { Ok(()) } else { Err(format!("{value:?} is not a label value")) }
 }
 
 #[cfg(test)]

@@ -33,14 +33,16 @@ pub fn drift_reason(snapshot: &Snapshot<'_>, claim: usize) -> Option<DriftReason
     if snapshot.now.since(claim.created) <= SimDuration::from_secs(3600) {
         return None;
     }
-    let value = |key: &str| labels.get(key).map_or("", String::as_str);
-    let offered = snapshot.catalogue.by_name(value(label::INSTANCE_TYPE)).is_some_and(|instance_type| {
+    // A label that the claim does not have asks for nothing.
+    let value = |key: &str| labels.get(key).map(String::as_str);
+    let known = value(label::INSTANCE_TYPE).and_then(|name| snapshot.catalogue.by_name(name));
+    let offered = known.is_some_and(|instance_type| {
         instance_type.offerings.iter().any(|offering| {
-            // A reserved node may have been turned into an on-demand one.
             let name = offering.capacity_type.name();
-            let wanted = value(label::CAPACITY_TYPE);
-            let same = name == wanted || wanted == "reserved" && name == "on-demand";
-            same && *offering.zone == *value(label::ZONE)
+            // A reserved node may have been turned into an on-demand one.
+            let is_wanted = |wanted: &str| name == wanted || wanted == "reserved" && name == "on-demand";
+            value(label::CAPACITY_TYPE).is_none_or(is_wanted)
+                && value(label::ZONE).is_none_or(|zone| *offering.zone == *zone)
         })
     });
     (!offered).then_some(DriftReason::InstanceTypeNotFound)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::manifest::{BudgetManifest, NodePoolManifest, RequirementManifest, TaintManifest};
 use super::{Budget, BudgetNodes, ConsolidationPolicy, Cron, DisruptionReason, FieldError, NodePool};
 use crate::autoscaler::karpenter::requirement::{Operator, Requirement};
-use crate::autoscaler::karpenter::requirements::is_well_known;
+use crate::autoscaler::karpenter::requirements::is_restricted;
 use crate::cluster::{Taint, label};
 use crate::units::{SimDuration, not_one_of};
 
@@ -73,8 +73,16 @@ impl Check {
     fn labels(&mut self, labels: Option<&BTreeMap<String, String>>, pool: &mut NodePool) {
         for (key, value) in labels.into_iter().flatten() {
             let path = format!("spec.template.metadata.labels.{key}");
-            if key == label::NODE_POOL || key == label::HOSTNAME || is_restricted(key) {
+            if key == label::NODE_POOL || is_restricted(key) {
                 self.error(path, "Karpenter sets this label itself");
+                continue;
+            }
+            if !label::is_key(key) {
+                self.error(path, format!("{key:?} is not a label key"));
+                continue;
+            }
+            if !label::is_value(value) {
+                self.error(path, format!("{value:?} is not a label value"));
                 continue;
             }
             pool.labels.insert(key.clone(), value.clone());
@@ -85,8 +93,10 @@ impl Check {
         let before = self.errors.len();
         if raw.key.is_empty() {
             self.error(format!("{path}.key"), "a label key is required");
-        } else if raw.key == label::NODE_POOL || raw.key == label::HOSTNAME || is_restricted(&raw.key) {
+        } else if raw.key == label::NODE_POOL || is_restricted(&raw.key) {
             self.error(format!("{path}.key"), format!("{} is Karpenter's own to set", raw.key));
+        } else if !label::is_key(&raw.key) {
+            self.error(format!("{path}.key"), format!("{:?} is not a label key", raw.key));
         }
         let operator = match Operator::named(&raw.operator) {
             Ok(operator) => operator,
@@ -96,6 +106,10 @@ impl Check {
             }
         };
         let values = format!("{path}.values");
+        let takes_labels = matches!(operator, Operator::In | Operator::NotIn);
+        for value in raw.values.iter().filter(|value| takes_labels && !label::is_value(value)) {
+            self.error(&values, format!("{value:?} is not a label value"));
+        }
         match operator {
             Operator::In | Operator::NotIn if raw.values.is_empty() => {
                 self.error(values, format!("{} needs at least one value", raw.operator));
@@ -140,6 +154,12 @@ impl Check {
         let mut taints = Vec::new();
         for (index, raw) in raw.into_iter().flatten().enumerate() {
             match Taint::read(&raw.key, &raw.value, &raw.effect) {
+                Ok(taint) if !label::is_key(&taint.key) => {
+                    self.error(format!("{path}[{index}].key"), format!("{:?} is not a taint key", taint.key));
+                }
+                Ok(taint) if !taint.value.is_empty() && !label::is_key(&taint.value) => {
+                    self.error(format!("{path}[{index}].value"), format!("{:?} is not a taint value", taint.value));
+                }
                 Ok(taint) => taints.push(taint),
                 Err(error) => self.error(format!("{path}[{index}].{}", error.field), error.problem),
             }
@@ -190,7 +210,12 @@ impl Check {
         let window = match (&raw.schedule, &raw.duration) {
             (None, None) => None,
             (Some(schedule), Some(duration)) => {
-                let duration = self.duration(&format!("{path}.duration"), duration, "");
+                let at = format!("{path}.duration");
+                let is_in_minutes = is_in_hours_and_minutes(duration);
+                let duration = self.duration(&at, duration, "");
+                if duration.is_some() && !is_in_minutes {
+                    self.error(at, "hours and minutes alone can be told, as schedules hit on minutes");
+                }
                 match Cron::parse(schedule) {
                     Ok(cron) => duration.map(|duration| (cron, duration)),
                     Err(error) => {
@@ -238,8 +263,8 @@ impl Check {
     }
 }
 
-/// Labels of Karpenter's domain that are not well known.
-fn is_restricted(key: &str) -> bool {
-    let domain = key.split_once('/').map_or("", |(domain, _)| domain);
-    !is_well_known(key) && (domain == "karpenter.sh" || domain.ends_with(".karpenter.sh"))
+/// With a `0s` at the end, as Go writes durations.
+fn is_in_hours_and_minutes(text: &str) -> bool {
+    let text = text.strip_suffix("0s").filter(|rest| rest.ends_with(['h', 'm'])).unwrap_or(text);
+    text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'h' | b'm'))
 }

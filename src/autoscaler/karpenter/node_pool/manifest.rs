@@ -27,6 +27,8 @@ pub struct Metadata {
     pub name: String,
     pub labels: Option<BTreeMap<String, String>>,
     pub annotations: Option<BTreeMap<String, String>>,
+    /// A pool that is being deleted launches nothing any more.
+    pub deletion_timestamp: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -82,6 +82,8 @@ pub enum BudgetNodes {
 pub struct NodePool {
     pub name: Arc<str>,
     pub weight: i32,
+    /// Its deletion has begun: it launches nothing any more.
+    pub deleting: bool,
     /// Of the template, with the pool's own label and the template's labels.
     pub requirements: Requirements,
     /// As the pool states them, without the labels: what drift is judged by.
@@ -105,7 +107,8 @@ pub struct NodePool {
 impl NodePool {
     /// Checks and defaults a manifest.
     pub fn from_manifest(manifest: &NodePoolManifest) -> Result<NodePool, Vec<FieldError>> {
-        check::check(manifest)
+        let pool = check::check(manifest)?;
+        Ok(NodePool { deleting: manifest.metadata.deletion_timestamp.is_some(), ..pool })
     }
 
     /// A pool of this name with upstream's defaults, no requirements and no limits.
@@ -114,6 +117,7 @@ impl NodePool {
         NodePool {
             name: name.into(),
             weight: 0,
+            deleting: false,
             requirements: Requirements::from_labels(&labels),
             stated_requirements: Requirements::default(),
             labels,

@@ -1,6 +1,8 @@
 //! `windtunnel decide cluster-autoscaler`: one iteration from the objects a live cluster prints, or one step of it by
 //! itself (an input with a field `kind`).
 
+#[cfg(test)]
+mod both_doors;
 mod flags;
 mod show;
 mod whole_loop;

@@ -52,13 +52,13 @@ pub struct Question {
     pub options: Options,
     pub groups: Vec<NodeGroup>,
     pub cluster: LoadedCluster,
-    records: Vec<NodeRecord>,
+    pub(super) records: Vec<NodeRecord>,
     pending: Vec<PodId>,
     nominated: Vec<PodId>,
-    daemon_sets: Vec<PodSpecId>,
-    budgets: Vec<DisruptionBudget>,
-    owners: ListedOwners,
-    state: State,
+    pub(super) daemon_sets: Vec<PodSpecId>,
+    pub(super) budgets: Vec<DisruptionBudget>,
+    pub(super) owners: ListedOwners,
+    pub(super) state: State,
     /// What was odd about the input.
     pub notes: Vec<String>,
 }
@@ -73,7 +73,7 @@ pub fn decide(input: &Value, seed: u64) -> Result<Value, Refusal> {
 }
 
 impl Question {
-    fn read(input: &Value) -> Result<Question, Refusal> {
+    pub(super) fn read(input: &Value) -> Result<Question, Refusal> {
         let (envelope, _) = Fields::envelope(input, FIELDS)?;
         let Some(now) = envelope.instant("now")? else { return Err(Refusal::new("now", "an instant is required")) };
         let options = flags::options(envelope.get("options"))?;
@@ -112,7 +112,7 @@ impl Question {
         })
     }
 
-    fn snapshot(&self) -> Snapshot<'_> {
+    pub(super) fn snapshot(&self) -> Snapshot<'_> {
         Snapshot {
             now: self.now,
             cluster: &self.cluster.state,
@@ -209,6 +209,7 @@ fn template_shape(
     let mut shape = live_node(&node, &mut specs.resources).map_err(|error| error.within("template"))?.shape;
     shape.taints.retain(|taint| !options.is_left_out_of_templates(&taint.key));
     shape.group = Some(id);
+    label::add_deprecated_of_cloud(&mut shape.labels);
     Ok(specs.intern_shape(shape))
 }
 
@@ -343,7 +344,7 @@ fn read_state(
 
 /// Controllers of the lists that were given. A kind whose list was left out has all the controllers that pods name.
 #[derive(Default)]
-struct ListedOwners {
+pub(super) struct ListedOwners {
     listed: BTreeSet<&'static str>,
     found: BTreeMap<(&'static str, String, String), Option<i32>>,
 }

@@ -15,7 +15,7 @@ use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
 use crate::autoscaler::karpenter::pods::{DISRUPTED_TAINT, DO_NOT_DISRUPT};
 use crate::autoscaler::karpenter::requirements::{INITIALIZED, REGISTERED};
 use crate::autoscaler::karpenter::{Catalogue, InstanceType, NodeClaim, NodePool};
-use crate::cluster::{ClusterView, Labels, NodeId, NodeShape, Resources, Taint, label};
+use crate::cluster::{ClusterView, Labels, NodeId, NodeShape, NodeShapeId, Resources, Taint, label};
 use crate::scenario::manifest::{LoadedCluster, NodeAmounts, instant, node_amounts, read_taints};
 use crate::units::{SimDuration, SimTime};
 
@@ -152,8 +152,10 @@ fn claim(
         .and_then(|node| cluster.node_ids.get(node.metadata.name.as_deref().unwrap_or_default()))
         .copied();
     let created = raw.metadata.creation_timestamp.as_ref().map_or(SimTime::ZERO, instant);
-    let shape = match node_id.and_then(|node| cluster.state.node(node)) {
-        Some(state) => state.shape,
+    let is_initialized = node_label(INITIALIZED) || status.is_true("Initialized").is_some();
+    let shape = match node_id {
+        Some(node) if is_initialized => cluster.state.node(node).expect("looked up by name").shape,
+        Some(node) => starting_shape(path, raw, node, cluster)?,
         None => {
             let Some(shape) = shape(path, raw, &labels, cluster, catalogue)? else { return Ok(None) };
             cluster.state.specs.intern_shape(shape)
@@ -192,6 +194,29 @@ fn claim(
         },
         startup_taints: taints(&format!("{path}.spec.startupTaints"), &raw.spec.startup_taints)?,
     }))
+}
+
+/// The shape of a node that is still starting: what it does not have yet is taken from its claim
+/// (`pkg/controllers/state/statenode.go`, `Capacity` and `Allocatable`).
+fn starting_shape(
+    path: &str,
+    raw: &RawClaim,
+    node: NodeId,
+    cluster: &mut LoadedCluster,
+) -> Result<NodeShapeId, Refusal> {
+    let specs = &mut cluster.state.specs;
+    let mut promised = |field: &str, list: &Option<BTreeMap<String, RawQuantity>>| {
+        let list = list.clone().unwrap_or_default();
+        node_amounts(&list, &mut specs.resources).map_err(|error| error.within(format!("{path}.status.{field}")))
+    };
+    let capacity = promised("capacity", &raw.status.capacity)?;
+    let allocatable = promised("allocatable", &raw.status.allocatable)?;
+    let mut shape = cluster.state.specs.shape(cluster.state.node(node).expect("looked up by name").shape).clone();
+    shape.capacity.fill_in(&capacity.resources);
+    shape.allocatable.fill_in(&allocatable.resources);
+    let shape = cluster.state.specs.intern_shape(shape);
+    cluster.state.node_mut(node).expect("looked up by name").shape = shape;
+    Ok(shape)
 }
 
 /// A template's hash and the version of the hashing.

@@ -18,7 +18,7 @@ use crate::autoscaler::karpenter::{
     CapacityType, Catalogue, InstanceType, NodeClaim, NodePool, Offering, Options, Reservation, Snapshot,
 };
 use crate::cluster::{DisruptionBudget, NodeShape, PodId, PodSpecId, ResourceNames};
-use crate::scenario::manifest::{LoadedCluster, PriorityClasses, node_amounts};
+use crate::scenario::manifest::{LivePod, LoadedCluster, PriorityClasses, node_amounts};
 use crate::units::{SimTime, UsdPerHour, not_one_of};
 
 const FIELDS: &[&str] = &[
@@ -74,11 +74,13 @@ impl Question {
         let daemon_sets = objects::daemon_sets(&envelope, &priorities, &mut cluster)?;
         let budgets = objects::disruption_budgets(&envelope)?;
         let catalogue = catalogue(&envelope, &mut cluster.state.specs.resources)?;
-        let pools = pools(&envelope, &catalogue)?;
+        let pools = pools(&envelope)?;
         let state: State = envelope.optional("state")?.unwrap_or_default();
         let claims = claims::read(&envelope, &nodes, &mut cluster, &pools, &catalogue, &state, now)?;
         let interrupted = claims::positions("state.interrupted", &state.interrupted, &claims, &cluster)?;
-        let pending = cluster.pods.iter().filter(|(_, pod)| pod.node_name.is_none()).map(|(id, _)| *id).collect();
+        // A pod that preempts is left to the scheduler, whether or not the node that it waits for is shown.
+        let is_pending = |pod: &LivePod| pod.node_name.is_none() && pod.nominated_node_name.is_none();
+        let pending = cluster.pods.iter().filter(|(_, pod)| is_pending(pod)).map(|(id, _)| *id).collect();
         let options = envelope.optional("options")?.unwrap_or_default();
         let mut question =
             Question { cluster, pools, catalogue, claims, pending, daemon_sets, budgets, options, now, interrupted };
@@ -219,23 +221,13 @@ fn instance_type(path: &str, raw: &RawInstanceType, names: &mut ResourceNames) -
     Ok(instance_type)
 }
 
-fn pools(envelope: &Fields<'_>, catalogue: &Catalogue) -> Result<Vec<NodePool>, Refusal> {
+fn pools(envelope: &Fields<'_>) -> Result<Vec<NodePool>, Refusal> {
     let mut pools: Vec<NodePool> = Vec::new();
     for (index, raw) in envelope.items::<NodePoolManifest>("nodePools")?.iter().enumerate() {
         let path = format!("nodePools[{index}]");
         let pool = NodePool::from_manifest(raw).map_err(|errors| all(&path, &errors))?;
         if pools.iter().any(|other| other.name == pool.name) {
             return Err(Refusal::new(format!("{path}.metadata.name"), "a second NodePool has this name"));
-        }
-        let meets = |instance_type: &InstanceType| instance_type.requirements().intersects(&pool.requirements);
-        if catalogue.types.iter().all(|instance_type| meets(instance_type).is_err()) {
-            let nearest = catalogue.types.first().and_then(|first| meets(first).err().map(|why| (first, why)));
-            let why = match nearest {
-                Some((first, why)) => format!("; {}: {why}", first.name),
-                None => "; the input has no instanceTypes".to_owned(),
-            };
-            let path = format!("{path}.spec.template.spec.requirements");
-            return Err(Refusal::new(path, format!("NodePool {} matches no instance type{why}", pool.name)));
         }
         pools.push(pool);
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Judged;
 use super::input::Question;
 use crate::autoscaler::karpenter::disruption::{Command, Disruption, Forceful, allowed_disruptions};
 use crate::autoscaler::karpenter::node_pool::DisruptionReason;
@@ -9,14 +10,8 @@ use crate::autoscaler::karpenter::requirements::Requirements;
 use crate::autoscaler::karpenter::{CreateClaim, PoolRefusal, Provisioning, Snapshot, Target, explain_types, launch};
 use crate::cluster::{ClusterView, NodeId, PodId};
 
-pub(super) fn decision(
-    question: &Question,
-    snapshot: &Snapshot<'_>,
-    provisioning: &Provisioning,
-    disruption: &Disruption,
-    waited: bool,
-    forced: &[Forceful],
-) -> Value {
+pub(super) fn decision(question: &Question, snapshot: &Snapshot<'_>, judged: &Judged) -> Value {
+    let Judged { provisioning, disruption, waited, forced } = judged;
     let writer = Writer { question, snapshot };
     let mut reasons = Vec::new();
     let create: Vec<Value> = provisioning.create.iter().map(|claim| writer.claim(claim)).collect();
@@ -40,7 +35,7 @@ pub(super) fn decision(
         reasons.push(format!("NodePool {} is left out: {}", question.pools[skipped.pool].name, skipped.why));
     }
     let disrupt: Vec<Value> = disruption.command.iter().map(|command| writer.command(command)).collect();
-    let after = if waited { ", if it still holds after 15 s" } else { "" };
+    let after = if *waited { ", if it still holds after 15 s" } else { "" };
     reasons.extend(disruption.command.iter().map(|command| writer.why_disrupted(command, after)));
     if let Some((command, why)) = &disruption.abandoned {
         reasons.push(writer.why_disrupted(command, &format!("; given up: {why}")));
