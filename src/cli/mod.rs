@@ -10,6 +10,7 @@ mod format;
 mod import;
 mod interrupt;
 mod memory;
+mod optimize;
 mod progress;
 mod run;
 mod schema;
@@ -37,9 +38,9 @@ enum Command {
     Check(check::Arguments),
     Compare(compare::Arguments),
     Sweep(sweep::Arguments),
+    Optimize(optimize::Arguments),
     Validate(validate::Arguments),
-    /// Print the JSON Schema of scenarios, for editors and for `scenario.schema.json`
-    Schema,
+    Schema(schema::Arguments),
     Import(import::Arguments),
     Decide(decide::Arguments),
     Completions(completions::Arguments),
@@ -55,8 +56,9 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Optimize(arguments) => optimize::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
-        Command::Schema => schema::run(),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

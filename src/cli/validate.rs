@@ -1,4 +1,4 @@
-//! `windtunnel validate`: every mistake of scenarios, without running them.
+//! `windtunnel validate`: every mistake of scenarios and sweeps, without running them.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -7,14 +7,15 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::exit_code::Failure;
+use super::sweep::{OpenSweep, open_sweep};
 use super::{Outcome, diagnostics};
 use crate::check;
 use crate::scenario::{self, Override};
 
-/// Check scenarios without running them
+/// Check scenarios and sweeps without running them
 #[derive(Args)]
 pub struct Arguments {
-    /// Scenario files
+    /// Scenario and sweep files; every configuration of a sweep is checked
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
     /// Change a value before checking, such as nodeGroups.general.maxSize=5
@@ -27,6 +28,29 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let mut out = io::stdout().lock();
     let mut are_valid = true;
     for path in &arguments.scenarios {
+        let sweep = match open_sweep(path) {
+            Ok(sweep) => sweep,
+            Err(mistakes) => {
+                diagnostics::show(&mistakes);
+                are_valid = false;
+                continue;
+            }
+        };
+        if let Some(sweep) = sweep {
+            match validate_sweep(&sweep, &overrides) {
+                Ok(()) => writeln!(out, "{}: ok, {} configurations", path.display(), sweep.sweep.configurations.len())?,
+                Err(wrong) => {
+                    writeln!(
+                        out,
+                        "{}: {wrong} of {} configurations are no valid scenarios",
+                        path.display(),
+                        sweep.sweep.configurations.len()
+                    )?;
+                    are_valid = false;
+                }
+            }
+            continue;
+        }
         match scenario::load(path, &overrides) {
             Ok(loaded) => {
                 diagnostics::show(&loaded.warnings);
@@ -45,6 +69,23 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
     }
     if are_valid { Ok(ExitCode::SUCCESS) } else { Err(Failure::Reported) }
+}
+
+/// Every configuration; the mistakes of the first few that have some are shown. `Err`: how many have.
+fn validate_sweep(sweep: &OpenSweep, overrides: &[Override]) -> Result<(), usize> {
+    /// More would tell the same again.
+    const MOST_SHOWN: usize = 3;
+    let mut wrong = 0;
+    for configuration in &sweep.sweep.configurations {
+        let checked = sweep.load(configuration, overrides).and_then(|scenario| check::plans(&scenario).map(|_| ()));
+        if let Err(mistakes) = checked {
+            wrong += 1;
+            if wrong <= MOST_SHOWN {
+                diagnostics::show(&mistakes);
+            }
+        }
+    }
+    if wrong == 0 { Ok(()) } else { Err(wrong) }
 }
 
 /// Overrides as typed; mistakes are shown.

@@ -77,7 +77,7 @@ pub struct ScenarioFiles {
     digests: Arc<Digests>,
 }
 
-fn read_source(path: &Path) -> Result<Source, String> {
+pub(super) fn read_source(path: &Path) -> Result<Source, String> {
     let name = path.display().to_string();
     match std::fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
@@ -99,6 +99,14 @@ impl ScenarioFiles {
             vec![Diagnostic::without_text(&name, problem).hint("give the path of a scenario file (kind: Scenario)")]
         })?;
         let documents = parse(&source)?;
+        if let Some(sweep) =
+            documents.iter().find(|document| document.get("kind").and_then(Node::as_str) == Some("Sweep"))
+        {
+            let place = sweep.get("kind").map_or(&sweep.place, |kind| &kind.place);
+            let hint =
+                format!("use `windtunnel sweep {name}`, or `windtunnel optimize {name}` where it has an `optimize:`");
+            return Err(vec![Diagnostic::error(place, "this is a sweep, not a scenario").hint(hint)]);
+        }
         let (mut scenarios, objects): (Vec<Node>, Vec<Node>) = documents.into_iter().partition(is_scenario);
         if scenarios.len() > 1 {
             let diagnostic = Diagnostic::error(&scenarios[1].place, "a second document of kind Scenario");
