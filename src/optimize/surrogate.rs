@@ -4,7 +4,7 @@
 //! observed (Rasmussen and Williams 2006, chapters 2, 4 and 5).
 
 /// Lengths that are tried for each coordinate, in parts of its range.
-const LENGTHS: [f64; 5] = [0.15, 0.4, 1.0, 2.5, 8.0];
+const LENGTHS: [f64; 4] = [0.2, 0.6, 1.5, 5.0];
 /// Variance of noise that is tried, in parts of the whole.
 const NOISES: [f64; 2] = [1e-4, 1e-2];
 
@@ -33,21 +33,17 @@ impl Surrogate {
         let likelihood =
             |lengths: &[f64], noise: f64| fit(&points, &standard, lengths, noise).map(|fit| fit.likelihood);
         let mut best = likelihood(&lengths, noise).unwrap_or(f64::NEG_INFINITY);
-        for _ in 0..2 {
-            for coordinate in 0..lengths.len() {
-                for length in LENGTHS {
-                    let kept = std::mem::replace(&mut lengths[coordinate], length);
-                    match likelihood(&lengths, noise).filter(|found| *found > best + 1e-9) {
-                        Some(found) => best = found,
-                        None => lengths[coordinate] = kept,
-                    }
+        for coordinate in 0..lengths.len() {
+            for length in LENGTHS {
+                let kept = std::mem::replace(&mut lengths[coordinate], length);
+                match likelihood(&lengths, noise).filter(|found| *found > best + 1e-9) {
+                    Some(found) => best = found,
+                    None => lengths[coordinate] = kept,
                 }
             }
-            for other in NOISES {
-                if let Some(found) = likelihood(&lengths, other).filter(|found| *found > best + 1e-9) {
-                    (best, noise) = (found, other);
-                }
-            }
+        }
+        if likelihood(&lengths, NOISES[1]).is_some_and(|found| found > best + 1e-9) {
+            noise = NOISES[1];
         }
         // More noise until the matrix is well behaved.
         let mut fitted = fit(&points, &standard, &lengths, noise);

@@ -11,16 +11,16 @@ fn condition(text: &str) -> Condition {
     Condition::of(&Expectation::compile(&ExpectationSpec::Short(text.to_owned())).unwrap()).unwrap()
 }
 
-/// Reserved, spot and on-demand nodes, nine sizes each: a cost and a wait such as a cluster's, with some luck in both.
+/// Reserved, spot and on-demand nodes, seven sizes each: a cost and a wait such as a cluster's, with some luck in both.
 fn plan(seeds: usize) -> Problem {
     let places: Vec<Vec<usize>> =
-        (0..9).flat_map(|a| (0..9).flat_map(move |b| (0..9).map(move |c| vec![a, b, c]))).collect();
+        (0..7).flat_map(|a| (0..7).flat_map(move |b| (0..7).map(move |c| vec![a, b, c]))).collect();
     Problem {
         metric: "cost.total_usd".to_owned(),
         is_maximized: false,
         conditions: vec![condition("training.wait_seconds.p95 < 30m"), condition("pods.never_scheduled == 0")],
         labels: places.iter().map(|place| format!("{place:?}")).collect(),
-        coordinates: places.iter().map(|place| place.iter().map(|at| *at as f64 / 8.0).collect()).collect(),
+        coordinates: places.iter().map(|place| place.iter().map(|at| *at as f64 / 6.0).collect()).collect(),
         places,
         is_ordered: vec![true; 3],
         seeds: (1..=seeds as u64).collect(),
@@ -30,7 +30,7 @@ fn plan(seeds: usize) -> Problem {
 fn cluster(problem: &Problem, trial: &Trial, twist: f64) -> Tried {
     let [reserved, spot, on_demand] = [0, 1, 2].map(|at| problem.places[trial.configuration][at] as f64);
     let mut luck = stream(trial.seed, "luck", trial.configuration as u64);
-    let demand = 6.0 + twist;
+    let demand = 5.0 + twist;
     let by_reserved = reserved.min(demand);
     let by_spot = (0.8 * spot).min(demand - by_reserved);
     let by_demand = on_demand.min(demand - by_reserved - by_spot);
@@ -49,14 +49,14 @@ fn run(problem: &Problem, twist: f64) -> impl FnMut(&[Trial]) -> Vec<Option<Trie
 
 #[test]
 fn a_tenth_of_the_runs_finds_the_optimum_of_all_within_two_percent() {
-    for twist in [-3.0, -1.5, 0.0, 1.0, 2.5] {
+    for twist in [-2.5, -1.0, 0.5] {
         let problem = plan(3);
         let all = search(&problem, usize::MAX, 1, run(&problem, twist));
-        assert!(all.is_exhaustive && all.runs == 3 * 729);
+        assert!(all.is_exhaustive && all.runs == 3 * 343);
         let optimum = all.best.unwrap().objective.unwrap();
-        for seed in 1..6 {
-            let found = search(&problem, 3 * 729 / 10, seed, run(&problem, twist));
-            assert!(found.runs_equivalent <= 218.0 && !found.is_exhaustive);
+        for seed in 1..3 {
+            let found = search(&problem, 3 * 343 / 10, seed, run(&problem, twist));
+            assert!(found.runs_equivalent <= 102.0 && !found.is_exhaustive);
             let best = found.best.unwrap();
             assert!(
                 best.objective.unwrap() <= 1.02 * optimum,
@@ -95,8 +95,8 @@ fn the_binding_condition_is_that_which_something_better_breaks() {
 #[test]
 fn a_configuration_that_is_no_scenario_costs_nothing_and_is_counted() {
     let problem = plan(1);
-    let found = search(&problem, 70, 1, |trials: &[Trial]| {
-        let tried = |trial: &Trial| (problem.places[trial.configuration][0] < 8).then(|| cluster(&problem, trial, 0.0));
+    let found = search(&problem, 30, 1, |trials: &[Trial]| {
+        let tried = |trial: &Trial| (problem.places[trial.configuration][0] < 6).then(|| cluster(&problem, trial, 0.0));
         trials.iter().map(tried).collect()
     });
     assert!(found.invalid > 0 && found.best.is_some());

@@ -163,7 +163,7 @@ impl Reading<'_> {
                 space.dimensions.push(dimension);
             }
         }
-        if spec.variants.is_empty() && spec.parameters.is_empty() {
+        if spec.variants.is_empty() && spec.parameters.is_empty() && self.mistakes.is_empty() {
             self.hinted(
                 "spec",
                 "the sweep changes nothing: it has no parameters and no variants",
