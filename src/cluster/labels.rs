@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::units::not_one_of;
+
 pub type Labels = BTreeMap<String, String>;
 
 /// Well-known label keys.
@@ -120,6 +122,25 @@ pub struct Taint {
     pub key: String,
     pub value: String,
     pub effect: TaintEffect,
+}
+
+/// Which of a taint's fields can't be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaintError {
+    pub field: &'static str,
+    pub problem: String,
+}
+
+impl Taint {
+    /// A taint as written.
+    pub fn read(key: &str, value: &str, effect: &str) -> Result<Taint, TaintError> {
+        if key.is_empty() {
+            return Err(TaintError { field: "key", problem: "a taint needs a key".to_owned() });
+        }
+        let unknown = || TaintError { field: "effect", problem: not_one_of(effect, &TaintEffect::NAMES) };
+        let effect = TaintEffect::named(effect).ok_or_else(unknown)?;
+        Ok(Taint { key: key.to_owned(), value: value.to_owned(), effect })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

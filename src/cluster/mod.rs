@@ -13,6 +13,7 @@ mod node;
 mod places;
 mod pod;
 mod relations;
+mod reserved;
 mod resources;
 mod specs;
 mod state;
@@ -24,7 +25,7 @@ pub use fork::{Checkpoint, Fork};
 pub use ids::{NodeGroupId, NodeId, NodeShapeId, PodId, PodSpecId, ResourceId, WorkloadId};
 pub use labels::{
     LabelSelector, Labels, NodeSelectorRequirement, NodeSelectorTerm, SelectorOperator, SelectorRequirement, Taint,
-    TaintEffect, Toleration, TolerationOperator, label,
+    TaintEffect, TaintError, Toleration, TolerationOperator, label,
 };
 pub use node::{NodeShape, NodeState, PodOnNode};
 pub use places::Held;
@@ -33,6 +34,7 @@ pub use pod::{
     PodLevelRequests, PodSpec, QosClass, RestartPolicy, SpreadPolicy, TopologySpreadConstraint, Volume, VolumeSource,
     Weighted, WhenUnsatisfiable, image_with_tag,
 };
+pub use reserved::{Allocatable, EvictionHard, ReservedOptions, ReservedResources};
 pub use resources::{ResourceNames, Resources, Shortfall, resource};
 pub use specs::Specs;
 pub use state::{ClusterState, PodInfo, PodPhase};

@@ -28,6 +28,9 @@ pub struct NodeShape {
 }
 
 impl NodeShape {
+    /// The kubelet's `--max-pods` where nothing states a node's pod slots.
+    pub const DEFAULT_MAX_PODS: i64 = 110;
+
     pub(super) fn derive(&mut self) {
         self.accelerator = label::ACCELERATORS.iter().find_map(|key| self.labels.get(*key)).cloned();
     }

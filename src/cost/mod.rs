@@ -8,10 +8,8 @@ mod attribution;
 mod billing;
 mod catalogue;
 mod commitment;
-mod reserved;
 
 pub use attribution::{AttributionPrices, COMMITMENTS, Holding, IDLE, NodeCapacity, cost_of};
 pub use billing::{Billing, CapacityType};
 pub use catalogue::{Catalogue, CatalogueError, GpuShape, InstanceType};
 pub use commitment::{Commitment, CommitmentUse, Commitments, Cover, MOST_COMMITMENTS};
-pub use reserved::{Allocatable, EvictionHard, ReservedOptions, ReservedResources};

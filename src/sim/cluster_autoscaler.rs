@@ -10,9 +10,10 @@ use super::evictor::Evictor;
 use super::observer::Controller;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{
-    self as ca, Decision, ExpansionOption, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
+    self as ca, Decision, Explainer, Explanation, Halt, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
+    Subject, Verdict,
 };
-use crate::cluster::{self, ClusterView, NodeGroupId, NodeId, PodId, PodSpecId, Taint, TaintEffect};
+use crate::cluster::{self, ClusterView, NodeId, PodId, PodSpecId, Taint, TaintEffect};
 use crate::scenario::WorkloadKind;
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
@@ -36,8 +37,8 @@ pub(super) struct AutoscalerRun {
     generation: u32,
     last_loop: SimTime,
     next_loop: SimTime,
-    /// The last loop ended where sizes are corrected, which the cloud refused.
-    is_stuck: bool,
+    /// Where the last loop ended early: what is told once.
+    halted: Option<Halt>,
 }
 
 impl World<'_> {
@@ -72,7 +73,7 @@ impl World<'_> {
             generation: 0,
             last_loop: SimTime::ZERO,
             next_loop: SimTime::ZERO,
-            is_stuck: false,
+            halted: None,
         });
         self.plan_loop(SimTime::ZERO + options.scan_interval);
     }
@@ -108,10 +109,10 @@ impl World<'_> {
         } else {
             self.counts.autoscaler_loops += 1;
             run.seen = self.cluster.version();
-            let (mut decision, pending) = self.autoscaler_decides(&mut run, options);
+            let (mut decision, pending, given_up) = self.autoscaler_decides(&mut run, options);
             self.hear_cluster_autoscaler(&mut decision, &pending);
             acted = !decision.scale_up.is_empty() || !decision.delete.is_empty();
-            self.carry_out(&mut run, options, &decision);
+            self.carry_out(&mut run, options, &decision, &given_up);
             self.hear_why_kept(options, &run.state, &run.groups, &decision);
         }
         self.cluster_autoscaler = Some(run);
@@ -119,7 +120,7 @@ impl World<'_> {
         self.plan_loop(self.now + pause);
     }
 
-    fn autoscaler_decides(&mut self, run: &mut AutoscalerRun, options: &Options) -> (Decision, Vec<PodId>) {
+    fn autoscaler_decides(&mut self, run: &mut AutoscalerRun, options: &Options) -> (Decision, Vec<PodId>, GivenUp) {
         for index in run.records.len()..self.cluster.node_slots() {
             let instance = self.instance_of_node(NodeId::new(index));
             run.records.push(NodeRecord { created: instance.registered.unwrap_or(self.now), ..NodeRecord::default() });
@@ -153,85 +154,47 @@ impl World<'_> {
             owners: &owners,
         };
         let decision = ca::run_once(&snapshot, options, &mut run.state, &mut run.rng);
-        self.tell(options, &decision);
-        (decision, pending)
+        let explainer = Explainer { snapshot: &snapshot, options };
+        let mut explanations = explainer.actions(&decision);
+        if decision.halted != run.halted {
+            explanations.extend(explainer.halt(&decision));
+        }
+        if self.verbose {
+            explanations.extend(explainer.refusals(&decision));
+        }
+        let given_up = GivenUp {
+            decreases: decision.target_decreases.iter().map(|decrease| explainer.decrease(decrease)).collect(),
+            instances: decision.delete_instances.iter().map(|deletion| explainer.instance(deletion)).collect(),
+        };
+        self.tell(explanations);
+        (decision, pending, given_up)
     }
 
     /// What was decided and why; with verbose decisions also why not.
-    fn tell(&mut self, options: &Options, decision: &Decision) {
-        let scenario = self.scenario;
-        let group_name = |group: NodeGroupId| &scenario.node_groups[group.index()].name;
-        let mut rows: Vec<[String; 4]> = Vec::new();
-        for resize in &decision.scale_up {
-            let chosen = decision.chosen.map(|index| &decision.options[index]);
-            let pods = chosen.map_or(0, |option| option.pods.len());
-            let others: Vec<String> = decision
-                .options
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| Some(*index) != decision.chosen)
-                .map(|(_, option)| described(option, group_name(option.group)))
-                .collect();
-            let over = if others.is_empty() { String::new() } else { format!("; chosen over {}", others.join(", ")) };
-            let chosen = chosen.map_or_else(String::new, |option| described(option, group_name(option.group)));
-            rows.push([
-                format!("nodegroup/{}", group_name(resize.group)),
-                resize.from.to_string(),
-                resize.to.to_string(),
-                format!("{pods} pods unschedulable; expander {}: {chosen}{over}", options.expander),
-            ]);
-        }
-        for resize in &decision.min_size {
-            let object = format!("nodegroup/{}", group_name(resize.group));
-            rows.push([object, resize.from.to_string(), resize.to.to_string(), "below the minimum size".into()]);
-        }
-        for deletion in &decision.delete {
-            let object = format!("node/{}", self.instance_of_node(deletion.node).name);
-            let used = decision.utilization.iter().find(|(node, _)| *node == deletion.node).map(|(_, used)| used);
-            let reason = deletion.reason(self.now, used).to_string();
-            rows.push([object, "Ready".into(), "ToBeDeleted".into(), reason]);
-        }
-        if self.verbose {
-            self.tell_refusals(decision, &mut rows);
-        }
-        for [object, from, to, reason] in rows {
+    fn tell(&mut self, explanations: Vec<Explanation>) {
+        for Explanation { subject, verdict, reason } in explanations {
+            let object = match subject {
+                Subject::Cluster => "cluster".to_owned(),
+                Subject::Group(group) => format!("nodegroup/{}", self.scenario.node_groups[group.index()].name),
+                Subject::Node(node) => format!("node/{}", self.instance_of_node(node).name),
+                Subject::Pod(pod) => self.pod_object(pod),
+            };
+            let (from, to) = match verdict {
+                Verdict::Resized(from, to) => (from.to_string(), to.to_string()),
+                Verdict::ToBeDeleted => ("Ready".into(), "ToBeDeleted".into()),
+                Verdict::Skipped => (String::new(), "skipped".into()),
+                Verdict::NoGroupHelps => ("Pending".into(), "no group helps".into()),
+                Verdict::Kept => ("Ready".into(), "kept".into()),
+                Verdict::Halted => (String::new(), "halted".into()),
+                Verdict::Nothing => (String::new(), "nothing done".into()),
+            };
             self.decide(Controller::ClusterAutoscaler, object, from, to, reason);
         }
     }
 
-    fn tell_refusals(&self, decision: &Decision, rows: &mut Vec<[String; 4]>) {
-        let scenario = self.scenario;
-        for (group, reason) in &decision.skipped {
-            let object = format!("nodegroup/{}", scenario.node_groups[group.index()].name);
-            rows.push([object, String::new(), "skipped".into(), reason.to_string()]);
-        }
-        for unhelped in &decision.unhelped {
-            let reasons: Vec<String> = unhelped
-                .reasons
-                .iter()
-                .map(|(group, reason)| {
-                    let name = &scenario.node_groups[group.index()].name;
-                    format!("{name}: {}", reason.display(&self.cluster.specs))
-                })
-                .collect();
-            for pod in &unhelped.pods {
-                let object = self.pod_object(*pod);
-                rows.push([object, "Pending".into(), "no group helps".into(), reasons.join("; ")]);
-            }
-        }
-        for unremovable in &decision.unremovable {
-            let object = format!("node/{}", self.instance_of_node(unremovable.node).name);
-            let blocking = unremovable
-                .blocking_pod
-                .as_ref()
-                .map_or_else(String::new, |(pod, why)| format!(": pod {} ({why:?})", self.cluster.pod(*pod).name));
-            rows.push([object, "Ready".into(), "kept".into(), format!("{}{blocking}", unremovable.reason)]);
-        }
-    }
-
-    fn carry_out(&mut self, run: &mut AutoscalerRun, options: &Options, decision: &Decision) {
-        self.tell_decreases(run, options, decision);
-        self.delete_instances(options, decision);
+    fn carry_out(&mut self, run: &mut AutoscalerRun, options: &Options, decision: &Decision, given_up: &GivenUp) {
+        self.tell_decreases(run, decision, given_up);
+        self.delete_instances(decision, given_up);
         for resize in decision.scale_up.iter().chain(&decision.min_size) {
             self.counts.scale_ups += 1;
             self.raise_target(resize.group.0, (resize.to - resize.from).max(0) as u32);
@@ -257,40 +220,32 @@ impl World<'_> {
     /// A cloud lowers a target by itself only where that costs no machine (`DecreaseTargetSize` of AWS, GCE and others
     /// counts what `Nodes()` lists). A scaling group lists a machine or a placeholder for every place of its target, so
     /// it refuses; what did not come is deleted one by one.
-    fn tell_decreases(&mut self, run: &mut AutoscalerRun, options: &Options, decision: &Decision) {
-        let was_stuck = std::mem::replace(&mut run.is_stuck, decision.halted == Some(ca::Halt::SizesFixed));
-        for decrease in &decision.target_decreases {
-            let group = &self.scenario.node_groups[decrease.group.index()];
-            let target = self.groups[decrease.group.index()].target;
-            let reason = match decrease.reason {
-                ca::DecreaseReason::ProvisioningTimeout => format!(
-                    "a scale-up by {} timed out after {}: the group backs off; the target stays, for the cloud deletes \
-                     no machine by it",
-                    decrease.by,
-                    options.for_group(&group.autoscaling).max_node_provision_time,
-                ),
+    fn tell_decreases(&mut self, run: &mut AutoscalerRun, decision: &Decision, given_up: &GivenUp) {
+        let was_halted = std::mem::replace(&mut run.halted, decision.halted);
+        for (decrease, why) in decision.target_decreases.iter().zip(&given_up.decreases) {
+            let and = match decrease.reason {
+                ca::DecreaseReason::ProvisioningTimeout => "the target stays, for the cloud deletes no machine by it",
                 // Upstream's loop ends with an error here, and so does every one that follows.
-                ca::DecreaseReason::IncorrectSize if was_stuck => continue,
-                ca::DecreaseReason::IncorrectSize => format!(
-                    "{} of its nodes are missing for too long and the cloud refuses a lower target: the autoscaler does \
-                     nothing else until they come",
-                    decrease.by,
-                ),
+                ca::DecreaseReason::IncorrectSize if was_halted == Some(Halt::SizesFixed) => continue,
+                ca::DecreaseReason::IncorrectSize => {
+                    "the cloud refuses a lower target, so that the autoscaler does nothing else until they come"
+                }
             };
-            let object = format!("nodegroup/{}", group.name);
-            self.decide(Controller::ClusterAutoscaler, object, target.to_string(), target.to_string(), reason);
+            let object = format!("nodegroup/{}", self.scenario.node_groups[decrease.group.index()].name);
+            let target = self.groups[decrease.group.index()].target.to_string();
+            self.decide(Controller::ClusterAutoscaler, object, target.clone(), target, format!("{why}; {and}"));
         }
     }
 
     /// Deletes instances that did not come up, and says so.
-    fn delete_instances(&mut self, options: &Options, decision: &Decision) {
+    fn delete_instances(&mut self, decision: &Decision, given_up: &GivenUp) {
+        let mut reasons = given_up.instances.iter();
         for of_group in decision.delete_instances.chunk_by(|a, b| a.group == b.group) {
             let group = of_group[0].group;
-            let spec = &self.scenario.node_groups[group.index()];
             let before = self.groups[group.index()].target;
             let mut unfilled = 0;
             let mut error = "";
-            for deletion in of_group {
+            for (deletion, why) in of_group.iter().zip(reasons.by_ref()) {
                 let id = deletion.instance;
                 let machine = self.instances.get(id.0 as usize).filter(|_| id.0 <= u64::from(u32::MAX));
                 let machine = machine.map(|record| format!("node/{}", record.name));
@@ -300,21 +255,16 @@ impl World<'_> {
                     continue;
                 }
                 match (machine, place) {
-                    (Some(node), None) => {
-                        let limit = options.for_group(&spec.autoscaling).max_node_provision_time;
-                        let reason = format!("not registered within {limit}");
-                        self.decide(Controller::ClusterAutoscaler, node, "Unregistered", "Deleted", reason);
-                    }
-                    (Some(node), Some(place)) => {
-                        let reason = "the instance did not come up";
-                        self.decide(Controller::ClusterAutoscaler, node, place.error, "Deleted", reason);
+                    (Some(node), place) => {
+                        let state = place.map_or("Unregistered", |place| place.error);
+                        self.decide(Controller::ClusterAutoscaler, node, state, "Deleted", why.clone());
                     }
                     (None, Some(place)) => (unfilled, error) = (unfilled + 1, place.error),
                     (None, None) => {}
                 }
             }
             if unfilled > 0 {
-                let object = format!("nodegroup/{}", spec.name);
+                let object = format!("nodegroup/{}", self.scenario.node_groups[group.index()].name);
                 let reason = format!("given up: {unfilled} instances that the cloud did not deliver ({error})");
                 let after = before - unfilled;
                 self.decide(Controller::ClusterAutoscaler, object, before.to_string(), after.to_string(), reason);
@@ -379,10 +329,10 @@ impl World<'_> {
     }
 }
 
-/// "b: 3 nodes, waste 0.12".
-fn described(option: &ExpansionOption, name: &str) -> String {
-    let score = option.score.map_or_else(String::new, |(by, score)| format!(", {by} {score:.4}"));
-    format!("{name}: {} nodes for {} pods{score}", option.node_count, option.pods.len())
+/// Why targets are to fall and instances to go, in the decision's order.
+struct GivenUp {
+    decreases: Vec<String>,
+    instances: Vec<String>,
 }
 
 /// Controllers of the scenario: those of replicated workloads have their replica count, the others exist.

@@ -9,7 +9,7 @@ use super::observer::Controller;
 use super::terminator::{Terminator, disrupted_taint};
 use super::world::World;
 use crate::autoscaler::karpenter;
-use crate::autoscaler::karpenter::disruption::{self, Command, POLLING_PERIOD, Progress};
+use crate::autoscaler::karpenter::disruption::{self, Command, ForcefulReason, POLLING_PERIOD, Progress};
 use crate::autoscaler::karpenter::pods::DISRUPTED_TAINT;
 use crate::cluster::NodeId;
 use crate::units::SimTime;
@@ -46,7 +46,7 @@ impl World<'_> {
             (Some(run), true) => decision
                 .refused
                 .iter()
-                .map(|refusal| (Arc::clone(&run.claims[refusal.claim].name), refusal.why.clone()))
+                .map(|refusal| (Arc::clone(&run.claims[refusal.claim].name), refusal.explain()))
                 .collect(),
             _ => Vec::new(),
         };
@@ -130,15 +130,10 @@ impl World<'_> {
     }
 
     fn tell_command(&mut self, command: &Command, to: &'static str, why: &str) {
+        let extra = if why.is_empty() { String::new() } else { format!("; {why}") };
+        let reason = format!("{}{extra}", command.explain());
         for gone in &command.nodes {
-            let extra = if why.is_empty() { String::new() } else { format!("; {why}") };
-            let reason = format!(
-                "{}: {} nodes for {} replacements, saves {:.4} USD an hour{extra}",
-                command.method.name(),
-                command.nodes.len(),
-                command.replacements.len(),
-                command.savings_per_hour,
-            );
+            let reason = reason.clone();
             self.decide(Controller::Karpenter, format!("nodeclaim/{}", gone.claim), "Ready", to, reason);
         }
     }
@@ -212,8 +207,9 @@ impl World<'_> {
         if run.claims[index].deleting {
             return;
         }
-        self.decide(Controller::Karpenter, format!("nodeclaim/{name}"), "Ready", "Expired", "expireAfter has passed");
-        self.delete_claim(&name, "Expired");
+        let expired = ForcefulReason::Expired;
+        self.decide(Controller::Karpenter, format!("nodeclaim/{name}"), "Ready", expired.name(), expired.explain());
+        self.delete_claim(&name, expired.name());
     }
 
     /// The cloud announced that it takes a claim's instance back: Karpenter drains it at once and provisions anew.
@@ -222,7 +218,7 @@ impl World<'_> {
         let Some(run) = &self.karpenter else { return false };
         let Some(claim) = run.claims.iter().find(|claim| claim.node == Some(node)) else { return false };
         let name = Arc::clone(&claim.name);
-        self.delete_claim(&name, "Interrupted");
+        self.delete_claim(&name, ForcefulReason::Interrupted.name());
         true
     }
 }

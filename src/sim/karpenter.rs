@@ -140,7 +140,8 @@ impl World<'_> {
         let group = spec.groups[create.pool];
         let Some(launch) = karpenter::launch(create, &spec.catalogue) else {
             let object = format!("nodepool/{}", pool.name);
-            self.decide(Controller::Cloud, object, "Requested", "OutOfStock", "no offering is available");
+            let reason = create.explain(&spec.catalogue);
+            self.decide(Controller::Cloud, object, "Requested", "OutOfStock", reason);
             return None;
         };
         let instance_type = spec.catalogue.get(launch.instance_type);
@@ -164,14 +165,7 @@ impl World<'_> {
             capacity_type,
         };
         let instance = self.launch(request);
-        let reason = format!(
-            "{why}: {} pods; cheapest of {} instance types is {} in {} at {:.4} USD an hour",
-            create.pods.len(),
-            create.instance_types.len(),
-            instance_type.name,
-            instance_type.offerings[launch.offering].zone,
-            launch.price.as_f64(),
-        );
+        let reason = format!("{why}; {}", create.explain(&spec.catalogue));
         self.counts.scale_ups += 1;
         self.groups[group.index()].target += 1;
         let mut claim = NodeClaim::launched(Arc::clone(&name), pool, shape, self.now);
@@ -192,14 +186,13 @@ impl World<'_> {
             return;
         }
         for unplaced in &provisioning.unschedulable {
-            let mut reasons: Vec<String> = unplaced
-                .pools
-                .iter()
-                .map(|refusal| format!("{}: {}", spec.node_pools[refusal.pool].name, refusal.why))
-                .collect();
-            reasons.extend(unplaced.why.clone());
             let object = self.pod_object(unplaced.pod);
-            self.decide(Controller::Karpenter, object, "Pending", "no pool helps", reasons.join("; "));
+            let reason = unplaced.explain(&spec.node_pools);
+            self.decide(Controller::Karpenter, object, "Pending", "no pool helps", reason);
+        }
+        for skipped in &provisioning.skipped_pools {
+            let object = format!("nodepool/{}", spec.node_pools[skipped.pool].name);
+            self.decide(Controller::Karpenter, object, "", "left out", skipped.why.clone());
         }
     }
 

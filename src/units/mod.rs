@@ -12,6 +12,6 @@ mod time;
 
 pub use distribution::{Distribution, DistributionError};
 pub use money::{Usd, UsdPerHour};
-pub use nearest::{did_you_mean, nearest};
+pub use nearest::{did_you_mean, nearest, not_one_of};
 pub use quantity::{Bytes, GpuMilli, Millicores, Quantity, QuantityError};
 pub use time::{DurationError, SimDuration, SimTime};

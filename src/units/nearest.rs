@@ -21,6 +21,11 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     nearest(name, known).map(|near| format!("; did you mean {near}?")).unwrap_or_default()
 }
 
+/// `"x" is not one of a, b, c; did you mean a?`, for a field with a fixed set of values.
+pub fn not_one_of(value: &str, known: &[&str]) -> String {
+    format!("{value:?} is not one of {}{}", known.join(", "), did_you_mean(value, known.iter().copied()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

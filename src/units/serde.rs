@@ -14,11 +14,7 @@ use super::{Bytes, GpuMilli, Millicores, Quantity, SimDuration, UsdPerHour};
 
 /// A duration in Go's syntax, refused where negative: the form every option takes.
 pub(super) fn duration_from_str<E: de::Error>(text: &str) -> Result<SimDuration, E> {
-    let duration: SimDuration = text.parse().map_err(E::custom)?;
-    if duration.is_negative() {
-        return Err(E::custom(format_args!("duration {text:?} is negative; a duration here is zero or more")));
-    }
-    Ok(duration)
+    SimDuration::parse_non_negative(text).map_err(E::custom)
 }
 
 /// A visitor that turns strings and numbers alike into text for one parser.

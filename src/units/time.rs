@@ -65,6 +65,15 @@ impl SimTime {
 }
 
 impl SimDuration {
+    /// A duration in Go's syntax, refused where negative: the form every option takes.
+    pub fn parse_non_negative(text: &str) -> Result<SimDuration, String> {
+        let duration: SimDuration = text.parse().map_err(|error| format!("{error}"))?;
+        match duration.is_negative() {
+            true => Err(format!("duration {text:?} is negative; a duration here is zero or more")),
+            false => Ok(duration),
+        }
+    }
+
     pub const ZERO: SimDuration = SimDuration(0);
     pub const MAX: SimDuration = SimDuration(i64::MAX);
 

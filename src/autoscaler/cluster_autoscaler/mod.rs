@@ -46,6 +46,7 @@ pub use decision::{
     SkipReason, TargetDecrease, UnhelpedPods, Unremovable, UnremovableReason,
 };
 pub use drain::{BlockingReason, PodMoves, look_again};
+pub use explain::{Explainer, Explanation, Subject, Verdict};
 pub use iteration::run_once;
 pub use limits::{GpuLimit, MinMax};
 pub use options::{GroupOptions, GroupPolicy, Options};

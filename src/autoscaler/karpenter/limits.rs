@@ -48,6 +48,11 @@ impl Remaining {
         }
     }
 
+    /// The pool has no limits.
+    pub fn is_unlimited(&self) -> bool {
+        self.left.is_empty()
+    }
+
     pub fn is_out_of_nodes(&self) -> bool {
         self.left.iter().any(|(limited, left)| *limited == Limited::Nodes && *left == 0)
     }

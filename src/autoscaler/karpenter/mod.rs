@@ -7,6 +7,7 @@
 mod batcher;
 pub mod disruption;
 mod existing_node;
+mod explain;
 pub mod instance_type;
 mod limits;
 pub mod node_claim;
@@ -22,6 +23,7 @@ pub mod requirement;
 pub mod requirements;
 mod reservation;
 mod scheduler;
+mod survey;
 mod template;
 mod topology;
 mod topology_group;

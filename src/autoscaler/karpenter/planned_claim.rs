@@ -37,12 +37,22 @@ pub(super) enum Refusal {
 }
 
 /// What is known of a pod's place before it is taken.
+#[derive(Clone, Debug)]
 pub(super) struct Fit {
     pub requirements: Requirements,
     pub types: Vec<TypeIndex>,
     pub reserved: Vec<Arc<str>>,
     /// `minValues` that had to be lowered.
     pub relaxed_min_values: bool,
+}
+
+impl Fit {
+    /// The same on another node without pods.
+    pub fn for_host(&self, hostname: &str) -> Fit {
+        let mut fit = self.clone();
+        fit.requirements.replace(Requirement::value(label::HOSTNAME, hostname));
+        fit
+    }
 }
 
 /// How `can_add` is to judge.
@@ -112,9 +122,8 @@ impl PlannedNode {
         self.requirements.compatible(&pod.requirements, undefined).map_err(Refusal::Requirements)?;
         let mut requirements = self.requirements.clone();
         requirements.add_all(&pod.requirements);
-        let of_topology = topology
-            .add_requirements(owner, &pod.pod, taints, &pod.strict, &requirements)
-            .map_err(Refusal::Topology)?;
+        let of_topology =
+            topology.add_requirements(owner, &pod.pod, &pod.strict, &requirements).map_err(Refusal::Topology)?;
         requirements.compatible(&of_topology, undefined).map_err(Refusal::Requirements)?;
         requirements.add_all(&of_topology);
         let (types, relaxed) = self.filter_types(pod, &mut requirements, terms)?;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::units::not_one_of;
+
 /// Operators of a NodePool's requirements; pods use all but `Gte` and `Lte`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
@@ -31,6 +33,12 @@ impl Operator {
         ("Gte", Operator::Gte),
         ("Lte", Operator::Lte),
     ];
+
+    /// The operator of this name; what is wrong with the name otherwise.
+    pub fn named(name: &str) -> Result<Operator, String> {
+        let found = Operator::NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, operator)| *operator).ok_or_else(|| not_one_of(name, &Operator::NAMES.map(|(known, _)| known)))
+    }
 
     pub fn name(self) -> &'static str {
         Operator::NAMES.iter().find(|(_, operator)| *operator == self).map_or("In", |(name, _)| name)

@@ -17,16 +17,18 @@ use super::existing_node::{ExistingNode, ExistingNodes, names_a_host};
 use super::instance_type::TypeIndex;
 use super::limits::Remaining;
 use super::options::MinValuesPolicy;
-use super::planned_claim::{PlannedNode, Refusal, Terms};
+use super::planned_claim::{Fit, PlannedNode, Refusal, Terms};
 use super::preferences::{Relaxations, Variant};
-use super::requirements::Undefined;
+use super::requirement::Requirement;
+use super::requirements::{Requirements, Undefined};
 use super::reservation::Reservations;
+use super::survey::Surveys;
 use super::template::{Template, Templates};
 use super::topology::{Owner, Topology};
 use super::topology_group::first_untolerated;
-use crate::cluster::{ClusterView, Fork, NodeShapeId, NodeState, PodId, PodSpecId};
+use crate::cluster::{ClusterView, Fork, NodeShapeId, NodeState, PodId, PodSpecId, label};
 use crate::scheduler::Cycle;
-use crate::scheduler::filter::{FILTERS, Filter};
+use crate::scheduler::filter::{FILTERS, Filter, clearly_lacks_room};
 
 /// A pod to be placed.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +81,11 @@ pub(super) struct Base<'a> {
     cycles: RefCell<FxHashMap<PodSpecId, Rc<Cycle<'a>>>>,
     /// Whether nodes of a shape can ever suit a spec, as far as labels say.
     labels_suit: RefCell<FxHashMap<(PodSpecId, usize, NodeShapeId), bool>>,
+    narrowed_labels: RefCell<FxHashMap<(PodSpecId, usize, NodeShapeId), Rc<Requirements>>>,
+    surveys: Rc<Surveys>,
+    /// What an empty planned node of a template says to the first pod of a spec at a level, where nothing but the two
+    /// decides it.
+    first_fits: RefCell<FxHashMap<(usize, PodSpecId, usize), Result<Fit, Refusal>>>,
 }
 
 impl<'a> Base<'a> {
@@ -109,6 +116,9 @@ impl<'a> Base<'a> {
             filters,
             cycles: RefCell::default(),
             labels_suit: RefCell::default(),
+            narrowed_labels: RefCell::default(),
+            surveys: Rc::default(),
+            first_fits: RefCell::default(),
         }
     }
 
@@ -172,7 +182,12 @@ impl<'b, 'a> Simulation<'b, 'a> {
             mode,
             is_active,
             fork,
-            topology: Topology::new(snapshot.cluster, snapshot.options.preference_policy, excluded),
+            topology: Topology::new(
+                snapshot.cluster,
+                Rc::clone(&base.surveys),
+                snapshot.options.preference_policy,
+                excluded,
+            ),
             remaining,
             reservations: base.reservations.clone(),
             planned: Vec::new(),
@@ -276,7 +291,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
         if self.base.templates.templates.is_empty() {
             return Err(PodError::NoTemplates);
         }
-        self.add_to_new(owner, pod)
+        self.add_to_new(owner, pod, unconstrained)
     }
 
     fn add_to_existing(&mut self, owner: Owner, pod: &Variant, unconstrained: bool) -> bool {
@@ -287,7 +302,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
         let cycle = base.cycle(pod.spec);
         for (index, node) in base.existing.nodes.iter().enumerate().skip(start) {
             let is_protected = self.mode.enforce_consolidate_after && node.under_consolidate_after && !homeless;
-            if !self.is_active[index] || is_protected || !self.fits_existing(owner, pod, &cycle, node) {
+            if !self.is_active[index] || is_protected || !self.fits_existing(owner, pod, &cycle, node, unconstrained) {
                 continue;
             }
             if unconstrained {
@@ -309,11 +324,20 @@ impl<'b, 'a> Simulation<'b, 'a> {
         false
     }
 
-    fn fits_existing(&self, owner: Owner, pod: &Variant, cycle: &Cycle<'_>, node: &ExistingNode) -> bool {
+    fn fits_existing(
+        &self,
+        owner: Owner,
+        pod: &Variant,
+        cycle: &Cycle<'_>,
+        node: &ExistingNode,
+        unconstrained: bool,
+    ) -> bool {
+        let Some(view) = self.fork.node_view(node.id).filter(|view| !clearly_lacks_room(cycle, view)) else {
+            return false;
+        };
         if first_untolerated(&pod.pod.tolerations, &node.taints).is_some() || !self.labels_suit(pod, node) {
             return false;
         }
-        let Some(view) = self.fork.node_view(node.id) else { return false };
         if self.base.filters.iter().any(|filter| filter.filter(cycle, &view).is_err()) {
             return false;
         }
@@ -326,15 +350,29 @@ impl<'b, 'a> Simulation<'b, 'a> {
                 return false;
             }
         }
-        let existing = &self.base.existing;
-        if !self.topology.has_groups() {
+        if unconstrained {
             return true;
         }
-        let mut requirements = existing.requirements_of(node);
-        requirements.add_all(&pod.requirements);
-        self.topology
-            .add_requirements(owner, &pod.pod, &node.taints, &pod.strict, &requirements)
-            .is_ok_and(|narrowed| requirements.is_compatible(&narrowed, Undefined::Denied))
+        let hostname = Requirement::value(label::HOSTNAME, &node.hostname);
+        if names_a_host(&pod.pod, &pod.requirements) {
+            let mut requirements = self.base.existing.requirements_of(node);
+            requirements.add_all(&pod.requirements);
+            return self.topology.permits(owner, &pod.pod, &pod.strict, |key| requirements.get(key));
+        }
+        let of_shape = self.narrowed_labels(pod, node);
+        let of_node = |key: &str| if key == label::HOSTNAME { Some(&hostname) } else { of_shape.get(key) };
+        self.topology.permits(owner, &pod.pod, &pod.strict, of_node)
+    }
+
+    /// The labels of the node's shape, narrowed to what a pod asks for that names no host.
+    fn narrowed_labels(&self, pod: &Variant, node: &ExistingNode) -> Rc<Requirements> {
+        let mut known = self.base.narrowed_labels.borrow_mut();
+        let narrowed = known.entry((pod.spec, pod.level, node.shape)).or_insert_with(|| {
+            let mut requirements = (**self.base.existing.labels_of(node)).clone();
+            requirements.add_all(&pod.requirements);
+            Rc::new(requirements)
+        });
+        Rc::clone(narrowed)
     }
 
     fn labels_suit(&self, pod: &Variant, node: &ExistingNode) -> bool {
@@ -384,7 +422,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
         false
     }
 
-    fn add_to_new(&mut self, owner: Owner, pod: &Variant) -> Result<(), PodError> {
+    fn add_to_new(&mut self, owner: Owner, pod: &Variant, unconstrained: bool) -> Result<(), PodError> {
         let base = self.base;
         let relax_min_values = base.snapshot.options.min_values_policy == MinValuesPolicy::BestEffort;
         let mut refusals = Vec::new();
@@ -394,19 +432,33 @@ impl<'b, 'a> Simulation<'b, 'a> {
                 refusals.push((index, Refusal::NodeLimit));
                 continue;
             }
-            let types: Vec<TypeIndex> = template
-                .types
-                .iter()
-                .copied()
-                .filter(|index| remaining.allows(base.snapshot.catalogue.get(*index)))
-                .collect();
-            if types.is_empty() {
-                refusals.push((index, Refusal::Limits));
-                continue;
-            }
-            let mut planned = PlannedNode::new(index, template, types, self.planned.len() + 1);
-            match planned.can_add(owner, pod, &self.topology, &self.terms(template, relax_min_values)) {
-                Ok(fit) => {
+            let number = self.planned.len() + 1;
+            let terms = self.terms(template, relax_min_values);
+            let first_fit = if unconstrained && self.reservations.is_none() && remaining.is_unlimited() {
+                let mut known = base.first_fits.borrow_mut();
+                let fit = known.entry((index, pod.spec, pod.level)).or_insert_with(|| {
+                    let planned = PlannedNode::new(index, template, template.types.clone(), number);
+                    planned.can_add(owner, pod, &self.topology, &terms)
+                });
+                match fit {
+                    Ok(fit) => {
+                        let planned = PlannedNode::new(index, template, Vec::new(), number);
+                        Ok((fit.for_host(&planned.hostname), planned))
+                    }
+                    Err(refusal) => Err(refusal.clone()),
+                }
+            } else {
+                let allowed = |index: &TypeIndex| remaining.allows(base.snapshot.catalogue.get(*index));
+                let types: Vec<TypeIndex> = template.types.iter().copied().filter(allowed).collect();
+                if types.is_empty() {
+                    refusals.push((index, Refusal::Limits));
+                    continue;
+                }
+                let planned = PlannedNode::new(index, template, types, number);
+                planned.can_add(owner, pod, &self.topology, &terms).map(|fit| (fit, planned))
+            };
+            match first_fit {
+                Ok((fit, mut planned)) => {
                     planned.passed_over = refusals;
                     self.planned.push(planned);
                     let at = self.planned.len() - 1;
@@ -427,7 +479,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
         Err(PodError::NoPool(refusals))
     }
 
-    fn commit(&mut self, index: usize, owner: Owner, pod: &Variant, fit: super::planned_claim::Fit) {
+    fn commit(&mut self, index: usize, owner: Owner, pod: &Variant, fit: Fit) {
         let base = self.base;
         let taints = &base.templates.templates[self.planned[index].template].pool.taints;
         let planned = &mut self.planned[index];

@@ -4,6 +4,7 @@
 //! required anti-affinity are kept twice: for the pods that state it, and ("inverse") for the pods that it keeps away.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -11,13 +12,12 @@ use smallvec::SmallVec;
 
 use super::existing_node::ExistingNodes;
 use super::options::PreferencePolicy;
-use super::requirement::Requirement;
+use super::requirement::{Operator, Requirement};
 use super::requirements::Requirements;
+use super::survey::Surveys;
 use super::template::Templates;
 use super::topology_group::{DomainGroup, GroupKey, Namespaces, NodeFilter, TopologyGroup, TopologyType};
-use crate::cluster::{
-    ClusterState, ClusterView, NodeId, PodAffinityTerm, PodId, PodSpec, PodSpecId, Taint, WhenUnsatisfiable, label,
-};
+use crate::cluster::{ClusterState, ClusterView, PodAffinityTerm, PodId, PodSpec, Taint, WhenUnsatisfiable, label};
 
 /// A pod to be placed: its position in the solve.
 pub(super) type Owner = u32;
@@ -34,6 +34,7 @@ pub(super) struct Unsatisfiable {
 
 pub(super) struct Topology<'a> {
     cluster: &'a ClusterState,
+    surveys: Rc<Surveys>,
     policy: PreferencePolicy,
     groups: Vec<TopologyGroup>,
     inverse: Vec<TopologyGroup>,
@@ -48,9 +49,15 @@ pub(super) struct Topology<'a> {
 }
 
 impl<'a> Topology<'a> {
-    pub fn new(cluster: &'a ClusterState, policy: PreferencePolicy, excluded: FxHashSet<PodId>) -> Topology<'a> {
+    pub fn new(
+        cluster: &'a ClusterState,
+        surveys: Rc<Surveys>,
+        policy: PreferencePolicy,
+        excluded: FxHashSet<PodId>,
+    ) -> Topology<'a> {
         Topology {
             cluster,
+            surveys,
             policy,
             groups: Vec::new(),
             inverse: Vec::new(),
@@ -178,44 +185,9 @@ impl<'a> Topology<'a> {
 
     /// Domains of active nodes, and the pods that run in them.
     fn count(&self, group: &mut TopologyGroup, existing: &ExistingNodes, is_active: &dyn Fn(usize) -> bool) {
-        for (index, node) in existing.nodes.iter().enumerate() {
-            if node.node.is_none() || !is_active(index) {
-                continue;
-            }
-            let Some(domain) = existing.label(node, self.cluster, &group.id.key) else { continue };
-            if group.id.filter.matches(&node.all_taints, &existing.requirements_of(node)) {
-                group.register(&Arc::from(domain));
-            }
-        }
-        // Whether the group selects a pod depends on its spec alone.
-        let mut selected: FxHashMap<PodSpecId, bool> = FxHashMap::default();
-        for node in self.cluster.node_views() {
-            let mut domain: Option<Option<Arc<str>>> = None;
-            for held in &node.state.pods {
-                let spec = self.cluster.specs.pod(held.spec);
-                if !*selected.entry(held.spec).or_insert_with(|| group.selects(spec)) {
-                    continue;
-                }
-                let info = self.cluster.pod(held.pod);
-                if info.is_terminal() || info.deletion.is_some() || self.excluded.contains(&held.pod) {
-                    continue;
-                }
-                let domain = domain.get_or_insert_with(|| self.counted_domain(group, node.id));
-                if let Some(domain) = domain {
-                    group.record(domain);
-                }
-            }
-        }
-    }
-
-    /// The node's domain, where the group counts its pods.
-    fn counted_domain(&self, group: &TopologyGroup, node: NodeId) -> Option<Arc<str>> {
-        let node = self.cluster.node_view(node)?;
-        let domain = node.label(&group.id.key)?;
-        let taints: Vec<Taint> = node.taints().cloned().collect();
-        let mut requirements = Requirements::from_labels(&node.shape.labels);
-        requirements.add(Requirement::value(label::HOSTNAME, node.state.hostname()));
-        group.id.filter.matches(&taints, &requirements).then(|| Arc::from(domain))
+        let survey = self.surveys.of(group, self.cluster, existing);
+        survey.active_domains(is_active).for_each(|domain| group.register(domain));
+        survey.counts_without(&self.excluded).for_each(|(domain, pods)| group.record_pods(domain, pods));
     }
 
     /// Narrows a node's requirements to where the pod's constraints let it go.
@@ -223,26 +195,50 @@ impl<'a> Topology<'a> {
         &self,
         owner: Owner,
         pod: &PodSpec,
-        taints: &[Taint],
         of_pod: &Requirements,
         of_node: &Requirements,
     ) -> Result<Requirements, Unsatisfiable> {
         let mut narrowed = of_node.clone();
-        let owned = self.owned.get(&owner).into_iter().flatten().map(|index| &self.groups[*index as usize]);
-        let against = self.inverse.iter().filter(|group| group.counts(pod, taints, of_node));
-        for group in owned.chain(against) {
-            let key = &group.id.key;
-            let any = || Requirement::exists(key);
-            let pod_domains = of_pod.get(key).cloned().unwrap_or_else(any);
-            let node_domains = of_node.get(key).cloned().unwrap_or_else(any);
-            let domains = group.next_domains(pod, &pod_domains, &node_domains);
-            if domains.allowed_count() == Some(0) {
-                let counts = group.domains.iter().map(|(domain, count)| (Arc::clone(domain), *count)).collect();
-                return Err(Unsatisfiable { kind: group.id.kind, key: key.clone(), counts });
-            }
-            narrowed.add(domains);
+        for group in self.groups_of(owner, pod) {
+            narrowed.add(next_domains(group, pod, of_pod, of_node.get(&group.id.key))?);
         }
         Ok(narrowed)
+    }
+
+    /// Whether the pod's constraints let it go to a node that exists and whose labels, narrowed to what the pod asks
+    /// for, are `of_node`: [`Topology::add_requirements`] finds domains, and the node is in them.
+    pub fn permits<'r>(
+        &self,
+        owner: Owner,
+        pod: &PodSpec,
+        of_pod: &Requirements,
+        of_node: impl Fn(&str) -> Option<&'r Requirement>,
+    ) -> bool {
+        let mut narrowed: SmallVec<[Requirement; 2]> = SmallVec::new();
+        for group in self.groups_of(owner, pod) {
+            let Ok(domains) = next_domains(group, pod, of_pod, of_node(&group.id.key)) else { return false };
+            let key = Arc::clone(&domains.key);
+            match narrowed.iter_mut().find(|other| other.key == key) {
+                Some(other) => *other = domains.intersection(other),
+                None => narrowed.push(match of_node(&key) {
+                    Some(other) => domains.intersection(other),
+                    None => domains,
+                }),
+            }
+        }
+        let may_be_absent =
+            |requirement: &Requirement| matches!(requirement.operator(), Operator::NotIn | Operator::DoesNotExist);
+        narrowed.iter().all(|asked| match of_node(&asked.key) {
+            Some(existing) => existing.intersects(asked) || may_be_absent(existing) && may_be_absent(asked),
+            None => may_be_absent(asked),
+        })
+    }
+
+    /// Groups that the pod obeys, and those that keep it away.
+    fn groups_of<'t>(&'t self, owner: Owner, pod: &'t PodSpec) -> impl Iterator<Item = &'t TopologyGroup> {
+        let owned = self.owned.get(&owner).into_iter().flatten().map(|index| &self.groups[*index as usize]);
+        // Anti-affinity counts all nodes, so that whom it selects it keeps away.
+        owned.chain(self.inverse.iter().filter(move |group| group.selects(pod)))
     }
 
     /// Counts the pod where it went. Spread and affinity need to know the domain; anti-affinity bars all possible ones.
@@ -271,6 +267,22 @@ impl<'a> Topology<'a> {
         all.filter(|group| group.id.key == label::HOSTNAME).for_each(|group| group.register(hostname));
         self.hostnames.push(Arc::clone(hostname));
     }
+}
+
+fn next_domains(
+    group: &TopologyGroup,
+    pod: &PodSpec,
+    of_pod: &Requirements,
+    of_node: Option<&Requirement>,
+) -> Result<Requirement, Unsatisfiable> {
+    let key = &group.id.key;
+    let any = Requirement::exists(key);
+    let domains = group.next_domains(pod, of_pod.get(key).unwrap_or(&any), of_node.unwrap_or(&any));
+    if domains.allowed_count() == Some(0) {
+        let counts = group.domains.iter().map(|(domain, count)| (Arc::clone(domain), *count)).collect();
+        return Err(Unsatisfiable { kind: group.id.kind, key: key.clone(), counts });
+    }
+    Ok(domains)
 }
 
 fn affinity_key(pod: &PodSpec, term: &PodAffinityTerm, kind: TopologyType) -> GroupKey {

@@ -155,13 +155,18 @@ impl TopologyGroup {
     }
 
     pub fn record(&mut self, domain: &Arc<str>) {
+        self.record_pods(domain, 1);
+    }
+
+    /// Counts one or more pods in a domain.
+    pub fn record_pods(&mut self, domain: &Arc<str>, pods: i32) {
         match self.domains.get_mut(domain) {
             Some(count) => {
                 self.empty -= usize::from(*count == 0);
-                *count += 1;
+                *count += pods;
             }
             None => {
-                self.domains.insert(Arc::clone(domain), 1);
+                self.domains.insert(Arc::clone(domain), pods);
             }
         }
     }

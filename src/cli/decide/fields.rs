@@ -170,8 +170,21 @@ pub(super) fn object<T: DeserializeOwned>(value: &Value, path: &str) -> Result<T
         let message = error.to_string();
         let place = culprit::<T>(value, &message);
         let joint = if place.is_empty() || place.starts_with('[') { "" } else { "." };
-        Refusal::new(format!("{path}{joint}{place}"), message)
+        let at = format!("{path}{}{place}", if path.is_empty() { "" } else { joint });
+        Refusal::new(or_input(&at), hinted(message))
     })
+}
+
+/// serde lists the fields that it knows in the order of their declaration: where one is near, it alone is told.
+fn hinted(message: String) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    match message.starts_with("unknown field").then(|| quoted.next()).flatten() {
+        Some(field) => {
+            let known: Vec<&str> = quoted.collect();
+            format!("unknown field {field}{}", hint(field, &known))
+        }
+        None => message,
+    }
 }
 
 /// The path of the value that makes `T` unreadable: the deepest one without which the error is another or none.

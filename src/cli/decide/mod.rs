@@ -8,6 +8,7 @@ mod component;
 mod fields;
 pub mod hpa;
 mod karpenter;
+mod objects;
 mod release;
 mod schedule;
 

@@ -6,16 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Map, Value, json};
 
-use super::Refusal;
 use super::fields::Fields;
+use super::{Refusal, objects};
 use crate::cluster::{ClusterView, DisruptionBudget, NodeId, PodId};
-use crate::scenario::manifest::{
-    LoadedCluster, ManifestError, PriorityClasses, disruption_budget, live_pod, scheduler_options,
-};
+use crate::scenario::manifest::{LoadedCluster, ManifestError, PriorityClasses, live_pod, scheduler_options};
 use crate::scheduler::filter::Rejection;
 use crate::scheduler::score::{ScoreTable, Scoring, candidates};
 use crate::scheduler::{
@@ -118,12 +115,9 @@ struct Question {
 impl Question {
     fn read(input: &Value) -> Result<Question, Refusal> {
         let (envelope, _) = Fields::envelope(input, FIELDS)?;
-        let priorities = PriorityClasses::new(&envelope.items::<_>("priorityClasses")?)
-            .map_err(|error| error.within("priorityClasses"))?;
+        let priorities = objects::priority_classes(&envelope)?;
         let mut cluster = LoadedCluster::default();
-        for (index, node) in envelope.items::<Node>("nodes")?.iter().enumerate() {
-            cluster.add_node(node).map_err(|error| error.within(format!("nodes[{index}]")))?;
-        }
+        objects::nodes(&envelope, &mut cluster)?;
         let (mut memory, mut notes) = (Memory::default(), Vec::new());
         for (index, raw) in envelope.items::<Pod>("scheduled")?.iter().enumerate() {
             let within = |error: ManifestError| error.within(format!("scheduled[{index}]"));
@@ -149,12 +143,7 @@ impl Question {
         };
         let scheduler_name = raw.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
         let profile = read_profile(&envelope, scheduler_name.unwrap_or("default-scheduler"))?;
-        let mut budgets = Vec::new();
-        for (index, raw) in envelope.items::<PodDisruptionBudget>("podDisruptionBudgets")?.iter().enumerate() {
-            let budget =
-                disruption_budget(raw).map_err(|error| error.within(format!("podDisruptionBudgets[{index}]")))?;
-            budgets.push(budget);
-        }
+        let budgets = objects::disruption_budgets(&envelope)?;
         let (pod, held_back) = add_pending(&mut cluster, raw, &priorities).map_err(|error| error.within("pods[0]"))?;
         let now = envelope.instant("now")?.unwrap_or(SimTime::MAX);
         Ok(Question { cluster, pod, profile, memory, budgets, now, held_back, notes })

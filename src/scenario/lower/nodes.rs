@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Lowering, instant, shared};
-use crate::cluster::{Labels, NodeGroupId, NodeShape, NodeShapeId, Resources, Taint, TaintEffect, label, resource};
-use crate::cost::{CapacityType, Catalogue, InstanceType, ReservedOptions};
+use crate::cluster::{
+    Labels, NodeGroupId, NodeShape, NodeShapeId, ReservedOptions, Resources, Taint, TaintEffect, label, resource,
+};
+use crate::cost::{CapacityType, Catalogue, InstanceType};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::manifest::live_node;
 use crate::scenario::objects::Objects;

@@ -16,23 +16,6 @@ pub struct LoadedCluster {
     pub node_ids: BTreeMap<String, NodeId>,
 }
 
-/// Loads nodes and pods. A pod that names a node of the list and has not ended is bound to it; one whose node is not
-/// listed keeps its phase and holds nothing. Errors start with `nodes[0]` or `pods[0]`.
-pub fn cluster_state(
-    nodes: &[core::Node],
-    pods: &[core::Pod],
-    priorities: &PriorityClasses,
-) -> Result<LoadedCluster, ManifestError> {
-    let mut cluster = LoadedCluster::default();
-    for (index, raw) in nodes.iter().enumerate() {
-        cluster.add_node(raw).map_err(|error| error.within(format!("nodes[{index}]")))?;
-    }
-    for (index, raw) in pods.iter().enumerate() {
-        cluster.add_pod(raw, priorities).map_err(|error| error.within(format!("pods[{index}]")))?;
-    }
-    Ok(cluster)
-}
-
 impl LoadedCluster {
     pub fn add_node(&mut self, raw: &core::Node) -> Result<NodeId, ManifestError> {
         let node = live_node(raw, &mut self.state.specs.resources)?;
@@ -48,7 +31,8 @@ impl LoadedCluster {
         Ok(id)
     }
 
-    /// Pods come after the nodes that they name.
+    /// Pods come after the nodes that they name. One that names a node of the list and has not ended is bound to it; one
+    /// whose node is not listed keeps its phase and holds nothing.
     pub fn add_pod(&mut self, raw: &core::Pod, priorities: &PriorityClasses) -> Result<PodId, ManifestError> {
         let pod = live_pod(raw, priorities, &mut self.state.specs.resources)?;
         let spec = self.state.specs.intern_pod(pod.spec.clone());

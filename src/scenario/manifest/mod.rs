@@ -40,22 +40,21 @@ use std::fmt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use thiserror::Error;
 
-use crate::units::{SimTime, did_you_mean};
+use crate::units::{SimTime, not_one_of};
 
 pub use autoscaler::{admit_autoscaler, admitted_autoscaler_spec, autoscaler_behavior, autoscaler_spec};
 pub use budget::disruption_budget;
-pub use cluster::{LoadedCluster, cluster_state};
+pub use cluster::LoadedCluster;
 pub use daemon_set::daemon_set_pod;
 pub use job::{is_managed_elsewhere, job_options};
 pub use live_pod::{LivePod, live_pod};
-pub use node::{LiveNode, live_node};
+pub use node::{LiveNode, NodeAmounts, live_node, node_amounts};
 pub use observed_pod::observed_pod;
 pub use persistent_volume::persistent_volume_terms;
 pub use pod::{pod_spec, pod_template_spec};
 pub use priority::{PriorityClasses, PriorityValue};
-pub use resources::resource_list;
 pub use scheduler_configuration::scheduler_options;
-pub use selector::label_selector;
+pub use selector::{label_selector, read_taints};
 pub use selector_text::parse_selector;
 pub use update::{deployment_update, stateful_set_update};
 
@@ -82,8 +81,7 @@ impl ManifestError {
 
 /// An error for a field with a fixed set of values.
 fn unknown_value(path: &str, value: &str, known: &[&str]) -> ManifestError {
-    let hint = did_you_mean(value, known.iter().copied());
-    ManifestError::new(path, format!("{value:?} is not one of {}{hint}", known.join(", ")))
+    ManifestError::new(path, not_one_of(value, known))
 }
 
 /// Nanoseconds since the Unix epoch; instants that do not fit (before 1678, after 2262) are capped.

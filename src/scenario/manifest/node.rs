@@ -5,13 +5,11 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as core;
 
 use super::pod::{GPU_COUNT, GPU_MILLI, MAX_SHARED_GPUS, small_integer};
-use super::selector::taint;
-use super::{ManifestError, instant, resource_list};
+use super::resources::resource_list;
+use super::selector::read_taints;
+use super::{ManifestError, instant};
 use crate::cluster::{NodeShape, NodeState, ResourceNames, Resources, Taint, label, resource};
 use crate::units::{Bytes, Quantity, SimTime};
-
-/// Kubelet's `--max-pods`, for nodes that do not state their pod slots.
-const DEFAULT_MAX_PODS: i64 = 110;
 
 /// A node of a live cluster; instants count from the Unix epoch.
 #[derive(Clone, Debug)]
@@ -54,17 +52,16 @@ pub fn live_node(node: &core::Node, names: &mut ResourceNames) -> Result<LiveNod
     let capacity_list = status.and_then(|status| status.capacity.clone()).unwrap_or_default();
     let allocatable_list =
         status.and_then(|status| status.allocatable.clone()).unwrap_or_else(|| capacity_list.clone());
-    let (capacity, _, shared) = amounts(capacity_list, names).map_err(|error| error.within("status.capacity"))?;
-    let (allocatable, slots, shared_allocatable) =
-        amounts(allocatable_list, names).map_err(|error| error.within("status.allocatable"))?;
+    let capacity = node_amounts(&capacity_list, names).map_err(|error| error.within("status.capacity"))?;
+    let allocatable = node_amounts(&allocatable_list, names).map_err(|error| error.within("status.allocatable"))?;
     let shared_gpus = match small_integer(&node.metadata, GPU_COUNT, MAX_SHARED_GPUS)? {
         Some(count) => count,
-        None => shared_allocatable.or(shared).unwrap_or(0),
+        None => allocatable.shared_gpus.or(capacity.shared_gpus).unwrap_or(0),
     };
     let (mut taints, mut extra_taints) = (Vec::new(), Vec::new());
     let spec = node.spec.as_ref();
-    for (index, raw) in spec.iter().flat_map(|spec| spec.taints.iter().flatten()).enumerate() {
-        let read = taint(raw).map_err(|error| error.within(format!("spec.taints[{index}]")))?;
+    let raw_taints = spec.and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+    for read in read_taints(raw_taints).map_err(|error| error.within("spec.taints"))? {
         if is_transient(&read.key) { extra_taints.push(read) } else { taints.push(read) }
     }
     let ready = status.and_then(|status| status.conditions.iter().flatten().find(|c| c.type_ == "Ready"));
@@ -74,9 +71,9 @@ pub fn live_node(node: &core::Node, names: &mut ResourceNames) -> Result<LiveNod
             labels,
             annotations: node.metadata.annotations.clone().unwrap_or_default(),
             taints,
-            capacity,
-            allocatable,
-            max_pods: slots.unwrap_or(DEFAULT_MAX_PODS),
+            capacity: capacity.resources,
+            allocatable: allocatable.resources,
+            max_pods: allocatable.pods.unwrap_or(NodeShape::DEFAULT_MAX_PODS),
             shared_gpus,
             group: None,
             accelerator: None,
@@ -121,21 +118,29 @@ fn is_transient(key: &str) -> bool {
 
 type RawList = std::collections::BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>;
 
-/// Resources, pod slots and devices that can be shared.
-fn amounts(
-    mut list: RawList,
-    names: &mut ResourceNames,
-) -> Result<(Resources, Option<i64>, Option<u16>), ManifestError> {
+/// What a node has or gives to pods.
+#[derive(Clone, Debug, Default)]
+pub struct NodeAmounts {
+    pub resources: Resources,
+    /// Pod slots, where they are stated.
+    pub pods: Option<i64>,
+    /// Devices that can be shared.
+    pub shared_gpus: Option<u16>,
+}
+
+/// A node's `ResourceList`; errors begin with the resource.
+pub fn node_amounts(list: &RawList, names: &mut ResourceNames) -> Result<NodeAmounts, ManifestError> {
+    let mut list = list.clone();
     let mut take = |name: &str| match list.remove(name) {
         None => Ok(None),
         Some(raw) => Quantity::parse_non_negative(&raw.0)
             .map(|quantity| Some(quantity.value()))
             .map_err(|error| ManifestError::new(name, error.to_string())),
     };
-    let slots = take(resource::PODS)?;
+    let pods = take(resource::PODS)?;
     let shared = take(GPU_COUNT)?;
     take(GPU_MILLI)?;
-    let shared = match shared {
+    let shared_gpus = match shared {
         None => None,
         Some(count) if count <= i64::from(MAX_SHARED_GPUS) => Some(count as u16),
         Some(count) => {
@@ -143,5 +148,5 @@ fn amounts(
             return Err(ManifestError::new(GPU_COUNT, problem));
         }
     };
-    Ok((resource_list(&list, names)?, slots, shared))
+    Ok(NodeAmounts { resources: resource_list(&list, names)?, pods, shared_gpus })
 }

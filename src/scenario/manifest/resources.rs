@@ -12,7 +12,7 @@ use crate::units::{Bytes, Millicores, Quantity};
 type RawList = BTreeMap<String, RawQuantity>;
 
 /// Parses a `ResourceList`; negative and malformed quantities are errors, named by resource.
-pub fn resource_list(list: &RawList, names: &mut ResourceNames) -> Result<Resources, ManifestError> {
+pub(super) fn resource_list(list: &RawList, names: &mut ResourceNames) -> Result<Resources, ManifestError> {
     let mut resources = Resources::default();
     for (name, quantity) in list {
         let quantity = parse(name, quantity)?;

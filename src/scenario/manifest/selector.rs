@@ -125,11 +125,13 @@ fn taint_effect(text: &str) -> Result<TaintEffect, ManifestError> {
     TaintEffect::named(text).ok_or_else(|| unknown_value("effect", text, &TaintEffect::NAMES))
 }
 
-pub(super) fn taint(raw: &core::Taint) -> Result<Taint, ManifestError> {
-    if raw.key.is_empty() {
-        return Err(ManifestError::new("key", "a taint needs a key"));
-    }
-    Ok(Taint { key: raw.key.clone(), value: raw.value.clone().unwrap_or_default(), effect: taint_effect(&raw.effect)? })
+/// Taints of an object; errors begin with the index.
+pub fn read_taints(raw: &[core::Taint]) -> Result<Vec<Taint>, ManifestError> {
+    let read = |(index, raw): (usize, &core::Taint)| {
+        Taint::read(&raw.key, raw.value.as_deref().unwrap_or_default(), &raw.effect)
+            .map_err(|error| ManifestError::new(format!("[{index}].{}", error.field), error.problem))
+    };
+    raw.iter().enumerate().map(read).collect()
 }
 
 pub(super) fn toleration(raw: &core::Toleration) -> Result<Toleration, ManifestError> {

@@ -160,8 +160,13 @@ fn a_cluster_is_loaded_with_its_bound_pods() {
     pods.push(json!({"metadata": {"name": "d", "creationTimestamp": "1970-01-01T00:00:10Z"},
         "spec": {"containers": [{"name": "c"}]}, "status": {"phase": "Pending", "nominatedNodeName": "n", "conditions": [
             {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "lastTransitionTime": null}]}}));
-    let pods: Vec<_> = pods.into_iter().map(object).collect();
-    let loaded = cluster_state(&object::<Vec<_>>(nodes), &pods, &PriorityClasses::default()).unwrap();
+    let mut loaded = LoadedCluster::default();
+    for node in object::<Vec<_>>(nodes) {
+        loaded.add_node(&node).unwrap();
+    }
+    for pod in pods {
+        loaded.add_pod(&object(pod), &PriorityClasses::default()).unwrap();
+    }
     let node = loaded.state.node_view(NodeId(0)).unwrap();
     assert_eq!(node.state.requested.cpu, Millicores(500));
     assert_eq!((node.label(label::HOSTNAME), node.label("zone")), (Some("host-n"), Some("a")));
@@ -180,9 +185,9 @@ fn a_cluster_is_loaded_with_its_bound_pods() {
 #[test]
 fn two_nodes_of_one_name_are_refused() {
     let node = json!({"metadata": {"name": "n"}});
-    let nodes: Vec<_> = vec![object(node.clone()), object(node)];
-    let error = cluster_state(&nodes, &[], &PriorityClasses::default()).unwrap_err();
-    assert_eq!(error.path, "nodes[1].metadata.name");
+    let mut loaded = LoadedCluster::default();
+    loaded.add_node(&object(node.clone())).unwrap();
+    assert_eq!(loaded.add_node(&object(node)).unwrap_err().path, "metadata.name");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::InterruptionHandling;
-use crate::cost::ReservedOptions;
+use crate::cluster::ReservedOptions;
 use crate::units::{Distribution, SimDuration, UsdPerHour};
 
 /// Instance types, zones and prices that the NodePools of the manifests choose among.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::InterruptionHandling;
 use crate::autoscaler::cluster_autoscaler::GroupOptions;
-use crate::cost::{CapacityType, ReservedOptions};
+use crate::cluster::ReservedOptions;
+use crate::cost::CapacityType;
 use crate::units::{Distribution, Quantity, SimDuration, UsdPerHour};
 
 /// A node, or several equal ones, that is there from the start and stays.

@@ -44,12 +44,7 @@ pub(super) fn first_failure(base: &Base<'_>, solution: &Solution) -> Option<Stri
         if is_provisionable(info, cluster.specs.pod(info.spec)) {
             return None;
         }
-        let unplaced = unplaced(base, pod, error);
-        let of_pools = unplaced.pools.iter().map(|refusal| {
-            let name = &base.snapshot.pools[refusal.pool].name;
-            format!("{name}: {}", refusal.why)
-        });
-        let reasons: Vec<String> = of_pools.chain(unplaced.why).collect();
-        Some(format!("pod {} would not schedule ({})", info.name, reasons.join("; ")))
+        let why = unplaced(base, pod, error).explain(base.snapshot.pools);
+        Some(format!("pod {} would not schedule ({why})", info.name))
     })
 }

@@ -6,8 +6,8 @@ use super::manifest::{BudgetManifest, NodePoolManifest, RequirementManifest, Tai
 use super::{Budget, BudgetNodes, ConsolidationPolicy, Cron, DisruptionReason, FieldError, NodePool};
 use crate::autoscaler::karpenter::requirement::{Operator, Requirement};
 use crate::autoscaler::karpenter::requirements::is_well_known;
-use crate::cluster::{Taint, TaintEffect, label};
-use crate::units::{SimDuration, did_you_mean};
+use crate::cluster::{Taint, label};
+use crate::units::{SimDuration, not_one_of};
 
 struct Check {
     errors: Vec<FieldError>,
@@ -88,10 +88,12 @@ impl Check {
         } else if raw.key == label::NODE_POOL || raw.key == label::HOSTNAME || is_restricted(&raw.key) {
             self.error(format!("{path}.key"), format!("{} is Karpenter's own to set", raw.key));
         }
-        let Some((_, operator)) = Operator::NAMES.iter().find(|(name, _)| *name == raw.operator) else {
-            let names: Vec<&str> = Operator::NAMES.iter().map(|(name, _)| *name).collect();
-            self.error(format!("{path}.operator"), unknown(&raw.operator, &names));
-            return None;
+        let operator = match Operator::named(&raw.operator) {
+            Ok(operator) => operator,
+            Err(problem) => {
+                self.error(format!("{path}.operator"), problem);
+                return None;
+            }
         };
         let values = format!("{path}.values");
         match operator {
@@ -113,23 +115,23 @@ impl Check {
         if let Some(min_values) = min_values {
             if !(1..=50).contains(&min_values) {
                 self.error(format!("{path}.minValues"), format!("{min_values} is not from 1 to 50"));
-            } else if *operator == Operator::In && raw.values.len() < min_values {
+            } else if operator == Operator::In && raw.values.len() < min_values {
                 let problem = format!("{min_values} values are asked for and only {} listed", raw.values.len());
                 self.error(format!("{path}.minValues"), problem);
             }
         }
         let known_capacity_types = ["spot", "on-demand", "reserved"];
         if raw.key == label::CAPACITY_TYPE
-            && *operator == Operator::In
+            && operator == Operator::In
             && !raw.values.iter().any(|value| known_capacity_types.contains(&value.as_str()))
         {
             let first = raw.values.first().map_or("", String::as_str);
-            self.error(format!("{path}.values"), unknown(first, &known_capacity_types));
+            self.error(format!("{path}.values"), not_one_of(first, &known_capacity_types));
         }
         if self.errors.len() > before {
             return None;
         }
-        let mut requirement = Requirement::new(&raw.key, *operator, &raw.values);
+        let mut requirement = Requirement::new(&raw.key, operator, &raw.values);
         requirement.min_values = min_values;
         Some(requirement)
     }
@@ -137,15 +139,10 @@ impl Check {
     fn taints(&mut self, path: &str, raw: Option<&[TaintManifest]>) -> Vec<Taint> {
         let mut taints = Vec::new();
         for (index, raw) in raw.into_iter().flatten().enumerate() {
-            let Some(effect) = TaintEffect::named(&raw.effect) else {
-                self.error(format!("{path}[{index}].effect"), unknown(&raw.effect, &TaintEffect::NAMES));
-                continue;
-            };
-            if raw.key.is_empty() {
-                self.error(format!("{path}[{index}].key"), "a taint needs a key");
-                continue;
+            match Taint::read(&raw.key, &raw.value, &raw.effect) {
+                Ok(taint) => taints.push(taint),
+                Err(error) => self.error(format!("{path}[{index}].{}", error.field), error.problem),
             }
-            taints.push(Taint { key: raw.key.clone(), value: raw.value.clone(), effect });
         }
         taints
     }
@@ -164,7 +161,7 @@ impl Check {
             Some("Balanced") => pool.consolidation_policy = ConsolidationPolicy::Balanced,
             Some(other) => {
                 let known = ["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"];
-                self.error("spec.disruption.consolidationPolicy", unknown(other, &known));
+                self.error("spec.disruption.consolidationPolicy", not_one_of(other, &known));
             }
         }
         if let Some(budgets) = &raw.budgets {
@@ -221,7 +218,7 @@ impl Check {
         let known = [DisruptionReason::Underutilized, DisruptionReason::Empty, DisruptionReason::Drifted];
         let found = known.into_iter().find(|reason| reason.name() == name);
         if found.is_none() {
-            self.error(format!("{path}.reasons[{index}]"), unknown(name, &known.map(DisruptionReason::name)));
+            self.error(format!("{path}.reasons[{index}]"), not_one_of(name, &known.map(DisruptionReason::name)));
         }
         found
     }
@@ -231,14 +228,10 @@ impl Check {
     }
 
     fn duration(&mut self, path: &str, text: &str, or: &str) -> Option<SimDuration> {
-        match text.parse::<SimDuration>() {
-            Ok(duration) if duration.is_negative() => {
-                self.error(path, format!("duration {text:?} is negative; a duration here is zero or more"));
-                None
-            }
+        match SimDuration::parse_non_negative(text) {
             Ok(duration) => Some(duration),
-            Err(error) => {
-                self.error(path, format!("{error}{or}"));
+            Err(problem) => {
+                self.error(path, format!("{problem}{or}"));
                 None
             }
         }
@@ -249,8 +242,4 @@ impl Check {
 fn is_restricted(key: &str) -> bool {
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
     !is_well_known(key) && (domain == "karpenter.sh" || domain.ends_with(".karpenter.sh"))
-}
-
-fn unknown(value: &str, known: &[&str]) -> String {
-    format!("{value:?} is not one of {}{}", known.join(", "), did_you_mean(value, known.iter().copied()))
 }

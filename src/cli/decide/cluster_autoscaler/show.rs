@@ -3,18 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::whole_loop::Question;
-use crate::autoscaler::cluster_autoscaler::{
-    Decision, DecreaseReason, Halt, Resize, ScaleUpResult, State, UnremovableReason,
-};
-use crate::cluster::{ClusterView, NodeGroupId, NodeId, PodId};
+use crate::autoscaler::cluster_autoscaler::{Decision, Explainer, Explanation, NodeDeletion, Snapshot, State, Subject};
+use crate::cluster::{NodeGroupId, NodeId, PodId};
 use crate::units::SimTime;
 
-pub fn show(question: &Question, decision: &Decision, state: &State) -> Value {
-    Shown { question, decision, state }.value()
+pub fn show(question: &Question, snapshot: &Snapshot<'_>, decision: &Decision, state: &State) -> Value {
+    let explainer = Explainer { snapshot, options: &question.options };
+    Shown { question, explainer, decision, state }.value()
 }
 
 struct Shown<'a> {
     question: &'a Question,
+    explainer: Explainer<'a>,
     decision: &'a Decision,
     state: &'a State,
 }
@@ -49,11 +49,11 @@ impl Shown<'_> {
     }
 
     fn group(&self, id: NodeGroupId) -> &str {
-        &self.question.groups[id.index()].name
+        self.explainer.group(id)
     }
 
     fn node(&self, id: NodeId) -> &str {
-        self.question.cluster.state.node(id).map_or("", |node| &node.name)
+        self.explainer.node(id)
     }
 
     fn nodes(&self, ids: &[NodeId]) -> Vec<&str> {
@@ -61,7 +61,7 @@ impl Shown<'_> {
     }
 
     fn pods(&self, ids: &[PodId]) -> Vec<&str> {
-        ids.iter().map(|id| &*self.question.cluster.state.pod(*id).name).collect()
+        ids.iter().map(|id| self.explainer.pod(*id)).collect()
     }
 
     fn options(&self) -> Vec<Value> {
@@ -83,14 +83,10 @@ impl Shown<'_> {
     }
 
     fn unhelped(&self) -> Vec<Value> {
-        let specs = &self.question.cluster.state.specs;
         let mut shown = Vec::new();
         for unhelped in &self.decision.unhelped {
-            let reasons: Map<String, Value> = unhelped
-                .reasons
-                .iter()
-                .map(|(group, reason)| (self.group(*group).to_owned(), reason.display(specs).to_string().into()))
-                .collect();
+            let said = self.explainer.unhelped(unhelped);
+            let reasons: Map<String, Value> = said.map(|(group, why)| (group.to_owned(), why.into())).collect();
             for pod in self.pods(&unhelped.pods) {
                 shown.push(json!({ "pod": pod, "reasons": reasons }));
             }
@@ -105,7 +101,7 @@ impl Shown<'_> {
     }
 
     fn deletions(&self) -> Vec<Value> {
-        let show = |deletion: &crate::autoscaler::cluster_autoscaler::NodeDeletion| json!({ "node": self.node(deletion.node), "empty": deletion.empty });
+        let show = |deletion: &NodeDeletion| json!({ "node": self.node(deletion.node), "empty": deletion.empty });
         self.decision.delete.iter().map(show).collect()
     }
 
@@ -146,84 +142,29 @@ impl Shown<'_> {
         })
     }
 
+    /// As a run's `decisions.csv` has them, each with what it is about. What is said of pods stands in
+    /// `unschedulablePods`.
     fn reasons(&self) -> Vec<String> {
+        let explainer = &self.explainer;
         let mut reasons = self.question.notes.clone();
-        reasons.extend(self.decision.halted.map(|halt| {
-            match halt {
-                Halt::NoNodes => "there is no ready node and scale-up-from-zero is off: nothing else was considered",
-                Halt::ClusterUnhealthy => "too many nodes are unready: nothing else was considered",
-                Halt::SizesFixed => "a target size was lowered to what is there: nothing else was considered",
-            }
-            .to_owned()
-        }));
+        let of_group =
+            |group: NodeGroupId, what: &str, why: String| format!("group {}: {what}{why}", explainer.group(group));
         for decrease in &self.decision.target_decreases {
-            let why = match decrease.reason {
-                DecreaseReason::ProvisioningTimeout => "its nodes did not come in time",
-                DecreaseReason::IncorrectSize => "it disagreed with its nodes for too long",
-            };
-            reasons.push(format!("group {}: target lowered by {}: {why}", self.group(decrease.group), decrease.by));
+            let what = format!("target lowered by {}: ", decrease.by);
+            reasons.push(of_group(decrease.group, &what, explainer.decrease(decrease)));
         }
-        self.scale_up_reasons(&mut reasons);
-        self.scale_down_reasons(&mut reasons);
+        for deletion in &self.decision.delete_instances {
+            reasons.push(of_group(deletion.group, "an instance is deleted: ", explainer.instance(deletion)));
+        }
+        let halt = explainer.halt(self.decision).into_iter();
+        let all = halt.chain(explainer.actions(self.decision)).chain(explainer.refusals(self.decision));
+        reasons.extend(all.filter_map(|Explanation { subject, reason, .. }| match subject {
+            Subject::Cluster => Some(reason),
+            Subject::Group(group) => Some(of_group(group, "", reason)),
+            Subject::Node(node) => Some(format!("node {}: {reason}", explainer.node(node))),
+            Subject::Pod(_) => None,
+        }));
         reasons
-    }
-
-    fn scale_up_reasons(&self, reasons: &mut Vec<String>) {
-        let decision = self.decision;
-        match decision.scale_up_result {
-            ScaleUpResult::InCooldown => {
-                reasons.push("the pending pods are very new: wait for more of them, and delete no node".to_owned());
-            }
-            ScaleUpResult::LimitedByMaxNodesTotal => {
-                reasons.push("there are as many ready nodes as max-nodes-total allows".to_owned());
-            }
-            ScaleUpResult::NoOptionsAvailable => reasons.push("no group helps the pending pods".to_owned()),
-            ScaleUpResult::Error => reasons.push("max-nodes-total is already reached".to_owned()),
-            ScaleUpResult::NotTried | ScaleUpResult::NotNeeded | ScaleUpResult::Successful => {}
-        }
-        let option = |index: usize| {
-            let option = &decision.options[index];
-            let score = option.score.map(|(name, score)| format!(", {name} {score:.4}")).unwrap_or_default();
-            format!("{}: {} nodes for {} pods{score}", self.group(option.group), option.node_count, option.pods.len())
-        };
-        if let Some(chosen) = decision.chosen {
-            let others: Vec<String> =
-                (0..decision.options.len()).filter(|index| *index != chosen).map(option).collect();
-            let drawn = if decision.candidates.len() > 1 { "drawn among equals" } else { "chosen" };
-            let over = if others.is_empty() { String::new() } else { format!(", {drawn} over {}", others.join("; ")) };
-            reasons.push(format!("group {}{over}", option(chosen)));
-        }
-        for (group, reason) in &decision.skipped {
-            reasons.push(format!("group {}: {reason}", self.group(*group)));
-        }
-        let raised = |resize: &Resize| {
-            format!("group {}: raised from {} to its minimum size", self.group(resize.group), resize.from)
-        };
-        reasons.extend(decision.min_size.iter().map(raised));
-    }
-
-    fn scale_down_reasons(&self, reasons: &mut Vec<String>) {
-        let decision = self.decision;
-        for node in &decision.unremovable {
-            let name = self.node(node.node);
-            let detail = match node.blocking_pod {
-                Some((pod, why)) => format!(": pod {} ({why})", self.question.cluster.state.pod(pod).name),
-                None => match decision.utilization.iter().find(|(other, _)| *other == node.node) {
-                    Some((_, used)) if node.reason == UnremovableReason::NotUnderutilized => {
-                        format!(": {} {:.4}", used.resource.name(), used.utilization)
-                    }
-                    _ => String::new(),
-                },
-            };
-            reasons.push(format!("node {name}: {}{detail}", node.reason));
-        }
-        if decision.in_cooldown && !decision.unneeded.is_empty() {
-            reasons.push("scale-down is in cooldown: no node is deleted".to_owned());
-        }
-        for deletion in &decision.delete {
-            let how = if deletion.empty { "empty" } else { "drained first" };
-            reasons.push(format!("node {}: not needed for long enough, {how}", self.node(deletion.node)));
-        }
     }
 }
 

@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::apps::v1::{DaemonSet, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Node, Pod, ReplicationController};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::Value;
 
-use super::super::Refusal;
-use super::super::fields::Fields;
+use super::super::fields::{self, Fields};
+use super::super::{Refusal, objects};
 use super::flags;
 use super::show::show;
 use crate::autoscaler::cluster_autoscaler::{
@@ -19,9 +17,7 @@ use crate::autoscaler::cluster_autoscaler::{
     Snapshot, State, run_once,
 };
 use crate::cluster::{Controller, DisruptionBudget, NodeGroupId, PodId, PodSpecId, label};
-use crate::scenario::manifest::{
-    LoadedCluster, ManifestError, PriorityClasses, cluster_state, daemon_set_pod, disruption_budget, instant, live_node,
-};
+use crate::scenario::manifest::{LoadedCluster, instant, live_node};
 use crate::units::{SimDuration, SimTime, UsdPerHour, random};
 
 const FIELDS: &[&str] = &[
@@ -71,8 +67,9 @@ pub fn decide(input: &Value, seed: u64) -> Result<Value, Refusal> {
     let question = Question::read(input)?;
     let mut state = question.state.clone();
     let mut rng = random::stream(seed, "expander", 0);
-    let decision = run_once(&question.snapshot(), &question.options, &mut state, &mut rng);
-    Ok(show(&question, &decision, &state))
+    let snapshot = question.snapshot();
+    let decision = run_once(&snapshot, &question.options, &mut state, &mut rng);
+    Ok(show(&question, &snapshot, &decision, &state))
 }
 
 impl Question {
@@ -80,25 +77,18 @@ impl Question {
         let (envelope, _) = Fields::envelope(input, FIELDS)?;
         let Some(now) = envelope.instant("now")? else { return Err(Refusal::new("now", "an instant is required")) };
         let options = flags::options(envelope.get("options"))?;
-        let priorities = PriorityClasses::new(&envelope.items::<PriorityClass>("priorityClasses")?)
-            .map_err(|error| error.within("priorityClasses"))?;
-        let raw_nodes = envelope.items::<Node>("nodes")?;
-        let mut cluster = cluster_state(&raw_nodes, &envelope.items::<Pod>("pods")?, &priorities)?;
+        let priorities = objects::priority_classes(&envelope)?;
+        let mut cluster = LoadedCluster::default();
+        let raw_nodes = objects::nodes(&envelope, &mut cluster)?;
+        for (path, pod) in fields::objects::<Pod>(&envelope, "pods")? {
+            cluster.add_pod(&pod, &priorities).map_err(|error| error.within(path))?;
+        }
         let (groups, backoffs) = read_groups(&envelope, &options, &mut cluster)?;
         let mut notes = Vec::new();
         let records = settle_nodes(&mut cluster, &raw_nodes, &groups, &options, &mut notes);
         let (pending, nominated) = waiting_pods(&cluster);
-        let mut daemon_sets = Vec::new();
-        for (index, raw) in envelope.items::<DaemonSet>("daemonSets")?.iter().enumerate() {
-            let spec = daemon_set_pod(raw, &priorities, &mut cluster.state.specs.resources)
-                .map_err(|error| error.within(format!("daemonSets[{index}]")))?;
-            daemon_sets.push(cluster.state.specs.intern_pod(spec));
-        }
-        let budget = |(index, raw): (usize, &PodDisruptionBudget)| {
-            disruption_budget(raw).map_err(|error| error.within(format!("podDisruptionBudgets[{index}]")))
-        };
-        let raw_budgets = envelope.items::<PodDisruptionBudget>("podDisruptionBudgets")?;
-        let budgets = raw_budgets.iter().enumerate().map(budget).collect::<Result<Vec<_>, ManifestError>>()?;
+        let daemon_sets = objects::daemon_sets(&envelope, &priorities, &mut cluster)?;
+        let budgets = objects::disruption_budgets(&envelope)?;
         let owners = ListedOwners::read(&envelope)?;
         let mut state = read_state(envelope.get("state"), now, &options, &groups, &cluster)?;
         for (group, until) in backoffs {

@@ -10,13 +10,13 @@ use serde::Deserialize;
 
 use super::super::Refusal;
 use super::super::fields::Fields;
-use super::input::{State, at};
+use super::input::State;
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
 use crate::autoscaler::karpenter::pods::{DISRUPTED_TAINT, DO_NOT_DISRUPT};
 use crate::autoscaler::karpenter::requirements::{INITIALIZED, REGISTERED};
-use crate::autoscaler::karpenter::{Catalogue, NodeClaim, NodePool};
-use crate::cluster::{ClusterView, Labels, NodeId, NodeShape, Resources, Taint, TaintEffect, label};
-use crate::scenario::manifest::{LoadedCluster, resource_list};
+use crate::autoscaler::karpenter::{Catalogue, InstanceType, NodeClaim, NodePool};
+use crate::cluster::{ClusterView, Labels, NodeId, NodeShape, Resources, Taint, label};
+use crate::scenario::manifest::{LoadedCluster, NodeAmounts, instant, node_amounts, read_taints};
 use crate::units::{SimDuration, SimTime};
 
 #[derive(Deserialize)]
@@ -64,7 +64,7 @@ impl RawStatus {
     /// Since when a condition is true; `None` where it is not.
     fn is_true(&self, kind: &str) -> Option<Option<SimTime>> {
         let condition = self.conditions.iter().find(|condition| condition.kind == kind)?;
-        (condition.status == "True").then(|| condition.last_transition_time.as_ref().map(at))
+        (condition.status == "True").then(|| condition.last_transition_time.as_ref().map(instant))
     }
 }
 
@@ -104,7 +104,7 @@ fn of_node(raw: &Node, id: NodeId, cluster: &LoadedCluster, pools: &[NodePool]) 
     let name = labels.get(label::NODE_POOL)?;
     let fallback = NodePool::named(name);
     let pool = pools.iter().find(|pool| *pool.name == **name).unwrap_or(&fallback);
-    let created = raw.metadata.creation_timestamp.as_ref().map_or(SimTime::ZERO, at);
+    let created = raw.metadata.creation_timestamp.as_ref().map_or(SimTime::ZERO, instant);
     let mut claim = NodeClaim::launched(Arc::clone(&state.name), pool, state.shape, created);
     claim.node = Some(id);
     claim.initialized = Some(created);
@@ -151,7 +151,7 @@ fn claim(
         .filter(|_| registered)
         .and_then(|node| cluster.node_ids.get(node.metadata.name.as_deref().unwrap_or_default()))
         .copied();
-    let created = raw.metadata.creation_timestamp.as_ref().map_or(SimTime::ZERO, at);
+    let created = raw.metadata.creation_timestamp.as_ref().map_or(SimTime::ZERO, instant);
     let shape = match node_id.and_then(|node| cluster.state.node(node)) {
         Some(state) => state.shape,
         None => {
@@ -171,7 +171,7 @@ fn claim(
         node: node_id,
         created,
         initialized,
-        last_pod_event: status.last_pod_event_time.as_ref().map(at),
+        last_pod_event: status.last_pod_event_time.as_ref().map(instant),
         drifted: match status.is_true("Drifted") {
             Some(since) => Some(since.unwrap_or(now)),
             None => is_of_another_hash(raw, hashes.get(pool)).then_some(now),
@@ -221,50 +221,43 @@ fn shape(
     if known.is_none() && capacity.is_none() && allocatable.is_none() {
         return Ok(None);
     }
-    let mut amounts = |field: &str, list: &Option<BTreeMap<String, RawQuantity>>, default: Option<&Resources>| {
-        let Some(mut list) = list.clone() else { return Ok((default.cloned().unwrap_or_default(), None)) };
-        let pods = list.remove("pods").and_then(|raw| raw.0.parse::<i64>().ok());
-        let amounts = resource_list(&list, &mut cluster.state.specs.resources)
-            .map_err(|error| error.within(format!("{path}.status.{field}")))?;
-        Ok::<_, Refusal>((amounts, pods))
+    let mut amounts = |field: &str, list: &BTreeMap<String, RawQuantity>| {
+        node_amounts(list, &mut cluster.state.specs.resources)
+            .map_err(|error| error.within(format!("{path}.status.{field}")))
     };
-    let (capacity, slots) = amounts("capacity", capacity, known.map(|known| &known.capacity))?;
-    let (allocatable, allocatable_slots) = match allocatable {
-        Some(_) => amounts("allocatable", allocatable, None)?,
-        None => (known.map_or_else(|| capacity.clone(), |known| known.allocatable.clone()), None),
+    let of_type = |resources: fn(&InstanceType) -> &Resources| {
+        let resources = known.map(resources).cloned().unwrap_or_default();
+        NodeAmounts { resources, pods: None, shared_gpus: None }
     };
+    let capacity = match capacity {
+        Some(list) => amounts("capacity", list)?,
+        None => of_type(|known| &known.capacity),
+    };
+    let allocatable = match allocatable {
+        Some(list) => amounts("allocatable", list)?,
+        None if known.is_some() => of_type(|known| &known.allocatable),
+        None => capacity.clone(),
+    };
+    let slots = allocatable.pods.or(capacity.pods).or(known.map(|known| known.max_pods));
     let mut labels = labels.clone();
     labels.remove(label::HOSTNAME);
     Ok(Some(NodeShape {
         labels,
         taints: taints(&format!("{path}.spec.taints"), &raw.spec.taints)?,
-        capacity,
-        allocatable,
-        max_pods: allocatable_slots.or(slots).or(known.map(|known| known.max_pods)).unwrap_or(110),
+        capacity: capacity.resources,
+        allocatable: allocatable.resources,
+        max_pods: slots.unwrap_or(NodeShape::DEFAULT_MAX_PODS),
         shared_gpus: known.map_or(0, |known| known.shared_gpus),
         ..NodeShape::default()
     }))
 }
 
 fn taints(path: &str, raw: &[RawTaint]) -> Result<Vec<Taint>, Refusal> {
-    raw.iter()
-        .enumerate()
-        .map(|(index, raw)| {
-            let effect = TaintEffect::named(&raw.effect).ok_or_else(|| {
-                let problem = format!("{:?} is not one of {}", raw.effect, TaintEffect::NAMES.join(", "));
-                Refusal::new(format!("{path}[{index}].effect"), problem)
-            })?;
-            Ok(Taint { key: raw.key.clone(), value: raw.value.clone().unwrap_or_default(), effect })
-        })
-        .collect()
+    read_taints(raw).map_err(|error| error.within(path).into())
 }
 
 fn duration(path: &str, text: &str) -> Result<SimDuration, Refusal> {
-    match text.parse::<SimDuration>() {
-        Ok(duration) if !duration.is_negative() => Ok(duration),
-        Ok(_) => Err(Refusal::new(path, format!("duration {text:?} is negative; a duration here is zero or more"))),
-        Err(error) => Err(Refusal::new(path, error.to_string())),
-    }
+    SimDuration::parse_non_negative(text).map_err(|problem| Refusal::new(path, problem))
 }
 
 /// Marks claims by what Karpenter remembers of them.
@@ -272,7 +265,7 @@ fn apply(state: &State, claims: &mut [NodeClaim], cluster: &mut LoadedCluster) -
     for (name, until) in &state.nominated_until {
         let at_name = std::slice::from_ref(name);
         for index in positions("state.nominatedUntil", at_name, claims, cluster)? {
-            claims[index].nominated_until = Some(at(until));
+            claims[index].nominated_until = Some(instant(until));
         }
     }
     let is_disrupted = |claim: &NodeClaim| {

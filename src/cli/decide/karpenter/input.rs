@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::DaemonSet;
-use k8s_openapi::api::core::v1::{Node, Pod};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as RawQuantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::Refusal;
 use super::super::fields::Fields;
+use super::super::{Refusal, objects};
 use super::claims;
 use crate::autoscaler::karpenter::disruption::drift_reason;
 use crate::autoscaler::karpenter::node_pool::{FieldError, NodePoolManifest, RequirementManifest};
@@ -19,11 +17,9 @@ use crate::autoscaler::karpenter::requirement::{Operator, Requirement};
 use crate::autoscaler::karpenter::{
     CapacityType, Catalogue, InstanceType, NodeClaim, NodePool, Offering, Options, Reservation, Snapshot,
 };
-use crate::cluster::{DisruptionBudget, PodId, PodSpecId, ResourceNames};
-use crate::scenario::manifest::{
-    LoadedCluster, ManifestError, PriorityClasses, daemon_set_pod, disruption_budget, instant, resource_list,
-};
-use crate::units::{SimTime, UsdPerHour};
+use crate::cluster::{DisruptionBudget, NodeShape, PodId, PodSpecId, ResourceNames};
+use crate::scenario::manifest::{LoadedCluster, PriorityClasses, node_amounts};
+use crate::units::{SimTime, UsdPerHour, not_one_of};
 
 const FIELDS: &[&str] = &[
     "now",
@@ -71,25 +67,12 @@ impl Question {
         let (envelope, _) = Fields::envelope(input, FIELDS)?;
         let now =
             envelope.instant("now")?.ok_or_else(|| Refusal::new("now", "the instant of the decision is required"))?;
-        let priorities = PriorityClasses::new(&envelope.items::<_>("priorityClasses")?)
-            .map_err(|error| error.within("priorityClasses"))?;
+        let priorities = objects::priority_classes(&envelope)?;
         let mut cluster = LoadedCluster::default();
-        let nodes = envelope.items::<Node>("nodes")?;
-        for (index, node) in nodes.iter().enumerate() {
-            cluster.add_node(node).map_err(|error| error.within(format!("nodes[{index}]")))?;
-        }
+        let nodes = objects::nodes(&envelope, &mut cluster)?;
         add_pods(&envelope, &mut cluster, &priorities)?;
-        let mut daemon_sets = Vec::new();
-        for (index, raw) in envelope.items::<DaemonSet>("daemonSets")?.iter().enumerate() {
-            let pod = daemon_set_pod(raw, &priorities, &mut cluster.state.specs.resources)
-                .map_err(|error| error.within(format!("daemonSets[{index}]")))?;
-            daemon_sets.push(cluster.state.specs.intern_pod(pod));
-        }
-        let mut budgets = Vec::new();
-        for (index, raw) in envelope.items::<PodDisruptionBudget>("podDisruptionBudgets")?.iter().enumerate() {
-            let budget = disruption_budget(raw);
-            budgets.push(budget.map_err(|error| error.within(format!("podDisruptionBudgets[{index}]")))?);
-        }
+        let daemon_sets = objects::daemon_sets(&envelope, &priorities, &mut cluster)?;
+        let budgets = objects::disruption_budgets(&envelope)?;
         let catalogue = catalogue(&envelope, &mut cluster.state.specs.resources)?;
         let pools = pools(&envelope, &catalogue)?;
         let state: State = envelope.optional("state")?.unwrap_or_default();
@@ -179,9 +162,6 @@ fn yes() -> bool {
     true
 }
 
-/// Kubelet's default, for types that state no pod slots.
-const DEFAULT_MAX_PODS: i64 = 110;
-
 fn catalogue(envelope: &Fields<'_>, names: &mut ResourceNames) -> Result<Catalogue, Refusal> {
     let mut types: Vec<InstanceType> = Vec::new();
     for (index, raw) in envelope.items::<RawInstanceType>("instanceTypes")?.iter().enumerate() {
@@ -195,37 +175,25 @@ fn catalogue(envelope: &Fields<'_>, names: &mut ResourceNames) -> Result<Catalog
 }
 
 fn instance_type(path: &str, raw: &RawInstanceType, names: &mut ResourceNames) -> Result<InstanceType, Refusal> {
-    let within = |field: &str| {
-        let prefix = format!("{path}.{field}");
-        move |error: ManifestError| error.within(prefix)
-    };
     let mut amounts = |field: &str, list: &BTreeMap<String, RawQuantity>| {
-        let mut list = list.clone();
-        let pods = list.remove("pods");
-        let resources = resource_list(&list, names).map_err(within(field))?;
-        let pods = pods.map(|raw| {
-            raw.0
-                .parse::<i64>()
-                .map_err(|_| Refusal::new(format!("{path}.{field}.pods"), format!("{:?} is not a whole number", raw.0)))
-        });
-        Ok::<_, Refusal>((resources, pods.transpose()?))
+        node_amounts(list, names).map_err(|error| error.within(format!("{path}.{field}")))
     };
-    let (capacity, slots) = amounts("capacity", &raw.capacity)?;
-    let (mut allocatable, allocatable_slots) = match &raw.allocatable {
+    let capacity = amounts("capacity", &raw.capacity)?;
+    let mut allocatable = match &raw.allocatable {
         Some(list) => amounts("allocatable", list)?,
-        None => (capacity.clone(), None),
+        None => capacity.clone(),
     };
     if let Some(list) = &raw.overhead {
         if raw.allocatable.is_some() {
             return Err(Refusal::new(format!("{path}.overhead"), "give either allocatable or overhead"));
         }
-        allocatable -= &amounts("overhead", list)?.0;
+        allocatable.resources -= &amounts("overhead", list)?.resources;
     }
     let mut offerings = Vec::new();
     for (index, raw) in raw.offerings.iter().enumerate() {
         let path = format!("{path}.offerings[{index}]");
         let Some(capacity_type) = CapacityType::from_name(&raw.capacity_type) else {
-            let problem = format!("{:?} is not one of spot, on-demand, reserved", raw.capacity_type);
+            let problem = not_one_of(&raw.capacity_type, &CapacityType::ALL.map(CapacityType::name));
             return Err(Refusal::new(format!("{path}.capacityType"), problem));
         };
         let Some(price) = UsdPerHour::from_f64(raw.price) else {
@@ -240,14 +208,13 @@ fn instance_type(path: &str, raw: &RawInstanceType, names: &mut ResourceNames) -
         offering.available = raw.available;
         offerings.push(offering);
     }
-    let max_pods = allocatable_slots.or(slots).unwrap_or(DEFAULT_MAX_PODS);
+    let max_pods = allocatable.pods.or(capacity.pods).unwrap_or(NodeShape::DEFAULT_MAX_PODS);
+    let (capacity, allocatable) = (capacity.resources, allocatable.resources);
     let mut instance_type = InstanceType::new(&raw.name, capacity, allocatable, max_pods, &raw.labels, offerings);
     for (index, raw) in raw.requirements.iter().enumerate() {
-        let Some((_, operator)) = Operator::NAMES.iter().find(|(name, _)| *name == raw.operator) else {
-            let problem = format!("{:?} is not an operator", raw.operator);
-            return Err(Refusal::new(format!("{path}.requirements[{index}].operator"), problem));
-        };
-        instance_type = instance_type.with_requirement(Requirement::new(&raw.key, *operator, &raw.values));
+        let operator = Operator::named(&raw.operator)
+            .map_err(|problem| Refusal::new(format!("{path}.requirements[{index}].operator"), problem))?;
+        instance_type = instance_type.with_requirement(Requirement::new(&raw.key, operator, &raw.values));
     }
     Ok(instance_type)
 }
@@ -286,9 +253,4 @@ fn all(path: &str, errors: &[FieldError]) -> Refusal {
         refusal.problem += &format!("; {path}.{error}");
         refusal
     })
-}
-
-/// Since the Unix epoch.
-pub(super) fn at(time: &Time) -> SimTime {
-    instant(time)
 }

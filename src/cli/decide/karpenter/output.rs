@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::input::Question;
-use crate::autoscaler::karpenter::disruption::{Command, Disruption, Forceful, ForcefulReason, allowed_disruptions};
+use crate::autoscaler::karpenter::disruption::{Command, Disruption, Forceful, allowed_disruptions};
 use crate::autoscaler::karpenter::node_pool::DisruptionReason;
 use crate::autoscaler::karpenter::requirements::Requirements;
 use crate::autoscaler::karpenter::{CreateClaim, PoolRefusal, Provisioning, Snapshot, Target, explain_types, launch};
@@ -40,9 +40,13 @@ pub(super) fn decision(
         reasons.push(format!("NodePool {} is left out: {}", question.pools[skipped.pool].name, skipped.why));
     }
     let disrupt: Vec<Value> = disruption.command.iter().map(|command| writer.command(command)).collect();
-    reasons.extend(disruption.command.iter().map(|command| writer.why_disrupted(command, waited)));
+    let after = if waited { ", if it still holds after 15 s" } else { "" };
+    reasons.extend(disruption.command.iter().map(|command| writer.why_disrupted(command, after)));
     if let Some((command, why)) = &disruption.abandoned {
-        reasons.push(format!("{} was given up: {why}", command.method.name()));
+        reasons.push(writer.why_disrupted(command, &format!("; given up: {why}")));
+    }
+    for forced in forced {
+        reasons.push(format!("{}: {}", writer.claim_name(forced.claim), forced.reason.explain()));
     }
     let mut decision = Map::new();
     decision.insert("create".into(), create.into());
@@ -142,11 +146,7 @@ impl Writer<'_> {
     }
 
     fn forceful(&self, forced: &Forceful) -> Value {
-        let reason = match forced.reason {
-            ForcefulReason::Expired => "Expired",
-            ForcefulReason::Interrupted => "Interrupted",
-        };
-        json!({"node": self.claim_name(forced.claim), "reason": reason})
+        json!({"node": self.claim_name(forced.claim), "reason": forced.reason.name()})
     }
 
     fn refused(&self, disruption: &Disruption) -> Value {
@@ -175,35 +175,13 @@ impl Writer<'_> {
     }
 
     fn why_created(&self, claim: &CreateClaim) -> String {
-        let pool = &self.question.pools[claim.pool].name;
-        let catalogue = &self.question.catalogue;
-        let becomes = match launch(claim, catalogue) {
-            Some(launch) => {
-                let instance_type = catalogue.get(launch.instance_type);
-                let offering = &instance_type.offerings[launch.offering];
-                format!(
-                    "{} ({}, {}) at {} USD an hour is the cheapest of {} types",
-                    instance_type.name,
-                    offering.capacity_type.name(),
-                    offering.zone,
-                    launch.price.as_f64(),
-                    claim.instance_types.len(),
-                )
-            }
-            None => "the cloud has none of its types now".to_owned(),
-        };
-        format!("NodePool {pool}: a node for {} pods; {becomes}", claim.pods.len())
+        format!("NodePool {}: {}", self.question.pools[claim.pool].name, claim.explain(&self.question.catalogue))
     }
 
-    fn why_disrupted(&self, command: &Command, waited: bool) -> String {
+    /// A command, and what has become of it.
+    fn why_disrupted(&self, command: &Command, but: &str) -> String {
         let nodes: Vec<String> = command.nodes.iter().map(|node| self.node(node.node)).collect();
-        let what = match command.replacements.len() {
-            0 => "delete".to_owned(),
-            count => format!("replace by {count}"),
-        };
-        let when = if waited { ", if it still holds after 15 s" } else { "" };
-        let savings = rounded(command.savings_per_hour);
-        format!("{}: {what} {} saving {savings} USD an hour{when}", command.method.name(), nodes.join(", "))
+        format!("{}: {}{but}", nodes.join(", "), command.explain())
     }
 }
 

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use self::input::{config, event_log, pods, recommendations, rules, scaling_rules_pair, target_fields, tolerance};
 use super::super::Refusal;
-use super::super::fields::{Fields, hint};
+use super::super::fields::Fields;
 use crate::autoscaler::hpa::{
     ContainerRequest, Current, Group, HpaFlags, LimitReason, MetricError, MetricSpec, PodRequests, Proposal, Readiness,
     Recommendations, RequestError, ScalingRules, SelectorState, Snapshot, clamp, evaluate, group_of, limit_rate,
     pod_request, scale_down_limit, scale_up_limit,
 };
-use crate::units::{SimDuration, SimTime};
+use crate::units::{SimDuration, SimTime, not_one_of};
 
 /// "Now" in every component case.
 pub(super) const NOW: SimTime = SimTime::ZERO;
@@ -39,7 +39,7 @@ const KINDS: [&str; 13] = [
 
 pub(in super::super) fn decide(input: &Value) -> Result<Value, Refusal> {
     let Some(kind) = input.get("kind").and_then(Value::as_str) else {
-        return Err(Refusal::new("kind", format!("expected one of {}", KINDS.join(", "))));
+        return Err(Refusal::new("kind", format!("missing; one of {}", KINDS.join(", "))));
     };
     match kind {
         "utilization" | "pods" | "object" | "external" => metric(input, kind),
@@ -52,7 +52,7 @@ pub(in super::super) fn decide(input: &Value) -> Result<Value, Refusal> {
         "stabilization" => stabilization(input),
         "event_log" => events(input),
         "reconcile" => reconcile::decide(input),
-        other => Err(Refusal::new("kind", format!("{other:?} is unknown{}", hint(other, &KINDS)))),
+        other => Err(Refusal::new("kind", not_one_of(other, &KINDS))),
     }
 }
 

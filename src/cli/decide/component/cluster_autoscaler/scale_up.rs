@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::Refusal;
-use super::cases::CaseRatios;
+use super::super::super::Refusal;
+use super::CaseRatios;
 use super::objects::{CaseCluster, CaseNode, CasePod, bare_options, read};
 use crate::autoscaler::cluster_autoscaler::component::{ScaleUpQuestion, scale_up};
 use crate::autoscaler::cluster_autoscaler::quota::{Quota, QuotaResource};

@@ -6,14 +6,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::super::Refusal;
+use super::super::super::Refusal;
+use super::super::super::fields::object;
 use crate::autoscaler::cluster_autoscaler::{AllOwnersExist, NodeGroup, NodeRecord, Options, Snapshot, Template};
 use crate::cluster::{
     ClusterState, Container, Controller, HostPort, InitContainer, LabelSelector, NodeGroupId, NodeId, NodeShape,
     NodeShapeId, PodId, PodInfo, PodPhase, PodSpec, PodSpecId, Resources, SpreadPolicy, Taint, TaintEffect, Toleration,
     TolerationOperator, TopologySpreadConstraint, WhenUnsatisfiable, label, resource,
 };
-use crate::units::{Bytes, Millicores, SimDuration, SimTime};
+use crate::units::{Bytes, Millicores, SimDuration, SimTime, not_one_of};
 
 /// The label by which a case's pods are told apart: the name of their group.
 pub const NAME_LABEL: &str = "name";
@@ -105,9 +106,9 @@ pub struct CaseTaint {
     pub effect: String,
 }
 
-/// Reads a case's input; what is wrong is named by its path where serde tells it.
+/// Reads a case's input; what is wrong is named by its path.
 pub fn read<T: DeserializeOwned>(input: &Value) -> Result<T, Refusal> {
-    T::deserialize(input).map_err(|error| Refusal::new("input", error.to_string()))
+    object(input, "")
 }
 
 /// A cluster made of compact objects.
@@ -313,16 +314,18 @@ fn tolerates(key: &str) -> Toleration {
 }
 
 fn taint(taint: &CaseTaint) -> Result<Taint, Refusal> {
-    let effect = TaintEffect::named(&taint.effect)
-        .ok_or_else(|| Refusal::new("taints", format!("{:?} is not an effect", taint.effect)))?;
-    Ok(Taint { key: taint.key.clone(), value: taint.value.clone(), effect })
+    Taint::read(&taint.key, &taint.value, &taint.effect)
+        .map_err(|error| Refusal::new(format!("taints.{}", error.field), error.problem))
 }
 
 fn constraint(spread: &CaseSpread, name: &str) -> Result<TopologySpreadConstraint, Refusal> {
     let when_unsatisfiable = match spread.when_unsatisfiable.as_deref() {
         None | Some("DoNotSchedule") => WhenUnsatisfiable::DoNotSchedule,
         Some("ScheduleAnyway") => WhenUnsatisfiable::ScheduleAnyway,
-        Some(other) => return Err(Refusal::new("topology_spread.when_unsatisfiable", format!("{other:?} is unknown"))),
+        Some(other) => {
+            let problem = not_one_of(other, &["DoNotSchedule", "ScheduleAnyway"]);
+            return Err(Refusal::new("topology_spread.when_unsatisfiable", problem));
+        }
     };
     Ok(TopologySpreadConstraint {
         max_skew: spread.max_skew,

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::Refusal;
+use super::super::super::Refusal;
 use super::objects::{CaseCluster, CaseNode, CasePod, bare_options, read};
-use super::scale_up_case::quota_resource;
+use super::scale_up::quota_resource;
 use crate::autoscaler::cluster_autoscaler::budget::{Bucket, BudgetGroup, Parallelism, crop};
 use crate::autoscaler::cluster_autoscaler::component::{eligibility, removable_at};
 use crate::autoscaler::cluster_autoscaler::quota::Quota;
 use crate::autoscaler::cluster_autoscaler::{Options, Removable, UnneededNodes};
 use crate::cluster::{NodeGroupId, NodeId, PodId, PodSpecId};
-use crate::units::{SimDuration, SimTime};
+use crate::units::{SimDuration, SimTime, not_one_of};
 
 const STAGES: [&str; 4] = ["eligibility", "unneeded_update", "removable_at", "budget"];
 
@@ -25,7 +25,7 @@ pub fn decide(input: &Value) -> Result<Value, Refusal> {
         Some("unneeded_update") => unneeded_update(&rest),
         Some("removable_at") => removable(&rest),
         Some("budget") => budget(&rest),
-        _ => Err(Refusal::new("stage", format!("one of {} is expected", STAGES.join(", ")))),
+        stage => Err(Refusal::new("stage", not_one_of(stage.unwrap_or_default(), &STAGES))),
     }
 }
 

@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::NodeShape;
 use crate::units::{Bytes, Millicores};
 
 const MIB: i64 = 1 << 20;
@@ -64,7 +65,7 @@ impl ReservedOptions {
     }
 
     pub fn max_pods(&self) -> u32 {
-        self.max_pods.unwrap_or(110)
+        self.max_pods.unwrap_or(NodeShape::DEFAULT_MAX_PODS as u32)
     }
 
     /// Free memory at which the kubelet evicts.

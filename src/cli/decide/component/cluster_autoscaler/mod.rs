@@ -1,27 +1,30 @@
 //! Component cases: one step of the loop by itself, in the compact form of the conformance data.
 
+mod objects;
+mod scale_down;
+mod scale_up;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use self::objects::{CaseCluster, CaseNode, CasePod, NAME_LABEL, read, template};
 use super::super::Refusal;
-use super::objects::{CaseCluster, CaseNode, CasePod, NAME_LABEL, read, template};
-use super::{scale_down_case, scale_up_case};
 use crate::autoscaler::cluster_autoscaler::balance::{Comparator, DifferenceRatios, Share, distribute};
 use crate::autoscaler::cluster_autoscaler::equivalence::PodGroup;
 use crate::autoscaler::cluster_autoscaler::estimator::Estimator;
 use crate::autoscaler::cluster_autoscaler::expander::{Candidate, Context, ExpanderChain, PodPrices, Priorities};
 use crate::autoscaler::cluster_autoscaler::{Backoff, BackoffTimes, Clock, Ignored, utilization};
 use crate::cluster::{ClusterView, Fork, NodeShapeId, PodSpec, Specs};
-use crate::units::{SimDuration, SimTime, did_you_mean, random};
+use crate::units::{SimDuration, SimTime, not_one_of, random};
 
 const KINDS: [&str; 7] = ["expander", "estimate", "utilization", "scale_up", "scale_down", "backoff", "balance"];
 
 /// Pods of one group of an estimate; more are a slip of the pen.
 const MOST_PODS: usize = 1_000_000;
 
-pub fn decide(kind: &Value, input: &Value, seed: u64) -> Result<Value, Refusal> {
+pub(in super::super) fn decide(kind: &Value, input: &Value, seed: u64) -> Result<Value, Refusal> {
     let mut input = input.clone();
     if let Value::Object(fields) = &mut input {
         fields.remove("kind");
@@ -30,14 +33,11 @@ pub fn decide(kind: &Value, input: &Value, seed: u64) -> Result<Value, Refusal> 
         "expander" => expander(&input, seed),
         "estimate" => estimate(&input),
         "utilization" => utilization_case(&input),
-        "scale_up" => scale_up_case::decide(&input),
-        "scale_down" => scale_down_case::decide(&input),
+        "scale_up" => scale_up::decide(&input),
+        "scale_down" => scale_down::decide(&input),
         "backoff" => backoff(&input),
         "balance" => balance(&input),
-        other => {
-            let hint = did_you_mean(other, KINDS.iter().copied());
-            Err(Refusal::new("kind", format!("{other:?} is not one of {}{hint}", KINDS.join(", "))))
-        }
+        other => Err(Refusal::new("kind", not_one_of(other, &KINDS))),
     }
 }
 
