@@ -10,20 +10,20 @@ use serde_json::Value;
 use crate::compare::command::windtunnel;
 use crate::house::root;
 
-/// Two days of the jobs, 6 × 6 × 6 plans.
+/// A day of the jobs, 5 × 5 × 5 plans.
 fn small(folder: &Path) -> String {
     let data = root().join("data/philly-2017");
     for file in ["jobs-ee9e8c-week6.csv", "throughputs.csv"] {
         fs::copy(data.join(file), folder.join(file)).expect("copied");
     }
     let plan = fs::read_to_string(root().join("scenarios/gpu-plan.yaml")).expect("there");
-    let plan = plan.replace("../data/philly-2017/", "").replace("duration: 7d", "duration: 2d");
-    fs::write(folder.join("plan.yaml"), plan.replace("    timeScale: 0.769", "    timeScale: 0.769\n    limit: 40"))
+    let plan = plan.replace("../data/philly-2017/", "").replace("duration: 7d", "duration: 1d");
+    fs::write(folder.join("plan.yaml"), plan.replace("    timeScale: 0.769", "    timeScale: 0.769\n    limit: 25"))
         .expect("written");
     let sweep = fs::read_to_string(root().join("scenarios/sweeps/gpu-plan.yaml")).expect("there");
     let sweep = sweep.replace("../gpu-plan.yaml", "plan.yaml").replace("seeds: {from: 1, count: 2}", "seeds: [1]");
-    let sweep = sweep.replace("from: 0, to: 20, step: 2", "from: 0, to: 5, step: 1");
-    sweep.replace("from: 0, to: 12, step: 2", "from: 0, to: 5, step: 1")
+    let sweep = sweep.replace("from: 0, to: 20, step: 2", "from: 0, to: 4, step: 1");
+    sweep.replace("from: 0, to: 12, step: 2", "from: 0, to: 4, step: 1")
 }
 
 fn json(folder: &Path, arguments: &[&str]) -> Value {
@@ -83,7 +83,7 @@ fn what_is_wanted_can_be_said_at_the_prompt_and_is_checked_there() {
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(
         text.contains("has the lowest cost.total_usd that holds the conditions")
-            && text.contains("all would take 216 runs"),
+            && text.contains("all would take 125 runs"),
         "{text}"
     );
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, Source};
 use super::documents::read_source;
+use super::spec::KIND;
 use super::yaml::{Node, parse, read};
 
 /// A parsed document with its places.
@@ -39,6 +40,12 @@ impl Document {
     fn of(source: Source) -> Result<Document, Vec<Diagnostic>> {
         let source = Arc::new(source);
         let mut documents = parse(&source)?;
+        // A scenario may stand among its objects: whoever asked for something else is told its kind.
+        let is_scenario = |node: &Node| node.get("kind").and_then(Node::as_str) == Some(KIND);
+        if let Some(at) = documents.iter().position(is_scenario) {
+            let node = documents.swap_remove(at);
+            return Ok(Document { source, node });
+        }
         if let Some(second) = documents.get(1) {
             return Err(vec![Diagnostic::error(&second.place, "a second document; this file holds one")]);
         }

@@ -543,11 +543,15 @@ fn name_points(space: &mut Space) {
     }
 }
 
-/// For people: the last part of a path, or the whole path where another of `paths` ends alike.
+/// For people: as much of the end of a path as no other of `paths` has.
 pub fn short_name<'p>(path: &'p str, paths: &[String]) -> &'p str {
-    fn last(path: &str) -> &str {
-        &path[path.rfind(['.', '/']).map_or(0, |at| at + 1)..]
-    }
-    let name = last(path);
-    if path == SCENARIO || paths.iter().filter(|other| last(other) == name).count() == 1 { name } else { path }
+    let mut ends = path.rmatch_indices(['.', '/']).map(|(at, _)| &path[at + 1..]);
+    let is_its_own = |end: &&str| {
+        let has_it = |other: &&String| {
+            let before = other.strip_suffix(*end);
+            before.is_some_and(|before| before.is_empty() || before.ends_with(['.', '/']))
+        };
+        paths.iter().filter(has_it).count() <= 1
+    };
+    ends.find(is_its_own).unwrap_or(path)
 }
