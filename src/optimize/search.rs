@@ -102,17 +102,31 @@ pub fn search(
     }
     let budget = budget as f64;
     spread(&mut known, budget * SPREAD, budget, seed, &mut run);
-    while known.spent + 1.0 <= budget * SURROGATE {
-        let room = ((budget * SURROGATE - known.spent) as usize).clamp(1, BATCH);
-        let next = promising(&known, room, seed);
+    let to_explore = if problem.seeds.len() == 1 { budget } else { budget * SURROGATE };
+    explore(&mut known, to_explore, seed, &mut run);
+    confirm(&mut known, budget, &mut run);
+    Found::of(&known, false)
+}
+
+/// Runs what the surrogate expects most of, until so much is spent or nothing is expected any more.
+fn explore(known: &mut Known<'_>, until: f64, seed: u64, run: &mut impl FnMut(&[Trial]) -> Vec<Option<Tried>>) {
+    while known.spent + 1.0 <= until {
+        let room = ((until - known.spent) as usize).clamp(1, BATCH);
+        let mut next = promising(known, room, seed);
+        if next.is_empty() {
+            // The surrogate is sure; what stands beside the best is looked at all the same.
+            let ranked = known.ranked();
+            let beside = ranked.iter().take(2).flat_map(|index| known.problem.neighbours(*index));
+            let is_new = |index: &usize| !known.runs.contains_key(index) && !known.invalid.contains(index);
+            next = beside.filter(is_new).take(room).collect();
+            next.dedup();
+        }
         if next.is_empty() {
             break;
         }
         let trials: Vec<(usize, usize)> = next.into_iter().map(|index| (index, 0)).collect();
-        make(&mut known, &trials, &mut run);
+        make(known, &trials, run);
     }
-    confirm(&mut known, budget, &mut run);
-    Found::of(&known, false)
 }
 
 /// Makes runs over the whole horizon: (configuration, index of the seed).

@@ -6,9 +6,9 @@ use rustc_hash::FxHashSet;
 use serde_json::Value;
 
 use super::constraint::Constraint;
+use super::plain;
 use super::space::{Between, Configuration, Dimension, Number, Point, Points, Space};
 use super::spec::{Bound, OptimizeSpec, ParameterSpec, PlotSpec, RangeSpec, Scale, SeedsSpec, SweepFile};
-use super::{SCENARIO, plain};
 use crate::check::{Expectation, FigureNames, Subject};
 use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::spec::ExpectationSpec;
