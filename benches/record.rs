@@ -6,6 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use windtunnel::cluster::PodPhase;
 use windtunnel::record::{Provenance, Recorder, Summary, writer};
 use windtunnel::report::plot::{PLOTS, Run};
+use windtunnel::scenario::Scenario;
 use windtunnel::sim::{Integrals, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceSample, Usage};
 use windtunnel::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
 
@@ -99,7 +100,8 @@ fn plots(criterion: &mut Criterion) {
     let outcome = Outcome::default();
     for samples in [1_500, 100_000] {
         let record = record(samples);
-        let run = Run { record: &record, outcome: &outcome, provenance: &Provenance::here() };
+        let (scenario, provenance) = (&Scenario::default(), &Provenance::here());
+        let run = Run { scenario, record: &record, outcome: &outcome, provenance };
         for plot in PLOTS.iter().filter(|plot| (plot.figure)(&run).is_some()) {
             let draw = || (plot.figure)(black_box(&run)).map(|figure| figure.svg());
             criterion.bench_function(&format!("{}.svg of {samples} samples", plot.name), |bencher| bencher.iter(draw));

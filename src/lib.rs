@@ -48,6 +48,7 @@ pub mod cost;
 pub mod load;
 pub mod optimize;
 pub mod record;
+pub mod reference;
 pub mod report;
 pub mod scenario;
 pub mod scheduler;

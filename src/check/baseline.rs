@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::expectation::{Expectation, InSeeds, Subject};
+use super::expectation::{Expectation, Subject};
 use super::paired::{Interval, paired_interval};
 use super::tally::{Needed, Tally};
 use crate::record::Figure;
@@ -54,7 +54,13 @@ impl BaselineSuite {
 pub fn judge(expectation: &Expectation, runs: &[(u64, Vec<Figure>)], baseline: &BaselineSuite) -> Option<Tally> {
     let within = expectation.of_baseline?;
     let Subject::Figure { path, .. } = &expectation.subject else {
-        return Some(tally(expectation, false, false, "only figures of the summary have a baseline".to_owned()));
+        return Some(tally(
+            expectation,
+            false,
+            false,
+            runs.len(),
+            "only figures of the summary have a baseline".to_owned(),
+        ));
     };
     let name = path.join(".");
     let value = |run: &[Figure]| {
@@ -64,7 +70,7 @@ pub fn judge(expectation: &Expectation, runs: &[(u64, Vec<Figure>)], baseline: &
         runs.iter().filter_map(|(seed, run)| Some((value(run)?, baseline.figure(&name, *seed)?))).collect();
     if pairs.is_empty() {
         let detail = format!("the baseline has no value of {name} for these seeds; save it anew");
-        return Some(tally(expectation, false, false, detail));
+        return Some(tally(expectation, false, false, runs.len(), detail));
     }
     let mean = |side: fn(&(f64, f64)) -> f64| pairs.iter().map(side).sum::<f64>() / pairs.len() as f64;
     let (now, before) = (mean(|pair| pair.0), mean(|pair| pair.1));
@@ -81,7 +87,7 @@ pub fn judge(expectation: &Expectation, runs: &[(u64, Vec<Figure>)], baseline: &
             format!("{shown}: {} (95 %: {low} to {high}, {pairs} seeds){more}", percent(interval.mean))
         }
     };
-    Some(tally(expectation, passed, !settled, detail))
+    Some(tally(expectation, passed, !settled, pairs.len(), detail))
 }
 
 /// Whether it passes, and whether more seeds could change that. It fails where the whole interval lies beyond the margin;
@@ -113,16 +119,13 @@ fn percent(fraction: f64) -> String {
     format!("{:+.1} %", fraction * 100.0)
 }
 
-fn tally(expectation: &Expectation, passed: bool, is_unsettled: bool, detail: String) -> Tally {
-    let of = match expectation.in_seeds {
-        InSeeds::Count(count) => count as usize,
-        InSeeds::All | InSeeds::Fraction(_) => 1,
-    };
+/// `pairs`: seeds that both sides ran under; they are judged together, so that all of them hold or none.
+fn tally(expectation: &Expectation, passed: bool, is_unsettled: bool, pairs: usize, detail: String) -> Tally {
     Tally {
         name: expectation.name.clone(),
         passed,
         detail,
-        needed: Needed { holding: usize::from(passed), asked: 1, of },
+        needed: Needed { holding: if passed { pairs } else { 0 }, asked: pairs, of: pairs },
         is_unsettled,
         line: expectation.line,
         file: expectation.file.clone(),
@@ -137,6 +140,13 @@ mod tests {
     fn runs(values: &[f64]) -> Vec<(u64, Vec<Figure>)> {
         let figure = |value: f64| vec![Figure { name: "cost.total_usd".to_owned(), value, is_whole: false }];
         values.iter().enumerate().map(|(seed, value)| (seed as u64, figure(*value))).collect()
+    }
+
+    #[test]
+    fn a_baseline_s_row_counts_the_seeds_that_both_ran_under() {
+        let needed = judged(&[1.0, 2.0, 3.0], &[1.0, 2.0]).needed;
+        assert_eq!((needed.holding, needed.asked, needed.of), (2, 2, 2));
+        assert_eq!(judged(&[2.0, 3.0], &[1.0, 2.0]).needed.holding, 0);
     }
 
     fn judged(now: &[f64], before: &[f64]) -> Tally {

@@ -59,13 +59,20 @@ struct Keys {
     workloads: Vec<String>,
     node_groups: Vec<String>,
     services: Vec<String>,
+    /// Who can stand in the way of a node's removal or of a pod.
+    accounts: Vec<String>,
+    /// Workloads with an HPA.
+    scaled: Vec<String>,
 }
 
 impl Keys {
     fn of(scenario: &Scenario) -> Keys {
         let keys = scenario.workload_keys();
         let group = scenario.node_groups.iter().map(|group| group.name.to_string());
+        let workloads = keys.iter().map(|key| key.to_string());
         Keys {
+            accounts: workloads.chain(group.clone()).chain(["fixed".to_owned(), "cluster".to_owned()]).collect(),
+            scaled: scenario.hpas.iter().map(|hpa| keys[hpa.target.index()].to_string()).collect(),
             workloads: keys.iter().map(|key| key.to_string()).chain(["__idle__".to_owned()]).collect(),
             node_groups: group.chain(["fixed".to_owned()]).collect(),
             services: scenario.loads.iter().map(|load| keys[load.target.index()].to_string()).collect(),
@@ -81,6 +88,12 @@ impl Keys {
                 ("cost.by_node_group", key, &self.node_groups)
             }
             [services, key, ..] if services == "services" => ("services", key, &self.services),
+            [explain, _, _, by, key] if explain == "explain" && by == "by" => {
+                ("the accounts of `explain`", key, &self.accounts)
+            }
+            [explain, at_max, key] if explain == "explain" && at_max == "at_max_replicas_seconds" => {
+                ("explain.at_max_replicas_seconds", key, &self.scaled)
+            }
             _ => return Ok(expectation),
         };
         if known.contains(key) {

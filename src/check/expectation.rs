@@ -139,6 +139,11 @@ impl Expectation {
             return Err(misread);
         }
         let in_seeds = in_seeds(long.in_seeds.as_ref())?;
+        if bounds.is_empty() && long.in_seeds.is_some() {
+            let mut misread = Misread::new("`inSeeds` says nothing beside `within` of a baseline alone");
+            misread.hint = Some("all seeds together are held against the baseline; leave `inSeeds` out".to_owned());
+            return Err(misread);
+        }
         let name = long.name.clone().unwrap_or_else(|| match spec {
             ExpectationSpec::Short(text) => text.trim().to_owned(),
             ExpectationSpec::Long(_) => {
@@ -346,6 +351,14 @@ mod tests {
         let near = long(Some(10.0), "5%").unwrap();
         assert!(near.bounds[0].holds(10.5) && !near.bounds[0].holds(10.6) && near.of_baseline.is_none());
         assert_eq!(long(None, "5%").unwrap().of_baseline, Some(0.05));
+        let idle = LongExpectation {
+            metric: Some("cost.total_usd".to_owned()),
+            within: Some(Amount::Text("5%".to_owned())),
+            in_seeds: Some(Amount::Text("80%".to_owned())),
+            ..LongExpectation::default()
+        };
+        let misread = Expectation::compile(&ExpectationSpec::Long(Box::new(idle))).unwrap_err();
+        assert!(misread.message.contains("`inSeeds`") && misread.hint.is_some(), "{misread:?}");
         assert!(long(None, "5").is_err());
     }
 }

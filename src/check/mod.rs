@@ -25,5 +25,6 @@ pub use compile::{Plan, plans};
 pub use expectation::{Bound, Comparison, Expectation, Misread, Subject};
 pub use figure_names::FigureNames;
 pub use paired::{Interval, paired_interval, t_quantile};
+pub use series::FUNCTION_NAMES;
 pub use tally::{Needed, SeedVerdict, Suite, Tally};
 pub use verdict::{Run, Verdict, judge};

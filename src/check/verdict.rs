@@ -6,13 +6,15 @@ use super::decisions;
 use super::expectation::{Bound, Expectation, Subject};
 use super::series::{self, Function, Series};
 use super::witness;
-use crate::record::{Recorder, Summary};
+use crate::record::{Figure, Recorder, Summary};
 use crate::sim::Outcome;
 use crate::units::{SimDuration, SimTime};
 
 /// What a run left to be judged.
 pub struct Run<'a> {
     pub summary: &'a Summary,
+    /// Those of `summary`.
+    pub figures: &'a [Figure],
     pub record: &'a Recorder,
     pub outcome: &'a Outcome,
 }
@@ -33,11 +35,10 @@ pub struct Verdict {
 pub fn judge(expectations: &[Expectation], run: &Run<'_>) -> Vec<Verdict> {
     let needs_series = |expectation: &Expectation| matches!(expectation.subject, Subject::Series { .. });
     let series = expectations.iter().any(needs_series).then(|| Series::of(run.record));
-    let summary = serde_json::to_value(run.summary).unwrap_or(Value::Null);
     expectations
         .iter()
         .map(|expectation| match &expectation.subject {
-            Subject::Figure { name, path } => figure(expectation, name, path, &summary, run),
+            Subject::Figure { name, path } => figure(expectation, name, path, run),
             Subject::Series { function, column, at, lasting } => {
                 let series = series.as_ref().expect("made where an expectation needs it");
                 of_series(expectation, *function, column, *at, *lasting, series)
@@ -56,27 +57,39 @@ pub fn judge(expectations: &[Expectation], run: &Run<'_>) -> Vec<Verdict> {
 }
 
 /// The number at `path`. A name that is absent and one that is `null` are told apart.
-fn figure(expectation: &Expectation, name: &str, path: &[String], summary: &Value, run: &Run<'_>) -> Verdict {
-    let mut at = summary;
-    for (depth, key) in path.iter().enumerate() {
-        let Some(below) = at.get(key) else { return absent(path, depth, at) };
-        at = below;
-    }
-    match at.as_f64() {
-        Some(value) => {
-            let broken = expectation.bounds.iter().find(|bound| !bound.holds(value));
-            verdict(expectation, value, broken.and_then(|bound| witness::first(name, bound, run)))
-        }
-        None => Verdict {
+fn figure(expectation: &Expectation, name: &str, path: &[String], run: &Run<'_>) -> Verdict {
+    let key = path.join(".");
+    let got = match run.figures.iter().find(|figure| figure.name == key) {
+        Some(figure) => figure.value,
+        // Whoever stands on nobody's account owes none of it.
+        None if is_account(path) => 0.0,
+        None => return absent(path, run.summary),
+    };
+    if got.is_nan() {
+        return Verdict {
             holds: false,
             got: None,
             shown: "no value".to_owned(),
             because: Some("nothing was observed that it could be a figure of".to_owned()),
-        },
+        };
     }
+    let broken = expectation.bounds.iter().find(|bound| !bound.holds(got));
+    verdict(expectation, got, broken.and_then(|bound| witness::first(name, bound, run)))
 }
 
-fn absent(path: &[String], depth: usize, at: &Value) -> Verdict {
+/// `explain.idle.REASON.by.NAME`, of which a summary has those alone that are not zero.
+fn is_account(path: &[String]) -> bool {
+    matches!(path, [explain, _, _, by, _] if explain == "explain" && by == "by")
+}
+
+fn absent(path: &[String], summary: &Summary) -> Verdict {
+    let summary = serde_json::to_value(summary).unwrap_or(Value::Null);
+    let mut at = &summary;
+    let mut depth = 0;
+    while let Some(below) = path.get(depth).and_then(|key| at.get(key)) {
+        (at, depth) = (below, depth + 1);
+    }
+    let depth = depth.min(path.len() - 1);
     let parent = path[..depth].join(".");
     let known: Vec<&str> = at.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
     let because = match crate::scenario::diagnostic::suggestion(&path[depth], &known) {

@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use rayon::prelude::*;
 
+use super::changes::{self, Changes};
 use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::validate::read_overrides;
@@ -18,23 +19,22 @@ use crate::check::{
 };
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::{Figure, Recorder, Summary, VERSION, figures};
-use crate::scenario::{Override, Scenario, ScenarioFiles, names_results};
+use crate::scenario::{Override, Scenario, names_results};
 use crate::sim;
 
 /// Run scenarios and judge their expectations (exit code 1 when one fails)
 #[derive(Args)]
 #[command(after_help = "Examples:
-  windtunnel check scenario.yaml
-  windtunnel check scenarios/*.yaml --seeds 20 --junit junit.xml --markdown comment.md
-  windtunnel check scenario.yaml --seeds 10 --save-baseline main
-  windtunnel check scenario.yaml --seeds 10 --baseline main")]
+  windtunnel check scenarios/ai-model-training.yaml
+  windtunnel check scenarios/ai-model-training.yaml --junit junit.xml --markdown c.md
+  windtunnel check gate.yaml --seeds 5 --save-baseline main
+  windtunnel check gate.yaml --seeds 5 --baseline main")]
 pub struct Arguments {
-    /// Scenario files
+    /// Scenario files; `-` is standard input
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
-    /// Change a value of every scenario, such as nodeGroups.general.maxSize=5
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    changes: Changes,
     /// Run under this many seeds, from --seed up
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     seeds: Option<u32>,
@@ -85,14 +85,15 @@ struct Prepared {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let overrides = read_overrides(&arguments.overrides)?;
+    let overrides = arguments.changes.read()?;
+    changes::at_most_one_from_stdin(&arguments.scenarios)?;
     let mut prepared = Vec::new();
     let mut inputs = Vec::new();
     for path in &arguments.scenarios {
         inputs.push(prepare(path, &overrides, arguments, &mut prepared)?);
     }
     let baseline = arguments.baseline.as_deref().map(|name| read_baseline(arguments, name)).transpose()?;
-    let inputs: Vec<PathBuf> = inputs.into_iter().flatten().collect();
+    let inputs: Vec<PathBuf> = inputs.into_iter().flatten().chain(arguments.changes.files().to_vec()).collect();
     let outputs = Outputs { arguments, inputs: &inputs };
     outputs.may_write()?;
     if let Some(problem) = baseline_problem(arguments, baseline.as_ref(), &prepared) {
@@ -128,7 +129,7 @@ fn prepare(
         diagnostics::show(&mistakes);
         Failure::Reported
     };
-    let files = ScenarioFiles::open(path).map_err(reported)?;
+    let files = changes::open(path)?;
     let loaded = files.load(overrides).map_err(reported)?;
     if !arguments.quiet {
         diagnostics::show(&loaded.warnings);
@@ -227,8 +228,9 @@ fn judge_one(scenario: &Scenario, expectations: &[Expectation], seed: u64) -> (V
     let mut record = Recorder::new(scenario, false);
     let outcome = sim::run(scenario, seed, &mut record);
     let summary = Summary::of(&outcome);
-    let verdicts = check::judge(expectations, &Run { summary: &summary, record: &record, outcome: &outcome });
-    (verdicts, figures(&summary))
+    let figures = figures(&summary);
+    let run = Run { summary: &summary, figures: &figures, record: &record, outcome: &outcome };
+    (check::judge(expectations, &run), figures)
 }
 
 fn suite(prepared: &Prepared, runs: &Judged, baseline: Option<&Baseline>, arguments: &Arguments) -> Suite {

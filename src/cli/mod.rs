@@ -1,17 +1,23 @@
 //! The command line: one file per subcommand; errors leave through [`main`] as exit codes.
 
+mod changes;
 mod check;
 mod compare;
 mod completions;
 pub mod decide;
 mod diagnostics;
 pub mod exit_code;
+mod explain;
 mod format;
 mod import;
+mod init;
+mod instance_types;
 mod interrupt;
 mod memory;
+mod metrics;
 mod optimize;
 mod progress;
+mod reference;
 mod run;
 mod schema;
 mod sweep;
@@ -42,8 +48,14 @@ enum Command {
     Validate(validate::Arguments),
     Schema(schema::Arguments),
     Import(import::Arguments),
+    Init(init::Arguments),
+    Explain(explain::Arguments),
+    Metrics(metrics::Arguments),
+    InstanceTypes(instance_types::Arguments),
     Decide(decide::Arguments),
     Completions(completions::Arguments),
+    #[command(hide = true)]
+    Reference(reference::Arguments),
 }
 
 /// Runs the program on the process's arguments and maps its outcome to an exit code.
@@ -60,6 +72,11 @@ pub fn main() -> ExitCode {
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Metrics(arguments) => metrics::run(&arguments),
+        Command::InstanceTypes(arguments) => instance_types::run(&arguments),
+        Command::Reference(arguments) => reference::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     };

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use clap::Args;
 use rayon::prelude::*;
 
+use super::changes::Changes;
 use super::exit_code::Failure;
 use super::format::Format;
 use super::sweep::OpenSweep;
@@ -34,8 +35,10 @@ Examples:
   windtunnel optimize sweep.yaml --minimize cost.total_usd --subject-to 'pod_wait_seconds.p99 < 3m' --subject-to 'pods.never_scheduled == 0'"
 )]
 pub struct Arguments {
-    /// Sweep file
+    /// Sweep file; `-` is standard input
     space: PathBuf,
+    #[command(flatten)]
+    changes: Changes,
     /// A figure of summary.json to make small [default: that of the file]
     #[arg(long, value_name = "METRIC", conflicts_with = "maximize")]
     minimize: Option<String>,
@@ -70,12 +73,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
         diagnostics::show(&mistakes);
         Failure::Reported
     })?;
+    let own = arguments.changes.read()?;
     let sweep = &open.sweep;
     if sweep.space.size().is_none() {
         return Err(bad(&arguments.space, "a range without `step` or `count` has no configurations to choose from"));
     }
     let (metric, is_maximized, conditions) = wanted(arguments, &open)?;
-    let first = open.load(&sweep.configurations[sweep.baseline], &[]).map_err(|mistakes| {
+    let first = open.load(&sweep.configurations[sweep.baseline], &own).map_err(|mistakes| {
         diagnostics::show(&mistakes);
         Failure::Reported
     })?;
@@ -88,7 +92,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let bar = progress::bar(budget.min(all) as u64, "runs", arguments.quiet);
     let invalid: Mutex<BTreeMap<usize, String>> = Mutex::default();
     let one = |trial: &Trial| -> Option<Tried> {
-        let mut scenario = match open.load(&sweep.configurations[trial.configuration], &[]) {
+        let mut scenario = match open.load(&sweep.configurations[trial.configuration], &own) {
             Ok(scenario) => scenario,
             Err(mistakes) => {
                 let told = mistakes.first().map(ToString::to_string).unwrap_or_default();

@@ -7,23 +7,30 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::changes::{self, Changes};
 use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::progress::Progress;
-use super::validate::read_overrides;
 use super::{Outcome, check, diagnostics, memory};
 use crate::check::{Expectation, Run, SeedVerdict, Suite, Tally, Verdict};
+use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::writer::{OutputFolder, Terms, csv, json};
-use crate::record::{Provenance, Recorder, Summary};
-use crate::report::{plot, table};
+use crate::record::{Provenance, Recorder, Summary, figures};
+use crate::report::plot::{self, Figure};
+use crate::report::{html, table};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::{Scenario, ScenarioFiles};
+use crate::scenario::{Loaded, Scenario};
 use crate::sim;
 
 /// Simulate a scenario and write its cost and utilization
 #[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel run scenarios/ai-model-training.yaml
+  windtunnel run scenarios/ai-model-training.yaml --seed 7 --out results/seven
+  windtunnel run scenarios/ai-model-training.yaml --set nodeGroups.general.maxSize=5 --out small
+  windtunnel run - < scenarios/hpa/flapping.yaml")]
 pub struct Arguments {
-    /// Scenario file
+    /// Scenario file; `-` is standard input
     scenario: PathBuf,
     /// Folder for the results [default: results/NAME of the scenario]
     #[arg(long, value_name = "DIR")]
@@ -31,15 +38,17 @@ pub struct Arguments {
     /// Seed of all random draws [default: the scenario's]
     #[arg(long)]
     seed: Option<u64>,
-    /// Change a value of the scenario, such as nodeGroups.general.maxSize=5
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    changes: Changes,
     /// Write plots as PNG too
     #[arg(long, conflicts_with = "no_plots")]
     png: bool,
-    /// Write no plots
+    /// Write no plots, and a report only where --html names its file
     #[arg(long)]
     no_plots: bool,
+    /// File of the report, one page that opens without a network [default: report.html in the folder of the results]
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Replace results in the folder that were made from something else (another scenario, setting, seed or version)
     #[arg(long)]
     force: bool,
@@ -55,29 +64,34 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let overrides = read_overrides(&arguments.overrides)?;
+    let overrides = arguments.changes.read()?;
     let reported = |mistakes: Vec<Diagnostic>| {
         diagnostics::show(&mistakes);
         Failure::Reported
     };
-    let files = ScenarioFiles::open(&arguments.scenario).map_err(reported)?;
-    let loaded = files.load(&overrides).map_err(reported)?;
+    let files = changes::open(&arguments.scenario)?;
+    let Loaded { scenario, warnings } = files.load(&overrides).map_err(reported)?;
     if !arguments.quiet {
-        diagnostics::show(&loaded.warnings);
+        diagnostics::show(&warnings);
     }
-    let scenario = loaded.scenario;
     let expectations = own_expectations(&scenario).map_err(reported)?;
     let seed = arguments.seed.unwrap_or(scenario.seed);
     let provenance = Provenance {
         scenario: scenario.name.clone(),
         scenario_hash: Some(files.hash()),
-        set: arguments.overrides.clone(),
+        set: arguments.changes.sets().to_vec(),
+        values: arguments.changes.files().iter().map(|file| file.display().to_string()).collect(),
         seed,
         ..Provenance::here()
     };
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&scenario.name));
-    let (inputs, outputs) = (files.inputs(), outputs(arguments));
+    let inputs = [files.inputs(), arguments.changes.files().to_vec()].concat();
+    let outputs = outputs(arguments);
     let terms = Terms { inputs: &inputs, outputs: &outputs, force: arguments.force };
+    let html_terms = FileTerms { inputs: &inputs, force: arguments.force };
+    if let Some(file) = &arguments.html {
+        single::may_write(file, html_terms)?;
+    }
     let folder = OutputFolder::prepare(&out, &provenance, terms)?;
 
     let mut recorder = Recorder::new(&scenario, arguments.verbose_decisions);
@@ -90,14 +104,42 @@ pub fn run(arguments: &Arguments) -> Outcome {
     folder.write("decisions.csv", &csv::decisions(&recorder))?;
     folder.write("pods.csv", &csv::pods(&outcome))?;
     folder.write("nodes.csv", &csv::nodes(&outcome))?;
-    write_plots(&folder, &plot::Run { record: &recorder, outcome: &outcome, provenance: &provenance }, arguments)?;
+    let judged_figures = if expectations.is_empty() { Vec::new() } else { figures(&summary) };
+    let held = Run { summary: &summary, figures: &judged_figures, record: &recorder, outcome: &outcome };
+    let suite = judge(&expectations, &held);
+    let run = plot::Run { scenario: &scenario, record: &recorder, outcome: &outcome, provenance: &provenance };
+    let wants_figures = !arguments.no_plots || arguments.html.is_some();
+    let figures = if wants_figures { plot::figures(&run) } else { Vec::new() };
+    write_plots(&folder, &figures, arguments)?;
+    let page = wants_figures.then(|| {
+        let judged = suite.tallies.iter().map(judged).collect::<Vec<_>>();
+        let warnings: Vec<String> = warnings.iter().map(|warning| warning.message.clone()).collect();
+        let scenario = Some(files.text());
+        html::page(&html::Page {
+            run,
+            summary: &summary,
+            figures: &figures,
+            expectations: &judged,
+            warnings: &warnings,
+            scenario,
+        })
+    });
+    match (&page, &arguments.html) {
+        (Some(page), None) => folder.write("report.html", page.as_bytes())?,
+        (Some(page), Some(file)) => single::write(file, page, Comment::Xml, html_terms)?,
+        (None, _) => {}
+    }
     let peak_memory_bytes = memory::peak_bytes();
-    let report = json::EngineReport { provenance, figures: outcome.figures, wall_seconds, peak_memory_bytes };
+    let report = json::EngineReport {
+        provenance: provenance.clone(),
+        figures: outcome.figures,
+        wall_seconds,
+        peak_memory_bytes,
+    };
     folder.write("engine.json", &json::engine(&report))?;
     folder.write("summary.json", &json::summary(&summary))?;
     folder.commit()?;
 
-    let suite = judge(&expectations, &Run { summary: &summary, record: &recorder, outcome: &outcome });
     if !arguments.quiet {
         let mut stdout = io::stdout().lock();
         match arguments.format {
@@ -112,6 +154,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
         check::show(&suite, true, &mut io::stderr().lock())?;
     }
     Ok(if suite.failed() == 0 { ExitCode::SUCCESS } else { exit_code::EXPECTATION_FAILED.into() })
+}
+
+/// A line of the page.
+fn judged(tally: &Tally) -> html::Judged {
+    html::Judged { name: tally.name.clone(), holds: tally.passed, detail: tally.detail.clone() }
 }
 
 /// What the scenario expects of itself as it is; its tests are `check`'s.
@@ -142,15 +189,19 @@ fn outputs(arguments: &Arguments) -> Vec<String> {
         plot::PLOTS.iter().filter(move |_| wanted).map(move |plot| format!("{}.{extension}", plot.name))
     };
     let svgs = pictures("svg", !arguments.no_plots);
-    always.into_iter().chain(svgs).chain(pictures("png", arguments.png)).collect()
+    let page = (!arguments.no_plots && arguments.html.is_none()).then(|| "report.html".to_owned());
+    always.into_iter().chain(page).chain(svgs).chain(pictures("png", arguments.png)).collect()
 }
 
-fn write_plots(folder: &OutputFolder, run: &plot::Run<'_>, arguments: &Arguments) -> Result<(), Failure> {
-    for plot in plot::PLOTS.iter().filter(|_| !arguments.no_plots) {
-        let Some(figure) = (plot.figure)(run) else { continue };
-        folder.write(&format!("{}.svg", plot.name), figure.svg()?.as_bytes())?;
+fn write_plots(
+    folder: &OutputFolder,
+    figures: &[(&'static str, Figure)],
+    arguments: &Arguments,
+) -> Result<(), Failure> {
+    for (name, figure) in figures.iter().filter(|_| !arguments.no_plots) {
+        folder.write(&format!("{name}.svg"), figure.svg()?.as_bytes())?;
         if arguments.png {
-            folder.write(&format!("{}.png", plot.name), &figure.png()?)?;
+            folder.write(&format!("{name}.png"), &figure.png()?)?;
         }
     }
     Ok(())

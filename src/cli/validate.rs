@@ -6,25 +6,30 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::changes::{self, Changes};
 use super::exit_code::Failure;
 use super::sweep::{OpenSweep, open_sweep};
 use super::{Outcome, diagnostics};
 use crate::check;
-use crate::scenario::{self, Override};
+use crate::scenario::Override;
 
 /// Check scenarios and sweeps without running them
 #[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel validate scenarios/ai-model-training.yaml --set nodeGroups.general.maxSize=5
+  windtunnel validate scenarios/hpa/*.yaml
+  windtunnel validate - < scenarios/hpa/flapping.yaml")]
 pub struct Arguments {
-    /// Scenario and sweep files; every configuration of a sweep is checked
+    /// Scenario and sweep files, `-` is standard input; every configuration of a sweep is checked
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
-    /// Change a value before checking, such as nodeGroups.general.maxSize=5
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    changes: Changes,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let overrides = read_overrides(&arguments.overrides)?;
+    let overrides = arguments.changes.read()?;
+    changes::at_most_one_from_stdin(&arguments.scenarios)?;
     let mut out = io::stdout().lock();
     let mut are_valid = true;
     for path in &arguments.scenarios {
@@ -51,7 +56,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
             }
             continue;
         }
-        match scenario::load(path, &overrides) {
+        let Ok(files) = changes::open(path) else {
+            are_valid = false;
+            continue;
+        };
+        match files.load(&overrides) {
             Ok(loaded) => {
                 diagnostics::show(&loaded.warnings);
                 match check::plans(&loaded.scenario) {

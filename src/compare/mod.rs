@@ -25,5 +25,5 @@ pub use metrics::{DEFAULT_METRICS, metrics_of, read_metric};
 pub use pairs::{Judged, Terms, judge_pairs};
 pub use reasons::DecisionTally;
 pub use side::{Side, SideRun, run_one};
-pub use text::{csv, markdown, table};
+pub use text::{capitalized, cells, csv, legend, markdown, table};
 pub use why::Why;

@@ -9,7 +9,7 @@ use crate::record::Cells;
 const MOST_REASONS: usize = 8;
 
 /// The header of the rows, and the rows; where there is but one variant its name is not repeated.
-fn cells(comparison: &Comparison) -> (Vec<String>, Vec<Vec<String>>) {
+pub fn cells(comparison: &Comparison) -> (Vec<String>, Vec<Vec<String>>) {
     let several = comparison.variants.len() > 1;
     let mut header: Vec<&str> = if several { vec!["variant"] } else { Vec::new() };
     header.extend(["metric", "verdict", "baseline", "mean", "difference", "interval", "times"]);
@@ -71,7 +71,7 @@ fn verdict(row: &MetricComparison, comparison: &Comparison) -> String {
 }
 
 /// How the intervals are meant, in a line.
-fn legend(comparison: &Comparison) -> String {
+pub fn legend(comparison: &Comparison) -> String {
     let Comparison { level, comparisons, pairs, looks, precision, .. } = comparison;
     let looks = if *looks > 1 { format!(" and {looks} looks") } else { String::new() };
     let for_all = match comparisons.len() {
@@ -172,7 +172,7 @@ pub fn csv(comparison: &Comparison) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn capitalized(text: &str) -> String {
+pub fn capitalized(text: &str) -> String {
     // Names stay as they are; only our own words begin a sentence.
     match text.strip_prefix("can't") {
         Some(rest) => format!("Can't{rest}"),

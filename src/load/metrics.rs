@@ -41,6 +41,14 @@ impl PodMetric {
     pub fn named(name: &str) -> Option<PodMetric> {
         named(&POD_METRICS, name)
     }
+
+    /// What it counts, and in which unit.
+    pub const fn about(self) -> &'static str {
+        match self {
+            PodMetric::RequestsPerSecond => "requests that the pod serves a second",
+            PodMetric::GpuDutyCycle => "use of the pod's GPUs, percent",
+        }
+    }
 }
 
 impl ServiceMetric {
@@ -48,6 +56,16 @@ impl ServiceMetric {
 
     pub fn named(name: &str) -> Option<ServiceMetric> {
         named(&SERVICE_METRICS, name)
+    }
+
+    /// What it counts, and in which unit.
+    pub const fn about(self) -> &'static str {
+        match self {
+            ServiceMetric::RequestsPerSecond => "requests that arrive at the service a second",
+            ServiceMetric::QueueLength => "requests that wait",
+            ServiceMetric::MeanLatency => "mean latency, seconds",
+            ServiceMetric::P95Latency => "95th percentile of the latency, seconds",
+        }
     }
 }
 

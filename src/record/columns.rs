@@ -35,6 +35,30 @@ pub enum Unit {
     DemandSeconds,
 }
 
+impl Unit {
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Unit::Text => "text",
+            Unit::Count => "count",
+            Unit::Mean => "count, mean over time",
+            Unit::Seconds => "seconds",
+            Unit::Timestamp => "RFC 3339, UTC",
+            Unit::Cores => "cores",
+            Unit::Bytes => "bytes",
+            Unit::Gpus => "GPUs",
+            Unit::Usd => "USD",
+            Unit::UsdPerHour => "USD an hour",
+            Unit::NodeHours => "node hours",
+            Unit::CoreHours => "core hours",
+            Unit::ByteHours => "byte hours",
+            Unit::GpuHours => "GPU hours",
+            Unit::Demand => "requests a second, or cores",
+            Unit::DemandSeconds => "requests, or core-seconds",
+        }
+    }
+}
+
 /// A column of a table whose rows are `Row`, given `Context`.
 pub struct Column<Row, Context = ()> {
     pub name: &'static str,
@@ -166,6 +190,7 @@ pub const SERVICE: &[Column<ServiceValues>] = &[
     column("demand", Unit::Demand, "", "asked for, mean since the last sample", |row, _, out| out.float(row.demand)),
     column("served", Unit::Demand, "", "done, mean since the last sample", |row, _, out| out.float(row.served)),
     column("dropped", Unit::Demand, "", "given up for want of room or of time, mean since the last sample", |row, _, out| out.float(row.dropped)),
+    column("capacity", Unit::Demand, "", "what the ready pods can do at the instant; empty where nothing bounds them", |row, _, out| out.float(row.capacity)),
     column("backlog", Unit::DemandSeconds, "", "work that waits at the instant", |row, _, out| out.float(row.backlog)),
     column("latency_mean_seconds", Unit::Seconds, "", "modelled mean latency; empty for plain CPU work", |row, _, out| out.float(row.latency_mean)),
     column("latency_p95_seconds", Unit::Seconds, "", "modelled 95th percentile; empty for plain CPU work", |row, _, out| out.float(row.latency_p95)),

@@ -6,8 +6,8 @@ use super::Recorder;
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
 use crate::sim::{
-    Controller, CountExtents, DecisionRecord, Extent, Integrals, NodeRow, Observer, Outcome, PodCounts, PodRow,
-    ReplicaSample, Sample, ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
+    Controller, CountExtents, DecisionRecord, Extent, HpaMetricSample, Integrals, NodeRow, Observer, Outcome,
+    PodCounts, PodRow, ReplicaSample, Sample, ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
 
@@ -73,9 +73,11 @@ pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {
                 demand_milli: (load * 4.0e6) as i64,
                 served_milli: ((load * 4.0e6) as i64).min(3_400_000),
                 dropped_milli: 0,
+                capacity_milli: Some(3_400_000),
                 backlog_milli: ((load * 4.0e6) as i64 - 3_400_000).max(0) * 30,
                 latency: Some((SimDuration::from_millis(80), SimDuration::from_millis(200 + (load * 900.0) as i64))),
             }],
+            hpa_metrics: &[HpaMetricSample { last: Some((load * 90_000.0) as i64), range: None }],
             cost_rate: UsdPerHour::from_nanos(i64::from(nodes) * 192_000_000),
             cost,
             integrals,

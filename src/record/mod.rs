@@ -26,7 +26,7 @@ pub use figures::{Figure, figures, read_figures};
 pub use provenance::{Provenance, SweepProvenance, VERSION, difference};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
 pub use services::{LatencySeconds, ServiceFigures, ServiceUnit, Services};
-pub use statistics::{Seen, Spread};
+pub use statistics::{Seen, Spread, ended_within};
 pub use summary::{
     CommitmentFigures, CostSummary, FaultSummary, NodeSummary, PodSummary, ScalingSummary, Share, Summary,
     TrainingSummary, Utilization, WorkloadFigures,

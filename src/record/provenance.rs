@@ -19,6 +19,9 @@ pub struct Provenance {
     pub scenario_hash: Option<String>,
     /// The `--set`s, as given and in their order.
     pub set: Vec<String>,
+    /// The `--values` files, in their order; `scenario_hash` covers what they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<String>,
     pub seed: u64,
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::scenario::Scenario;
 use crate::sim::{
-    Controller, CountExtents, DecisionRecord, Extent, Integrals, Observer, PodCounts, Sample, TrainingCounts, Usage,
+    Controller, CountExtents, DecisionRecord, Extent, HpaMetricSample, Integrals, Observer, PodCounts, Sample,
+    TrainingCounts, Usage,
 };
 use crate::units::{SimTime, Usd, UsdPerHour};
 
@@ -28,6 +29,9 @@ pub struct Recorder {
     replicas: Vec<Replicas>,
     /// Row after row, one entry a service.
     service_values: Vec<ServiceValues>,
+    /// Row after row, one entry a metric of an HPA.
+    hpa_metrics: Vec<HpaMetricSample>,
+    hpa_metric_count: usize,
     trains: bool,
     decisions: DecisionLog,
     verbose_decisions: bool,
@@ -90,6 +94,8 @@ pub struct ServiceValues {
     pub demand: f64,
     pub served: f64,
     pub dropped: f64,
+    /// What the ready pods can do; NaN where nothing bounds a pod.
+    pub capacity: f64,
     /// Waiting work, unit × seconds.
     pub backlog: f64,
     /// NaN where the load models no latency.
@@ -103,6 +109,7 @@ impl Default for ServiceValues {
             demand: 0.0,
             served: 0.0,
             dropped: 0.0,
+            capacity: f64::NAN,
             backlog: 0.0,
             latency_mean: f64::NAN,
             latency_p95: f64::NAN,
@@ -179,6 +186,11 @@ impl Recorder {
         stride(&self.service_values, self.services.len(), row)
     }
 
+    /// One entry a metric of each HPA, in the order of the scenario.
+    pub fn hpa_metrics(&self, row: usize) -> &[HpaMetricSample] {
+        stride(&self.hpa_metrics, self.hpa_metric_count, row)
+    }
+
     /// In the order in which they fell.
     pub fn decisions(&self) -> impl ExactSizeIterator<Item = Decision<'_>> {
         (0..self.decisions.entries.len()).map(|index| self.decisions.get(index))
@@ -209,6 +221,7 @@ impl Observer for Recorder {
     fn sample(&mut self, sample: &Sample<'_>) {
         if self.rows.is_empty() {
             self.trains = sample.training.is_some();
+            self.hpa_metric_count = sample.hpa_metrics.len();
             self.workloads = sample.replicas.iter().map(|replicas| Arc::clone(&replicas.workload)).collect();
             self.services = sample.services.iter().map(|service| Arc::clone(&service.workload)).collect();
         }
@@ -240,11 +253,13 @@ impl Observer for Recorder {
             demand: service.demand_milli as f64 / 1e3,
             served: service.served_milli as f64 / 1e3,
             dropped: service.dropped_milli as f64 / 1e3,
+            capacity: service.capacity_milli.map_or(f64::NAN, |milli| milli as f64 / 1e3),
             backlog: service.backlog_milli as f64 / 1e3,
             latency_mean: service.latency.map_or(f64::NAN, |(mean, _)| mean.as_secs_f64()),
             latency_p95: service.latency.map_or(f64::NAN, |(_, p95)| p95.as_secs_f64()),
         });
         append(&mut self.service_values, self.services.len(), services);
+        append(&mut self.hpa_metrics, self.hpa_metric_count, sample.hpa_metrics.iter().copied());
     }
 
     fn wants_verbose_decisions(&self) -> bool {

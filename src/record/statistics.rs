@@ -128,6 +128,27 @@ fn area(seen: &[(i64, bool)]) -> f64 {
     area
 }
 
+/// The curve behind the percentiles: for each duration at which one ended, ascending, the estimated part of all that
+/// last no longer; in seconds.
+pub fn ended_within(seen: impl Iterator<Item = Seen>) -> Vec<(f64, f64)> {
+    let mut seen: Vec<(i64, bool)> = seen.map(|one| (one.lasted.nanos(), one.is_censored)).collect();
+    seen.sort_unstable();
+    let mut survival = Survival::of(seen.len());
+    let mut curve: Vec<(f64, f64)> = Vec::new();
+    for (nanos, is_censored) in seen {
+        survival.pass(is_censored);
+        if is_censored {
+            continue;
+        }
+        let point = (nanos as f64 / NANOS_PER_SECOND, 1.0 - survival.now());
+        match curve.last_mut() {
+            Some(last) if last.0 == point.0 => *last = point,
+            _ => curve.push(point),
+        }
+    }
+    curve
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -181,6 +202,16 @@ mod tests {
         let spread = spread(&all);
         assert_eq!((spread.count, spread.censored, spread.p50, spread.censored_max), (21, 12, 23.0, 35.0));
         assert!(spread.p95.is_nan() && spread.max.is_nan() && spread.mean.is_nan(), "{spread:?}");
+    }
+
+    #[test]
+    fn the_curve_meets_the_percentiles_and_stops_where_nothing_more_ended() {
+        let seen = |seconds: i64, is_censored| Seen { lasted: SimDuration::from_secs(seconds), is_censored };
+        let all = [seen(1, false), seen(1, false), seen(3, true), seen(4, false), seen(9, true)];
+        let curve = ended_within(all.into_iter());
+        assert_eq!(curve.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [1.0, 4.0]);
+        assert!((curve[0].1 - 0.4).abs() < 1e-12 && (curve[1].1 - 0.7).abs() < 1e-12, "{curve:?}");
+        assert!(ended_within(std::iter::empty()).is_empty());
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::plot::number;
-use super::table::duration;
 use crate::record::{Explain, Summary};
+use crate::units::spoken;
 
 /// Reasons that a line lists; `summary.json` has all.
 const MOST_REASONS: usize = 3;
@@ -43,7 +43,7 @@ fn waits(explain: &Explain) -> Option<String> {
     let one = |(share, (words, figures)): &(f64, (&str, &crate::record::WaitFigures))| {
         let pods =
             if figures.pods == 1 { "1 pod".to_owned() } else { format!("{} pods", number(figures.pods as f64, 0)) };
-        let since = figures.since_seconds.map(|at| format!(", first after {}", duration(at))).unwrap_or_default();
+        let since = figures.since_seconds.map(|at| format!(", first after {}", spoken(at))).unwrap_or_default();
         format!("{}: {words}{} ({pods}{since})", percent(*share), on(&figures.by))
     };
     Some(shown.iter().map(one).collect::<Vec<_>>().join("; "))
@@ -56,8 +56,7 @@ fn at_maximum(explain: &Explain, simulated: f64) -> Option<String> {
     stood.sort_by(|a, b| b.1.total_cmp(&a.1));
     let more = stood.len().saturating_sub(MOST_REASONS);
     let shown = stood.iter().take(MOST_REASONS);
-    let shown =
-        shown.map(|(name, seconds)| format!("{name} {} ({})", duration(*seconds), percent(seconds / simulated)));
+    let shown = shown.map(|(name, seconds)| format!("{name} {} ({})", spoken(*seconds), percent(seconds / simulated)));
     let mut shown: Vec<String> = shown.collect();
     if more > 0 {
         shown.push(format!("{more} more"));

@@ -2,6 +2,7 @@
 
 use super::plot::number;
 use crate::record::{ServiceFigures, ServiceUnit, Services};
+use crate::units::spoken;
 
 /// At most so many services have a line of their own.
 const MOST_LINES: usize = 12;
@@ -37,17 +38,17 @@ fn line(name: &str, figures: &ServiceFigures) -> String {
         parts.push(format!("dropped {} of its {what}", percent(figures.dropped_fraction)));
     }
     if figures.saturated_seconds >= 1.0 {
-        parts.push(format!("saturated {}", span(figures.saturated_seconds)));
+        parts.push(format!("saturated {}", spoken(figures.saturated_seconds)));
     }
     if let Some(seconds) = figures.at_max_replicas_seconds.filter(|seconds| *seconds >= 1.0) {
-        parts.push(format!("at maxReplicas {}", span(seconds)));
+        parts.push(format!("at maxReplicas {}", spoken(seconds)));
     }
     if figures.waiting_at_end >= 1.0 {
         parts.push(format!("{} {what} waiting at the end", amount(figures)));
     }
     let latency = &figures.latency_seconds;
     if latency.mean.is_finite() {
-        let [p50, p95, p99] = [latency.p50, latency.p95, latency.p99].map(seconds);
+        let [p50, p95, p99] = [latency.p50, latency.p95, latency.p99].map(spoken);
         parts.push(format!("latency p50 {p50}, p95 {p95}, p99 {p99}"));
     }
     if parts.is_empty() {
@@ -70,26 +71,6 @@ fn percent(fraction: f64) -> String {
         "under 0.1 %".to_owned()
     } else {
         format!("{} %", number(percent, usize::from(percent < 10.0)))
-    }
-}
-
-fn seconds(value: f64) -> String {
-    if value < 1.0 {
-        format!("{} ms", number(value * 1e3, usize::from(value < 0.01)))
-    } else {
-        format!("{} s", number(value, usize::from(value < 100.0)))
-    }
-}
-
-/// The two largest units.
-fn span(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    let (days, hours, minutes, rest) = (whole / 86_400, whole / 3_600 % 24, whole / 60 % 60, whole % 60);
-    match (days, hours, minutes) {
-        (1.., ..) => format!("{days} d {hours} h"),
-        (0, 1.., _) => format!("{hours} h {minutes} m"),
-        (0, 0, 1..) => format!("{minutes} m {rest} s"),
-        _ => format!("{rest} s"),
     }
 }
 
@@ -116,7 +97,7 @@ mod tests {
     #[test]
     fn a_line_says_first_what_hurts() {
         let text = line("default/web", &web());
-        let wanted = "web dropped 12 % of its requests; saturated 9 h 12 m; at maxReplicas 10 h 0 m; \
+        let wanted = "web dropped 12 % of its requests; saturated 9 h 12 m; at maxReplicas 10 h; \
                       latency p50 30 ms, p95 200 ms, p99 12.5 s";
         assert_eq!(text, wanted);
     }

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table};
 use super::plot::number;
 use super::{explain_lines, service_lines};
 use crate::record::{Share, Spread, Summary};
+use crate::units::spoken;
 
 /// What one wants to know first of a run; figures that a run does not have are left out.
 pub fn summary(summary: &Summary) -> String {
@@ -13,9 +14,9 @@ pub fn summary(summary: &Summary) -> String {
     if let Some(text) = never_scheduled(summary) {
         rows.push(("unserved", text));
     }
-    let hours = number(summary.simulated_seconds / 3600.0, 1);
+    let simulated = spoken(summary.simulated_seconds);
     let made_from = &summary.provenance;
-    rows.push(("scenario", format!("{}, seed {}, {hours} h simulated", made_from.scenario, made_from.seed)));
+    rows.push(("scenario", format!("{}, seed {}, {simulated} simulated", made_from.scenario, made_from.seed)));
     for line in service_lines::lines(&summary.services) {
         rows.push(("service", line));
     }
@@ -101,7 +102,7 @@ fn pods(summary: &Summary) -> String {
 /// "8 pods never found a node; the oldest waits 18.8 h: group general is at its maximum".
 fn never_scheduled(summary: &Summary) -> Option<String> {
     let reasons = &summary.never_scheduled;
-    let oldest = duration(reasons.first()?.oldest_wait_seconds);
+    let oldest = spoken(reasons.first()?.oldest_wait_seconds);
     let told = match &reasons[..] {
         [only] => only.reason.clone(),
         several => {
@@ -123,24 +124,12 @@ fn never_scheduled(summary: &Summary) -> Option<String> {
 /// Reasons that the table lists; `summary.json` has all.
 const MOST_REASONS: usize = 3;
 
-pub(super) fn duration(seconds: f64) -> String {
-    match seconds {
-        seconds if seconds >= 3600.0 => format!("{} h", number(seconds / 3600.0, 1)),
-        seconds if seconds >= 60.0 => format!("{} min", number(seconds / 60.0, 1)),
-        seconds => format!("{} s", number(seconds, 0)),
-    }
-}
-
 fn spread(spread: &Spread) -> String {
     if spread.count == 0 {
         return "none".to_owned();
     }
-    let seconds = |value: f64| match value {
-        value if value.is_nan() => "unknown".to_owned(),
-        value => format!("{} s", number(value, if value < 10.0 { 2 } else { 0 })),
-    };
     let Spread { count, censored, p50, p95, p99, max, .. } = *spread;
-    let [p50, p95, p99, max] = [p50, p95, p99, max].map(seconds);
+    let [p50, p95, p99, max] = [p50, p95, p99, max].map(spoken);
     let open = if censored > 0 { format!(", {censored} of them not over") } else { String::new() };
     format!("p50 {p50}, p95 {p95}, p99 {p99}, max {max} (n = {count}{open})")
 }
@@ -165,7 +154,7 @@ mod tests {
         assert!(line("cost").contains("USD, 30 % of it idle"), "{table}");
         assert!(line("pod wait").contains("p99 unknown, max unknown (n = 20, 5 of them not over)"), "{table}");
         assert!(table.trim_start().starts_with("unserved"), "{table}");
-        assert!(line("unserved").contains("5 pods never found a node; the oldest waits 24.0 h: "), "{table}");
+        assert!(line("unserved").contains("5 pods never found a node; the oldest waits 24 h: "), "{table}");
         assert!(line("training").contains("4 of 6 jobs completed"), "{table}");
         assert!(table.lines().all(|line| line == line.trim_end()));
     }

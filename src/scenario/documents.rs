@@ -11,16 +11,21 @@ use super::diagnostic::{Diagnostic, Place, Source};
 use super::digest::Digests;
 use super::lower::{self, Lowered};
 use super::tables::Tables;
-use super::yaml::{Node, parse, parse_value};
+use super::yaml::{Entry, Node, PathError, Value, parse, parse_value};
 use super::{Scenario, spec};
 use crate::units::nearest;
 
-/// `--set path=value`.
+/// `--set path=value`, or a field of a `--values` file.
 #[derive(Clone, Debug)]
 pub struct Override {
-    source: Arc<Source>,
+    /// Where its path stands.
+    place: Place,
     path: String,
     value: Node,
+    /// Laid over what is there, field by field, rather than put in its place.
+    lays: bool,
+    /// Of the file that it comes from.
+    file: Option<Arc<Source>>,
 }
 
 impl Override {
@@ -35,7 +40,63 @@ impl Override {
             return Err(vec![diagnostic.expected("path=value").hint("such as nodeGroups.general.maxSize=5")]);
         };
         let value = parse_value(&source, path.len() + 1..path.len() + 1 + value.len())?;
-        Ok(Override { path: path.trim().to_owned(), value, source })
+        let place = Place::new(&source, 0..path.trim_end().len());
+        Ok(Override { place, path: path.trim().to_owned(), value, lays: false, file: None })
+    }
+
+    /// Reads a file of values, as Helm has them: one change for each of its fields, and for each object below
+    /// `manifests:` where that is a mapping. An empty file changes nothing.
+    ///
+    /// # Errors
+    /// A file that can't be read, is no YAML, or is not one mapping.
+    pub fn values(path: &Path) -> Result<Vec<Override>, Vec<Diagnostic>> {
+        let name = path.display().to_string();
+        let source = read_source(path).map(Arc::new).map_err(|problem| {
+            vec![Diagnostic::without_text(&name, problem).hint("--values takes the path of a YAML file")]
+        })?;
+        let mut documents = parse(&source)?;
+        if documents.len() > 1 {
+            let diagnostic = Diagnostic::error(&documents[1].place, "a second document");
+            return Err(vec![diagnostic.hint("a file of values is one mapping; give the other as a second --values")]);
+        }
+        let Some(root) = documents.pop().filter(|root| !root.is_null()) else { return Ok(Vec::new()) };
+        if !matches!(root.value, Value::Mapping(_)) {
+            let diagnostic = Diagnostic::error(&root.place, "a file of values is a mapping");
+            return Err(vec![diagnostic.expected("fields of the scenario, such as `nodeGroups:`")]);
+        }
+        let one = |path: String, place: &Place, value: &Node| Override {
+            place: place.clone(),
+            path,
+            value: value.clone(),
+            lays: true,
+            file: Some(Arc::clone(&source)),
+        };
+        let mut overrides = Vec::new();
+        for entry in root.entries() {
+            match &entry.value.value {
+                Value::Mapping(objects) if entry.key == "manifests" => overrides
+                    .extend(objects.iter().map(|of| one(format!("manifests.{}", of.key), &of.key_place, &of.value))),
+                _ => overrides.push(one(entry.key.clone(), &entry.key_place, &entry.value)),
+            }
+        }
+        Ok(overrides)
+    }
+
+    fn apply(&self, root: &mut Node, path: &str) -> Result<(), PathError> {
+        if !self.lays {
+            return root.set(path, self.value.clone());
+        }
+        if path.is_empty() {
+            root.overlay(&self.value);
+            return Ok(());
+        }
+        // A mapping around the value for each step, so that a null takes its field away.
+        let around = |key: &str, value: Node| {
+            let entry = Entry { key: key.to_owned(), key_place: self.place.clone(), value };
+            Node { place: self.place.clone(), value: Value::Mapping(vec![entry]) }
+        };
+        root.overlay(&path.rsplit('.').fold(self.value.clone(), |value, key| around(key, value)));
+        Ok(())
     }
 
     /// The path as given.
@@ -66,6 +127,8 @@ type Parsed = Result<Arc<Vec<Node>>, Vec<Diagnostic>>;
 #[derive(Debug)]
 pub struct ScenarioFiles {
     path: PathBuf,
+    /// The scenario's own file.
+    source: Arc<Source>,
     folder: PathBuf,
     /// The stream's scenario document.
     scenario: Node,
@@ -76,6 +139,9 @@ pub struct ScenarioFiles {
     tables: Tables,
     digests: Arc<Digests>,
 }
+
+/// Names of `--values` files among the digests.
+const VALUES: &str = "--values ";
 
 pub(super) fn read_source(path: &Path) -> Result<Source, String> {
     let name = path.display().to_string();
@@ -95,14 +161,29 @@ impl ScenarioFiles {
     /// A file that is missing, not YAML, or without exactly one document of `kind: Scenario`.
     pub fn open(path: &Path) -> Result<ScenarioFiles, Vec<Diagnostic>> {
         let name = path.display().to_string();
-        let source = read_source(path).map(Arc::new).map_err(|problem| {
+        let source = read_source(path).map_err(|problem| {
             vec![Diagnostic::without_text(&name, problem).hint("give the path of a scenario file (kind: Scenario)")]
         })?;
+        ScenarioFiles::read(path, source)
+    }
+
+    /// A scenario that stands in no file (standard input, say): `name` is what mistakes call it, and paths in it are
+    /// relative to the working directory.
+    ///
+    /// # Errors
+    /// As [`ScenarioFiles::open`].
+    pub fn of_text(name: &str, text: String) -> Result<ScenarioFiles, Vec<Diagnostic>> {
+        ScenarioFiles::read(Path::new(name), Source { name: name.to_owned(), text })
+    }
+
+    fn read(path: &Path, source: Source) -> Result<ScenarioFiles, Vec<Diagnostic>> {
+        let source = Arc::new(source);
         let documents = parse(&source)?;
         if let Some(sweep) =
             documents.iter().find(|document| document.get("kind").and_then(Node::as_str) == Some("Sweep"))
         {
             let place = sweep.get("kind").map_or(&sweep.place, |kind| &kind.place);
+            let name = path.display();
             let hint =
                 format!("use `windtunnel sweep {name}`, or `windtunnel optimize {name}` where it has an `optimize:`");
             return Err(vec![Diagnostic::error(place, "this is a sweep, not a scenario").hint(hint)]);
@@ -120,7 +201,7 @@ impl ScenarioFiles {
         digests.add("", source.text.as_bytes());
         let tables = Tables::new(folder.clone(), Arc::clone(&digests));
         let manifests = Mutex::default();
-        Ok(ScenarioFiles { path: path.to_owned(), folder, scenario, objects, manifests, tables, digests })
+        Ok(ScenarioFiles { path: path.to_owned(), source, folder, scenario, objects, manifests, tables, digests })
     }
 
     /// The path it was opened with.
@@ -128,9 +209,14 @@ impl ScenarioFiles {
         &self.path
     }
 
+    /// The text of the scenario's own file.
+    pub fn text(&self) -> &str {
+        &self.source.text
+    }
+
     /// Every file that was read so far, the scenario's own first.
     pub fn inputs(&self) -> Vec<PathBuf> {
-        let read = self.digests.names().into_iter().filter(|name| !name.is_empty());
+        let read = self.digests.names().into_iter().filter(|name| !name.is_empty() && !name.starts_with(VALUES));
         std::iter::once(self.path.clone()).chain(read.map(|name| self.folder.join(name))).collect()
     }
 
@@ -149,9 +235,14 @@ impl ScenarioFiles {
         let mut scenario = self.scenario.clone();
         let (of_objects, of_scenario): (Vec<&Override>, Vec<&Override>) =
             overrides.iter().partition(|change| object_path(&change.path).is_some());
+        let mut files: Vec<&Arc<Source>> = overrides.iter().filter_map(|change| change.file.as_ref()).collect();
+        files.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        for (index, file) in files.into_iter().enumerate() {
+            self.digests.add(&format!("{VALUES}{index}"), file.text.as_bytes());
+        }
         for change in of_scenario {
             let path = scenario_path(&change.path);
-            if let Err(error) = scenario.set(&path, change.value.clone()) {
+            if let Err(error) = change.apply(&mut scenario, &path) {
                 diagnostics.push(refused(change, error.problem, error.hint));
             }
         }
@@ -263,12 +354,12 @@ fn set_in_object(objects: &mut [Node], change: &Override, diagnostics: &mut Vec<
         diagnostics.push(refused(change, format!("no manifest holds {kind}/{rest}"), hint));
         return;
     };
-    if let Err(error) = objects[at].set(path, change.value.clone()) {
+    if let Err(error) = change.apply(&mut objects[at], path) {
         diagnostics.push(refused(change, error.problem, error.hint));
     }
 }
 
 fn refused(change: &Override, problem: String, hint: Option<String>) -> Diagnostic {
-    let place = Place::new(&change.source, 0..change.path.len());
-    Diagnostic::error(&place, format!("--set {}: {problem}", change.path)).maybe_hint(hint)
+    let option = if change.lays { "--values: " } else { "--set " };
+    Diagnostic::error(&change.place, format!("{option}{}: {problem}", change.path)).maybe_hint(hint)
 }

@@ -307,6 +307,24 @@ pub struct Karpenter {
     /// For each pool the node group that its nodes are reported under ([`NodeGroup::is_node_pool`]).
     pub groups: Vec<NodeGroupId>,
     pub catalogue: karpenter::Catalogue,
+    pub stock_outs: Vec<OfferingStockOut>,
+    /// Spans in which create calls fail for another reason than a lack of capacity.
+    pub launch_errors: Vec<(SimTime, SimTime)>,
+}
+
+/// Offerings that the cloud has no capacity for, from one instant until just before another.
+#[derive(Clone, Debug)]
+pub struct OfferingStockOut {
+    pub from: SimTime,
+    pub to: SimTime,
+    /// Instance type, position among its offerings; ascending.
+    pub offerings: Vec<(karpenter::TypeIndex, usize)>,
+}
+
+impl OfferingStockOut {
+    pub fn hits(&self, offering: (karpenter::TypeIndex, usize), now: SimTime) -> bool {
+        (self.from..self.to).contains(&now) && self.offerings.binary_search(&offering).is_ok()
+    }
 }
 
 /// A HorizontalPodAutoscaler.

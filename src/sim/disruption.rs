@@ -21,6 +21,10 @@ impl World<'_> {
 
     /// One pass of the loop, or none where nothing changed since one that found nothing.
     pub(super) fn karpenter_disrupt(&mut self) {
+        if self.karpenter.as_ref().is_some_and(|run| !run.unlaunched.is_empty()) {
+            // Its state of the cluster is not synced.
+            return self.events.push(self.now + POLLING_PERIOD, Event::KarpenterDisrupt);
+        }
         self.advance_commands();
         let Some(mut run) = self.karpenter.take() else { return };
         let is_quiet =
@@ -83,6 +87,7 @@ impl World<'_> {
                 Some(name) => replacements.push(name),
                 None => {
                     // Nothing can be launched: the nodes are let be.
+                    self.tell_command(&command, "given up", "the cloud has no replacement");
                     for gone in &command.nodes {
                         self.set_disrupted(&gone.claim, gone.node, false);
                     }
@@ -104,7 +109,7 @@ impl World<'_> {
     /// Deletes the nodes of commands whose replacements are ready, and lets those be whose failed.
     pub(super) fn advance_commands(&mut self) {
         let Some(run) = &mut self.karpenter else { return };
-        if run.queue.executing().is_empty() {
+        if run.queue.executing().is_empty() || !run.unlaunched.is_empty() {
             return;
         }
         let mut queue = std::mem::take(&mut run.queue);

@@ -27,6 +27,8 @@ pub enum Event {
     MemoryPressure { node: NodeId },
     /// A pod's scheduling backoff is over.
     BackoffEnds,
+    /// A pod that preempted in vain is tried once more.
+    PreemptsAgain { pod: PodId },
     /// The scheduler looks for pods that have been unschedulable for too long.
     FlushLeftovers,
     /// The scheduler takes pods off its active queue until it is empty.
@@ -105,6 +107,10 @@ pub enum Event {
     KarpenterProvision,
     /// Pods that Karpenter could not place are offered to it again.
     KarpenterRetry,
+    /// Create calls that failed are made again.
+    ClaimsLaunch,
+    /// Offerings that were out of stock may be asked for again.
+    OfferingsReturn,
     /// A claim reaches its `expireAfter`.
     ClaimExpires { instance: u32 },
     /// The node of a claim had to register by now.
@@ -159,10 +165,12 @@ impl Event {
             Event::LoadTick { .. } | Event::DivideCpu => 8,
             Event::Scrape => 9,
             Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,
-            Event::BackoffEnds | Event::FlushLeftovers => 11,
+            Event::BackoffEnds | Event::PreemptsAgain { .. } | Event::FlushLeftovers => 11,
             Event::Schedule => 12,
             Event::ClusterAutoscalerScan { .. }
             | Event::KarpenterRetry
+            | Event::ClaimsLaunch
+            | Event::OfferingsReturn
             | Event::KarpenterProvision
             | Event::ClaimExpires { .. }
             | Event::ClaimLiveness { .. }

@@ -3,12 +3,12 @@
 use smallvec::SmallVec;
 
 use super::event::Event;
-use super::observer::Controller;
+use super::observer::{Controller, HpaMetricSample};
 use super::selections::Selected;
 use super::world::World;
 use crate::autoscaler::hpa::{
-    Decision, HpaSpec, Memory, MetricError, MetricIdentifier, ObjectReference, Observed, PodState, ReadyCondition,
-    ReadyStatus, Sample, Samples, Scale, SelectorState,
+    Current, Decision, HpaSpec, Memory, MetricError, MetricIdentifier, ObjectReference, Observed, PodState,
+    ReadyCondition, ReadyStatus, Sample, Samples, Scale, SelectorState,
 };
 use crate::cluster::{Container, PodId, PodSpec, ResourceNames, WorkloadId, resource};
 use crate::load::{PodMetric, ServiceMetric};
@@ -21,6 +21,20 @@ pub(super) struct HpaRun {
     memory: Memory,
     /// Failures that were told; they are told again only when they change.
     told: Failures,
+    /// By metric of the spec, since the last sample.
+    read: SmallVec<[HpaMetricSample; 1]>,
+}
+
+impl HpaRun {
+    fn note(&mut self, decision: &Decision) {
+        for (index, sample) in self.read.iter_mut().enumerate() {
+            let proposal = decision.metrics.get(index).and_then(|status| status.result.as_ref().ok());
+            sample.note(proposal.map(|proposal| match proposal.current {
+                Current::Utilization { percent, .. } => i64::from(percent) * 1000,
+                Current::AverageValue(value) | Current::Value(value) => value,
+            }));
+        }
+    }
 }
 
 /// What will fail at the next sync as well, unless somebody changes an object: a selector that another HPA's pods
@@ -57,6 +71,9 @@ impl World<'_> {
     /// As upstream's queue has it, an HPA is first synced one period after it was seen.
     pub(super) fn start_hpas(&mut self) {
         self.hpas.resize_with(self.scenario.hpas.len(), HpaRun::default);
+        for (run, hpa) in self.hpas.iter_mut().zip(&self.scenario.hpas) {
+            run.read.resize(hpa.spec.metrics.len(), HpaMetricSample::default());
+        }
         self.start_maxima();
         for hpa in 0..self.scenario.hpas.len() {
             self.events.push(SimTime::ZERO + self.scenario.hpa_flags.sync_period, Event::HpaSync { hpa: hpa as u32 });
@@ -95,9 +112,19 @@ impl World<'_> {
             None => reasons,
         };
         run.told = failures;
+        run.note(&decision);
         self.hpas[hpa as usize] = run;
         self.hpa_observer = observer;
         (decision, reasons)
+    }
+
+    /// What the HPAs read since the last call.
+    pub(super) fn hpa_metric_samples(&mut self) -> Vec<HpaMetricSample> {
+        let take = |sample: &mut HpaMetricSample| {
+            let last = sample.last;
+            std::mem::replace(sample, HpaMetricSample { last, range: None })
+        };
+        self.hpas.iter_mut().flat_map(|run| run.read.iter_mut().map(take)).collect()
     }
 
     fn apply(&mut self, spec: &Hpa, decision: &Decision, reasons: Option<String>) {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::cloud::LaunchRequest;
 use super::event::Event;
+use super::launches::{Offers, Unlaunched};
 use super::observer::Controller;
 use super::world::World;
 use crate::autoscaler::karpenter::disruption::{DisruptionState, Queue};
-use crate::autoscaler::karpenter::{self, Batcher, NodeClaim, Provisioning, Snapshot, Target};
+use crate::autoscaler::karpenter::{self, Batcher, Catalogue, Launch, NodeClaim, Provisioning, Snapshot, Target};
 use crate::cluster::{NodeId, PodId, PodSpecId};
 use crate::cost;
 use crate::scenario::Karpenter;
@@ -23,6 +24,10 @@ pub(super) struct KarpenterRun {
     /// Claims whose instance exists, and beside each its instance.
     pub claims: Vec<NodeClaim>,
     pub instances: Vec<u32>,
+    /// Claims without an instance so far.
+    pub unlaunched: Vec<Unlaunched>,
+    /// What is on offer, where the cloud may be out of stock.
+    pub offers: Option<Offers>,
     batcher: Batcher,
     daemon_sets: Vec<PodSpecId>,
     retry_is_planned: bool,
@@ -33,14 +38,21 @@ pub(super) struct KarpenterRun {
     pub quiet_until: Option<SimTime>,
 }
 
+impl KarpenterRun {
+    /// What Karpenter holds to be on offer.
+    pub fn offered<'a>(&'a self, spec: &'a Karpenter) -> &'a Catalogue {
+        self.offers.as_ref().map_or(&spec.catalogue, Offers::catalogue)
+    }
+}
+
 impl World<'_> {
     pub(super) fn start_karpenter(&mut self) {
-        if self.scenario.karpenter.is_none() {
-            return;
-        }
+        let Some(spec) = &self.scenario.karpenter else { return };
         self.karpenter = Some(KarpenterRun {
             claims: Vec::new(),
             instances: Vec::new(),
+            unlaunched: Vec::new(),
+            offers: Offers::of(spec),
             batcher: Batcher::default(),
             daemon_sets: self.scenario.daemon_sets.iter().map(|daemon| daemon.spec).collect(),
             retry_is_planned: false,
@@ -64,15 +76,27 @@ impl World<'_> {
     pub(super) fn karpenter_retry(&mut self) {
         let Some(run) = &mut self.karpenter else { return };
         run.retry_is_planned = false;
-        if !self.unschedulable_pods().is_empty() {
+        if self.pods_need_nodes() {
             self.karpenter_hears_of_pod();
         }
+    }
+
+    /// Some pods wait, or are about to lose their node (the provisioner's controller of nodes, as that of pods, triggers
+    /// it until that is over).
+    pub(super) fn pods_need_nodes(&self) -> bool {
+        let is_leaving = |claim: &NodeClaim| claim.deleting && claim.node.is_some();
+        let is_any_leaving = self.karpenter.as_ref().is_some_and(|run| run.claims.iter().any(is_leaving));
+        is_any_leaving || !self.unschedulable_pods().is_empty()
     }
 
     pub(super) fn karpenter_provision(&mut self) {
         let (Some(run), Some(spec)) = (&mut self.karpenter, &self.scenario.karpenter) else { return };
         // The event of a window that was held open comes too early; the one of its end will follow.
         if !run.batcher.close(self.now, &spec.options) {
+            return;
+        }
+        // Its state of the cluster is not synced; it is told when that is over.
+        if !run.unlaunched.is_empty() {
             return;
         }
         self.counts.autoscaler_loops += 1;
@@ -104,9 +128,9 @@ impl World<'_> {
     }
 
     fn retry_while_pods_wait(&mut self) {
-        let waits = !self.unschedulable_pods().is_empty();
+        let is_needed = self.pods_need_nodes();
         let Some(run) = &mut self.karpenter else { return };
-        if waits && !run.retry_is_planned {
+        if is_needed && !run.retry_is_planned {
             run.retry_is_planned = true;
             self.events.push(self.now + REQUEUE, Event::KarpenterRetry);
         }
@@ -118,7 +142,7 @@ impl World<'_> {
         ask(&Snapshot {
             cluster: &self.cluster,
             pools: &spec.node_pools,
-            catalogue: &spec.catalogue,
+            catalogue: run.offered(spec),
             claims: &run.claims,
             pending,
             daemon_sets: &run.daemon_sets,
@@ -129,21 +153,31 @@ impl World<'_> {
         })
     }
 
-    /// Launches the cheapest offering of a claim. `None` where the cloud has none; its pods wait for the next batch.
+    /// Creates a claim and has it launched. `None` where the cloud has no capacity for it; its pods wait for the next
+    /// batch.
     pub(super) fn create_claim(
         &mut self,
         spec: &Karpenter,
         create: &karpenter::CreateClaim,
-        why: &str,
+        why: &'static str,
     ) -> Option<Arc<str>> {
+        let group = &mut self.groups[spec.groups[create.pool].index()];
+        let name: Arc<str> = format!("{}-{}", spec.node_pools[create.pool].name, group.launched).into();
+        group.launched += 1;
+        self.call_for(spec, &name, create, why).then_some(name)
+    }
+
+    /// The cloud launches a claim's instance.
+    pub(super) fn launch_claim(
+        &mut self,
+        spec: &Karpenter,
+        name: &Arc<str>,
+        create: &karpenter::CreateClaim,
+        launch: Launch,
+        why: &str,
+    ) {
         let pool = &spec.node_pools[create.pool];
         let group = spec.groups[create.pool];
-        let Some(launch) = karpenter::launch(create, &spec.catalogue) else {
-            let object = format!("nodepool/{}", pool.name);
-            let reason = create.explain(&spec.catalogue);
-            self.decide(Controller::Cloud, object, "Requested", "OutOfStock", reason);
-            return None;
-        };
         let instance_type = spec.catalogue.get(launch.instance_type);
         let mut shape = karpenter::node_shape(pool, create, launch, &spec.catalogue);
         shape.group = Some(group);
@@ -153,11 +187,8 @@ impl World<'_> {
             karpenter::CapacityType::OnDemand => cost::CapacityType::OnDemand,
             karpenter::CapacityType::Reserved => cost::CapacityType::Reserved,
         };
-        let number = self.groups[group.index()].launched;
-        self.groups[group.index()].launched += 1;
-        let name: Arc<str> = format!("{}-{number}", pool.name).into();
         let request = LaunchRequest {
-            name: Arc::clone(&name),
+            name: Arc::clone(name),
             group: group.0,
             shape,
             instance_type: Arc::clone(&instance_type.name),
@@ -165,10 +196,11 @@ impl World<'_> {
             capacity_type,
         };
         let instance = self.launch(request);
-        let reason = format!("{why}; {}", create.explain(&spec.catalogue));
+        let offered = self.karpenter.as_ref().map_or(&spec.catalogue, |run| run.offered(spec));
+        let reason = format!("{why}; {}", create.explain(offered));
         self.counts.scale_ups += 1;
         self.groups[group.index()].target += 1;
-        let mut claim = NodeClaim::launched(Arc::clone(&name), pool, shape, self.now);
+        let mut claim = NodeClaim::launched(Arc::clone(name), pool, shape, self.now);
         claim.nominated_until = Some(self.now + spec.options.nomination_window());
         let run = self.karpenter.as_mut().expect("only asked where there is a Karpenter");
         run.claims.push(claim);
@@ -178,7 +210,6 @@ impl World<'_> {
         }
         self.events.push(self.now + karpenter::REGISTRATION_TIMEOUT, Event::ClaimLiveness { instance });
         self.decide(Controller::Karpenter, format!("nodeclaim/{name}"), "", "Launched", reason);
-        Some(name)
     }
 
     fn tell_unplaced(&mut self, spec: &Karpenter, provisioning: &Provisioning) {

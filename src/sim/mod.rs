@@ -20,6 +20,7 @@ mod event;
 mod evictor;
 mod explanation;
 mod external_metrics;
+mod gang_room;
 mod gauges;
 mod hpa;
 mod idle;
@@ -27,6 +28,7 @@ mod images;
 mod jobs;
 mod karpenter;
 mod kept;
+mod launches;
 mod ledger;
 mod maxima;
 mod memory;
@@ -58,8 +60,8 @@ mod world;
 
 pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
 pub use observer::{
-    CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, Integrals, LatencyFigures,
-    NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample, TrainingCounts,
-    TrainingRow, Usage, WorkloadCost,
+    CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample, Integrals,
+    LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample,
+    TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

@@ -165,6 +165,8 @@ pub struct Sample<'a> {
     pub replicas: &'a [ReplicaSample],
     /// One entry a load, in the order of the scenario.
     pub services: &'a [ServiceSample],
+    /// One entry a metric of each HPA, in the order of the scenario.
+    pub hpa_metrics: &'a [HpaMetricSample],
     pub cost_rate: UsdPerHour,
     pub cost: Usd,
     /// Since the start; `timeseries.csv` and `summary.json` both come from these.
@@ -202,10 +204,32 @@ pub struct ServiceSample {
     pub demand_milli: i64,
     pub served_milli: i64,
     pub dropped_milli: i64,
+    /// What the ready pods can do a second at this instant, in milli-units; `None` where nothing bounds a pod.
+    pub capacity_milli: Option<i64>,
     /// Waiting work at this instant (milli-units × seconds).
     pub backlog_milli: i64,
     /// Mean and 95th percentile of the modelled latency; `None` where the load is plain CPU work.
     pub latency: Option<(SimDuration, SimDuration)>,
+}
+
+/// A metric as its HPA's syncs since the last sample read it: thousandths of its unit, or of a percent of the requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HpaMetricSample {
+    /// At the last sync; `None` where it failed, or was not looked at.
+    pub last: Option<i64>,
+    /// Lowest and highest; `None` where no sync had a value.
+    pub range: Option<(i64, i64)>,
+}
+
+impl HpaMetricSample {
+    /// Takes in what one more sync read.
+    pub fn note(&mut self, value: Option<i64>) {
+        self.last = value;
+        if let Some(value) = value {
+            let (low, high) = self.range.unwrap_or((value, value));
+            self.range = Some((low.min(value), high.max(value)));
+        }
+    }
 }
 
 /// The end of a run: what `summary.json`, `pods.csv` and `nodes.csv` are made of.

@@ -49,6 +49,7 @@ impl World<'_> {
             })
             .collect();
         let services = self.service_samples();
+        let hpa_metrics = self.hpa_metric_samples();
         let nodes_by_group: Vec<u32> = self.groups.iter().map(|group| group.registered).collect();
         observer.sample(&Sample {
             at: self.now,
@@ -65,6 +66,7 @@ impl World<'_> {
             used: self.cluster.ledger().used(),
             replicas: &replicas,
             services: &services,
+            hpa_metrics: &hpa_metrics,
             cost_rate: self.cluster.ledger().rate(),
             cost: self.cluster.ledger().cost(self.now) + self.bills.adjustment(self.now),
             integrals: self.cluster.ledger().integrals(),

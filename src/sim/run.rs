@@ -102,6 +102,7 @@ impl World<'_> {
             Event::MemoryPressure { node } => self.relieve_memory_pressure(node),
             Event::GangRestarts { job, generation } => self.gang_restarts(job, generation),
             Event::BackoffEnds => self.backoff_ends(),
+            Event::PreemptsAgain { pod } => self.preempts_again(pod),
             Event::FlushLeftovers => {
                 self.flush_leftovers();
                 self.events.push(self.now + LEFTOVER_FLUSH, Event::FlushLeftovers);
@@ -143,6 +144,8 @@ impl World<'_> {
             Event::ClusterAutoscalerScan { generation } => self.cluster_autoscaler_scan(generation),
             Event::KarpenterProvision => self.karpenter_provision(),
             Event::KarpenterRetry => self.karpenter_retry(),
+            Event::ClaimsLaunch => self.claims_launch(),
+            Event::OfferingsReturn => self.offerings_return(),
             Event::ClaimExpires { instance } => self.claim_expires(instance),
             Event::ClaimLiveness { instance } => self.claim_liveness(instance),
             Event::KarpenterDisrupt => self.karpenter_disrupt(),

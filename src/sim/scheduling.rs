@@ -10,6 +10,7 @@ use super::world::{World, hangs_on_others};
 use crate::cluster::{ByNode, ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::{Cure, Help};
 use crate::scheduler::{self, ByClass, Cycle, Preemption, PreemptionAttempt, by_class, filter};
+use crate::units::SimDuration;
 use crate::units::random::stream;
 
 /// What is known of a spec, so that a hundred equal pods are not judged a hundred times.
@@ -20,6 +21,9 @@ pub(super) struct SpecNotes {
     /// [`Books::node_version`](super::books::Books::node_version) at which no node would take it, and what would help.
     refused_at: Option<(u64, Cure)>,
 }
+
+/// From a preemption in vain to the next one, where the victims' end takes no time.
+const PREEMPTS_AGAIN: SimDuration = SimDuration::from_secs(1);
 
 impl World<'_> {
     /// Offers an unbound pod to the scheduler, unless it names its node or is held back.
@@ -84,11 +88,14 @@ impl World<'_> {
                     for (worker, _) in placed.into_iter().rev() {
                         self.unbook_unstarted(worker);
                     }
+                    let mut is_news = false;
                     for (index, worker) in workers.into_iter().enumerate() {
-                        self.cluster.set_unschedulable(worker, self.now);
+                        is_news |= self.cluster.set_unschedulable(worker, self.now);
                         self.refused_gang_wait(worker, index < fitting, cure);
                     }
-                    self.autoscalers_hear_of_pod();
+                    if is_news {
+                        self.autoscalers_hear_of_pod();
+                    }
                     // Gangs of one spec differ in their size.
                     self.queue.failed(leader, self.cluster.pod(leader).spec, cure, false, self.now);
                     return;
@@ -308,11 +315,13 @@ impl World<'_> {
         if self.cluster.specs.pod(self.cluster.pod(pod).spec).priority <= self.lowest_priority {
             return;
         }
-        // Its victims' successors may take the room beside it, which no cluster does in no time.
-        if self.pods[pod.index()].preempted_others == Some(self.now) {
-            return;
-        }
         let Some(preemption) = self.preemption_for(pod) else { return };
+        // Its victims' successors may go where they keep it out again: to another node of the zone that it avoids or is
+        // spread over, where its nomination has no say. A cluster goes through this as often as it takes, but no pod of
+        // a cluster ends and comes back in no time.
+        if self.pods[pod.index()].preempted_others == Some(self.now) {
+            return self.events.push(self.now + PREEMPTS_AGAIN, Event::PreemptsAgain { pod });
+        }
         self.pods[pod.index()].preempted_others = Some(self.now);
         let preemptor = self.pod_name(pod);
         for victim in preemption.victims {
@@ -331,6 +340,17 @@ impl World<'_> {
             self.owner_sees_end(victim);
         }
         self.nominate(pod, Some(preemption.node));
+    }
+
+    /// A pod that has preempted in vain is tried again.
+    pub(super) fn preempts_again(&mut self, pod: PodId) {
+        let info = self.cluster.pod(pod);
+        if info.is_terminal() || info.node.is_some() {
+            return;
+        }
+        let waits = info.spec;
+        self.queue.on_event(self.now, |spec, _| if spec == waits { Help::Try } else { Help::None });
+        self.after_queue_event();
     }
 
     fn preemption_for(&self, pod: PodId) -> Option<Preemption> {

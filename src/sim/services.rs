@@ -25,6 +25,9 @@ pub(super) struct ServiceRun {
     settled: SimTime,
     /// Demand since then, in milli-units.
     demand: i64,
+    /// What of it does not go to machines that have stopped, and the share that does and is lost.
+    reaching: i64,
+    to_the_dead: f64,
     /// The ready pods since then, and what each can do and does a second, in milli-units.
     pods: Vec<PodId>,
     classes: Vec<PodClass>,
@@ -111,6 +114,8 @@ impl World<'_> {
                 level: ServiceLevel::default(),
                 settled: SimTime::ZERO,
                 demand: 0,
+                reaching: 0,
+                to_the_dead: 0.0,
                 pods: Vec::new(),
                 classes: Vec::new(),
                 generation: 0,
@@ -142,10 +147,11 @@ impl World<'_> {
             return;
         }
         let span = self.now - run.settled;
-        let lost = run.line.as_mut().map_or(0.0, |line| line.advance(run.demand, span));
+        let late = run.line.as_mut().map_or(0.0, |line| line.advance(run.reaching, span));
+        let lost = run.to_the_dead + (1.0 - run.to_the_dead) * late;
         let served = run.service.serve_most(run.settled, self.now, run.demand, &run.classes, lost);
         if let Some(line) = &mut run.line {
-            line.tell(run.demand, span, &served, run.service.waited());
+            line.tell(run.reaching, span, &served, run.service.waited());
         }
         run.level.note(&served);
         run.settled = self.now;
@@ -156,7 +162,10 @@ impl World<'_> {
         let spec = &self.scenario.loads[load];
         let pods: Vec<PodId> =
             self.workloads[spec.target.index()].pods.iter().copied().filter(|pod| self.serves(*pod)).collect();
-        let demand = self.services[load].signal.value_at(self.now);
+        let arriving = self.services[load].signal.value_at(self.now);
+        let dead = self.dead_endpoints(load);
+        let to_the_dead = if dead == 0 { 0.0 } else { dead as f64 / (dead + pods.len()) as f64 };
+        let demand = arriving - (arriving as f64 * to_the_dead).round() as i64;
         let backlog = self.services[load].service.books().backlog;
         let offers = self.offers(&pods, spec.demand, demand, backlog > Work::ZERO);
         let classes: Vec<PodClass> =
@@ -173,7 +182,7 @@ impl World<'_> {
         let run = &mut self.services[load];
         let gone = std::mem::replace(&mut run.pods, pods);
         run.classes = classes;
-        run.demand = demand;
+        (run.demand, run.reaching, run.to_the_dead) = (arriving, demand, to_the_dead);
         run.generation += 1;
         let generation = run.generation;
         let mut next = run.signal.next_change_after(self.now);
@@ -197,8 +206,13 @@ impl World<'_> {
         }
     }
 
-    /// Ready, and on a machine that runs. (That a load balancer sends requests to a dead machine's pods until these are
-    /// marked unready is not modelled: the others take them.)
+    /// Endpoints on machines that have stopped: until their pods are marked unready, what is sent to them is lost.
+    fn dead_endpoints(&self, load: usize) -> usize {
+        let pods = &self.workloads[self.scenario.loads[load].target.index()].pods;
+        pods.iter().filter(|pod| self.cluster.pod(**pod).ready && !self.has_kubelet(**pod)).count()
+    }
+
+    /// Ready, and on a machine that runs.
     fn serves(&self, pod: PodId) -> bool {
         self.cluster.pod(pod).ready && self.has_kubelet(pod)
     }
@@ -313,7 +327,7 @@ impl World<'_> {
         self.settle_service(load as usize);
         let run = &self.services[load as usize];
         let backlog = (run.books().backlog.units() * 1000.0).round() as i64;
-        let latency = run.line.as_ref().and_then(|line| line.latency(run.demand, run.books().backlog));
+        let latency = run.line.as_ref().and_then(|line| line.latency(run.reaching, run.books().backlog));
         ServiceReading { demand: run.demand, backlog, latency }
     }
 
@@ -340,6 +354,11 @@ impl World<'_> {
                 let reading = self.service_reading(load as u32);
                 let workload = Arc::clone(self.workload_key(self.scenario.loads[load].target));
                 let run = &mut self.services[load];
+                // A pod bound by nothing can do without end.
+                let bounded = |sum: i64, class: &PodClass| {
+                    Some(class.capacity).filter(|each| *each < i64::MAX).and_then(|each| sum.checked_add(each))
+                };
+                let capacity_milli = run.classes.iter().try_fold(0i64, bounded);
                 let books = *run.service.books();
                 let now = [books.arrived, books.served, books.dropped];
                 let (at, before) = std::mem::replace(&mut run.sampled, (self.now, now));
@@ -352,6 +371,7 @@ impl World<'_> {
                     demand_milli: over(0, run.demand),
                     served_milli: over(1, 0),
                     dropped_milli: over(2, 0),
+                    capacity_milli,
                     backlog_milli: reading.backlog,
                     latency: reading.latency.map(|latency| (latency.mean, latency.p95)),
                 }

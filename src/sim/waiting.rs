@@ -36,6 +36,8 @@ pub(super) struct Waiting {
     templates: Option<(ClusterState, Vec<Vec<NodeId>>)>,
     /// What those answered: why a group's node could not hold a pod of a spec, `None` where it could.
     answers: FxHashMap<(NodeGroupId, PodSpecId), Option<String>>,
+    /// How many workers the nodes can ever hold, by their spec and number; `None`: without bound.
+    pub room_for_gangs: FxHashMap<(PodSpecId, u32), Option<u64>>,
     /// Whether a spec asks for more than any node of the scenario has.
     too_large: FxHashMap<PodSpecId, bool>,
 }
@@ -174,6 +176,11 @@ impl World<'_> {
                 _ => format!("node {name} is not there"),
             };
             return verdict(Mechanism::NamedNode, why);
+        }
+        if let Role::Worker { job } = self.pods[pod.index()].role
+            && let Some(why) = self.gang_never_fits(job)
+        {
+            return verdict(Mechanism::NoFittingType, why);
         }
         if self.cluster.pod(pod).nominated_node.is_some() {
             return verdict(Mechanism::Preemption, "pods of lower priority made way for it");
@@ -369,7 +376,7 @@ fn verdict(mechanism: Mechanism, reason: impl Into<String>) -> Verdict {
 }
 
 /// Why this node does not take the pod, other pods' places aside.
-fn refusal_on(cluster: &ClusterState, node: NodeId, spec: PodSpecId) -> Option<String> {
+pub(super) fn refusal_on(cluster: &ClusterState, node: NodeId, spec: PodSpecId) -> Option<String> {
     let cycle = Cycle::new(cluster, spec);
     let view = cluster.node_view(node)?;
     let filters = FILTERS.iter().filter(|filter| filter.scope() != Scope::Cluster);

@@ -1,6 +1,7 @@
 //! The world of a run: every arena, and the few primitive changes that keep them, the class index and the books in step.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::bills::Bills;
@@ -105,6 +106,8 @@ pub struct World<'s> {
     pub(super) node_lifecycle: NodeLifecycle,
     /// What was last said of pods that wait.
     pub(super) waiting: Waiting,
+    /// Of each budget, whether it can select pods that are no replicas.
+    pub(super) budgets_of_others: OnceCell<Vec<bool>>,
     pub(super) profile: Profile,
     pub(super) scheduler: scheduler::Memory,
     /// The most `PreferNoSchedule` taints that one node may come to bear.
@@ -162,6 +165,7 @@ impl<'s> World<'s> {
             karpenter: None,
             node_lifecycle: NodeLifecycle::default(),
             waiting: Waiting::default(),
+            budgets_of_others: OnceCell::new(),
             profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),

@@ -8,10 +8,12 @@ mod nearest;
 mod quantity;
 pub mod random;
 mod serde;
+mod spoken;
 mod time;
 
 pub use distribution::{Distribution, DistributionError};
 pub use money::{Usd, UsdPerHour};
 pub use nearest::{did_you_mean, nearest, not_one_of};
 pub use quantity::{Bytes, GpuMilli, Millicores, Quantity, QuantityError};
+pub use spoken::spoken;
 pub use time::{DurationError, SimDuration, SimTime};

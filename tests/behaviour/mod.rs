@@ -1,5 +1,6 @@
 //! Behaviour of controllers and kubelets that is upstream's and subtle, seen from outside a whole run.
 
+mod budgets;
 mod cloud;
 mod container_metric;
 mod cost;
@@ -7,6 +8,7 @@ mod cpu;
 mod drain;
 mod explain;
 mod gang_loss;
+mod gang_room;
 mod gpu_nodes;
 mod hpa;
 mod images;
@@ -18,6 +20,7 @@ mod past_the_scheduler;
 mod queue;
 mod replicas;
 mod rollouts;
+mod stock_outs;
 mod volumes;
 mod written;
 

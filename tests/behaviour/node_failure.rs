@@ -65,8 +65,9 @@ fn a_dead_node_is_called_ready_until_its_grace_period_is_over_though_nothing_run
     assert_eq!((before.nodes_ready, before.pods.ready), (3, 6));
     assert_eq!((just_after.nodes_ready, just_after.pods.ready), (3, 6));
     assert_eq!((noticed.nodes_ready, noticed.pods.ready, noticed.nodes), (1, 2, 3));
-    // The load is one core whoever serves it; the dead pods use nothing.
-    assert_eq!(just_after.used.cpu.get(), 1_000);
+    // The load is one core. Of six endpoints four are dead, and what is sent there is lost until they are known to be.
+    assert_eq!(just_after.used.cpu.get(), 333);
+    assert_eq!(noticed.used.cpu.get(), 1_000);
     assert_eq!(noticed.pods.running, 6);
 }
 
@@ -247,4 +248,26 @@ spec:
     assert_eq!(node.removed.unwrap() - ended.finished.unwrap(), SimDuration::from_secs(25 + 30));
     let not = run_scenario(&text(""), &[]);
     assert!(not.outcome.pods.iter().all(|pod| pod.reason != "Terminated"));
+}
+
+/// Two pods on two machines; one dies. Until its node is called NotReady the load balancer still sends it half of the
+/// requests, and they are lost; then the other pod has all.
+#[test]
+fn requests_to_a_dead_machine_are_lost_until_its_node_is_not_ready() {
+    let text = "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {name: dead}\nspec:\n  duration: 10m\n  \
+        sampleInterval: 10s\n  nodes: [{name: a, capacity: {cpu: 4, memory: 8Gi}}, {name: b, capacity: {cpu: 4, memory: 8Gi}}]\n  \
+        outages: [{at: 3m, node: a}]\n  load:\n    - {target: {kind: Deployment, name: web}, \
+        requests: {constant: 10}, perRequest: {cpu: 10ms}}\n---\napiVersion: apps/v1\nkind: Deployment\n\
+        metadata: {name: web}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: web}}\n  template:\n    \
+        metadata: {labels: {app: web}}\n    spec:\n      affinity: {podAntiAffinity: \
+        {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, \
+        labelSelector: {matchLabels: {app: web}}}]}}\n      \
+        containers: [{name: c, image: i, resources: {requests: {cpu: 1, memory: 1Gi}}}]\n";
+    let run = run_scenario(text, &[]);
+    let not_ready = run.decisions.iter().find(|line| line.contains("NotReady")).expect("it is found out");
+    let found: SimDuration = not_ready.split(' ').next().and_then(|at| at.parse().ok()).expect("an instant");
+    let lost_for = found.as_secs_f64() - 180.0;
+    assert!((40.0..=60.0).contains(&lost_for), "{not_ready}");
+    let dropped = run.outcome.services[0].dropped.units();
+    assert!((dropped - 5.0 * lost_for).abs() < 1.0, "{dropped} lost in {lost_for} s");
 }

@@ -199,6 +199,7 @@ fn pooled(weather: &PoolWeather) -> Scenario {
         group.limits.failure_probability = weather.failures;
         group.interruptions_per_hour = weather.losses_per_hour;
         group.failures_per_hour = weather.losses_per_hour / 2.0;
+        group.failure_detection = weather.detection_minutes.map(SimDuration::from_mins);
     }
     scenario
 }
@@ -210,16 +211,18 @@ struct PoolWeather {
     stopping_seconds: i64,
     failures: f64,
     losses_per_hour: f64,
+    /// The cloud never ends a dead machine, or after so many minutes.
+    detection_minutes: Option<i64>,
 }
 
 fn pool_weather() -> impl Strategy<Value = PoolWeather> {
-    (work(6 * 60), 1..25i64, prop_oneof![Just(0), 1..90i64], 0.0..0.4f64, 0.0..1.5f64).prop_map(
-        |(plan, boot_minutes, stopping_seconds, failures, losses_per_hour)| PoolWeather {
-            plan,
-            boot_minutes,
-            stopping_seconds,
-            failures,
-            losses_per_hour,
+    let detection = option::of(1..20i64);
+    (work(6 * 60), 1..25i64, prop_oneof![Just(0), 1..90i64], 0.0..0.4f64, 0.0..1.5f64, detection).prop_map(
+        |(mut plan, boot_minutes, stopping_seconds, failures, losses_per_hour, detection_minutes)| {
+            // A StatefulSet's pod on a dead machine holds up its set, and its node, until somebody tells that the machine
+            // is no more: here only the cloud does.
+            plan.replicated.iter_mut().for_each(|plan| plan.stateful &= detection_minutes.is_some());
+            PoolWeather { plan, boot_minutes, stopping_seconds, failures, losses_per_hour, detection_minutes }
         },
     )
 }

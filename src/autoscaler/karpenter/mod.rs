@@ -33,7 +33,7 @@ use crate::units::SimTime;
 
 pub use batcher::Batcher;
 pub use instance_type::{CapacityType, Catalogue, InstanceType, Offering, Reservation, TypeIndex};
-pub use node_claim::{NodeClaim, REGISTRATION_TIMEOUT};
+pub use node_claim::{LAUNCH_TIMEOUT, NodeClaim, REGISTRATION_TIMEOUT};
 pub use node_pool::NodePool;
 pub use options::Options;
 pub use provisioning::{

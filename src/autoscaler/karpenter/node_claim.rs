@@ -9,6 +9,10 @@ use super::node_pool::NodePool;
 use crate::cluster::{NodeId, NodeShapeId, Taint};
 use crate::units::{SimDuration, SimTime};
 
+/// A claim that the cloud has not launched by then is deleted, and its pods get another
+/// (`pkg/controllers/nodeclaim/lifecycle/liveness.go`).
+pub const LAUNCH_TIMEOUT: SimDuration = SimDuration::from_mins(5);
+
 /// A claim whose node has not registered by then is deleted, and its pods get another
 /// (`pkg/controllers/nodeclaim/lifecycle/liveness.go`).
 pub const REGISTRATION_TIMEOUT: SimDuration = SimDuration::from_mins(15);

@@ -1,6 +1,7 @@
 //! `windtunnel compare`: is the difference real?
 
 mod made;
+mod page;
 mod sides;
 
 use std::io::{self, Write};
@@ -11,9 +12,9 @@ use std::process::ExitCode;
 use clap::Args;
 use rayon::prelude::*;
 
+use super::changes::{self, Changes};
 use super::exit_code::{self, Failure};
 use super::format::Format;
-use super::validate::read_overrides;
 use super::{Outcome, progress};
 use crate::check::percentage;
 use crate::compare::{self, Comparison, LOOKS, Matchup, Question, Side, SideRun, Verdict};
@@ -41,15 +42,14 @@ Examples:
   windtunnel compare main/ pr/ --export-markdown comment.md"
 )]
 pub struct Arguments {
-    /// Scenarios, folders of results, sweeps, or folders of scenarios
+    /// Scenarios (`-`: standard input), folders of results, sweeps, or folders of scenarios
     #[arg(required = true, value_name = "SIDE")]
     sides: Vec<String>,
     /// The first side with these settings: [NAME: ]PATH=VALUE[; PATH=VALUE…]
     #[arg(long = "variant", value_name = "SETTINGS")]
     variants: Vec<String>,
-    /// Change a value of every scenario, such as nodeGroups.general.maxSize=5
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    overrides: Vec<String>,
+    #[command(flatten)]
+    changes: Changes,
     /// A figure of summary.json to compare; the first is what the answer is about [default: cost, node hours, waits, …]
     #[arg(long = "metric", value_name = "NAME")]
     metrics: Vec<String>,
@@ -83,6 +83,9 @@ pub struct Arguments {
     /// Write the comparison as CSV, one row a metric
     #[arg(long, value_name = "FILE", alias = "csv")]
     export_csv: Option<PathBuf>,
+    /// Write the comparison as a page that opens without a network
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Replace files that windtunnel did not write
     #[arg(long)]
     force: bool,
@@ -100,10 +103,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
         arguments.until_precise.as_deref().map(|text| part(text, "--until-precise", 1e-6..1.0)).transpose()?;
     let asked: Result<Vec<String>, String> = arguments.metrics.iter().map(|text| compare::read_metric(text)).collect();
     let asked = asked.map_err(bad)?;
-    let overrides = read_overrides(&arguments.overrides)?;
-    let sides::Read { entries, matchups, inputs, notes } =
+    let overrides = arguments.changes.read()?;
+    changes::at_most_one_from_stdin(&arguments.sides)?;
+    let sides::Read { entries, matchups, mut inputs, notes } =
         sides::read(&arguments.sides, &arguments.variants, &overrides, arguments.quiet)?;
-    let outputs = [&arguments.export_markdown, &arguments.export_json, &arguments.export_csv];
+    inputs.extend(arguments.changes.files().iter().cloned());
+    let outputs = [&arguments.export_markdown, &arguments.export_json, &arguments.export_csv, &arguments.html];
     for path in outputs.into_iter().flatten() {
         single::may_write(path, terms(path, &inputs, arguments.force))?;
     }
@@ -291,6 +296,9 @@ fn json(comparison: &Comparison) -> Result<String, Failure> {
 fn write_files(comparison: &Comparison, arguments: &Arguments, inputs: &[PathBuf]) -> Result<(), Failure> {
     if let Some(path) = &arguments.export_markdown {
         single::write(path, &compare::markdown(comparison), Comment::Markdown, terms(path, inputs, arguments.force))?;
+    }
+    if let Some(path) = &arguments.html {
+        single::write(path, &page::text(comparison)?, Comment::Xml, terms(path, inputs, arguments.force))?;
     }
     if let Some(path) = &arguments.export_json {
         single::write(path, &json(comparison)?, Comment::None, terms(path, inputs, arguments.force))?;

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::{against_the_first, bad, made};
+use crate::cli::changes;
 use crate::cli::diagnostics;
 use crate::cli::exit_code::Failure;
-use crate::cli::sweep::open_sweep;
+use crate::cli::sweep::{OpenSweep, open_sweep};
 use crate::cli::validate::read_overrides;
 use crate::compare::{Matchup, SideRun};
 use crate::scenario::diagnostic::{Diagnostic, suggestion};
-use crate::scenario::{Override, Scenario, ScenarioFiles};
+use crate::scenario::{Override, Scenario};
 
 /// A side before it is run.
 pub struct Entry {
@@ -88,7 +89,7 @@ fn one(text: &str, overrides: &[Override], quiet: bool, read: &mut Read) -> Resu
     } else if path.extension().is_some_and(|extension| extension == "json") {
         let run = made::run(path, &mut read.inputs)?;
         vec![made_side(name, true, vec![run])]
-    } else if let Some(sweep) = open_sweep(path).map_err(reported)? {
+    } else if let Some(sweep) = sweep_of(path)? {
         let configurations = sweep.scenarios(overrides).map_err(reported)?;
         read.inputs.extend(sweep.inputs());
         let entry =
@@ -114,13 +115,18 @@ fn one(text: &str, overrides: &[Override], quiet: bool, read: &mut Read) -> Resu
     Ok(())
 }
 
+/// A sweep, where the file is one; standard input holds a scenario.
+fn sweep_of(path: &Path) -> Result<Option<OpenSweep>, Failure> {
+    if changes::is_stdin(path) { Ok(None) } else { open_sweep(path).map_err(reported) }
+}
+
 fn reported(mistakes: Vec<Diagnostic>) -> Failure {
     diagnostics::show(&mistakes);
     Failure::Reported
 }
 
 fn load(path: &Path, overrides: &[Override], quiet: bool) -> Result<(Scenario, Vec<PathBuf>), Failure> {
-    let files = ScenarioFiles::open(path).map_err(reported)?;
+    let files = changes::open(path)?;
     let loaded = files.load(overrides).map_err(reported)?;
     if !quiet {
         diagnostics::show(&loaded.warnings);

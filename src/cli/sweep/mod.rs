@@ -1,5 +1,6 @@
 //! `windtunnel sweep`: a space of parameters times seeds, on all cores.
 
+mod page;
 mod table;
 
 use std::collections::BTreeMap;
@@ -11,16 +12,21 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::changes::{self, Changes};
 use super::exit_code::Failure;
 use super::format::Format;
 use super::{Outcome, diagnostics, progress};
+use crate::check::paired_interval;
 use crate::record::SweepProvenance;
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::writer::{OutputFolder, Terms};
 use crate::report::plot::{self, Tradeoff, number};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Document, Override, Scenario, ScenarioFiles, kind_of};
-use crate::sweep::{self, Averages, Configuration, PlotSpec, Results, Sweep};
+use crate::sweep::{self, Configuration, PlotSpec, Results, Sweep};
+
+/// Of the plot's intervals.
+const LEVEL: f64 = 0.95;
 
 /// Simulate a space of parameters times seeds, each configuration against the baseline
 #[derive(Args)]
@@ -31,12 +37,15 @@ them, a sample in place of all combinations, seeds and a baseline: see docs/swee
 Examples:
   windtunnel sweep scenarios/sweeps/hpa-target.yaml
   windtunnel sweep sweep.yaml --jobs 8 --export-markdown table.md
+  windtunnel sweep scenarios/sweeps/hpa-target.yaml --values small.yaml --set duration=6h --out results/six-hours
   windtunnel validate sweep.yaml
   windtunnel compare 'results/hpa-target#averageUtilization 50, scaleDownUnneededTime 10m' 'results/hpa-target#averageUtilization 70, scaleDownUnneededTime 10m'"
 )]
 pub struct Arguments {
-    /// Sweep file
+    /// Sweep file; `-` is standard input
     sweep: PathBuf,
+    #[command(flatten)]
+    changes: Changes,
     /// Folder for the results [default: results/NAME of the sweep]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -49,6 +58,9 @@ pub struct Arguments {
     /// Write a Markdown table of all configurations: cost, wait and utilization
     #[arg(long, value_name = "FILE")]
     export_markdown: Option<PathBuf>,
+    /// File of the report, one page that opens without a network [default: report.html in the folder of the results]
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Replace results in the folder that were made from something else (another sweep, scenario or version)
     #[arg(long)]
     force: bool,
@@ -62,27 +74,30 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.sweep;
+    let own = arguments.changes.read()?;
     let open = OpenSweep::open(path).map_err(reported)?;
     let sweep = &open.sweep;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&sweep.name));
-    let load = |configuration: &Configuration| open.load(configuration, &[]).map_err(|mistakes| one_line(&mistakes));
+    let load = |configuration: &Configuration| open.load(configuration, &own).map_err(|mistakes| one_line(&mistakes));
     let prepared = sweep::prepare(sweep, load, arguments.jobs)?;
     let errors = prepared.errors();
     if errors.len() == sweep.configurations.len() {
         // The first stands for all of them.
-        let mistakes = open.load(&sweep.configurations[0], &[]).err().unwrap_or_default();
+        let mistakes = open.load(&sweep.configurations[0], &own).err().unwrap_or_default();
         diagnostics::show(&mistakes);
         return Err(Failure::BadInput(anyhow::anyhow!("{}: no configuration is a valid scenario", path.display())));
     }
     let hashes = open.files.iter().map(|(path, files)| (&**path, files.hash()));
-    let made_from = SweepProvenance::new(&sweep.name, &open.text, hashes);
-    let inputs = open.inputs();
+    let sets: String = arguments.changes.sets().iter().map(|set| format!("\n--set {set}")).collect();
+    let made_from = SweepProvenance::new(&sweep.name, &format!("{}{sets}", open.text), hashes);
+    let mut inputs = open.inputs();
+    inputs.extend(arguments.changes.files().iter().cloned());
     let outputs = outputs(arguments);
     let folder =
         OutputFolder::prepare(&out, &made_from, Terms { inputs: &inputs, outputs: &outputs, force: arguments.force })?;
-    let markdown_terms = FileTerms { inputs: &inputs, force: arguments.force };
-    if let Some(file) = &arguments.export_markdown {
-        single::may_write(file, markdown_terms)?;
+    let file_terms = FileTerms { inputs: &inputs, force: arguments.force };
+    for file in [&arguments.export_markdown, &arguments.html].into_iter().flatten() {
+        single::may_write(file, file_terms)?;
     }
 
     let bar = progress::bar(prepared.runs() as u64, "runs", arguments.quiet);
@@ -91,15 +106,21 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
     folder.write("runs.csv", &results.csv(sweep))?;
     let tradeoff = tradeoff(sweep, &results, &made_from);
-    folder.write("cost-against-wait.svg", tradeoff.svg()?.as_bytes())?;
+    let svg = tradeoff.svg()?;
+    folder.write("cost-against-wait.svg", svg.as_bytes())?;
     if arguments.png {
         folder.write("cost-against-wait.png", &tradeoff.png()?)?;
+    }
+    let page = page::text(sweep, &results, &made_from, &open.text, &svg);
+    match &arguments.html {
+        None => folder.write("report.html", page.as_bytes())?,
+        Some(file) => single::write(file, &page, Comment::Xml, file_terms)?,
     }
     let summary = format!("{:#}\n", results.summary(sweep, &made_from));
     folder.write("sweep.json", summary.as_bytes())?;
     folder.commit()?;
     if let Some(file) = &arguments.export_markdown {
-        single::write(file, &table::markdown(sweep, &results), Comment::Markdown, markdown_terms)?;
+        single::write(file, &table::markdown(sweep, &results), Comment::Markdown, file_terms)?;
     }
     if !arguments.quiet {
         let mut stdout = io::stdout().lock();
@@ -125,15 +146,34 @@ pub struct OpenSweep {
 
 /// Opens a sweep; `None` where the file is of another kind.
 pub fn open_sweep(path: &Path) -> Result<Option<OpenSweep>, Vec<Diagnostic>> {
+    if changes::is_stdin(path) {
+        return match document(path)?.kind() {
+            Some("Sweep") => OpenSweep::open(path).map(Some),
+            _ => Ok(None),
+        };
+    }
     match kind_of(path).as_deref() {
         Some("Sweep") => OpenSweep::open(path).map(Some),
         _ => Ok(None),
     }
 }
 
+/// A file's one document, `-` from standard input.
+fn document(path: &Path) -> Result<Document, Vec<Diagnostic>> {
+    if !changes::is_stdin(path) {
+        return Document::open(path);
+    }
+    let text = changes::read_text(path).map_err(|failure| {
+        let mut problem = Vec::new();
+        failure.report(&mut problem);
+        vec![Diagnostic::without_text("<stdin>", String::from_utf8_lossy(&problem).trim().to_owned())]
+    })?;
+    Document::parse("<stdin>", &text)
+}
+
 impl OpenSweep {
     pub fn open(path: &Path) -> Result<OpenSweep, Vec<Diagnostic>> {
-        let document = Document::open(path)?;
+        let document = document(path)?;
         let sweep = Sweep::read(&document)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut files = BTreeMap::new();
@@ -178,7 +218,9 @@ fn one_line(mistakes: &[Diagnostic]) -> String {
 /// Every file that the sweep may write into its folder.
 fn outputs(arguments: &Arguments) -> Vec<String> {
     let picture = arguments.png.then_some("cost-against-wait.png");
-    ["runs.csv", "cost-against-wait.svg", "sweep.json"].into_iter().chain(picture).map(str::to_owned).collect()
+    let page = arguments.html.is_none().then_some("report.html");
+    let always = ["runs.csv", "cost-against-wait.svg", "sweep.json"];
+    always.into_iter().chain(page).chain(picture).map(str::to_owned).collect()
 }
 
 fn reported(mistakes: Vec<Diagnostic>) -> Failure {
@@ -190,15 +232,14 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
     let PlotSpec { x, y } = &sweep.plot;
     let configurations = &sweep.configurations;
     let front = results.front(sweep);
-    let range = |index: usize, name: &str| {
-        let Averages { min, mean, max } = results.averages(index, name);
-        plot::Range { min, mean, max }
-    };
+    let names = table::setting_names(sweep);
+    let range = |index: usize, name: &str| interval(results, index, name);
     let points = configurations.iter().enumerate().map(|(index, configuration)| plot::Configuration {
         label: match results.unserved(index) {
             0 => configuration.label.clone(),
             pods => format!("{}: {} unserved", configuration.label, count(pods, "pod")),
         },
+        settings: names.iter().map(|(name, _)| (*name).to_owned()).zip(table::settings(sweep, index, &names)).collect(),
         is_served: results.unserved(index) == 0,
         x: range(index, x),
         y: range(index, y),
@@ -208,9 +249,10 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
     Tradeoff {
         title: "Cost against wait".to_owned(),
         subtitle: format!(
-            "{}: {} configurations, {seeds} seeds each (bars: lowest to highest); blue: no other is better in both{}",
+            "{}: {} configurations, {seeds} seeds each{}; ringed and joined: no other is really better in both{}",
             sweep.name,
             configurations.len(),
+            if seeds > 1 { " (bars: 95 % intervals of the means)" } else { "" },
             if (0..configurations.len()).any(|index| results.unserved(index) > 0) { "; ×: pods unserved" } else { "" },
         ),
         made_by: made_from.line(),
@@ -218,6 +260,19 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
         y_label: axis_label(y),
         configurations: points.collect(),
     }
+}
+
+/// The mean of a figure over the seeds of a configuration, with the interval that its true mean is in; NaN where a run
+/// lacks it.
+fn interval(results: &Results, index: usize, name: &str) -> plot::Range {
+    let values: Vec<f64> = results.of(index).iter().map(|row| row.figure(name)).collect();
+    let known = if values.iter().any(|value| value.is_nan()) { None } else { paired_interval(&values, LEVEL) };
+    let unknown = plot::Range { low: f64::NAN, mean: f64::NAN, high: f64::NAN };
+    known.map_or(unknown, |known| match known.pairs {
+        // One seed says nothing of the spread.
+        1 => plot::Range { low: known.mean, mean: known.mean, high: known.mean },
+        _ => plot::Range { low: known.low.max(0.0), mean: known.mean, high: known.high },
+    })
 }
 
 /// The figure in words where it is one of the usual ones.

@@ -63,7 +63,7 @@ fn shown(sweep: &Sweep, results: &Results, front: &[usize]) -> Vec<usize> {
 }
 
 /// Short names of all paths, with these.
-fn setting_names(sweep: &Sweep) -> Vec<(&str, Option<&str>)> {
+pub fn setting_names(sweep: &Sweep) -> Vec<(&str, Option<&str>)> {
     let paths = sweep.space.paths();
     let owned: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
     // A variant's settings stand under its label; its paths would fill the table.
@@ -78,7 +78,7 @@ fn setting_names(sweep: &Sweep) -> Vec<(&str, Option<&str>)> {
     label.into_iter().chain(named).collect()
 }
 
-fn settings(sweep: &Sweep, index: usize, names: &[(&str, Option<&str>)]) -> Vec<String> {
+pub fn settings(sweep: &Sweep, index: usize, names: &[(&str, Option<&str>)]) -> Vec<String> {
     let configuration = &sweep.configurations[index];
     let cell = |(_, path): &(&str, Option<&str>)| match path {
         None => sweep.variant_label(configuration),
@@ -176,7 +176,7 @@ fn errors(sweep: &Sweep, results: &Results) -> String {
 }
 
 /// Figures of the exported table beside the plotted ones, with how they are called.
-const EXPORTED: &[(&str, &str)] = &[
+pub const EXPORTED: &[(&str, &str)] = &[
     ("cost.total_usd", "cost (USD)"),
     ("cost.idle_usd", "idle (USD)"),
     ("nodes.node_hours", "node hours"),

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::units::spoken;
+
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -85,6 +87,33 @@ fn stepped(first: usize, last: usize, step: f64) -> Axis {
     let at = |index: usize| index as f64 * step;
     let ticks = (first..=last).map(|index| Tick { at: at(index), label: number(at(index), places) }).collect();
     Axis { start: at(first), end: at(last), ticks, title: String::new() }
+}
+
+/// Ticks of a scale of durations: those that people think in.
+const DURATION_TICKS: [f64; 15] = [
+    0.0,
+    1.0,
+    5.0,
+    15.0,
+    60.0,
+    300.0,
+    900.0,
+    3_600.0,
+    14_400.0,
+    43_200.0,
+    86_400.0,
+    259_200.0,
+    864_000.0,
+    2_592_000.0,
+    7_776_000.0,
+];
+
+/// From zero to `seconds` or a little more, for a scale that grows with the logarithm of one second more.
+pub fn durations_axis(seconds: f64) -> Axis {
+    let end = if seconds > 0.0 { seconds.max(1.0) * 1.02 } else { 1.0 };
+    let instants = DURATION_TICKS.into_iter().take_while(|at| *at <= end);
+    let ticks = instants.map(|at| Tick { at, label: spoken(at) }).collect();
+    Axis { start: 0.0, end, ticks, title: "waited so long (logarithmic from about a second on)".to_owned() }
 }
 
 /// From zero to `seconds`, with at most `most` ticks: times of day or dates where the start is known, else the time

@@ -57,6 +57,9 @@ pub struct Canvas<'a, DB: DrawingBackend> {
 
 /// A layout: draws a whole page.
 pub trait Draw {
+    /// What it shows, for those who do not see it.
+    fn title(&self) -> String;
+
     /// Width and height of the page.
     fn size(&self) -> (u32, u32);
 
@@ -76,7 +79,11 @@ pub fn svg(page: &impl Draw) -> Result<String, PlotError> {
     }
     // The page's own size is the logical one; its view box keeps the finer grid.
     let fine = format!(r#"width="{}" height="{}""#, device.0, device.1);
-    Ok(text.replacen(&fine, &format!(r#"width="{width}" height="{height}""#), 1))
+    let mut text = text.replacen(&fine, &format!(r#"width="{width}" height="{height}" role="img""#), 1);
+    if let Some(end) = text.find('>') {
+        text.insert_str(end + 1, &format!("<title>{}</title>", escaped(&page.title())));
+    }
+    Ok(text)
 }
 
 /// The page as the bytes of a PNG file, twice as many pixels as the logical size.
@@ -93,6 +100,12 @@ pub fn png(page: &impl Draw) -> Result<Vec<u8>, PlotError> {
         area.present()?;
     }
     Ok(std::fs::read(file.path())?)
+}
+
+/// As text of an XML element; what XML has no place for is left out.
+fn escaped(text: &str) -> String {
+    let kept = text.chars().filter(|char| !char.is_control());
+    kept.collect::<String>().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn register_once() {
@@ -153,6 +166,21 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         Ok(())
     }
 
+    /// From one point to another, level or not.
+    pub fn dashed(&self, from: (f64, f64), to: (f64, f64), color: Color, width: f64) -> Result<(), PlotError> {
+        const DASH: f64 = 6.0;
+        const PERIOD: f64 = 10.0;
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        let length = dx.hypot(dy);
+        let at = |along: f64| (from.0 + dx * along / length, from.1 + dy * along / length);
+        let mut begun = 0.0;
+        while begun < length {
+            self.line(&[at(begun), at((begun + DASH).min(length))], color, width)?;
+            begun += PERIOD;
+        }
+        Ok(())
+    }
+
     pub fn polygon(&self, points: &[(f64, f64)], color: Color, opacity: f64) -> Result<(), PlotError> {
         let points: Vec<_> = points.iter().copied().map(device).collect();
         Ok(self.area.draw(&Polygon::new(points, fill(color, opacity)))?)
@@ -162,8 +190,8 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         Ok(self.area.draw(&Rectangle::new([device(from), device(to)], fill(color, opacity)))?)
     }
 
-    pub fn disc(&self, center: (f64, f64), radius: f64, color: Color) -> Result<(), PlotError> {
-        Ok(self.area.draw(&Circle::new(device(center), (radius * SCALE) as i32, fill(color, 1.0)))?)
+    pub fn disc(&self, center: (f64, f64), radius: f64, color: Color, opacity: f64) -> Result<(), PlotError> {
+        Ok(self.area.draw(&Circle::new(device(center), (radius * SCALE) as i32, fill(color, opacity)))?)
     }
 
     /// `at` is the text's left, middle or right at half of its capitals' height.

@@ -1,21 +1,24 @@
-//! A sweep's cost against its pods' wait: one point a configuration, with the range over its seeds.
+//! A sweep's cost against its pods' wait: one point a configuration, with the interval of its mean over the seeds.
 //!
-//! Configurations that no other beats in both are joined and coloured. Points carry numbers, explained below the plot,
-//! since parameter values are too long to stand beside points.
+//! One parameter is told by colour and another by shape, as far as there are few values. Configurations that no other
+//! beats in both are joined and ringed. Points carry numbers, explained below the plot, since parameter values are too
+//! long to stand beside points.
 
 use plotters::prelude::DrawingBackend;
 
 use super::Color;
 use super::axis::{Axis, close_axis};
 use super::canvas::{self, Align, Canvas, Draw, PlotError, text_width};
-use super::render::{FAINT_INK, GRID, INK, LEFT, MADE_BY, RIGHT, TEXT, WIDTH, header, made_by};
+use super::labels::Room;
+use super::marks::{Mark, MarkEntry, MarkLegend};
+use super::render::{FAINT_INK, GRID, INK, LEFT, MADE_BY, RIGHT, TEXT, WHITE, WIDTH, header, made_by};
 
 const TOP: f64 = 84.0;
 const PLOT: f64 = 400.0;
 const AXIS: f64 = 64.0;
 /// Beside the plot, where there are points whose wait is not known.
 const GUTTER: f64 = 76.0;
-const KEY_ROW: f64 = 20.0;
+pub(super) const KEY_ROW: f64 = 20.0;
 /// More configurations than these, and only the unbeaten ones are numbered.
 const MOST_NUMBERED: usize = 40;
 
@@ -23,6 +26,8 @@ const MOST_NUMBERED: usize = 40;
 #[derive(Clone, Debug)]
 pub struct Configuration {
     pub label: String,
+    /// Names and values of the parameters, the same names in the same order in each.
+    pub settings: Vec<(String, String)>,
     pub x: Range,
     pub y: Range,
     /// No other configuration is as good in both and better in one.
@@ -31,12 +36,12 @@ pub struct Configuration {
     pub is_served: bool,
 }
 
-/// The mean over seeds, and the lowest and highest of them.
+/// The mean over seeds, and the interval that holds the true mean at the stated level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
-    pub min: f64,
+    pub low: f64,
     pub mean: f64,
-    pub max: f64,
+    pub high: f64,
 }
 
 /// A plot of points; less is better on both axes.
@@ -93,11 +98,43 @@ impl Tradeoff {
         (columns, numbered.len().div_ceil(columns))
     }
 
+    /// What colour and shape tell: a parameter each, of those with more than one value.
+    fn legend(&self) -> MarkLegend {
+        let names: Vec<&str> = self
+            .configurations
+            .first()
+            .map_or(Vec::new(), |first| first.settings.iter().map(|(name, _)| name.as_str()).collect());
+        let values = |parameter: usize| {
+            let mut values: Vec<&str> = Vec::new();
+            for configuration in &self.configurations {
+                let value = configuration.settings.get(parameter).map_or("", |(_, value)| value);
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+            values
+        };
+        let told = |parameter: usize| (parameter, values(parameter));
+        let mut wanted: Vec<(usize, Vec<&str>)> =
+            (0..names.len()).map(told).filter(|(_, values)| values.len() > 1).collect();
+        // One with more values than shapes can only be told by colours; of several, the one with most of them.
+        let most = wanted.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+        let is_colored = |values: &[&str]| most <= Mark::ALL.len() || values.len() == most;
+        let color = wanted.iter().position(|(_, values)| is_colored(values)).map(|place| wanted.remove(place));
+        let shape = wanted.into_iter().find(|(_, values)| values.len() <= Mark::ALL.len());
+        let entry = |(parameter, values): (usize, Vec<&str>)| MarkEntry {
+            parameter,
+            name: names[parameter].to_owned(),
+            values: values.into_iter().map(str::to_owned).collect(),
+        };
+        MarkLegend { color: color.map(entry), shape: shape.map(entry) }
+    }
+
     fn axes(&self) -> (Axis, Axis) {
         let axis = |range: fn(&Configuration) -> Range| {
             let ranges = || self.configurations.iter().map(range).filter(|range| range.mean.is_finite());
-            let lowest = ranges().map(|range| range.min).fold(f64::INFINITY, f64::min);
-            let highest = ranges().map(|range| range.max).fold(f64::NEG_INFINITY, f64::max);
+            let lowest = ranges().map(|range| range.low).fold(f64::INFINITY, f64::min);
+            let highest = ranges().map(|range| range.high).fold(f64::NEG_INFINITY, f64::max);
             close_axis(lowest, highest, 8)
         };
         (axis(|point| point.x), axis(|point| point.y))
@@ -105,27 +142,35 @@ impl Tradeoff {
 }
 
 impl Draw for Tradeoff {
+    fn title(&self) -> String {
+        format!("{}: {}", self.title, self.subtitle)
+    }
+
     fn size(&self) -> (u32, u32) {
-        (WIDTH as u32, (TOP + PLOT + AXIS + self.key_grid().1 as f64 * KEY_ROW + 12.0 + MADE_BY) as u32)
+        let top = TOP + self.legend().rows() as f64 * KEY_ROW;
+        (WIDTH as u32, (top + PLOT + AXIS + self.key_grid().1 as f64 * KEY_ROW + 12.0 + MADE_BY) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), PlotError> {
         header(canvas, &self.title, &self.subtitle)?;
         let (x_axis, y_axis) = self.axes();
-        let (right, bottom) = (WIDTH - RIGHT - self.gutter(), TOP + PLOT);
+        let legend = self.legend();
+        legend.draw(canvas)?;
+        let top = TOP + legend.rows() as f64 * KEY_ROW;
+        let (right, bottom) = (WIDTH - RIGHT - self.gutter(), top + PLOT);
         let place = |axis: &Axis, value: f64| (value - axis.start) / (axis.end - axis.start);
         let x = |value: f64| match value.is_finite() {
             true => LEFT + place(&x_axis, value) * (right - LEFT),
             false => right + GUTTER / 2.0,
         };
         let y = |value: f64| bottom - place(&y_axis, value) * PLOT;
-        canvas.text(&self.y_label, (LEFT, TOP - 16.0), TEXT, INK, Align::Left)?;
+        canvas.text(&self.y_label, (LEFT, top - 16.0), TEXT, INK, Align::Left)?;
         for tick in &x_axis.ticks {
-            canvas.line(&[(x(tick.at), TOP), (x(tick.at), bottom)], GRID, 0.5)?;
+            canvas.line(&[(x(tick.at), top), (x(tick.at), bottom)], GRID, 0.5)?;
             canvas.text(&tick.label, (x(tick.at), bottom + 16.0), TEXT, INK, Align::Center)?;
         }
         if self.gutter() > 0.0 {
-            canvas.line(&[(right + GUTTER / 4.0, TOP), (right + GUTTER / 4.0, bottom)], GRID, 1.5)?;
+            canvas.line(&[(right + GUTTER / 4.0, top), (right + GUTTER / 4.0, bottom)], GRID, 1.5)?;
             canvas.text("unknown", (right + GUTTER / 2.0 + 6.0, bottom + 16.0), TEXT, INK, Align::Center)?;
         }
         for tick in &y_axis.ticks {
@@ -139,25 +184,41 @@ impl Draw for Tradeoff {
             shown().filter(|(_, point)| point.unbeaten).map(|(_, point)| (x(point.x.mean), y(point.y.mean))).collect();
         front.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)));
         canvas.line(&front, Color::BLUE, 1.0)?;
-        for (_, point) in shown() {
-            let color = match point {
-                point if !point.is_served => Color::VERMILLION,
-                point if point.unbeaten => Color::BLUE,
-                _ => Color::GRAY,
-            };
-            let at = (x(point.x.mean), y(point.y.mean));
-            canvas.line(&[(x(point.x.min), at.1), (x(point.x.max), at.1)], color, 1.0)?;
-            canvas.line(&[(at.0, y(point.y.min)), (at.0, y(point.y.max))], color, 1.0)?;
-            if point.is_served {
-                canvas.disc(at, 4.0, color)?;
-            } else {
-                for slope in [-1.0, 1.0] {
-                    let arm = 5.0 * slope;
-                    canvas.line(&[(at.0 - 5.0, at.1 - arm), (at.0 + 5.0, at.1 + arm)], color, 2.0)?;
+        // Those that are beaten first, so that they cover none that are not.
+        for pass in [false, true] {
+            for (_, point) in shown().filter(|(_, point)| point.unbeaten == pass) {
+                let (color, mark) = (legend.color(point), legend.mark(point));
+                let at = (x(point.x.mean), y(point.y.mean));
+                let within = |value: f64, low: f64, high: f64| value.clamp(low, high);
+                let x_ends = [point.x.low, point.x.high].map(|value| within(x(value), LEFT, WIDTH - RIGHT));
+                let y_ends = [point.y.low, point.y.high].map(|value| within(y(value), top, bottom));
+                if point.x.low < point.x.high {
+                    canvas.line(&[(x_ends[0], at.1), (x_ends[1], at.1)], color, 0.75)?;
+                }
+                if point.y.low < point.y.high {
+                    canvas.line(&[(at.0, y_ends[0]), (at.0, y_ends[1])], color, 0.75)?;
+                }
+                if point.unbeaten {
+                    mark.draw(canvas, at, 6.5, INK, 1.0)?;
+                    mark.draw(canvas, at, 5.0, WHITE, 1.0)?;
+                }
+                mark.draw(
+                    canvas,
+                    at,
+                    if point.unbeaten { 4.0 } else { 4.5 },
+                    color,
+                    if point.unbeaten { 1.0 } else { 0.55 },
+                )?;
+                if !point.is_served {
+                    for slope in [-1.0, 1.0] {
+                        let arm = 6.0 * slope;
+                        canvas.line(&[(at.0 - 6.0, at.1 - arm), (at.0 + 6.0, at.1 + arm)], INK, 1.5)?;
+                    }
                 }
             }
         }
-        let mut taken: Vec<(f64, f64)> = shown().map(|(_, point)| (x(point.x.mean), y(point.y.mean))).collect();
+        let mut room = Room::new((LEFT, top), (WIDTH - RIGHT, bottom));
+        shown().for_each(|(_, point)| room.take((x(point.x.mean), y(point.y.mean)), 12.0, 12.0));
         // Points on one another share a label.
         let mut labels: Vec<((f64, f64), Vec<usize>)> = Vec::new();
         for index in self.numbered() {
@@ -169,10 +230,14 @@ impl Draw for Tradeoff {
                 None => labels.push((at, vec![index])),
             }
         }
-        for (at, indices) in labels {
+        for (point, indices) in labels {
             let text = numbers(&indices);
-            let at = free_place(at, text_width(&text, TEXT - 1.0), &taken);
-            taken.push(at);
+            let (width, height) = (text_width(&text, TEXT - 1.0) + 4.0, 13.0);
+            // Where all is full the key alone has it.
+            let Some((at, is_far)) = room.place(point, width, height) else { continue };
+            if is_far {
+                canvas.line(&[point, (at.0, at.1 + if at.1 < point.1 { 6.0 } else { -6.0 })], FAINT_INK, 0.5)?;
+            }
             canvas.text(&text, at, TEXT - 1.0, INK, Align::Center)?;
         }
         self.draw_key(canvas, bottom + AXIS)?;
@@ -186,11 +251,7 @@ impl Tradeoff {
         let width = (WIDTH - LEFT - RIGHT) / columns as f64;
         for (place, index) in self.numbered().into_iter().enumerate() {
             let at = (LEFT + (place / rows) as f64 * width, top + (place % rows) as f64 * KEY_ROW);
-            let color = match &self.configurations[index] {
-                point if !point.is_served => Color::VERMILLION,
-                point if point.unbeaten => Color::BLUE,
-                _ => FAINT_INK,
-            };
+            let color = if self.configurations[index].unbeaten { INK } else { FAINT_INK };
             canvas.text(&self.key_entry(index), at, TEXT, color, Align::Left)?;
         }
         Ok(())
@@ -207,25 +268,19 @@ fn numbers(indices: &[usize]) -> String {
     texts.collect::<Vec<_>>().join(", ")
 }
 
-/// A place for a text of this width near `point` where it covers neither points nor numbers; above where there is none.
-fn free_place(point: (f64, f64), width: f64, taken: &[(f64, f64)]) -> (f64, f64) {
-    let side = width / 2.0 + 8.0;
-    let around = [(0.0, -13.0), (side, -8.0), (-side, -8.0), (side, 8.0), (-side, 8.0), (0.0, 14.0), (0.0, -26.0)];
-    let mut places = around.into_iter().map(|(dx, dy)| (point.0 + dx, point.1 + dy));
-    let is_free = |place: &(f64, f64)| {
-        taken.iter().all(|other| (place.0 - other.0).abs() > width / 2.0 + 5.0 || (place.1 - other.1).abs() > 9.0)
-    };
-    places.find(is_free).unwrap_or((point.0, point.1 - 13.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn plot(count: u32) -> Tradeoff {
-        let range = |mean| Range { min: mean * 0.9, mean, max: mean * 1.1 };
+        let range = |mean| Range { low: mean * 0.9, mean, high: mean * 1.1 };
         let point = |index: u32| Configuration {
             label: format!("target {index}"),
+            settings: vec![
+                ("expander".to_owned(), ["least-waste", "price"][index as usize % 2].to_owned()),
+                ("size".to_owned(), (index % 3).to_string()),
+                ("target".to_owned(), index.to_string()),
+            ],
             x: range(f64::from(index)),
             y: range(if index == 3 { f64::NAN } else { f64::from(count - index) }),
             unbeaten: index.is_multiple_of(10),
@@ -253,10 +308,31 @@ mod tests {
     fn a_configuration_whose_wait_is_not_known_stands_at_the_right_and_is_crossed_out() {
         let mut plot = plot(4);
         assert!(!plot.svg().unwrap().contains("unknown"));
-        plot.configurations[1].x = Range { min: f64::NAN, mean: f64::NAN, max: f64::NAN };
+        plot.configurations[1].x = Range { low: f64::NAN, mean: f64::NAN, high: f64::NAN };
         plot.configurations[1].is_served = false;
         let svg = plot.svg().unwrap();
         assert!(svg.contains("unknown") && svg.contains("2  target 1") && !svg.contains("NaN"));
+    }
+
+    #[test]
+    fn colour_and_shape_tell_a_parameter_each() {
+        let plot = plot(20);
+        let legend = plot.legend();
+        assert_eq!(legend.color.as_ref().unwrap().name, "target");
+        assert_eq!(legend.shape.as_ref().unwrap().values, ["least-waste", "price"]);
+        let mut few = plot.clone();
+        few.configurations.iter_mut().for_each(|point| point.settings.truncate(2));
+        assert_eq!(few.legend().color.unwrap().values, ["least-waste", "price"]);
+        assert_eq!(few.legend().shape.unwrap().values, ["0", "1", "2"]);
+        let first = &plot.configurations[0];
+        let other = plot.configurations.iter().find(|other| other.settings[0] != first.settings[0]).unwrap();
+        assert!(legend.color(first) != legend.color(other));
+        let svg = plot.svg().unwrap();
+        assert!(
+            ["expander", "least-waste", "target", "<title>Cost against wait: grid"]
+                .iter()
+                .all(|text| svg.contains(text))
+        );
     }
 
     #[test]

@@ -1,19 +1,30 @@
-//! What is to be seen in a plot, without a word on pixels: a title and panels above one another over one time axis.
+//! What is to be seen in a plot, without a word on pixels: a title and panels above one another over one axis.
 
 use crate::sim::Extent;
 
-/// A plot over time.
+/// A plot, nearly always over time.
 #[derive(Clone, Debug)]
 pub struct Figure {
     pub title: String,
     pub subtitle: String,
     /// What made it, in a line; small at the foot.
     pub made_by: String,
-    /// Instants of all series' values: seconds from the start, ascending.
-    pub seconds: Vec<f64>,
+    /// What the axis at the foot shows.
+    pub across: Across,
+    /// Where on that axis the series' values stand, ascending: seconds from the start where it is time.
+    pub at: Vec<f64>,
     /// With it the time axis shows dates and times of day (UTC), without it the time since the start.
     pub start_epoch_seconds: Option<i64>,
     pub panels: Vec<Panel>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Across {
+    /// Since the start of the run.
+    Time,
+    /// Durations, on a scale that gives a second and a day room.
+    Durations,
+    Usd,
 }
 
 /// One y axis, from zero.
@@ -25,6 +36,38 @@ pub struct Panel {
     pub whole: bool,
     /// Drawn in this order, the last on top.
     pub series: Vec<Series>,
+    /// In place of series: rows of bars along the axis at the foot.
+    pub rows: Vec<Row>,
+    /// What colours and hatching of `rows` mean.
+    pub key: Vec<Key>,
+}
+
+/// Bars behind one another, with a name.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub label: String,
+    pub bars: Vec<Bar>,
+    /// What the row says, in words.
+    pub told: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bar {
+    pub from: f64,
+    pub to: f64,
+    pub look: Look,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    pub color: Color,
+    pub hatched: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub label: String,
+    pub look: Look,
 }
 
 #[derive(Clone, Debug)]
@@ -32,11 +75,13 @@ pub struct Series {
     pub label: String,
     pub color: Color,
     pub shape: Shape,
-    /// One a [`Figure::seconds`]; NaN leaves a gap.
+    /// One a [`Figure::at`]; NaN leaves a gap.
     pub values: Vec<f64>,
-    /// The lowest and highest value since the instant before, one a [`Figure::seconds`]; empty where they are not known.
+    /// The lowest and highest value since the instant before, one a [`Figure::at`]; empty where they are not known.
     /// Drawn behind the line, so that no peak between two samples is hidden.
     pub envelope: Vec<(f64, f64)>,
+    /// One a [`Figure::at`]: true where the value is not worth a line, for another series shows it. Empty: none.
+    pub hidden: Vec<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +92,10 @@ pub enum Shape {
     Area,
     /// Changes evenly between instants.
     Line,
+    /// As `Area`, on top of the `Stack` before it in the panel.
+    Stack,
+    /// What others are held to: dashed. Where it lies far above them, the axis does not reach it.
+    Limit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +113,8 @@ impl Color {
     /// For what forms the background of a panel: the room there is, the sum of all.
     pub const GRAY: Color = Color(0x8C, 0x8C, 0x8C);
 
+    pub const BLACK: Color = Color(0, 0, 0);
+
     /// For series without a meaning of their own.
     pub const CYCLE: [Color; 6] =
         [Color::BLUE, Color::VERMILLION, Color::GREEN, Color::PURPLE, Color::ORANGE, Color::SKY];
@@ -72,17 +123,65 @@ impl Color {
 impl Panel {
     /// A panel of counts.
     pub fn whole(label: impl Into<String>, series: Vec<Series>) -> Panel {
-        Panel { label: label.into(), whole: true, series }
+        Panel { whole: true, ..Panel::new(label, series) }
     }
 
     pub fn new(label: impl Into<String>, series: Vec<Series>) -> Panel {
-        Panel { label: label.into(), whole: false, series }
+        Panel { label: label.into(), whole: false, series, rows: Vec::new(), key: Vec::new() }
+    }
+
+    /// Bars in rows.
+    pub fn of_rows(label: impl Into<String>, rows: Vec<Row>, key: Vec<Key>) -> Panel {
+        Panel { rows, key, ..Panel::new(label, Vec::new()) }
+    }
+
+    /// Up to where its axis has to reach: limits count where they are not far above the rest.
+    pub fn top(&self) -> f64 {
+        let is_limit = |series: &&Series| series.shape == Shape::Limit;
+        let others = self.series.iter().filter(|series| !is_limit(series));
+        let alone = others.filter(|series| series.shape != Shape::Stack).map(Series::max).fold(0.0, f64::max);
+        let top = self.stacked().last().map_or(0.0, |sums| sums.iter().copied().fold(0.0, f64::max)).max(alone);
+        let reach = if top > 0.0 { FARTHEST_LIMIT * top } else { f64::INFINITY };
+        self.series.iter().filter(is_limit).map(Series::max).filter(|limit| *limit <= reach).fold(top, f64::max)
+    }
+
+    /// The upper edges of the stacked series, in their order.
+    pub fn stacked(&self) -> Vec<Vec<f64>> {
+        let mut sums: Vec<Vec<f64>> = Vec::new();
+        for series in self.series.iter().filter(|series| series.shape == Shape::Stack) {
+            let below = sums.last();
+            let sum =
+                series.values.iter().enumerate().map(|(index, value)| below.map_or(0.0, |sums| sums[index]) + value);
+            sums.push(sum.collect());
+        }
+        sums
     }
 }
 
+/// A limit more than so many times above all else would leave no room to see the rest.
+const FARTHEST_LIMIT: f64 = 2.0;
+
 impl Series {
     pub fn new(label: impl Into<String>, color: Color, shape: Shape, values: Vec<f64>) -> Series {
-        Series { label: label.into(), color, shape, values, envelope: Vec::new() }
+        Series { label: label.into(), color, shape, values, envelope: Vec::new(), hidden: Vec::new() }
+    }
+
+    /// A limit that stays the same over `count` instants.
+    pub fn limit(label: impl Into<String>, color: Color, value: f64, count: usize) -> Series {
+        Series::new(label, color, Shape::Limit, vec![value; count])
+    }
+
+    /// Drawn only where it differs from `other`.
+    pub fn unlike(self, other: &Series) -> Series {
+        let hidden = self.values.iter().zip(&other.values).map(|(own, other)| own == other).collect();
+        Series { hidden, ..self }
+    }
+
+    /// The values that are drawn.
+    pub fn shown(&self) -> Vec<f64> {
+        let is_hidden = |index: usize| self.hidden.get(index).copied().unwrap_or(false);
+        let shown = |(index, value): (usize, &f64)| if is_hidden(index) { f64::NAN } else { *value };
+        self.values.iter().enumerate().map(shown).collect()
     }
 
     /// With what the count was between the samples.

@@ -8,28 +8,40 @@ mod axis;
 mod canvas;
 mod cost;
 mod cost_against_wait;
+mod cost_by_group;
 mod figure;
+mod hpa;
+mod intervals;
+mod jobs;
+mod labels;
+mod marks;
 mod nodes;
 mod pending_pods;
 mod render;
+mod rows;
 mod services;
 #[cfg(test)]
 mod tests;
 mod thin;
 mod training;
 mod utilization;
+mod waits;
 
 pub use axis::number;
 pub use canvas::PlotError;
 pub use cost_against_wait::{Configuration, Range, Tradeoff};
-pub use figure::{Color, Figure, Panel, Series, Shape};
+pub use figure::{Across, Bar, Color, Figure, Key, Look, Panel, Row, Series, Shape};
+pub use intervals::{Difference, Intervals};
+pub use jobs::{longest as longest_jobs, told as told_job};
 
 use crate::record::{Provenance, Recorder, SampleRow};
+use crate::scenario::{Hpa, Scenario};
 use crate::sim::{Extent, Outcome};
 
 /// What plots are made from.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
+    pub scenario: &'a Scenario,
     pub record: &'a Recorder,
     pub outcome: &'a Outcome,
     pub provenance: &'a Provenance,
@@ -55,10 +67,19 @@ pub const PLOTS: &[Plot] = &[
     Plot { name: "utilization", figure: utilization::figure },
     Plot { name: "nodes", figure: nodes::figure },
     Plot { name: "pending", figure: pending_pods::figure },
-    Plot { name: "cost", figure: cost::figure },
+    Plot { name: "waits", figure: waits::figure },
+    Plot { name: "hpa", figure: hpa::figure },
     Plot { name: "services", figure: services::figure },
     Plot { name: "training", figure: training::figure },
+    Plot { name: "jobs", figure: jobs::figure },
+    Plot { name: "cost", figure: cost::figure },
+    Plot { name: "cost-by-group", figure: cost_by_group::figure },
 ];
+
+/// The figures that a run has something for, with their names.
+pub fn figures(run: &Run<'_>) -> Vec<(&'static str, Figure)> {
+    PLOTS.iter().filter_map(|plot| Some((plot.name, (plot.figure)(run)?))).collect()
+}
 
 impl Run<'_> {
     /// A figure about this run, without panels.
@@ -68,7 +89,8 @@ impl Run<'_> {
             title: title.to_owned(),
             subtitle: format!("{}, seed {}", outcome.scenario, outcome.seed),
             made_by: self.provenance.line(),
-            seconds: self.record.rows().iter().map(|row| row.at.as_secs_f64()).collect(),
+            across: Across::Time,
+            at: self.record.rows().iter().map(|row| row.at.as_secs_f64()).collect(),
             start_epoch_seconds: outcome.start_epoch_seconds,
             panels: Vec::new(),
         }
@@ -78,6 +100,22 @@ impl Run<'_> {
     fn count(&self, label: &str, color: Color, shape: Shape, count: Count) -> Series {
         let values = self.values(|row| f64::from((count.value)(row)));
         Series::new(label, color, shape, values).within(self.record.rows().iter().map(|row| (count.extent)(row)))
+    }
+
+    /// Minimum and maximum of the HPA of this workload; none without an HPA.
+    fn replica_limits(&self, workload: &str) -> Vec<Series> {
+        let is_of = |hpa: &&Hpa| {
+            let target = &self.scenario.workloads[hpa.target.index()];
+            let key = format!("{}/{}", target.namespace, target.name);
+            workload == key || workload.ends_with(&format!("/{key}"))
+        };
+        let Some(hpa) = self.scenario.hpas.iter().find(is_of) else { return Vec::new() };
+        let (min, max) = (hpa.spec.min_replicas, hpa.spec.max_replicas);
+        let count = self.record.rows().len();
+        vec![
+            Series::limit(format!("minReplicas ({min})"), Color::GRAY, min.into(), count),
+            Series::limit(format!("maxReplicas ({max})"), Color::VERMILLION, max.into(), count),
+        ]
     }
 
     /// One value a sample.

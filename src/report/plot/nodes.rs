@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::figure::colored;
 use super::{Color, Count, Figure, Panel, Run, Series, Shape};
 use crate::record::Replicas;
+use crate::scenario::NodeGroup;
 
 /// Up to so many workloads get a panel with desired, current and ready; more share one with current.
 const OWN_PANELS: usize = 3;
@@ -22,11 +23,14 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     };
     if workloads.len() <= OWN_PANELS {
         for (index, name) in workloads.iter().enumerate() {
-            let of_it = vec![
-                series(index, "ready", Color::GREEN, Shape::Area, 2),
-                series(index, "desired", Color::ORANGE, Shape::Step, 0),
-                series(index, "current", Color::BLUE, Shape::Step, 1),
-            ];
+            let current = series(index, "current", Color::BLUE, Shape::Step, 1);
+            let desired = series(index, "desired", Color::ORANGE, Shape::Step, 0);
+            let desired = Series { envelope: Vec::new(), ..desired }.unlike(&current);
+            let mut of_it = vec![series(index, "ready", Color::GREEN, Shape::Area, 2), current];
+            if desired.hidden.iter().any(|is_hidden| !is_hidden) {
+                of_it.push(desired);
+            }
+            of_it.extend(run.replica_limits(name));
             figure.panels.push(Panel::whole(format!("Replicas of {name}"), of_it));
         }
     } else {
@@ -53,7 +57,23 @@ fn nodes(run: &Run<'_>) -> Panel {
     }
     if run.record.rows().iter().any(|row| row.extents.nodes_upcoming.max > 0) {
         let upcoming = Count { value: |row| row.nodes_upcoming, extent: |row| row.extents.nodes_upcoming };
-        series.push(run.count("asked of the cloud", Color(0, 0, 0), Shape::Step, upcoming));
+        series.push(run.count("asked of the cloud", Color::BLACK, Shape::Step, upcoming));
     }
+    series.extend(maximums(run, &series));
     Panel::whole("Nodes", series)
+}
+
+/// What groups may grow to at most, by their own setting or the cloud's quota, in the colours of their lines.
+fn maximums(run: &Run<'_>, shown: &[Series]) -> Vec<Series> {
+    let groups = run.scenario.node_groups.iter().filter(|group| !group.is_node_pool);
+    let of_group = |group: &NodeGroup| {
+        let line = shown.iter().find(|series| *series.label == *group.name)?;
+        let (most, what) = match group.limits.quota {
+            Some(quota) if quota < group.max_size => (quota, "quota"),
+            _ => (group.max_size, "maximum"),
+        };
+        let label = format!("{what} of {} ({most})", group.name);
+        Some(Series::limit(label, line.color, f64::from(most), run.record.rows().len()))
+    };
+    groups.filter_map(of_group).collect()
 }

@@ -31,11 +31,21 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
         let modelled = mean.iter().any(|seconds| seconds.is_finite());
         // Loads of plain CPU work model no latency; those of requests do.
         let unit = if modelled { "requests/s" } else { "cores" };
-        let demand = vec![
+        let mut demand = vec![
             Series::new("demand", Color::GRAY, Shape::Area, values(service, |values| values.demand)),
             Series::new("served", Color::BLUE, Shape::Step, values(service, |values| values.served)),
         ];
+        let capacity = values(service, |values| values.capacity);
+        if capacity.iter().any(|capacity| capacity.is_finite()) {
+            demand.push(Series::new("capacity of the ready pods", Color::GREEN, Shape::Step, capacity));
+        }
         figure.panels.push(Panel::new(format!("{name} ({unit})"), demand));
+        if let Some(workload) = run.record.workloads().iter().position(|other| other == name) {
+            let ready = (0..rows).map(|row| f64::from(run.record.replicas(row)[workload].ready)).collect();
+            let mut series = vec![Series::new("ready replicas", Color::GREEN, Shape::Area, ready)];
+            series.extend(run.replica_limits(name));
+            figure.panels.push(Panel::whole("Replicas", series));
+        }
         let backlog = values(service, |values| values.backlog);
         if backlog.iter().any(|work| *work > 0.0) {
             let unit = if modelled { "requests" } else { "core seconds" };
@@ -48,7 +58,7 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
                 Series::new("mean", Color::GREEN, Shape::Line, mean),
                 Series::new("95th percentile", Color::VERMILLION, Shape::Line, p95),
             ];
-            figure.panels.push(Panel::new("Latency (s)", series));
+            figure.panels.push(Panel::new("Latency (s), modelled", series));
         }
     }
     Some(figure)

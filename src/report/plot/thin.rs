@@ -12,6 +12,7 @@ pub fn vertices(x: &[f64], values: &[f64], steps: bool) -> Vec<Vec<(f64, f64)>> 
     for (&x, &value) in x.iter().zip(values) {
         if value.is_nan() {
             run.close(column.take());
+            run.hold_to(x);
             runs.push(std::mem::replace(&mut run, Run::new(steps)).vertices);
             continue;
         }
@@ -109,6 +110,15 @@ impl Run {
         }
     }
 
+    /// A step holds its value until the next instant, though none follows.
+    fn hold_to(&mut self, x: f64) {
+        if self.steps
+            && let Some(&(_, value)) = self.vertices.last()
+        {
+            self.push((x, value));
+        }
+    }
+
     fn go_to(&mut self, (x, value): (f64, f64)) {
         if self.steps
             && let Some(&(_, before)) = self.vertices.last()
@@ -166,6 +176,8 @@ mod tests {
     fn a_value_that_is_none_leaves_a_gap() {
         let runs = vertices(&[0.0, 10.0, 20.0], &[1.0, f64::NAN, 3.0], false);
         assert_eq!(runs, [vec![(0.0, 1.0)], vec![(20.0, 3.0)]]);
+        let steps = vertices(&[0.0, 10.0, 20.0], &[1.0, f64::NAN, 3.0], true);
+        assert_eq!(steps, [vec![(0.0, 1.0), (10.0, 1.0)], vec![(20.0, 3.0)]], "a step holds until the next instant");
     }
 
     proptest! {

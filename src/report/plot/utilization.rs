@@ -16,7 +16,36 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     if run.record.rows().iter().any(|row| row.allocatable.gpu.get() > 0) {
         figure.panels.push(panel(run, 2, "GPUs", |usage| usage.gpu.get() as f64 / 1e3));
     }
+    figure.panels.push(percent(run, "Requested (% of allocatable)", |row| &row.requested));
+    figure.panels.push(percent(run, "Used (% of allocatable)", |row| &row.used));
     Some(figure)
+}
+
+/// One of a usage's amounts.
+type Amount = fn(&Usage) -> i64;
+
+/// Of all resources that the cluster has, at each instant; nothing where there are no nodes.
+fn percent(run: &Run<'_>, label: &str, usage: fn(&SampleRow) -> &Usage) -> Panel {
+    let resources: [(&str, Color, Amount); 3] = [
+        ("CPU", Color::BLUE, |usage| usage.cpu.get()),
+        ("memory", Color::GREEN, |usage| usage.memory.get()),
+        ("GPU", Color::PURPLE, |usage| usage.gpu.get()),
+    ];
+    let share = |row: &SampleRow, amount: Amount| match amount(&row.allocatable) {
+        whole if whole > 0 => 100.0 * amount(usage(row)) as f64 / whole as f64,
+        _ => f64::NAN,
+    };
+    let mut series: Vec<Series> = resources
+        .into_iter()
+        .map(|(name, color, amount)| Series::new(name, color, Shape::Step, run.values(|row| share(row, amount))))
+        .filter(|series| series.values.iter().any(|value| value.is_finite()))
+        .collect();
+    let panel = Panel::new(label, series.clone());
+    // Far below it, the line would only take room.
+    if panel.top() >= 50.0 {
+        series.push(Series::limit("100 %", Color::GRAY, 100.0, run.record.rows().len()));
+    }
+    Panel::new(label, series)
 }
 
 fn panel(run: &Run<'_>, resource: usize, label: &str, amount: impl Fn(&Usage) -> f64) -> Panel {

@@ -5,6 +5,7 @@
 //! file, line, column and what was expected there. A new format is its file, a line in the table, and a sample with
 //! a bad row as its test.
 
+mod columns;
 mod csv;
 mod error;
 mod gavel;
@@ -15,6 +16,7 @@ mod table;
 use std::io::Read;
 use std::sync::Arc;
 
+pub use columns::InputColumn;
 pub use error::ImportError;
 pub use series::read_series;
 
@@ -120,6 +122,8 @@ pub struct Format {
     pub about: &'static str,
     /// Inputs that it takes, by flag, and whether each is required.
     pub inputs: &'static [(&'static str, bool)],
+    /// The columns that each input has, by flag; a test holds them against the readers.
+    pub columns: &'static [(&'static str, &'static [InputColumn])],
     read: fn(Inputs<'_>) -> Result<Trace, ImportError>,
 }
 
@@ -129,18 +133,21 @@ pub const FORMATS: &[Format] = &[
         name: "csv",
         about: "Windtunnel's own tables of pods and nodes",
         inputs: &[("pods", true), ("nodes", false)],
+        columns: &[("pods", columns::CSV_PODS), ("nodes", columns::CSV_NODES)],
         read: csv::read,
     },
     Format {
         name: "openb",
         about: "Alibaba's GPU cluster trace of 2023 (cluster-trace-gpu-v2023)",
         inputs: &[("pods", true), ("nodes", false)],
+        columns: &[("pods", columns::OPENB_PODS), ("nodes", columns::OPENB_NODES)],
         read: openb::read,
     },
     Format {
         name: "gavel",
         about: "training jobs and measured throughputs in the form of data/gavel",
         inputs: &[("jobs", true), ("throughputs", true)],
+        columns: &[("jobs", columns::GAVEL_JOBS), ("throughputs", columns::GAVEL_THROUGHPUTS)],
         read: gavel::read,
     },
 ];

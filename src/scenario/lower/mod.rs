@@ -22,6 +22,7 @@ mod patches;
 mod replay;
 mod scalers;
 mod settings;
+mod stock_outs;
 mod table;
 mod volumes;
 mod workloads;

@@ -65,7 +65,9 @@ impl Lowering<'_> {
             groups.push(id);
         }
         let options = spec.autoscaling.karpenter.clone().unwrap_or_default();
-        self.scenario.karpenter = Some(Karpenter { options, node_pools, groups, catalogue });
+        let stock_outs = self.offering_stock_outs(&offers, &catalogue);
+        let launch_errors = self.launch_errors(&offers);
+        self.scenario.karpenter = Some(Karpenter { options, node_pools, groups, catalogue, stock_outs, launch_errors });
     }
 
     fn check_offers(&mut self, offers: &NodePoolsSpec) -> bool {

@@ -28,7 +28,7 @@ pub use jobs::{JobsFormat, JobsSpec};
 pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
 pub use load::LoadSpec;
 pub use node_lifecycle::{InterruptionHandling, NodeLifecycleOptions};
-pub use node_pools::{NodePoolsSpec, OfferedPrices};
+pub use node_pools::{LaunchErrorSpec, NodePoolsSpec, OfferedPrices, OfferingStockOutSpec};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
 pub use replay::{NodePrices, ReplayFormat, ReplaySpec};
 pub use workload::{

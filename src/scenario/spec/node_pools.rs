@@ -38,6 +38,14 @@ pub struct NodePoolsSpec {
     pub deprovisioning: Distribution,
     /// Chance, 0 to 1, that a single instance does not come up. Default: 0.
     pub launch_failure_probability: f64,
+    /// Offerings that the cloud has no capacity for, and when. A claim for which nothing else is left is deleted at once
+    /// (`InsufficientCapacityError`), and what was found out of stock is not asked for again for 3m, as on AWS.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stock_outs: Vec<OfferingStockOutSpec>,
+    /// Spans in which every create call fails for another reason (quota, throttling, a wrong template). It is made again
+    /// every 10s; after 5m without success the claim is deleted. Until then Karpenter does nothing else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub launch_errors: Vec<LaunchErrorSpec>,
     /// Interruptions of one spot node an hour. Default: 0.06 (measured, as for node groups).
     pub interruptions_per_hour: f64,
     /// Notice before an interruption. Default: 2m, AWS's.
@@ -50,6 +58,33 @@ pub struct NodePoolsSpec {
     /// stands behind a NodePool; such a node is paid for until Karpenter finds it empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure_detection: Option<SimDuration>,
+}
+
+/// Offerings without capacity. A list that is left out stands for all that are on offer.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OfferingStockOutSpec {
+    /// Time from the scenario's start.
+    pub from: SimDuration,
+    /// Time from the scenario's start; after `from`.
+    pub to: SimDuration,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instance_types: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<String>,
+    /// Of `spot` and `on-demand`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capacity_types: Vec<String>,
+}
+
+/// A span in which create calls fail.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LaunchErrorSpec {
+    /// Time from the scenario's start.
+    pub from: SimDuration,
+    /// Time from the scenario's start; after `from`.
+    pub to: SimDuration,
 }
 
 /// Prices of one instance type.
@@ -77,6 +112,8 @@ impl Default for NodePoolsSpec {
             device_startup: None,
             deprovisioning: Distribution::constant(SimDuration::from_secs(30)),
             launch_failure_probability: 0.0,
+            stock_outs: Vec::new(),
+            launch_errors: Vec::new(),
             interruptions_per_hour: 0.06,
             interruption_notice: SimDuration::from_secs(120),
             interruption_handling: InterruptionHandling::default(),

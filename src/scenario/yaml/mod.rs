@@ -5,6 +5,7 @@
 
 mod de;
 mod merge;
+mod overlay;
 mod parse;
 mod path;
 mod scalar;
@@ -13,6 +14,7 @@ use super::diagnostic::Place;
 
 pub use de::read;
 pub use parse::{parse, parse_value};
+pub use path::PathError;
 
 /// One YAML value.
 #[derive(Clone, Debug)]

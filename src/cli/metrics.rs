@@ -1,0 +1,76 @@
+//! `windtunnel metrics`: the names that HPAs and expectations may use.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::Outcome;
+use crate::reference::{Metric, metrics};
+use crate::report::table;
+
+/// List the metrics that HPAs and expectations may name
+#[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel metrics
+  windtunnel metrics wait --for figure
+  windtunnel metrics --for hpa --json")]
+pub struct Arguments {
+    /// Only names that hold this text
+    #[arg(default_value = "", hide_default_value = true)]
+    filter: String,
+    /// Only names for this
+    #[arg(long = "for", value_enum, value_name = "WHAT")]
+    purpose: Option<Purpose>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Purpose {
+    /// Metrics of HorizontalPodAutoscalers
+    Hpa,
+    /// Figures of summary.json, for `expect:`
+    Figure,
+    /// Columns of timeseries.csv, for `expect:`
+    Column,
+}
+
+impl Purpose {
+    fn takes(self, metric: &Metric) -> bool {
+        let prefix = match self {
+            Purpose::Hpa => "hpa ",
+            Purpose::Figure => "figure",
+            Purpose::Column => "column",
+        };
+        metric.used_in.starts_with(prefix)
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let filter = arguments.filter.to_lowercase();
+    let mut listed = metrics();
+    listed.retain(|metric| {
+        metric.name.to_lowercase().contains(&filter) && arguments.purpose.is_none_or(|purpose| purpose.takes(metric))
+    });
+    if listed.is_empty() {
+        return Err(anyhow::anyhow!("no metric holds {:?}; `windtunnel metrics` lists all", arguments.filter).into());
+    }
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let rows = listed.iter().map(|metric| {
+            json!({"name": metric.name, "used_in": metric.used_in, "unit": metric.unit, "about": metric.about})
+        });
+        writeln!(out, "{:#}", json!(rows.collect::<Vec<_>>()))?;
+    } else {
+        let header = ["name", "used in", "unit", "meaning"].map(str::to_owned);
+        let rows: Vec<Vec<String>> = listed
+            .into_iter()
+            .map(|metric| vec![metric.name, metric.used_in.to_owned(), metric.unit, metric.about])
+            .collect();
+        write!(out, "{}", table::columns(&header, &rows, header.len()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

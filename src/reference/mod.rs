@@ -1,0 +1,19 @@
+//! What there is to write and to read, from the types themselves: fields of scenarios, figures, columns, metrics,
+//! instance types, columns of traces.
+//!
+//! `windtunnel explain`, `metrics` and `instance-types` print it, and [`PAGES`] are the pages below `docs/reference`,
+//! which a test holds against what is checked in.
+
+mod field;
+mod figures;
+mod instances;
+mod metrics;
+mod pages;
+mod schema;
+
+pub use field::{Field, fields_of_document};
+pub use figures::{Figure, figures};
+pub use instances::instance_types;
+pub use metrics::{Metric, metrics};
+pub use pages::{PAGES, Page};
+pub use schema::{Found, NoSuchField, look_up};

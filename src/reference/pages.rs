@@ -1,0 +1,223 @@
+//! The pages of `docs/reference`, in Markdown.
+
+use std::fmt::Write as _;
+
+use super::field::{Field, fields_of_document};
+use super::figures::figures;
+use super::instances::instance_types;
+use super::metrics::metrics;
+use super::schema::Schema;
+use crate::check::FUNCTION_NAMES;
+use crate::record::columns::{self, Column};
+use crate::scenario::import::FORMATS;
+use crate::scenario::spec::{DecisionRule, LongExpectation, TestSpec};
+use crate::sim::{Controller, IdleReason, Mechanism};
+
+/// A page and what it says now.
+pub struct Page {
+    /// Within `docs/reference`.
+    pub file: &'static str,
+    pub text: fn() -> String,
+}
+
+/// Every page.
+pub const PAGES: &[Page] = &[
+    Page { file: "scenario.md", text: scenario },
+    Page { file: "expectations.md", text: expectations },
+    Page { file: "outputs.md", text: outputs },
+    Page { file: "metrics.md", text: metrics_page },
+    Page { file: "instance-types.md", text: instance_types_page },
+    Page { file: "import.md", text: import },
+];
+
+const MARK: &str =
+    "<!-- Made by `windtunnel reference docs/reference` from the types; a test fails where it is not current. -->\n\n";
+
+fn page(title: &str, about: &str) -> String {
+    format!("{MARK}# {title}\n\n{about}\n")
+}
+
+fn table(out: &mut String, header: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    let _ = writeln!(out, "\n| {} |\n|{}", header.join(" | "), "---|".repeat(header.len()));
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
+        let _ = writeln!(out, "| {} |", cells.join(" | "));
+    }
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("`{text}`") }
+}
+
+fn scenario() -> String {
+    let mut out = page(
+        "Fields of a scenario",
+        "What stands under `spec:`, with its path as `--set` and `windtunnel explain` take it. Lists show the fields of their\n\
+         items, mappings (`NAME`) those of their values. Durations are written `30s`, `5m`, `1h30m`, quantities as in\n\
+         Kubernetes (`500m`, `4Gi`). **Bold** fields are needed where the object above them stands.",
+    );
+    let document = fields_of_document();
+    let spec = document.child("spec").cloned();
+    for field in spec.iter().flat_map(|spec| &spec.fields) {
+        let _ = writeln!(out, "\n## {}\n", field.name);
+        if !field.doc.is_empty() {
+            let _ = writeln!(out, "{}", field.doc);
+        }
+        let default = field.default.as_ref().map(|default| format!(", default `{default}`")).unwrap_or_default();
+        let _ = writeln!(out, "\nType: {}{default}", field.kind);
+        let mut rows = Vec::new();
+        flatten(field, "", &mut rows);
+        if !rows.is_empty() {
+            table(&mut out, &["field", "type", "default", "meaning"], rows.into_iter());
+        }
+    }
+    out
+}
+
+/// All fields below, each with its path from `field`.
+fn flatten(field: &Field, above: &str, rows: &mut Vec<Vec<String>>) {
+    for below in &field.fields {
+        let key = if field.takes_any_key && !field.is_list { "NAME." } else { "" };
+        let path = format!("{above}{key}{}", below.name);
+        let name = if below.is_required { format!("**`{path}`**") } else { format!("`{path}`") };
+        let default = below.default.as_deref().map(code).unwrap_or_default();
+        rows.push(vec![name, below.kind.clone(), default, below.doc.clone()]);
+        flatten(below, &format!("{path}."), rows);
+    }
+}
+
+fn expectations() -> String {
+    let mut out = page(
+        "Expectations",
+        "Items of `expect:`, for a whole scenario or for one of its `tests:`; [check.md](../check.md) is the guide. The short\n\
+         form is a text, `METRIC COMPARISON AMOUNT`, with `<`, `<=`, `>`, `>=` or `==`, and for a column `at TIME` or\n\
+         `for DURATION` behind it.",
+    );
+    let fields = |out: &mut String, of: Field| {
+        let mut rows = Vec::new();
+        flatten(&of, "", &mut rows);
+        table(out, &["field", "type", "default", "meaning"], rows.into_iter());
+    };
+    out += "\n## The long form\n";
+    fields(&mut out, Field::of_type(&Schema::of::<LongExpectation>()));
+    out += "\n## `decisions:`\n";
+    fields(&mut out, Field::of_type(&Schema::of::<DecisionRule>()));
+    out += "\nControllers:";
+    for (index, controller) in Controller::ALL.iter().enumerate() {
+        let _ = write!(out, "{} `{}`", if index > 0 { "," } else { "" }, controller.name());
+    }
+    out += ".\n\n## `tests:`\n";
+    fields(&mut out, Field::of_type(&Schema::of::<TestSpec>()));
+    out += "\n## Functions of a column\n";
+    for name in FUNCTION_NAMES {
+        let _ = write!(out, "\n- `{name}(…)`");
+    }
+    out += "\n\nThe columns are those of `timeseries.csv`, the figures those of `summary.json`: see [outputs.md](outputs.md).\n";
+    out
+}
+
+fn outputs() -> String {
+    let mut out = page(
+        "Outputs",
+        "Every file that a run writes, every figure and every column. [results.md](../results.md) says how files are written.",
+    );
+    out += "\n## summary.json\n\nFigures, by the names that `expect:` takes; `NAME` is one of the scenario's own. `null` where there is nothing that it\ncould be a figure of.\n";
+    let is_plain = |name: &str| !name.starts_with("explain.idle.") && !name.starts_with("explain.wait.");
+    let rows = figures().into_iter().filter(|figure| is_plain(&figure.name));
+    table(&mut out, &["figure", "unit", "meaning"], rows.map(|f| vec![code(&f.name), f.unit.to_owned(), f.doc]));
+    out += "\n### explain.idle.REASON\n\n`usd`, `node_seconds` and `by.NAME` (USD) of each reason:\n";
+    table(&mut out, &["reason", "idle, for"], IdleReason::ALL.iter().map(|r| vec![code(r.id()), r.words().to_owned()]));
+    out += "\n### explain.wait.REASON\n\n`pod_seconds`, `pods`, `since_seconds` and `by.NAME` (pod-seconds) of each reason:\n";
+    table(&mut out, &["reason", "waits for"], Mechanism::ALL.iter().map(|r| vec![code(r.id()), r.words().to_owned()]));
+    out += "\n## timeseries.csv\n";
+    columns_of(&mut out, columns::SAMPLE, "");
+    out += "\nOf runs that train:\n";
+    columns_of(&mut out, columns::TRAINING, "");
+    out += "\nOnce a node group:\n";
+    columns_of(&mut out, columns::NODE_GROUP, ".GROUP");
+    out += "\nOnce a replicated workload:\n";
+    columns_of(&mut out, columns::WORKLOAD, ".NAMESPACE/NAME");
+    out += "\nOnce a load:\n";
+    columns_of(&mut out, columns::SERVICE, ".NAMESPACE/NAME");
+    out += "\n## decisions.csv\n";
+    columns_of(&mut out, columns::DECISION, "");
+    out += "\n## pods.csv\n";
+    columns_of(&mut out, columns::POD, "");
+    out += "\n## nodes.csv\n";
+    columns_of(&mut out, columns::NODE, "");
+    out += "\n## engine.json\n\nWhat the run took: events, scheduling attempts and loops of autoscalers, wall seconds, peak memory. The only file whose\nfigures differ between equal runs.\n";
+    out
+}
+
+fn columns_of<Row, Context>(out: &mut String, columns: &[Column<Row, Context>], suffix: &str) {
+    let row = |column: &Column<Row, Context>| {
+        vec![
+            code(&format!("{}{suffix}", column.name)),
+            column.unit.words().to_owned(),
+            column.doc.to_owned(),
+            code(column.upstream),
+        ]
+    };
+    table(out, &["column", "unit", "meaning", "upstream's metric"], columns.iter().map(row));
+}
+
+fn metrics_page() -> String {
+    let mut out = page(
+        "Metrics of HPAs",
+        "Names that an HPA of the manifests may ask for. Any other name of a `Pods`, `Object` or `External` metric needs a series\n\
+         of its own under `metrics:` ([scenario.md](scenario.md)). `windtunnel metrics` lists these and every name that\n\
+         `expect:` takes.",
+    );
+    let rows = metrics().into_iter().filter(|metric| metric.used_in.starts_with("hpa "));
+    table(
+        &mut out,
+        &["metric", "type in the HPA", "what it counts"],
+        rows.map(|metric| {
+            let unit = if metric.unit.is_empty() { String::new() } else { format!(", {}", metric.unit) };
+            vec![code(&metric.name), metric.used_in["hpa ".len()..].to_owned(), metric.about + &unit]
+        }),
+    );
+    out
+}
+
+fn instance_types_page() -> String {
+    let mut out = page(
+        "Instance types",
+        "What `instanceType` may name. Prices are list prices for Linux, defaults that every scenario can override, never facts\n\
+         about a bill; `data/instance-prices/README.md` says where they are from. An empty spot price must be stated.",
+    );
+    let rows = instance_types(None, None).into_iter().map(|of| {
+        let gpu = of.gpu.as_ref().map_or_else(String::new, |gpu| format!("{} × {}", gpu.count, gpu.model));
+        vec![
+            code(&of.name),
+            of.cloud.clone(),
+            format!("{}", of.vcpus.get() as f64 / 1000.0),
+            format!("{}", of.memory.get() as f64 / f64::from(1 << 30)),
+            gpu,
+            format!("{:.4}", of.on_demand.as_f64()),
+            of.spot.map_or_else(String::new, |price| format!("{:.4}", price.as_f64())),
+        ]
+    });
+    table(&mut out, &["name", "cloud", "vCPUs", "memory, GiB", "GPUs", "on demand, USD/h", "spot, USD/h"], rows);
+    out
+}
+
+fn import() -> String {
+    let mut out = page(
+        "Columns of traces",
+        "What `windtunnel import FORMAT` and `replay:` read. **Bold** columns are needed, in any order; others than those listed\n\
+         are ignored.",
+    );
+    for format in FORMATS {
+        let _ = writeln!(out, "\n## {}\n\n{}.", format.name, format.about);
+        for (input, columns) in format.columns {
+            let _ = writeln!(out, "\n`--{input}`:");
+            let row = |column: &crate::scenario::import::InputColumn| {
+                let name = code(column.name);
+                vec![if column.is_needed { format!("**{name}**") } else { name }, column.about.to_owned()]
+            };
+            table(&mut out, &["column", "meaning"], columns.iter().map(row));
+        }
+    }
+    out
+}

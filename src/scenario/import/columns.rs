@@ -1,0 +1,124 @@
+//! The columns of every trace format, for whoever lists them.
+
+/// A column of an input table.
+#[derive(Clone, Copy, Debug)]
+pub struct InputColumn {
+    pub name: &'static str,
+    /// The table is refused without it.
+    pub is_needed: bool,
+    /// Unit and meaning.
+    pub about: &'static str,
+}
+
+const fn needed(name: &'static str, about: &'static str) -> InputColumn {
+    InputColumn { name, is_needed: true, about }
+}
+
+const fn optional(name: &'static str, about: &'static str) -> InputColumn {
+    InputColumn { name, is_needed: false, about }
+}
+
+pub(super) const CSV_PODS: &[InputColumn] = &[
+    needed("name", "of the pod; one of its own"),
+    needed("arrival_s", "seconds from the start, ascending"),
+    needed("duration_s", "seconds that it runs once started; empty: to the end"),
+    needed("cpu_milli", "request, thousandths of a core"),
+    needed("memory_bytes", "request, bytes"),
+    optional("gpus", "devices; default 0, or 1 with `gpu_milli`"),
+    optional("gpu_milli", "thousandths of one device"),
+    optional("gpu_model", "models it may run on, `|` between; empty: any"),
+    optional("priority", "default 0"),
+    optional("workload", "what it belongs to"),
+];
+
+pub(super) const CSV_NODES: &[InputColumn] = &[
+    needed("name", "of the node; one of its own"),
+    needed("cpu_milli", "capacity, thousandths of a core"),
+    needed("memory_bytes", "capacity, bytes"),
+    optional("gpus", "devices; default 0"),
+    optional("gpu_model", "their model"),
+    optional("count", "equal nodes that the row stands for; default 1"),
+];
+
+pub(super) const OPENB_PODS: &[InputColumn] = &[
+    needed("name", "of the pod"),
+    needed("cpu_milli", "request, thousandths of a core"),
+    needed("memory_mib", "request, MiB"),
+    needed("num_gpu", "devices"),
+    needed("gpu_milli", "thousandths of one device; 1000 with several, 0 with none"),
+    needed("gpu_spec", "models it may run on, `|` between; empty: any"),
+    needed("qos", "LS, Guaranteed, Burstable or BE"),
+    needed("pod_phase", "last known phase"),
+    needed("creation_time", "seconds, ascending: the arrival"),
+    needed("deletion_time", "seconds; empty: it runs on"),
+    needed("scheduled_time", "seconds; empty: it never got a node"),
+];
+
+pub(super) const OPENB_NODES: &[InputColumn] = &[
+    needed("sn", "name of the node"),
+    needed("cpu_milli", "capacity, thousandths of a core"),
+    needed("memory_mib", "capacity, MiB"),
+    needed("gpu", "devices"),
+    needed("model", "their model; empty: not said"),
+];
+
+pub(super) const GAVEL_JOBS: &[InputColumn] = &[
+    needed("job", "name of the job"),
+    needed("arrival_s", "seconds from the start, ascending"),
+    needed("model", "a model with measured speeds"),
+    needed("batch_size", "empty where the model has one setting"),
+    needed("num_gpus", "workers, a GPU each"),
+    needed("total_steps", "steps until it is complete"),
+];
+
+pub(super) const GAVEL_THROUGHPUTS: &[InputColumn] = &[
+    needed("model", "as jobs name it"),
+    needed("batch_size", "empty where the model has one setting"),
+    needed("gpu", "GPU model"),
+    needed("num_gpus", "workers"),
+    needed("consolidated", "`true` where all are on one node, else `false`"),
+    needed("steps_per_second", "0: does not run there"),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::super::{FORMATS, Format, Inputs, Source};
+
+    /// The error of a format whose `input` has just these columns and no row; the other inputs are whole.
+    fn read(format: &Format, input: &str, without: Option<&str>) -> Result<(), String> {
+        let header = |table: &str| -> String {
+            let columns =
+                format.columns.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, columns)| *columns);
+            let kept = columns.iter().map(|column| column.name).filter(|name| table != input || Some(*name) != without);
+            kept.collect::<Vec<_>>().join(",") + "\n"
+        };
+        let mut tables: Vec<(&str, Cursor<String>)> =
+            format.columns.iter().map(|(table, _)| (*table, Cursor::new(header(table)))).collect();
+        let mut inputs = Inputs::default();
+        for (table, reader) in &mut tables {
+            let source = Some(Source { reader, file: "table.csv" });
+            match *table {
+                "pods" => inputs.pods = source,
+                "nodes" => inputs.nodes = source,
+                "jobs" => inputs.jobs = source,
+                _ => inputs.throughputs = source,
+            }
+        }
+        format.read(inputs).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_table_with_the_listed_columns_is_read_and_every_needed_one_is_missed() {
+        for format in FORMATS {
+            for (input, columns) in format.columns {
+                for column in *columns {
+                    let told = read(format, input, Some(column.name)).err().unwrap_or_default();
+                    let missed = told.contains(column.name) && told.contains("column");
+                    assert_eq!(missed, column.is_needed, "{} {input} {}: {told}", format.name, column.name);
+                }
+            }
+        }
+    }
+}
