@@ -116,7 +116,8 @@ fn of_equal_policies_few_are_called_different() {
     // So too where only two seeds are run, which counts make look equal.
     let few = called_different(500, |trial| {
         let ([mut a, mut b], metrics) = equal_policies(trial);
-        (a.runs.truncate(2), b.runs.truncate(2));
+        a.runs.truncate(2);
+        b.runs.truncate(2);
         ([a, b], metrics)
     });
     assert!(few <= 0.07, "{few}");

@@ -136,7 +136,7 @@ fn whole_seconds(nanos: f64) -> f64 {
 
 impl Dimension {
     /// How many points it lists; `None` of a range without steps.
-    pub fn len(&self) -> Option<usize> {
+    pub fn count(&self) -> Option<usize> {
         match &self.points {
             Points::Listed(points) => Some(points.len()),
             Points::Between(_) => None,
@@ -181,7 +181,7 @@ impl Space {
 
     /// How many combinations there are before constraints; `None` where a range has no steps.
     pub fn size(&self) -> Option<u128> {
-        self.dimensions.iter().try_fold(1u128, |size, dimension| Some(size.saturating_mul(dimension.len()? as u128)))
+        self.dimensions.iter().try_fold(1u128, |size, dimension| Some(size.saturating_mul(dimension.count()? as u128)))
     }
 
     /// Every combination that meets the constraints, the last dimension's points changing fastest. All dimensions list
@@ -192,7 +192,7 @@ impl Space {
     pub fn grid(&self) -> Result<Vec<Configuration>, String> {
         let mut places: Vec<Vec<usize>> = vec![Vec::new()];
         for dimension in &self.dimensions {
-            let count = dimension.len().unwrap_or(0);
+            let count = dimension.count().unwrap_or(0);
             places =
                 places.iter().flat_map(|before| (0..count).map(|index| [&before[..], &[index]].concat())).collect();
         }
