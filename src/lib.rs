@@ -46,6 +46,7 @@ pub mod compare;
 pub mod controller;
 pub mod cost;
 pub mod load;
+pub mod optimize;
 pub mod record;
 pub mod reference;
 pub mod report;

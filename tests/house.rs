@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// as `cli > sweep, check, report > record > sim > scenario > load, scheduler, autoscaler, cost > cluster > units` has
 /// it. The one exception: `autoscaler` uses the scheduler's filters, scores and snapshots, for the simulations of
 /// scale-up and drain must place pods as the scheduler itself would.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("units", &[]),
     ("cluster", &["units"]),
     ("cost", &["units", "cluster"]),
@@ -61,6 +61,24 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
         ],
     ),
     (
+        "optimize",
+        &[
+            "units",
+            "cluster",
+            "controller",
+            "cost",
+            "load",
+            "scheduler",
+            "autoscaler",
+            "scenario",
+            "sim",
+            "record",
+            "check",
+            "compare",
+            "sweep",
+        ],
+    ),
+    (
         "reference",
         &[
             "units",
@@ -96,6 +114,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "check",
             "compare",
             "sweep",
+            "optimize",
             "reference",
         ],
     ),

@@ -22,7 +22,7 @@ mod witness;
 pub use amount::{Unit, percentage, read as read_amount};
 pub use baseline::{Baseline, BaselineSuite, judge as judge_baseline};
 pub use compile::{Plan, plans};
-pub use expectation::{Expectation, Misread, Subject};
+pub use expectation::{Bound, Comparison, Expectation, Misread, Subject};
 pub use figure_names::FigureNames;
 pub use paired::{Interval, paired_interval, t_quantile};
 pub use series::FUNCTION_NAMES;

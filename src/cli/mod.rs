@@ -15,12 +15,12 @@ mod instance_types;
 mod interrupt;
 mod memory;
 mod metrics;
+mod optimize;
 mod progress;
 mod reference;
 mod run;
 mod schema;
 mod sweep;
-mod sweep_page;
 mod validate;
 
 use std::io;
@@ -44,9 +44,9 @@ enum Command {
     Check(check::Arguments),
     Compare(compare::Arguments),
     Sweep(sweep::Arguments),
+    Optimize(optimize::Arguments),
     Validate(validate::Arguments),
-    /// Print the JSON Schema of scenarios, for editors and for `scenario.schema.json`
-    Schema,
+    Schema(schema::Arguments),
     Import(import::Arguments),
     Init(init::Arguments),
     Explain(explain::Arguments),
@@ -68,8 +68,9 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Optimize(arguments) => optimize::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
-        Command::Schema => schema::run(),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

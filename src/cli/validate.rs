@@ -1,4 +1,4 @@
-//! `windtunnel validate`: every mistake of scenarios, without running them.
+//! `windtunnel validate`: every mistake of scenarios and sweeps, without running them.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,18 +8,19 @@ use clap::Args;
 
 use super::changes::{self, Changes};
 use super::exit_code::Failure;
+use super::sweep::{OpenSweep, open_sweep};
 use super::{Outcome, diagnostics};
 use crate::check;
 use crate::scenario::Override;
 
-/// Check scenarios without running them
+/// Check scenarios and sweeps without running them
 #[derive(Args)]
 #[command(after_help = "Examples:
   windtunnel validate scenarios/ai-model-training.yaml --set nodeGroups.general.maxSize=5
   windtunnel validate scenarios/hpa/*.yaml
   windtunnel validate - < scenarios/hpa/flapping.yaml")]
 pub struct Arguments {
-    /// Scenario files; `-` is standard input
+    /// Scenario and sweep files, `-` is standard input; every configuration of a sweep is checked
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
     #[command(flatten)]
@@ -32,6 +33,29 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let mut out = io::stdout().lock();
     let mut are_valid = true;
     for path in &arguments.scenarios {
+        let sweep = match open_sweep(path) {
+            Ok(sweep) => sweep,
+            Err(mistakes) => {
+                diagnostics::show(&mistakes);
+                are_valid = false;
+                continue;
+            }
+        };
+        if let Some(sweep) = sweep {
+            match validate_sweep(&sweep, &overrides) {
+                Ok(()) => writeln!(out, "{}: ok, {} configurations", path.display(), sweep.sweep.configurations.len())?,
+                Err(wrong) => {
+                    writeln!(
+                        out,
+                        "{}: {wrong} of {} configurations are no valid scenarios",
+                        path.display(),
+                        sweep.sweep.configurations.len()
+                    )?;
+                    are_valid = false;
+                }
+            }
+            continue;
+        }
         let Ok(files) = changes::open(path) else {
             are_valid = false;
             continue;
@@ -54,6 +78,23 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
     }
     if are_valid { Ok(ExitCode::SUCCESS) } else { Err(Failure::Reported) }
+}
+
+/// Every configuration; the mistakes of the first few that have some are shown. `Err`: how many have.
+fn validate_sweep(sweep: &OpenSweep, overrides: &[Override]) -> Result<(), usize> {
+    /// More would tell the same again.
+    const MOST_SHOWN: usize = 3;
+    let mut wrong = 0;
+    for configuration in &sweep.sweep.configurations {
+        let checked = sweep.load(configuration, overrides).and_then(|scenario| check::plans(&scenario).map(|_| ()));
+        if let Err(mistakes) = checked {
+            wrong += 1;
+            if wrong <= MOST_SHOWN {
+                diagnostics::show(&mistakes);
+            }
+        }
+    }
+    if wrong == 0 { Ok(()) } else { Err(wrong) }
 }
 
 /// Overrides as typed; mistakes are shown.

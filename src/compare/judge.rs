@@ -223,7 +223,8 @@ fn row(variant: &Side, baseline: &Side, metric: &str, terms: &Terms) -> MetricCo
     }
 }
 
-fn verdict(metric: &str, judged: &Judged) -> Verdict {
+/// The verdict on the figure `metric`.
+pub fn verdict(metric: &str, judged: &Judged) -> Verdict {
     if !judged.is_real {
         return Verdict::CantTell;
     }

@@ -19,7 +19,7 @@ mod text;
 mod why;
 
 pub use direction::{Better, better};
-pub use judge::{Comparison, Matchup, MetricComparison, Question, VariantWork, Verdict, compare};
+pub use judge::{Comparison, Matchup, MetricComparison, Question, VariantWork, Verdict, compare, verdict};
 pub use looks::{LOOKS, next_look};
 pub use metrics::{DEFAULT_METRICS, metrics_of, read_metric};
 pub use pairs::{Judged, Terms, judge_pairs};

@@ -56,8 +56,8 @@ impl Family {
     fn part<'f>(&self, figure: &'f str) -> Option<&'f str> {
         let part = figure.strip_prefix(self.start)?.strip_suffix(self.end)?;
         // `explain.idle.REASON.by.NAME` is a part of a part.
-        let is_deeper = self.start.starts_with("explain.") && part.contains('.');
-        Some(part).filter(|part| !part.is_empty() && !is_deeper)
+        let is_of_part = self.start.starts_with("explain.") && part.contains('.');
+        (!part.is_empty() && !is_of_part).then_some(part)
     }
 }
 

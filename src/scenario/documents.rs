@@ -143,7 +143,7 @@ pub struct ScenarioFiles {
 /// Names of `--values` files among the digests.
 const VALUES: &str = "--values ";
 
-fn read_source(path: &Path) -> Result<Source, String> {
+pub(super) fn read_source(path: &Path) -> Result<Source, String> {
     let name = path.display().to_string();
     match std::fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {
@@ -179,6 +179,15 @@ impl ScenarioFiles {
     fn read(path: &Path, source: Source) -> Result<ScenarioFiles, Vec<Diagnostic>> {
         let source = Arc::new(source);
         let documents = parse(&source)?;
+        if let Some(sweep) =
+            documents.iter().find(|document| document.get("kind").and_then(Node::as_str) == Some("Sweep"))
+        {
+            let place = sweep.get("kind").map_or(&sweep.place, |kind| &kind.place);
+            let name = path.display();
+            let hint =
+                format!("use `windtunnel sweep {name}`, or `windtunnel optimize {name}` where it has an `optimize:`");
+            return Err(vec![Diagnostic::error(place, "this is a sweep, not a scenario").hint(hint)]);
+        }
         let (mut scenarios, objects): (Vec<Node>, Vec<Node>) = documents.into_iter().partition(is_scenario);
         if scenarios.len() > 1 {
             let diagnostic = Diagnostic::error(&scenarios[1].place, "a second document of kind Scenario");

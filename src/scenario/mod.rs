@@ -6,6 +6,7 @@
 
 pub mod diagnostic;
 mod digest;
+mod document;
 mod documents;
 mod fields;
 pub mod import;
@@ -21,6 +22,7 @@ mod workload_keys;
 mod yaml;
 
 pub use crate::cost::CapacityType;
+pub use document::{Document, kind_of};
 pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use lower::FIXED;
 pub use lowered::{

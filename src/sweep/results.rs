@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::space::plain;
-use super::{PlotSpec, Sweep};
+use super::front::sign;
+use super::{PlotSpec, Sweep, plain};
 use crate::record::{Cells, Figure, SweepProvenance};
 
 /// All runs of a sweep, configuration by configuration, each under every seed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Results {
+    /// Ascending by configuration.
     pub rows: Vec<Row>,
+    /// Configurations that are no valid scenario, with what is wrong; they have no runs.
+    pub errors: Vec<(usize, String)>,
 }
 
 /// One run.
@@ -38,10 +41,21 @@ impl Row {
 }
 
 impl Results {
+    /// The runs of configuration `index`, in the order of its seeds.
+    pub fn of(&self, index: usize) -> &[Row] {
+        let start = self.rows.partition_point(|row| row.configuration < index);
+        let end = self.rows.partition_point(|row| row.configuration <= index);
+        &self.rows[start..end]
+    }
+
+    /// What is wrong with a configuration that was not run.
+    pub fn error(&self, index: usize) -> Option<&str> {
+        self.errors.iter().find(|(other, _)| *other == index).map(|(_, error)| error.as_str())
+    }
+
     /// The figure `name` of configuration `index`, over its seeds in their order.
     pub fn averages(&self, index: usize, name: &str) -> Averages {
-        let runs = self.rows.iter().filter(|row| row.configuration == index);
-        let values: Vec<f64> = runs.map(|row| row.figure(name)).collect();
+        let values: Vec<f64> = self.of(index).iter().map(|row| row.figure(name)).collect();
         if values.is_empty() || values.iter().any(|value| value.is_nan()) {
             return Averages { min: f64::NAN, mean: f64::NAN, max: f64::NAN };
         }
@@ -54,18 +68,17 @@ impl Results {
 
     /// The most pods that configuration `index` left unserved under any seed (`pods.unserved`).
     pub fn unserved(&self, index: usize) -> u64 {
-        let runs = self.rows.iter().filter(|row| row.configuration == index);
         // A NaN becomes zero: figures of a program's own may lack it.
-        runs.map(|row| row.figure("pods.unserved") as u64).max().unwrap_or(0)
+        self.of(index).iter().map(|row| row.figure("pods.unserved") as u64).max().unwrap_or(0)
     }
 
-    /// The configurations that no other beats: none is as good in both figures and better in one. Less is better;
-    /// means over the seeds count. A configuration without one of the figures takes no part, nor does one that leaves
+    /// The configurations that no other beats: none is as good in both figures and better in one. Less is better, but for
+    /// figures of which more is; means over the seeds count. A configuration without one of the figures takes no part, nor does one that leaves
     /// pods unserved under any seed: work that was not done costs nothing and waits for nothing. In the order of the
     /// grid.
     pub fn unbeaten(&self, configurations: usize, x: &str, y: &str) -> Vec<usize> {
         let mean = |index: usize, name: &str| match self.unserved(index) {
-            0 => self.averages(index, name).mean,
+            0 => sign(name) * self.averages(index, name).mean,
             _ => f64::NAN,
         };
         let means: Vec<(f64, f64)> = (0..configurations).map(|index| (mean(index, x), mean(index, y))).collect();
@@ -80,27 +93,46 @@ impl Results {
             .collect()
     }
 
-    /// `sweep.json`: what it was made from, and every configuration with its parameters and the two plotted figures over its seeds.
+    /// `sweep.json`: what it was made from, and every configuration with its parameters, the two plotted figures over its
+    /// seeds and how they stand against the baseline's.
     pub fn summary(&self, sweep: &Sweep, made_from: &SweepProvenance) -> Value {
-        let configurations = sweep.configurations();
         let PlotSpec { x, y } = &sweep.plot;
-        let unbeaten = self.unbeaten(configurations.len(), x, y);
-        let entries = configurations.iter().enumerate().map(|(index, configuration)| {
+        let front = self.front(sweep);
+        let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+        let entries = sweep.configurations.iter().enumerate().map(|(index, configuration)| {
             let parameters: Map<String, Value> =
-                configuration.settings.iter().map(|(path, value)| ((*path).to_owned(), (*value).clone())).collect();
+                configuration.settings.iter().map(|(path, value)| (path.clone(), value.clone())).collect();
             let mut entry = Map::new();
+            entry.insert("label".to_owned(), configuration.label.clone().into());
             entry.insert("parameters".to_owned(), parameters.into());
-            entry.insert("runs".to_owned(), self.rows.iter().filter(|row| row.configuration == index).count().into());
-            entry.insert("unbeaten".to_owned(), unbeaten.contains(&index).into());
+            entry.insert("runs".to_owned(), self.of(index).len().into());
+            if let Some(error) = self.error(index) {
+                entry.insert("error".to_owned(), error.into());
+            }
+            entry.insert("unbeaten".to_owned(), front.contains(&index).into());
             entry.insert("unserved_pods".to_owned(), self.unserved(index).into());
+            let mut against_baseline = Map::new();
             for name in [x, y] {
                 let Averages { min, mean, max } = self.averages(index, name);
                 entry.insert(name.clone(), json!({"min": min, "mean": mean, "max": max}));
+                if let Some(against) = self.against(sweep, index, sweep.baseline, name) {
+                    let judged = against.judged;
+                    let row = json!({
+                        "difference": judged.difference,
+                        "interval": [finite(judged.low), finite(judged.high)],
+                        "relative": finite(judged.difference / judged.baseline_mean.abs()),
+                        "verdict": against.verdict.words(),
+                    });
+                    against_baseline.insert(name.clone(), row);
+                }
             }
+            entry.insert("against_baseline".to_owned(), against_baseline.into());
             Value::from(entry)
         });
         let mut summary = serde_json::to_value(made_from).expect("it has only string keys");
         summary["runs"] = self.rows.len().into();
+        summary["baseline"] = sweep.configurations[sweep.baseline].label.clone().into();
+        summary["interval_level"] = self.terms(sweep).interval_level().into();
         summary["configurations"] = entries.collect();
         summary
     }
@@ -118,7 +150,8 @@ impl Results {
     }
 
     /// `runs.csv`: the parameters, the seed, then every figure of the summary. Counts are integers; any other number has
-    /// a decimal point in every row, so that readers guess one type for a column.
+    /// a decimal point in every row, so that readers guess one type for a column. A sweep with variants begins with their
+    /// labels; a configuration that is no valid scenario has one row, without a seed, and what is wrong at its end.
     pub fn csv(&self, sweep: &Sweep) -> Vec<u8> {
         let names = self.figure_names();
         let figures = self.rows.iter().flat_map(|row| &row.figures);
@@ -126,45 +159,75 @@ impl Results {
             figures.filter(|figure| !figure.is_whole).map(|figure| figure.name.as_str()).collect();
         let is_whole: Vec<bool> = names.iter().map(|name| !with_decimals.contains(name)).collect();
         let mut out = Cells::with_capacity((self.rows.len() + 1) * (names.len() + 4) * 10);
-        sweep.parameters.iter().for_each(|parameter| out.dotted(["param", &parameter.path]));
+        let paths = sweep.space.paths();
+        let is_decimal: Vec<bool> = paths.iter().map(|path| is_of_decimals(sweep, path)).collect();
+        if sweep.has_variants {
+            out.text("label");
+        }
+        paths.iter().for_each(|path| out.dotted(["param", path]));
         out.text("seed");
         names.iter().for_each(|name| out.text(name));
+        if !self.errors.is_empty() {
+            out.text("error");
+        }
         out.end_row();
-        let configurations = sweep.configurations();
-        for row in &self.rows {
-            let settings: &[(&str, &Value)] = &configurations[row.configuration].settings;
-            for (parameter, (_, value)) in sweep.parameters.iter().zip(settings) {
-                match value.as_f64().filter(|_| is_of_decimals(&parameter.values)) {
-                    Some(number) => out.float(number),
-                    None => out.text(&plain(value)),
+        for (index, configuration) in sweep.configurations.iter().enumerate() {
+            let settings = |out: &mut Cells| {
+                if sweep.has_variants {
+                    out.text(&configuration.label);
                 }
-            }
-            out.integer(row.seed);
-            // Nearly every run has the same figures in the same order.
-            let mut next = 0;
-            for (name, is_whole) in names.iter().zip(&is_whole) {
-                let value = match row.figures.get(next).filter(|figure| figure.name == *name) {
-                    Some(figure) => {
-                        next += 1;
-                        figure.value
+                for (path, is_decimal) in paths.iter().zip(&is_decimal) {
+                    match configuration.value(path) {
+                        Some(value) if *is_decimal => out.float(value.as_f64().unwrap_or(f64::NAN)),
+                        Some(value) => out.text(&plain(value)),
+                        None => out.empty(),
                     }
-                    None => row.figure(name),
-                };
-                if *is_whole && value.is_finite() {
-                    out.integer(value as i64);
-                } else {
-                    out.float(value);
                 }
+            };
+            for row in self.of(index) {
+                settings(&mut out);
+                out.integer(row.seed);
+                row_figures(&mut out, row, &names, &is_whole);
+                if !self.errors.is_empty() {
+                    out.empty();
+                }
+                out.end_row();
             }
-            out.end_row();
+            if let Some(error) = self.error(index) {
+                settings(&mut out);
+                (0..=names.len()).for_each(|_| out.empty());
+                out.text(error);
+                out.end_row();
+            }
         }
         out.into_bytes()
     }
 }
 
+/// The figures of a run in the order of `names`.
+fn row_figures(out: &mut Cells, row: &Row, names: &[&str], is_whole: &[bool]) {
+    // Nearly every run has the same figures in the same order.
+    let mut next = 0;
+    for (name, is_whole) in names.iter().zip(is_whole) {
+        let value = match row.figures.get(next).filter(|figure| figure.name == *name) {
+            Some(figure) => {
+                next += 1;
+                figure.value
+            }
+            None => row.figure(name),
+        };
+        if *is_whole && value.is_finite() {
+            out.integer(value as i64);
+        } else {
+            out.float(value);
+        }
+    }
+}
+
 /// Numbers, not all of them whole.
-fn is_of_decimals(values: &[Value]) -> bool {
-    values.iter().all(Value::is_number) && values.iter().any(|value| !value.is_i64() && !value.is_u64())
+fn is_of_decimals(sweep: &Sweep, path: &str) -> bool {
+    let values = || sweep.configurations.iter().filter_map(|configuration| configuration.value(path));
+    values().all(Value::is_number) && values().any(|value| !value.is_i64() && !value.is_u64())
 }
 
 #[cfg(test)]
@@ -187,7 +250,7 @@ mod tests {
             row(1, 1, vec![figure("cost", 3.0), figure("wait", f64::NAN)]),
             row(1, 2, vec![figure("cost", 3.0), figure("wait", 1.0)]),
         ];
-        (sweep, Results { rows })
+        (sweep, Results { rows, errors: Vec::new() })
     }
 
     #[test]
@@ -208,7 +271,7 @@ mod tests {
         .unwrap();
         let count = |value| Figure { is_whole: true, ..figure("pods", value) };
         let rows = (0..4).map(|index| Row { configuration: index, seed: 1, figures: vec![count(7.0)] }).collect();
-        let text = String::from_utf8(Results { rows }.csv(&sweep)).unwrap();
+        let text = String::from_utf8(Results { rows, errors: Vec::new() }.csv(&sweep)).unwrap();
         assert_eq!(text, "param.x,param.y,seed,pods\n1.0,3,1,7\n1.0,4m,1,7\n2.5,3,1,7\n2.5,4m,1,7\n");
     }
 
@@ -216,8 +279,10 @@ mod tests {
     fn a_configuration_is_unbeaten_unless_another_is_cheaper_and_faster() {
         let row = |configuration, (x, y)| Row { configuration, seed: 1, figures: vec![figure("x", x), figure("y", y)] };
         let points = [(1.0, 9.0), (2.0, 5.0), (3.0, 6.0), (2.0, 5.0), (0.0, f64::NAN)];
-        let results =
-            Results { rows: points.into_iter().enumerate().map(|(index, point)| row(index, point)).collect() };
+        let results = Results {
+            rows: points.into_iter().enumerate().map(|(index, point)| row(index, point)).collect(),
+            errors: Vec::new(),
+        };
         assert_eq!(results.unbeaten(5, "x", "y"), [0, 1, 3]);
     }
 
@@ -229,7 +294,7 @@ mod tests {
             figures: vec![figure("x", 1.0), figure("y", y), figure("pods.unserved", unserved)],
         };
         let rows = vec![row(0, 1, 1.0, 0.0), row(0, 2, 1.0, 8.0), row(1, 1, 5.0, 0.0), row(1, 2, 5.0, 0.0)];
-        let results = Results { rows };
+        let results = Results { rows, errors: Vec::new() };
         assert_eq!(results.unbeaten(2, "x", "y"), [1]);
         assert_eq!((results.unserved(0), results.unserved(1)), (8, 0));
     }

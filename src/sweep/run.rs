@@ -3,113 +3,68 @@
 use std::num::NonZeroUsize;
 
 use rayon::prelude::*;
-use thiserror::Error;
 
 use super::{Configuration, Results, Row, Sweep};
-use crate::record::{Figure, Summary, figures};
+use crate::record::{Summary, figures};
 use crate::scenario::Scenario;
-use crate::sim::{self, Outcome, TrainingRow};
-use crate::units::nearest;
+use crate::sim;
 
-/// Why a sweep was not run. `E` is what the scenario's loader says of a bad setting.
-#[derive(Debug, Error)]
-pub enum SweepProblem<E> {
-    #[error("the configuration {label:?} is no valid scenario")]
-    Scenario { label: String, cause: E },
-    #[error("plot.{axis}: no figure of the summary is called {name:?}{}", hint(.nearest))]
-    UnknownFigure { axis: &'static str, name: String, nearest: Option<String> },
-    #[error("can't start the threads: {0}")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
-}
-
-fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
-}
-
-/// A sweep whose every configuration is a valid scenario.
+/// A sweep whose configurations were read.
 pub struct Prepared<'s> {
     sweep: &'s Sweep,
-    /// By configuration.
-    scenarios: Vec<Scenario>,
+    /// By configuration; what is wrong with one that is no scenario.
+    scenarios: Vec<Result<Scenario, String>>,
     threads: rayon::ThreadPool,
 }
 
 /// Reads every configuration of `sweep` on `jobs` threads (default: one a core). `load` turns a configuration into a
-/// scenario.
-pub fn prepare<'s, E: Send>(
-    sweep: &'s Sweep,
-    load: impl Fn(&Configuration<'_>) -> Result<Scenario, E> + Sync,
+/// scenario, or says what is wrong with it; the others go on.
+///
+/// # Errors
+/// Threads can't be started.
+pub fn prepare(
+    sweep: &Sweep,
+    load: impl Fn(&Configuration) -> Result<Scenario, String> + Sync,
     jobs: Option<NonZeroUsize>,
-) -> Result<Prepared<'s>, SweepProblem<E>> {
-    check_figure("x", &sweep.plot.x)?;
-    check_figure("y", &sweep.plot.y)?;
+) -> Result<Prepared<'_>, rayon::ThreadPoolBuildError> {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(jobs.map_or(0, NonZeroUsize::get)).build()?;
-    let configurations = sweep.configurations();
-    let loaded: Vec<Result<Scenario, E>> =
-        threads.install(|| configurations.par_iter().with_max_len(1).map(&load).collect());
-    let mut scenarios = Vec::with_capacity(loaded.len());
-    for (configuration, scenario) in configurations.iter().zip(loaded) {
-        let label = || sweep.label(configuration);
-        scenarios.push(scenario.map_err(|cause| SweepProblem::Scenario { label: label(), cause })?);
-    }
+    let scenarios = threads.install(|| sweep.configurations.par_iter().with_max_len(1).map(&load).collect());
     Ok(Prepared { sweep, scenarios, threads })
 }
 
 impl Prepared<'_> {
+    /// How many runs it has.
+    pub fn runs(&self) -> usize {
+        self.scenarios.iter().flatten().map(|scenario| self.sweep.seeds_or(scenario.seed).len()).sum()
+    }
+
+    /// Configurations that are no valid scenario.
+    pub fn errors(&self) -> Vec<(usize, String)> {
+        let errors = self.scenarios.iter().enumerate().filter_map(|(index, read)| Some((index, read.as_ref().err()?)));
+        errors.map(|(index, error)| (index, error.clone())).collect()
+    }
+
     /// Runs every configuration under every seed and calls `ran` after each run. The results do not depend on the
     /// number of threads.
     ///
     /// Memory: every configuration's scenario, and one run's state a thread.
     pub fn run(&self, ran: impl Fn() + Sync) -> Results {
-        let runs: Vec<(usize, u64)> = self
-            .scenarios
-            .iter()
-            .enumerate()
+        let scenarios =
+            self.scenarios.iter().enumerate().filter_map(|(index, read)| Some((index, read.as_ref().ok()?)));
+        let runs: Vec<(usize, &Scenario, u64)> = scenarios
             .flat_map(|(index, scenario)| {
-                let seeds = self.sweep.seeds.clone().unwrap_or_else(|| vec![scenario.seed]);
-                seeds.into_iter().map(move |seed| (index, seed))
+                self.sweep.seeds_or(scenario.seed).into_iter().map(move |seed| (index, scenario, seed))
             })
             .collect();
-        let row = |(configuration, seed): (usize, u64)| {
-            let outcome = sim::run(&self.scenarios[configuration], seed, &mut ());
+        let row = |(configuration, scenario, seed): (usize, &Scenario, u64)| {
+            let outcome = sim::run(scenario, seed, &mut ());
             let row = Row { configuration, seed, figures: figures(&Summary::of(&outcome)) };
             ran();
             row
         };
-        Results { rows: self.threads.install(|| runs.into_par_iter().with_max_len(1).map(row).collect()) }
+        let rows = self.threads.install(|| runs.into_par_iter().with_max_len(1).map(row).collect());
+        Results { rows, errors: self.errors() }
     }
-}
-
-/// A misspelt figure would only show after the last run.
-fn check_figure<E>(axis: &'static str, name: &str) -> Result<(), SweepProblem<E>> {
-    // These hold names of the scenario's own.
-    if name.starts_with("cost.by_") {
-        return Ok(());
-    }
-    let known = every_figure();
-    if known.iter().any(|figure| figure.name == name) {
-        return Ok(());
-    }
-    let near = nearest(name, known.iter().map(|figure| figure.name.as_str())).map(str::to_owned);
-    Err(SweepProblem::UnknownFigure { axis, name: name.to_owned(), nearest: near })
-}
-
-/// The figures that any summary may have.
-fn every_figure() -> Vec<Figure> {
-    let job = TrainingRow {
-        name: "".into(),
-        model: "".into(),
-        gpus: 0,
-        arrival: Default::default(),
-        started: None,
-        finished: None,
-        total_steps: 0,
-        steps_done: 0.0,
-        steps_lost: 0.0,
-        interruptions: 0,
-        gpu_hours: 0.0,
-    };
-    figures(&Summary::of(&Outcome { training: vec![job], ..Outcome::default() }))
 }
 
 #[cfg(test)]
@@ -161,11 +116,11 @@ mod tests {
         .unwrap()
     }
 
+    fn load(configuration: &Configuration) -> Result<Scenario, String> {
+        configuration.settings[0].1.as_i64().map(scenario).ok_or_else(|| "not a number".to_owned())
+    }
+
     fn runs_csv(jobs: usize) -> String {
-        let load = |configuration: &Configuration<'_>| {
-            let pods = configuration.settings[0].1.as_i64().ok_or("not a number")?;
-            Ok::<_, &str>(scenario(pods))
-        };
         let sweep = sweep();
         let results = prepare(&sweep, load, NonZeroUsize::new(jobs)).unwrap().run(|| ());
         String::from_utf8(results.csv(&sweep)).unwrap()
@@ -183,23 +138,18 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_that_is_no_scenario_stops_the_sweep_before_the_first_run() {
-        let load = |configuration: &Configuration<'_>| match configuration.settings[0].1.as_i64() {
-            Some(20) => Err("too many"),
-            _ => Ok(scenario(1)),
+    fn a_configuration_that_is_no_scenario_is_a_row_with_its_error_and_the_others_go_on() {
+        let load = |configuration: &Configuration| match configuration.settings[0].1.as_i64() {
+            Some(20) => Err("too many".to_owned()),
+            _ => load(configuration),
         };
         let sweep = sweep();
-        let Err(problem) = prepare(&sweep, load, None) else { panic!("20 pods are refused") };
-        assert!(matches!(problem, SweepProblem::Scenario { ref label, cause: "too many" } if label == "pods 20"));
-    }
-
-    #[test]
-    fn a_misspelt_figure_is_found_before_the_first_run() {
-        let check = |name: &str| check_figure::<()>("x", name).map_err(|problem| problem.to_string());
-        assert_eq!(check("training.completion_seconds.p95"), Ok(()));
-        assert_eq!(check("cost.by_node_group.general"), Ok(()));
-        let error = check("pod_wait_secnds.p99").unwrap_err();
-        assert!(error.contains("did you mean \"pod_wait_seconds.p99\"?"), "{error}");
-        assert!(check("happiness").is_err_and(|error| !error.contains("did you mean")));
+        let prepared = prepare(&sweep, load, None).unwrap();
+        assert_eq!((prepared.runs(), prepared.errors()), (8, vec![(1, "too many".to_owned())]));
+        let results = prepared.run(|| ());
+        let text = String::from_utf8(results.csv(&sweep)).unwrap();
+        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("20,")).collect();
+        assert!(rows.len() == 1 && rows[0].ends_with(",too many") && text.lines().count() == 10, "{text}");
+        assert!(text.lines().all(|line| line.split(',').count() == text.lines().next().unwrap().split(',').count()));
     }
 }

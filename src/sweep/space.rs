@@ -1,435 +1,282 @@
-//! The parameter space as written in a sweep file: `kind: Sweep`.
+//! The space of a sweep: its dimensions, and the combinations that are taken from it.
 
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_pcg::Pcg64Mcg;
+use rustc_hash::FxHashSet;
 use serde_json::Value;
-use thiserror::Error;
 
-use crate::scenario::names_results;
+use super::constraint::Constraint;
+use super::spec::{SampleMethod, SampleSpec, Scale};
+use super::{SCENARIO, plain};
 use crate::units::SimDuration;
+use crate::units::random::stream;
 
-/// The parameter whose values are whole scenarios.
-const SCENARIO: &str = "scenario";
+/// Draws for each sample that constraints or doubles may cost before a random sample is as large as it gets.
+const TRIES: u64 = 200;
 
-/// More runs than these are taken for a mistake in the file.
-const MOST_RUNS: usize = 100_000;
-
-/// A sweep file.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SweepFile {
-    /// `windtunnel/v1`
-    pub api_version: String,
-    /// `Sweep`
-    pub kind: String,
-    pub metadata: Metadata,
-    pub spec: SweepSpec,
+/// What combinations are made of, and which of them are left out.
+#[derive(Clone, Debug, Default)]
+pub struct Space {
+    pub dimensions: Vec<Dimension>,
+    pub constraints: Vec<Constraint>,
 }
 
-/// The one field that tells what a file is.
-#[derive(Deserialize)]
-struct Header {
-    kind: String,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Metadata {
-    /// Names the sweep's results.
-    pub name: String,
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SweepSpec {
-    /// Path of the scenario, from the folder of the sweep file. A parameter with the path `scenario` has such paths as
-    /// its values and takes precedence.
-    pub scenario: PathBuf,
-    /// Each parameter's values are combined with all values of the others.
-    #[serde(default)]
-    pub parameters: Vec<ParameterSpec>,
-    /// Every combination runs under each of these; default: the scenario's own seed.
-    #[serde(default)]
-    pub seeds: Option<SeedsSpec>,
-    #[serde(default)]
-    pub plot: PlotSpec,
-}
-
-/// One parameter: a path into the scenario, as `--set` takes it, and its values.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ParameterSpec {
-    pub path: String,
-    /// Either these values,
-    #[serde(default)]
-    pub values: Option<Vec<Value>>,
-    /// or these.
-    #[serde(default)]
-    pub range: Option<RangeSpec>,
-}
-
-/// Numbers, or durations such as `5m`: `from`, then `step` by `step` up to and including `to`.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RangeSpec {
-    pub from: Bound,
-    pub to: Bound,
-    pub step: Bound,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Bound {
-    Number(f64),
-    Duration(SimDuration),
-}
-
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum SeedsSpec {
-    List(Vec<u64>),
-    Counted(CountedSeeds),
-}
-
-/// `count` seeds: `from`, `from` + 1, …
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CountedSeeds {
-    pub from: u64,
-    pub count: u64,
-}
-
-/// Which figures of the summary the plot shows.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct PlotSpec {
-    /// Default: `pod_wait_seconds.p99`.
-    pub x: String,
-    /// Default: `cost.total_usd`.
-    pub y: String,
-}
-
-impl Default for PlotSpec {
-    fn default() -> PlotSpec {
-        PlotSpec { x: "pod_wait_seconds.p99".to_owned(), y: "cost.total_usd".to_owned() }
-    }
-}
-
-#[derive(Debug, Error)]
-pub enum SweepError {
-    #[error("{0}")]
-    Syntax(String),
-    #[error("apiVersion is {0:?}; expected windtunnel/v1")]
-    ApiVersion(String),
-    #[error("kind is {0:?}; expected Sweep")]
-    Kind(String),
-    #[error("metadata.name {0:?} can't name a folder; use letters, digits, dots, dashes and underscores")]
-    Name(String),
-    #[error("spec.parameters is empty; give at least one parameter with its values")]
-    NoParameters,
-    #[error("parameter {path}: give either values or range{}", if *.both { ", not both" } else { "" })]
-    NotOne { path: String, both: bool },
-    #[error("parameter {0}: its values are an empty list")]
-    NoValues(String),
-    #[error("parameter {path}: the value {value} stands twice")]
-    DoubleValue { path: String, value: String },
-    #[error("parameter {0} stands twice")]
-    DoubleParameter(String),
-    #[error("parameter {0}: its range has a step of zero")]
-    ZeroStep(String),
-    #[error("parameter {0}: its range holds no value, for step leads away from to")]
-    Backwards(String),
-    #[error("parameter {0}: from, to and step must be numbers all three, or durations such as 5m all three")]
-    MixedRange(String),
-    #[error("seeds are an empty list; leave seeds out to use the scenario's own")]
-    NoSeeds,
-    #[error("seed {0} stands twice, and equal seeds give equal runs")]
-    DoubleSeed(u64),
-    #[error("the sweep has {0} runs; at most {MOST_RUNS} are taken for meant")]
-    TooMany(u128),
-}
-
-/// A checked sweep.
+/// One choice: a variant, a parameter's value, or the values of parameters that go together.
 #[derive(Clone, Debug)]
-pub struct Sweep {
-    pub name: String,
-    /// As written: relative to the sweep file's folder.
-    pub scenario: PathBuf,
-    pub parameters: Vec<Parameter>,
-    /// `None`: the scenario's own.
-    pub seeds: Option<Vec<u64>>,
-    pub plot: PlotSpec,
+pub struct Dimension {
+    pub points: Points,
 }
 
-/// A path into the scenario and what is put there.
+#[derive(Clone, Debug)]
+pub enum Points {
+    /// At least one.
+    Listed(Vec<Point>),
+    /// Anywhere between two ends: only a sample can take values of it.
+    Between(Between),
+}
+
+/// What is set where this point is taken.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Point {
+    /// In words.
+    pub label: Option<String>,
+    pub settings: Vec<(String, Value)>,
+}
+
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parameter {
+pub struct Between {
     pub path: String,
-    /// At least one, all different.
-    pub values: Vec<Value>,
+    /// For people.
+    pub name: String,
+    pub from: f64,
+    pub to: f64,
+    pub scale: Scale,
+    pub kind: Number,
 }
 
-/// One point of the grid: a value a parameter.
+/// How numbers of a range are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Number {
+    Whole,
+    Decimal,
+    /// In nanoseconds.
+    Duration,
+}
+
+/// One combination.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Configuration<'a> {
-    pub settings: Vec<(&'a str, &'a Value)>,
+pub struct Configuration {
+    /// In words: the variant's label, then short names with their values.
+    pub label: String,
+    /// In the order of the dimensions.
+    pub settings: Vec<(String, Value)>,
+    /// Which point of each dimension it has; 0 where a dimension lists none.
+    pub place: Vec<usize>,
 }
 
-impl Sweep {
-    /// Reads and checks a sweep file's text.
-    pub fn parse(text: &str) -> Result<Sweep, SweepError> {
-        // Another kind of file, a scenario say, would otherwise be told that its fields are unknown.
-        let header: Result<Header, _> = serde_saphyr::from_str(text);
-        if let Some(Header { kind }) = header.ok().filter(|header| header.kind != "Sweep") {
-            return Err(SweepError::Kind(kind));
-        }
-        let file: SweepFile = serde_saphyr::from_str(text).map_err(|error| {
-            let text = error.to_string();
-            SweepError::Syntax(text.trim_start_matches("error: ").trim_end().to_owned())
-        })?;
-        if file.api_version != "windtunnel/v1" {
-            return Err(SweepError::ApiVersion(file.api_version));
-        }
-        let name = file.metadata.name;
-        if !names_results(&name) {
-            return Err(SweepError::Name(name));
-        }
-        let spec = file.spec;
-        let mut parameters: Vec<Parameter> = Vec::new();
-        for parameter in spec.parameters {
-            let parameter = parameter.check()?;
-            if parameters.iter().any(|other| other.path == parameter.path) {
-                return Err(SweepError::DoubleParameter(parameter.path));
-            }
-            parameters.push(parameter);
-        }
-        if parameters.is_empty() {
-            return Err(SweepError::NoParameters);
-        }
-        let combinations = parameters.iter().map(|parameter| parameter.values.len() as u128);
-        let combinations = combinations.fold(1u128, u128::saturating_mul);
-        let seed_count = spec.seeds.as_ref().map_or(1, SeedsSpec::count);
-        let runs = combinations.saturating_mul(seed_count);
-        if runs > MOST_RUNS as u128 {
-            return Err(SweepError::TooMany(runs));
-        }
-        let seeds = spec.seeds.map(SeedsSpec::check).transpose()?;
-        Ok(Sweep { name, scenario: spec.scenario, parameters, seeds, plot: spec.plot })
-    }
-
-    /// For people: the last part of each parameter's path, or the whole path where two end alike.
-    pub fn short_names(&self) -> Vec<&str> {
-        let last = |path: &str| path.rfind(['.', '/']).map_or(0, |at| at + 1);
-        let is_alone = |own: &str| {
-            let same = self.parameters.iter().filter(|other| other.path[last(&other.path)..] == *own);
-            same.count() == 1
-        };
-        self.parameters
-            .iter()
-            .map(|parameter| {
-                let name = &parameter.path[last(&parameter.path)..];
-                if is_alone(name) { name } else { &parameter.path }
-            })
-            .collect()
-    }
-
-    /// A configuration in words: the short names with its values.
-    pub fn label(&self, configuration: &Configuration<'_>) -> String {
-        let settings = self.short_names().into_iter().zip(&configuration.settings);
-        settings.map(|(name, (_, value))| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
-    }
-
-    /// Every combination of values, the last parameter's changing fastest.
-    pub fn configurations(&self) -> Vec<Configuration<'_>> {
-        let mut configurations = vec![Configuration { settings: Vec::new() }];
-        for parameter in &self.parameters {
-            configurations = configurations
-                .iter()
-                .flat_map(|before| {
-                    parameter.values.iter().map(|value| {
-                        let mut settings = before.settings.clone();
-                        settings.push((parameter.path.as_str(), value));
-                        Configuration { settings }
-                    })
-                })
-                .collect();
-        }
-        configurations
-    }
-}
-
-impl Configuration<'_> {
+impl Configuration {
     /// The settings as `--set` takes them: `path=value`, the value as flow YAML.
     pub fn overrides(&self) -> impl Iterator<Item = String> {
-        let within = self.settings.iter().filter(|(path, _)| *path != SCENARIO);
+        let within = self.settings.iter().filter(|(path, _)| path != SCENARIO);
         within.map(|(path, value)| format!("{path}={value}"))
     }
 
     /// The scenario file that a parameter called `scenario` picks, from the folder of the sweep file.
     pub fn scenario(&self) -> Option<PathBuf> {
-        let (_, value) = self.settings.iter().find(|(path, _)| *path == SCENARIO)?;
+        let (_, value) = self.settings.iter().find(|(path, _)| path == SCENARIO)?;
         Some(PathBuf::from(plain(value)))
     }
-}
 
-/// A value without quotes around text.
-pub fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-impl ParameterSpec {
-    fn check(self) -> Result<Parameter, SweepError> {
-        let path = self.path;
-        let values = match (self.values, self.range) {
-            (Some(values), None) => values,
-            (None, Some(range)) => range.values(&path)?,
-            (values, _) => return Err(SweepError::NotOne { path, both: values.is_some() }),
-        };
-        if values.is_empty() {
-            return Err(SweepError::NoValues(path));
-        }
-        if values.len() > MOST_RUNS {
-            return Err(SweepError::TooMany(values.len() as u128));
-        }
-        let mut texts: Vec<String> = values.iter().map(Value::to_string).collect();
-        texts.sort_unstable();
-        if let Some(twice) = texts.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(SweepError::DoubleValue { path, value: twice[0].clone() });
-        }
-        Ok(Parameter { path, values })
+    /// What is set at `path`; `None` where its variant sets nothing there.
+    pub fn value(&self, path: &str) -> Option<&Value> {
+        self.settings.iter().find(|(other, _)| other == path).map(|(_, value)| value)
     }
 }
 
-impl RangeSpec {
-    fn values(&self, path: &str) -> Result<Vec<Value>, SweepError> {
-        let (from, to, step) = match (&self.from, &self.to, &self.step) {
-            (Bound::Number(from), Bound::Number(to), Bound::Number(step)) => (*from, *to, *step),
-            (Bound::Duration(from), Bound::Duration(to), Bound::Duration(step)) => {
-                (from.nanos() as f64, to.nanos() as f64, step.nanos() as f64)
-            }
-            _ => return Err(SweepError::MixedRange(path.to_owned())),
-        };
-        if step == 0.0 {
-            return Err(SweepError::ZeroStep(path.to_owned()));
+impl Number {
+    pub fn write(self, value: f64) -> Value {
+        match self {
+            Number::Duration => Value::from(SimDuration::from_nanos(value.round() as i64).to_string()),
+            Number::Whole => Value::from(value.round() as i64),
+            Number::Decimal => short_number(value),
         }
-        // A step such as 0.1 is no binary fraction: the last value may miss `to` by a hair.
-        let steps = ((to - from) / step + 1e-9).floor();
-        if steps.is_nan() || steps < 0.0 {
-            return Err(SweepError::Backwards(path.to_owned()));
-        }
-        if steps >= MOST_RUNS as f64 {
-            return Err(SweepError::TooMany(steps as u128 + 1));
-        }
-        let value = |index: usize| from + index as f64 * step;
-        let is_duration = matches!(self.from, Bound::Duration(_));
-        let values = (0..=steps as usize).map(|index| match is_duration {
-            true => Value::from(SimDuration::from_nanos(value(index).round() as i64).to_string()),
-            false => short_number(value(index)),
-        });
-        Ok(values.collect())
     }
 }
 
 /// `value` without the last digits that adding steps has blurred; whole numbers as integers.
-fn short_number(value: f64) -> Value {
+pub fn short_number(value: f64) -> Value {
     let rounded = (value * 1e9).round() / 1e9;
     if rounded.fract() == 0.0 && rounded.abs() < 9e15 { Value::from(rounded as i64) } else { Value::from(rounded) }
 }
 
-impl SeedsSpec {
-    fn count(&self) -> u128 {
-        match self {
-            SeedsSpec::List(seeds) => seeds.len() as u128,
-            SeedsSpec::Counted(seeds) => seeds.count.into(),
-        }
-    }
-
-    fn check(self) -> Result<Vec<u64>, SweepError> {
-        let seeds: Vec<u64> = match self {
-            SeedsSpec::List(seeds) => seeds,
-            SeedsSpec::Counted(CountedSeeds { from, count }) => {
-                (0..count).map(|index| from.wrapping_add(index)).collect()
+impl Between {
+    /// At `part` (0 to 1) of the way.
+    fn at(&self, part: f64) -> Value {
+        let Between { from, to, scale, kind, .. } = self;
+        match (kind, scale) {
+            // Every whole number has an equal share.
+            (Number::Whole, Scale::Linear) => kind.write((from - 0.5 + part * (to - from + 1.0)).clamp(*from, *to)),
+            (Number::Duration, Scale::Linear) => kind.write(whole_seconds(from + part * (to - from)).clamp(*from, *to)),
+            (_, Scale::Linear) => Value::from(from + part * (to - from)),
+            (Number::Decimal, Scale::Log) => Value::from(from * (to / from).powf(part)),
+            (Number::Duration, Scale::Log) => {
+                kind.write(whole_seconds(from * (to / from).powf(part)).clamp(*from, *to))
             }
-        };
-        let mut sorted = seeds.clone();
-        sorted.sort_unstable();
-        match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            _ if seeds.is_empty() => Err(SweepError::NoSeeds),
-            Some(twice) => Err(SweepError::DoubleSeed(twice[0])),
-            None => Ok(seeds),
+            (Number::Whole, Scale::Log) => kind.write(from * (to / from).powf(part)),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn whole_seconds(nanos: f64) -> f64 {
+    if nanos < 1e9 { nanos } else { (nanos / 1e9).round() * 1e9 }
+}
 
-    fn sweep(spec: &str) -> Result<Sweep, SweepError> {
-        Sweep::parse(&format!(
-            "apiVersion: windtunnel/v1\nkind: Sweep\nmetadata: {{name: grid}}\nspec:\n  scenario: ../a.yaml\n  {spec}\n"
-        ))
-    }
-
-    #[test]
-    fn the_grid_combines_every_value_with_every_other_in_a_fixed_order() {
-        let sweep = sweep(
-            "parameters: [{path: a.b, values: [1, fast]}, {path: t, range: {from: 5m, to: 15m, step: 5m}}]\n  seeds: {from: 3, count: 2}",
-        )
-        .unwrap();
-        let labels: Vec<String> = sweep.configurations().iter().map(|point| sweep.label(point)).collect();
-        assert_eq!(
-            labels,
-            ["b 1, t 5m0s", "b 1, t 10m0s", "b 1, t 15m0s", "b fast, t 5m0s", "b fast, t 10m0s", "b fast, t 15m0s"]
-        );
-        let overrides: Vec<String> = sweep.configurations()[3].overrides().collect();
-        assert_eq!(overrides, ["a.b=\"fast\"", "t=\"5m0s\""]);
-        assert_eq!(sweep.seeds, Some(vec![3, 4]));
-        assert_eq!(sweep.plot.y, "cost.total_usd");
-    }
-
-    #[test]
-    fn parameters_whose_paths_end_alike_keep_their_whole_path() {
-        let sweep =
-            sweep("parameters: [{path: a.max, values: [1]}, {path: b.max, values: [1]}, {path: x.min, values: [1]}]");
-        assert_eq!(sweep.unwrap().short_names(), ["a.max", "b.max", "min"]);
-    }
-
-    #[test]
-    fn a_range_of_decimals_reaches_its_end_without_blurred_digits() {
-        let sweep = sweep("parameters: [{path: x, range: {from: 0.1, to: 0.7, step: 0.2}}]").unwrap();
-        assert_eq!(sweep.parameters[0].values, [0.1, 0.3, 0.5, 0.7].map(Value::from));
-        assert_eq!(sweep.seeds, None);
-    }
-
-    #[test]
-    fn a_scenario_given_as_a_sweep_is_told_its_kind() {
-        let error = Sweep::parse("kind: Scenario\nspec: {duration: 24h}").unwrap_err().to_string();
-        assert_eq!(error, "kind is \"Scenario\"; expected Sweep");
-    }
-
-    #[test]
-    fn a_mistake_in_a_sweep_says_what_to_change() {
-        for (spec, part) in [
-            ("parameters: []", "spec.parameters is empty"),
-            ("parameters: [{path: x, values: []}]", "empty list"),
-            ("parameters: [{path: x}]", "either values or range"),
-            ("parameters: [{path: x, values: [1], range: {from: 1, to: 2, step: 1}}]", "not both"),
-            ("parameters: [{path: x, values: [1, 2, 1]}]", "stands twice"),
-            ("parameters: [{path: x, values: [1]}, {path: x, values: [2]}]", "parameter x stands twice"),
-            ("parameters: [{path: x, range: {from: 1, to: 2, step: 0}}]", "step of zero"),
-            ("parameters: [{path: x, range: {from: 1, to: 2, step: -1}}]", "leads away"),
-            ("parameters: [{path: x, range: {from: 1, to: 2m, step: 1}}]", "all three"),
-            ("parameters: [{path: x, range: {from: 0, to: 1, step: 0.000001}}]", "1000001 runs"),
-            ("parameters: [{path: x, values: [1]}]\n  seeds: []", "seeds are an empty list"),
-            ("parameters: [{path: x, values: [1]}]\n  seeds: [4, 4]", "seed 4 stands twice"),
-            ("parameters: [{path: x, values: [1]}]\n  seeds: {from: 1, count: 99999999999}", "99999999999 runs"),
-            ("paramters: [{path: x, values: [1]}]", "paramters"),
-        ] {
-            let error = sweep(spec).unwrap_err().to_string();
-            assert!(error.contains(part), "{spec}: {error}");
+impl Dimension {
+    /// How many points it lists; `None` of a range without steps.
+    pub fn count(&self) -> Option<usize> {
+        match &self.points {
+            Points::Listed(points) => Some(points.len()),
+            Points::Between(_) => None,
         }
+    }
+
+    /// The point at `part` (0 to 1) of the way, and its index.
+    fn at(&self, part: f64) -> (usize, Point) {
+        match &self.points {
+            Points::Listed(points) => {
+                let index = ((part * points.len() as f64) as usize).min(points.len() - 1);
+                (index, points[index].clone())
+            }
+            Points::Between(between) => {
+                let value = between.at(part);
+                let label = Some(format!("{} {}", between.name, plain(&value)));
+                (0, Point { label, settings: vec![(between.path.clone(), value)] })
+            }
+        }
+    }
+}
+
+impl Space {
+    /// Every path that some combination sets, in the order of the dimensions.
+    pub fn paths(&self) -> Vec<&str> {
+        let mut paths: Vec<&str> = Vec::new();
+        for dimension in &self.dimensions {
+            let own: Vec<&str> = match &dimension.points {
+                Points::Listed(points) => {
+                    points.iter().flat_map(|point| &point.settings).map(|(path, _)| path.as_str()).collect()
+                }
+                Points::Between(between) => vec![&between.path],
+            };
+            for path in own {
+                if !paths.contains(&path) {
+                    paths.push(path);
+                }
+            }
+        }
+        paths
+    }
+
+    /// How many combinations there are before constraints; `None` where a range has no steps.
+    pub fn size(&self) -> Option<u128> {
+        self.dimensions.iter().try_fold(1u128, |size, dimension| Some(size.saturating_mul(dimension.count()? as u128)))
+    }
+
+    /// Every combination that meets the constraints, the last dimension's points changing fastest. All dimensions list
+    /// their points.
+    ///
+    /// # Errors
+    /// A constraint that can't be judged.
+    pub fn grid(&self) -> Result<Vec<Configuration>, String> {
+        let mut places: Vec<Vec<usize>> = vec![Vec::new()];
+        for dimension in &self.dimensions {
+            let count = dimension.count().unwrap_or(0);
+            places =
+                places.iter().flat_map(|before| (0..count).map(|index| [&before[..], &[index]].concat())).collect();
+        }
+        let mut grid = Vec::new();
+        for place in places {
+            let points = place.iter().zip(&self.dimensions).filter_map(|(index, dimension)| match &dimension.points {
+                Points::Listed(points) => points.get(*index).cloned(),
+                Points::Between(_) => None,
+            });
+            grid.extend(self.allowed(place.clone(), points.collect())?);
+        }
+        Ok(grid)
+    }
+
+    /// Some combinations, none twice, in the order in which they were drawn; fewer than asked for where there are not so
+    /// many, or where constraints take them (of a Latin hypercube those are not drawn anew).
+    ///
+    /// # Errors
+    /// A constraint that can't be judged.
+    pub fn sample(&self, sample: &SampleSpec) -> Result<Vec<Configuration>, String> {
+        let wanted = sample.count as usize;
+        if self.size().is_some_and(|size| size <= wanted as u128) {
+            return self.grid();
+        }
+        let mut streams: Vec<Pcg64Mcg> =
+            (0..self.dimensions.len()).map(|index| stream(sample.seed, "sweep-sample", index as u64)).collect();
+        let mut taken: Vec<Configuration> = Vec::new();
+        let mut known: FxHashSet<String> = FxHashSet::default();
+        let mut take = |parts: Vec<f64>, taken: &mut Vec<Configuration>| -> Result<(), String> {
+            let (place, points) =
+                parts.iter().zip(&self.dimensions).map(|(part, dimension)| dimension.at(*part)).unzip();
+            if let Some(configuration) = self.allowed(place, points)?
+                && known.insert(format!("{:?}", configuration.settings))
+            {
+                taken.push(configuration);
+            }
+            Ok(())
+        };
+        match sample.method {
+            SampleMethod::Random => {
+                for _ in 0..TRIES.saturating_mul(wanted as u64) {
+                    if taken.len() == wanted {
+                        break;
+                    }
+                    let parts = streams.iter_mut().map(|stream| stream.random::<f64>()).collect();
+                    take(parts, &mut taken)?;
+                }
+            }
+            SampleMethod::LatinHypercube => {
+                let strips: Vec<Vec<f64>> = streams
+                    .iter_mut()
+                    .map(|stream| {
+                        let mut strips: Vec<usize> = (0..wanted).collect();
+                        strips.shuffle(stream);
+                        strips
+                            .into_iter()
+                            .map(|strip| (strip as f64 + stream.random::<f64>()) / wanted as f64)
+                            .collect()
+                    })
+                    .collect();
+                for index in 0..wanted {
+                    take(strips.iter().map(|parts| parts[index]).collect(), &mut taken)?;
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The combination of these points; `None` where a constraint does not hold.
+    fn allowed(&self, place: Vec<usize>, points: Vec<Point>) -> Result<Option<Configuration>, String> {
+        let mut label: Vec<String> = Vec::new();
+        let mut settings: Vec<(String, Value)> = Vec::new();
+        for point in points {
+            label.extend(point.label);
+            settings.extend(point.settings);
+        }
+        let configuration = Configuration { label: label.join(", "), settings, place };
+        let paths = self.paths();
+        let values: Vec<Option<&Value>> = paths.iter().map(|path| configuration.value(path)).collect();
+        for constraint in &self.constraints {
+            if !constraint.holds(&values).map_err(|problem| format!("constraint {:?}: {problem}", constraint.text))? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(configuration))
     }
 }

@@ -1,6 +1,6 @@
 //! `windtunnel compare`: its statistics against SciPy's answers, and the command as its users call it.
 
-mod command;
+pub mod command;
 mod real_runs;
 
 use serde::Deserialize;

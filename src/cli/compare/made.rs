@@ -78,12 +78,17 @@ pub fn sweep(folder: &Path, inputs: &mut Vec<PathBuf>) -> Result<Vec<(String, Ve
     let mut configurations: Vec<(Vec<String>, Vec<SideRun>)> = Vec::new();
     for row in reader.records() {
         let row = row.with_context(unreadable)?;
+        // A configuration that is no valid scenario has a row without a seed.
+        if row.get(seed_at).is_some_and(str::is_empty) {
+            continue;
+        }
         let settings: Vec<String> = row.iter().take(seed_at).map(str::to_owned).collect();
         let seed = row
             .get(seed_at)
             .and_then(|text| text.parse().ok())
             .with_context(|| format!("{}: a seed is no number", path.display()))?;
-        let figures = header.iter().zip(row.iter()).skip(seed_at + 1).filter(|(_, cell)| !cell.is_empty());
+        let figures =
+            header.iter().zip(row.iter()).skip(seed_at + 1).filter(|(name, cell)| !cell.is_empty() && *name != "error");
         let figure = |(name, cell): (&str, &str)| Figure {
             name: name.to_owned(),
             value: cell.parse().unwrap_or(f64::NAN),

@@ -1,15 +1,17 @@
 //! The page of a sweep, from its results.
 
-use super::sweep::{EXPORTED, count, interval};
+use super::table::{EXPORTED, setting_names, settings};
+use super::{count, interval};
 use crate::record::SweepProvenance;
 use crate::report::html::{self, Measure, SweepPage, SweepRow};
-use crate::sweep::{PlotSpec, Results, Sweep, plain};
+use crate::sweep::{PlotSpec, Results, Sweep};
 
 /// `file` is the sweep's own text, `plot` its SVG.
 pub fn text(sweep: &Sweep, results: &Results, made_from: &SweepProvenance, file: &str, plot: &str) -> String {
-    let configurations = sweep.configurations();
+    let configurations = &sweep.configurations;
+    let names = setting_names(sweep);
     let PlotSpec { x, y } = &sweep.plot;
-    let unbeaten = results.unbeaten(configurations.len(), x, y);
+    let unbeaten = results.front(sweep);
     let mut figures: Vec<(&str, &str)> = EXPORTED.to_vec();
     for plotted in [x.as_str(), y.as_str()] {
         if figures.iter().all(|(figure, _)| *figure != plotted) {
@@ -22,12 +24,14 @@ pub fn text(sweep: &Sweep, results: &Results, made_from: &SweepProvenance, file:
         Measure { low: range.low, mean: range.mean, high: range.high, is_seconds }
     };
     let row = |index: usize| SweepRow {
-        settings: configurations[index].settings.iter().map(|(_, value)| plain(value)).collect(),
+        settings: settings(sweep, index, &names),
         figures: figures.iter().map(|(name, _)| measure(index, name)).collect(),
         unbeaten: unbeaten.contains(&index),
-        problem: Some(results.unserved(index))
-            .filter(|pods| *pods > 0)
-            .map(|pods| format!("{} unserved", count(pods, "pod"))),
+        problem: match (results.error(index), results.unserved(index)) {
+            (Some(error), _) => Some(format!("no valid scenario: {error}")),
+            (None, 0) => None,
+            (None, pods) => Some(format!("{} unserved", count(pods, "pod"))),
+        },
     };
     let seeds = results.rows.len() / configurations.len().max(1);
     let answer = format!(
@@ -45,7 +49,7 @@ pub fn text(sweep: &Sweep, results: &Results, made_from: &SweepProvenance, file:
             ("windtunnel", made_from.windtunnel_version.clone()),
             ("hash of all inputs", made_from.sweep_hash.clone()),
         ],
-        parameters: sweep.short_names().into_iter().map(str::to_owned).collect(),
+        parameters: names.iter().map(|(name, _)| (*name).to_owned()).collect(),
         figures: figures.iter().map(|(_, label)| label.trim_end_matches(" (s)").to_owned()).collect(),
         rows: (0..configurations.len()).map(row).collect(),
         plot,

@@ -1,0 +1,291 @@
+//! `windtunnel sweep`: a space of parameters times seeds, on all cores.
+
+mod page;
+mod table;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::changes::{self, Changes};
+use super::exit_code::Failure;
+use super::format::Format;
+use super::{Outcome, diagnostics, progress};
+use crate::check::paired_interval;
+use crate::record::SweepProvenance;
+use crate::record::writer::single::{self, Comment, FileTerms};
+use crate::record::writer::{OutputFolder, Terms};
+use crate::report::plot::{self, Tradeoff, number};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::{Document, Override, Scenario, ScenarioFiles, kind_of};
+use crate::sweep::{self, Configuration, PlotSpec, Results, Sweep};
+
+/// Of the plot's intervals.
+const LEVEL: f64 = 0.95;
+
+/// Simulate a space of parameters times seeds, each configuration against the baseline
+#[derive(Args)]
+#[command(
+    after_help = "A sweep file lists parameters by path with their values, ranges or zips, named variants, constraints between
+them, a sample in place of all combinations, seeds and a baseline: see docs/sweep.md and `windtunnel schema --sweep`.
+
+Examples:
+  windtunnel sweep scenarios/sweeps/hpa-target.yaml
+  windtunnel sweep sweep.yaml --jobs 8 --export-markdown table.md
+  windtunnel sweep scenarios/sweeps/hpa-target.yaml --values small.yaml --set duration=6h --out results/six-hours
+  windtunnel validate sweep.yaml
+  windtunnel compare 'results/hpa-target#averageUtilization 50, scaleDownUnneededTime 10m' 'results/hpa-target#averageUtilization 70, scaleDownUnneededTime 10m'"
+)]
+pub struct Arguments {
+    /// Sweep file; `-` is standard input
+    sweep: PathBuf,
+    #[command(flatten)]
+    changes: Changes,
+    /// Folder for the results [default: results/NAME of the sweep]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Write the plot as PNG too
+    #[arg(long)]
+    png: bool,
+    /// Write a Markdown table of all configurations: cost, wait and utilization
+    #[arg(long, value_name = "FILE")]
+    export_markdown: Option<PathBuf>,
+    /// File of the report, one page that opens without a network [default: report.html in the folder of the results]
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Replace results in the folder that were made from something else (another sweep, scenario or version)
+    #[arg(long)]
+    force: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Print no table and no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let path = &arguments.sweep;
+    let own = arguments.changes.read()?;
+    let open = OpenSweep::open(path).map_err(reported)?;
+    let sweep = &open.sweep;
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&sweep.name));
+    let load = |configuration: &Configuration| open.load(configuration, &own).map_err(|mistakes| one_line(&mistakes));
+    let prepared = sweep::prepare(sweep, load, arguments.jobs)?;
+    let errors = prepared.errors();
+    if errors.len() == sweep.configurations.len() {
+        // The first stands for all of them.
+        let mistakes = open.load(&sweep.configurations[0], &own).err().unwrap_or_default();
+        diagnostics::show(&mistakes);
+        return Err(Failure::BadInput(anyhow::anyhow!("{}: no configuration is a valid scenario", path.display())));
+    }
+    let hashes = open.files.iter().map(|(path, files)| (&**path, files.hash()));
+    let sets: String = arguments.changes.sets().iter().map(|set| format!("\n--set {set}")).collect();
+    let made_from = SweepProvenance::new(&sweep.name, &format!("{}{sets}", open.text), hashes);
+    let mut inputs = open.inputs();
+    inputs.extend(arguments.changes.files().iter().cloned());
+    let outputs = outputs(arguments);
+    let folder =
+        OutputFolder::prepare(&out, &made_from, Terms { inputs: &inputs, outputs: &outputs, force: arguments.force })?;
+    let file_terms = FileTerms { inputs: &inputs, force: arguments.force };
+    for file in [&arguments.export_markdown, &arguments.html].into_iter().flatten() {
+        single::may_write(file, file_terms)?;
+    }
+
+    let bar = progress::bar(prepared.runs() as u64, "runs", arguments.quiet);
+    let results = prepared.run(|| bar.inc(1));
+    bar.finish_and_clear();
+
+    folder.write("runs.csv", &results.csv(sweep))?;
+    let tradeoff = tradeoff(sweep, &results, &made_from);
+    let svg = tradeoff.svg()?;
+    folder.write("cost-against-wait.svg", svg.as_bytes())?;
+    if arguments.png {
+        folder.write("cost-against-wait.png", &tradeoff.png()?)?;
+    }
+    let page = page::text(sweep, &results, &made_from, &open.text, &svg);
+    match &arguments.html {
+        None => folder.write("report.html", page.as_bytes())?,
+        Some(file) => single::write(file, &page, Comment::Xml, file_terms)?,
+    }
+    let summary = format!("{:#}\n", results.summary(sweep, &made_from));
+    folder.write("sweep.json", summary.as_bytes())?;
+    folder.commit()?;
+    if let Some(file) = &arguments.export_markdown {
+        single::write(file, &table::markdown(sweep, &results), Comment::Markdown, file_terms)?;
+    }
+    if !arguments.quiet {
+        let mut stdout = io::stdout().lock();
+        match arguments.format {
+            Format::Table => {
+                write!(stdout, "{}", table::printed(sweep, &results))?;
+                writeln!(stdout, "{} runs in {}", results.rows.len(), out.join("runs.csv").display())?;
+            }
+            Format::Json => write!(stdout, "{summary}")?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A sweep's file with the scenarios that it names.
+pub struct OpenSweep {
+    path: PathBuf,
+    text: String,
+    pub sweep: Sweep,
+    /// By their paths as written.
+    files: BTreeMap<PathBuf, ScenarioFiles>,
+}
+
+/// Opens a sweep; `None` where the file is of another kind.
+pub fn open_sweep(path: &Path) -> Result<Option<OpenSweep>, Vec<Diagnostic>> {
+    if changes::is_stdin(path) {
+        return match document(path)?.kind() {
+            Some("Sweep") => OpenSweep::open(path).map(Some),
+            _ => Ok(None),
+        };
+    }
+    match kind_of(path).as_deref() {
+        Some("Sweep") => OpenSweep::open(path).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// A file's one document, `-` from standard input.
+fn document(path: &Path) -> Result<Document, Vec<Diagnostic>> {
+    if !changes::is_stdin(path) {
+        return Document::open(path);
+    }
+    let text = changes::read_text(path).map_err(|failure| {
+        let mut problem = Vec::new();
+        failure.report(&mut problem);
+        vec![Diagnostic::without_text("<stdin>", String::from_utf8_lossy(&problem).trim().to_owned())]
+    })?;
+    Document::parse("<stdin>", &text)
+}
+
+impl OpenSweep {
+    pub fn open(path: &Path) -> Result<OpenSweep, Vec<Diagnostic>> {
+        let document = document(path)?;
+        let sweep = Sweep::read(&document)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut files = BTreeMap::new();
+        for configuration in &sweep.configurations {
+            if let Entry::Vacant(slot) = files.entry(sweep.scenario_of(configuration)) {
+                let opened = ScenarioFiles::open(&folder.join(slot.key()));
+                slot.insert(opened?);
+            }
+        }
+        Ok(OpenSweep { path: path.to_owned(), text: document.text().to_owned(), sweep, files })
+    }
+
+    /// The scenario of a configuration: `overrides` come first, the sweep's own settings after them.
+    pub fn load(&self, configuration: &Configuration, overrides: &[Override]) -> Result<Scenario, Vec<Diagnostic>> {
+        let mut all = overrides.to_vec();
+        for text in configuration.overrides() {
+            all.push(Override::parse(&text)?);
+        }
+        Ok(self.files[&self.sweep.scenario_of(configuration)].load(&all)?.scenario)
+    }
+
+    /// Every configuration with its label.
+    pub fn scenarios(&self, overrides: &[Override]) -> Result<Vec<(String, Scenario)>, Vec<Diagnostic>> {
+        let scenario =
+            |configuration: &Configuration| Ok((configuration.label.clone(), self.load(configuration, overrides)?));
+        self.sweep.configurations.iter().map(scenario).collect()
+    }
+
+    /// Every file that was read so far.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        let read = self.files.values().flat_map(ScenarioFiles::inputs);
+        std::iter::once(self.path.clone()).chain(read).collect()
+    }
+}
+
+/// What is wrong with a configuration, for a row of a table.
+fn one_line(mistakes: &[Diagnostic]) -> String {
+    let errors: Vec<String> = mistakes.iter().filter(|mistake| mistake.is_error()).map(Diagnostic::to_string).collect();
+    errors.join("; ")
+}
+
+/// Every file that the sweep may write into its folder.
+fn outputs(arguments: &Arguments) -> Vec<String> {
+    let picture = arguments.png.then_some("cost-against-wait.png");
+    let page = arguments.html.is_none().then_some("report.html");
+    let always = ["runs.csv", "cost-against-wait.svg", "sweep.json"];
+    always.into_iter().chain(page).chain(picture).map(str::to_owned).collect()
+}
+
+fn reported(mistakes: Vec<Diagnostic>) -> Failure {
+    diagnostics::show(&mistakes);
+    Failure::Reported
+}
+
+fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tradeoff {
+    let PlotSpec { x, y } = &sweep.plot;
+    let configurations = &sweep.configurations;
+    let front = results.front(sweep);
+    let names = table::setting_names(sweep);
+    let range = |index: usize, name: &str| interval(results, index, name);
+    let points = configurations.iter().enumerate().map(|(index, configuration)| plot::Configuration {
+        label: match results.unserved(index) {
+            0 => configuration.label.clone(),
+            pods => format!("{}: {} unserved", configuration.label, count(pods, "pod")),
+        },
+        settings: names.iter().map(|(name, _)| (*name).to_owned()).zip(table::settings(sweep, index, &names)).collect(),
+        is_served: results.unserved(index) == 0,
+        x: range(index, x),
+        y: range(index, y),
+        unbeaten: front.contains(&index),
+    });
+    let seeds = results.rows.len() / configurations.len().max(1);
+    Tradeoff {
+        title: "Cost against wait".to_owned(),
+        subtitle: format!(
+            "{}: {} configurations, {seeds} seeds each{}; ringed and joined: no other is really better in both{}",
+            sweep.name,
+            configurations.len(),
+            if seeds > 1 { " (bars: 95 % intervals of the means)" } else { "" },
+            if (0..configurations.len()).any(|index| results.unserved(index) > 0) { "; ×: pods unserved" } else { "" },
+        ),
+        made_by: made_from.line(),
+        x_label: axis_label(x),
+        y_label: axis_label(y),
+        configurations: points.collect(),
+    }
+}
+
+/// The mean of a figure over the seeds of a configuration, with the interval that its true mean is in; NaN where a run
+/// lacks it.
+fn interval(results: &Results, index: usize, name: &str) -> plot::Range {
+    let values: Vec<f64> = results.of(index).iter().map(|row| row.figure(name)).collect();
+    let known = if values.iter().any(|value| value.is_nan()) { None } else { paired_interval(&values, LEVEL) };
+    let unknown = plot::Range { low: f64::NAN, mean: f64::NAN, high: f64::NAN };
+    known.map_or(unknown, |known| match known.pairs {
+        // One seed says nothing of the spread.
+        1 => plot::Range { low: known.mean, mean: known.mean, high: known.mean },
+        _ => plot::Range { low: known.low.max(0.0), mean: known.mean, high: known.high },
+    })
+}
+
+/// The figure in words where it is one of the usual ones.
+fn axis_label(figure: &str) -> String {
+    match figure {
+        "cost.total_usd" => "cost (USD)".to_owned(),
+        "pod_wait_seconds.p99" => "pod wait, 99th percentile (s)".to_owned(),
+        "pod_wait_seconds.mean" => "pod wait, mean (s)".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// "1 pod", "8 pods".
+fn count(amount: u64, noun: &str) -> String {
+    format!("{} {noun}{}", number(amount as f64, 0), if amount == 1 { "" } else { "s" })
+}
