@@ -101,6 +101,8 @@ fn every_example_of_every_help_works() {
         "sweep.yaml",
         "apiVersion: windtunnel/v1\nkind: Sweep\nmetadata: {name: s}\nspec:\n  scenario: scenario.yaml\n  parameters: [{path: nodeGroups.general.maxSize, values: [2, 4]}]\n  seeds: [1, 2]\n",
     );
+    let sweep = fs::read_to_string(shop.path().join("sweep.yaml")).unwrap();
+    write("plan.yaml", &(sweep + "  optimize: {minimize: cost.total_usd}\n"));
     for side in ["a", "b"] {
         assert_eq!(shop.run(&format!("windtunnel run scenario.yaml -q --no-plots --out results/{side}")).code, 0);
     }

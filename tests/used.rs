@@ -12,8 +12,10 @@ const LOOK_ONLY: [&str; 6] = ["validate", "check", "default", "none", "fmt", "de
 const MAKERS: [&str; 4] = ["jobs.rs", "replay.rs", "nodes.rs", "node_pools.rs"];
 
 /// Options that nothing acts on, and why that is as it should be or when it ends.
-const IDLE: [(&str, &str); 1] =
-    [("NodeClaimTemplateSpec.node_class_ref", "what a node class describes is stated under nodePools")];
+const IDLE: [(&str, &str); 2] = [
+    ("NodeClaimTemplateSpec.node_class_ref", "what a node class describes is stated under nodePools"),
+    ("NodePoolManifest.api_version", "any but karpenter.sh/v1 is refused"),
+];
 
 /// Public items that only tests use, and why they stay.
 const FOR_TESTS: [(&str, &str); 2] = [
