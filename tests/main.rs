@@ -4,6 +4,7 @@ mod bad_input;
 mod behaviour;
 mod check;
 mod ci;
+mod circles;
 mod cli;
 mod compare;
 mod conformance;

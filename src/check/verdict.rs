@@ -4,20 +4,11 @@ use serde_json::Value;
 
 use super::decisions;
 use super::expectation::{Bound, Expectation, Subject};
+use super::run::{Run, instant};
 use super::series::{self, Function, Series};
 use super::witness;
-use crate::record::{Figure, Recorder, Summary};
-use crate::sim::Outcome;
+use crate::record::Summary;
 use crate::units::{SimDuration, SimTime};
-
-/// What a run left to be judged.
-pub struct Run<'a> {
-    pub summary: &'a Summary,
-    /// Those of `summary`.
-    pub figures: &'a [Figure],
-    pub record: &'a Recorder,
-    pub outcome: &'a Outcome,
-}
 
 /// Whether an expectation held in one run.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,11 +169,6 @@ fn every(expectation: &Expectation, lasting: Option<SimDuration>, values: &[f64]
 
 fn at_sample(series: &Series, index: usize) -> String {
     instant(SimTime::from_secs_f64(series.times.get(index).copied().unwrap_or(0.0)))
-}
-
-/// Hours and minutes from the start, as people say them.
-pub fn instant(at: SimTime) -> String {
-    at.since(SimTime::ZERO).to_string()
 }
 
 fn verdict(expectation: &Expectation, value: f64, because: Option<String>) -> Verdict {

@@ -1,7 +1,7 @@
 //! What broke a bound first: the pod, job or instant behind a figure of the whole run.
 
 use super::expectation::Bound;
-use super::verdict::{Run, instant};
+use super::run::{Run, instant};
 use crate::units::{SimDuration, SimTime};
 
 /// Names what first went beyond `bound` of the figure `name`; `None` where nothing single did.

@@ -30,7 +30,7 @@ use crate::sim;
 `optimize:`, or is given here. See docs/optimize.md.
 
 Examples:
-  windtunnel optimize scenarios/sweeps/gpu-plan.yaml
+  windtunnel optimize scenarios/sweeps/gpu-plan.yaml --budget 20
   windtunnel optimize plan.yaml --budget 200 --seed 7
   windtunnel optimize sweep.yaml --minimize cost.total_usd --subject-to 'pod_wait_seconds.p99 < 3m' --subject-to 'pods.never_scheduled == 0'"
 )]

@@ -12,6 +12,7 @@ mod labels;
 mod node;
 mod places;
 mod pod;
+mod pod_info;
 mod relations;
 mod reserved;
 mod resources;
@@ -34,8 +35,9 @@ pub use pod::{
     PodLevelRequests, PodSpec, QosClass, RestartPolicy, SpreadPolicy, TopologySpreadConstraint, Volume, VolumeSource,
     Weighted, WhenUnsatisfiable, image_with_tag,
 };
+pub use pod_info::{PodInfo, PodPhase};
 pub use reserved::{Allocatable, EvictionHard, ReservedOptions, ReservedResources};
 pub use resources::{ResourceNames, Resources, Shortfall, resource};
 pub use specs::Specs;
-pub use state::{ClusterState, PodInfo, PodPhase};
+pub use state::ClusterState;
 pub use view::{ClusterView, NodeView};

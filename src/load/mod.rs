@@ -14,9 +14,11 @@ pub mod queueing;
 pub mod service;
 mod shape;
 mod signal;
+mod signal_context;
 pub mod training;
 mod wall_clock;
 
 pub use metrics::{PodMetric, ServiceMetric};
-pub use signal::{Signal, SignalContext, SignalError, SignalSpec};
+pub use signal::{Signal, SignalSpec};
+pub use signal_context::{SignalContext, SignalError};
 pub use wall_clock::{TimeOfDay, WallClock};

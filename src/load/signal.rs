@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::WallClock;
 use super::pattern::{
     BurstsSpec, DiurnalSpec, Grid, LoadModel, MarkovModulatedSpec, NoiseSpec, RampSpec, ReplaySpec, StepSpec, compile,
 };
+use super::signal_context::{SignalContext, SignalError};
 use crate::units::{Quantity, SimDuration, SimTime};
 
 /// Demand over time. At least one base pattern (`constant`, `step`, `ramp`, `diurnal`, `markovModulated`, `replay`);
@@ -53,36 +52,6 @@ pub struct SignalSpec {
     /// How often a pattern that changes all the time takes a new value. Default: 15s, metrics-server's scrape interval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<SimDuration>,
-}
-
-/// What a signal depends on besides its spec.
-#[derive(Clone, Copy, Debug)]
-pub struct SignalContext {
-    /// The run's seed.
-    pub seed: u64,
-    /// What the demand is for, so that each target draws from streams of its own: an id, or
-    /// [`entity_of_name`](crate::units::random::entity_of_name) of its name.
-    pub entity: u64,
-    /// The wall clock at time zero.
-    pub start: WallClock,
-    /// How far ahead random patterns are drawn, from zero; after it they hold their last value. A longer horizon
-    /// never changes the values within a shorter one.
-    pub horizon: SimDuration,
-}
-
-/// A mistake in a [`SignalSpec`]: which field, and what it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{field}: {problem}")]
-pub struct SignalError {
-    /// Path within the spec, such as `diurnal.peak`; empty for the spec itself.
-    pub field: String,
-    pub problem: String,
-}
-
-impl SignalError {
-    pub(super) fn new(field: &str, problem: impl Into<String>) -> SignalError {
-        SignalError { field: field.to_owned(), problem: problem.into() }
-    }
 }
 
 /// Demand as a function of time. Cheap to clone and to share between threads.
@@ -143,6 +112,7 @@ impl SignalSpec {
 
 #[cfg(test)]
 mod tests {
+    use super::super::WallClock;
     use super::*;
 
     fn context() -> SignalContext {

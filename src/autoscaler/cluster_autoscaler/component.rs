@@ -6,7 +6,7 @@ use super::health::Health;
 use super::quota::{Quota, QuotaTracker};
 use super::scale_down::Eligibility;
 use super::scale_up::{Iteration, Request};
-use super::template::templates;
+use super::templates::templates;
 use super::unneeded::{consume_minimum, removable_now};
 use super::{Clock, ExpansionOption, Options, Snapshot, State, UnneededNodes};
 use crate::cluster::{ClusterView, Fork, NodeGroupId, NodeId, NodeShapeId, PodId, PodSpecId};

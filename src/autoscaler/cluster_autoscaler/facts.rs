@@ -1,6 +1,7 @@
 //! What is worked out once a node shape or pod spec: GPUs, counted capacity, kinds of pods.
 
-use crate::cluster::{NodeShape, PodSpec, Resources, Specs, label};
+use super::Options;
+use crate::cluster::{NodeShape, NodeState, PodSpec, Resources, Specs, label};
 
 /// Extended resources that upstream knows as GPUs (`utils/gpu/gpu.go`), in its order.
 const GPU_RESOURCES: [&str; 5] =
@@ -43,6 +44,20 @@ pub fn lacks_promised_gpus(specs: &Specs, shape: &NodeShape) -> bool {
     let is_promised =
         || label::ACCELERATORS.iter().any(|key| *key != label::GPU_PRODUCT && shape.labels.contains_key(*key));
     is_waiting_for_gpu(specs, shape) && is_promised()
+}
+
+/// A node that Kubernetes and its taints call ready, with its GPUs there and no startup taint left.
+pub fn is_ready(specs: &Specs, node: &NodeState, options: &Options) -> bool {
+    const NOT_READY: [&str; 3] =
+        ["node.kubernetes.io/not-ready", "node.kubernetes.io/disk-pressure", "node.kubernetes.io/network-unavailable"];
+    if !node.ready || node.extra_taints.iter().any(|taint| NOT_READY.contains(&taint.key.as_str())) {
+        return false;
+    }
+    let shape = specs.shape(node.shape);
+    // Upstream looks for these two only among nodes that take pods.
+    node.unschedulable
+        || !(is_waiting_for_gpu(specs, shape)
+            || shape.taints.iter().chain(&node.extra_taints).any(|taint| options.is_startup_taint(&taint.key)))
 }
 
 pub fn requests_gpu(specs: &Specs, pod: &PodSpec) -> bool {

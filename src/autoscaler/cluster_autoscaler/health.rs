@@ -10,7 +10,7 @@ use super::decision::{DecreaseReason, InstanceDeletion, TargetDecrease};
 use super::facts;
 use super::state::{IncorrectSize, ScaleUpRequest};
 use super::{BackoffTimes, Clock, GroupPolicy, InstanceId, NodeGroup, Options, Snapshot, State};
-use crate::cluster::{ClusterView, NodeGroupId, NodeId, NodeState, Specs};
+use crate::cluster::{ClusterView, NodeGroupId, NodeId};
 use crate::units::{SimDuration, SimTime};
 
 /// Nodes and instances of one group by what they are doing.
@@ -45,20 +45,6 @@ pub struct Health {
     /// Nodes that are ready and take pods.
     pub ready_and_schedulable: i64,
     pub long_unregistered: Vec<(NodeGroupId, InstanceId)>,
-}
-
-/// A node that Kubernetes and its taints call ready, with its GPUs there and no startup taint left.
-pub fn is_ready(specs: &Specs, node: &NodeState, options: &Options) -> bool {
-    const NOT_READY: [&str; 3] =
-        ["node.kubernetes.io/not-ready", "node.kubernetes.io/disk-pressure", "node.kubernetes.io/network-unavailable"];
-    if !node.ready || node.extra_taints.iter().any(|taint| NOT_READY.contains(&taint.key.as_str())) {
-        return false;
-    }
-    let shape = specs.shape(node.shape);
-    // Upstream looks for these two only among nodes that take pods.
-    node.unschedulable
-        || !(facts::is_waiting_for_gpu(specs, shape)
-            || shape.taints.iter().chain(&node.extra_taints).any(|taint| options.is_startup_taint(&taint.key)))
 }
 
 impl Health {
@@ -99,7 +85,7 @@ impl Health {
             let group = snapshot.group_of(view.state).map(|group| group.id.index());
             let startup = group.map_or(options.max_node_startup_time, |group| policies[group].max_node_startup_time);
             health.nodes += 1;
-            let ready = is_ready(&snapshot.cluster.specs, view.state, options);
+            let ready = facts::is_ready(&snapshot.cluster.specs, view.state, options);
             health.ready_and_schedulable += i64::from(ready && !view.state.unschedulable);
             let mut unused = Readiness::default();
             let readiness = group.map_or(&mut unused, |group| &mut health.groups[group]);

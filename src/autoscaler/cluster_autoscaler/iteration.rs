@@ -9,7 +9,7 @@ use super::pdb::RemainingBudgets;
 use super::placement::{Cycles, Simulator, schedule_on_any};
 use super::prices::ResourcePrices;
 use super::scale_up::{Iteration, Outcome, Request};
-use super::template::templates;
+use super::templates::templates;
 use super::{Clock, ExpansionOption, InstanceId, Options, Snapshot, State, facts};
 use crate::cluster::{ClusterView, Fork, NodeId, NodeShapeId, PodId, PodSpecId};
 use crate::units::{SimDuration, SimTime};

@@ -2,7 +2,7 @@
 //! [`State`] to a [`Decision`].
 //!
 //! Start at [`run_once`], which has upstream's order. Its parts stand in files named after upstream's: templates
-//! (`template`), the registry of ready and missing nodes (`health`), packing (`placement`, `estimator`), the choice of a
+//! (`templates`), the registry of ready and missing nodes (`health`), packing (`placement`, `estimator`), the choice of a
 //! group (`scale_up`, `expander`, `balance`, `quota`), and the other way (`scale_down`, `drain`, `pdb`, `unneeded`,
 //! `budget`). `decide cluster-autoscaler` and the simulation both come in here. Followed: kubernetes/autoscaler, branch
 //! `cluster-autoscaler-release-1.37` at a16f0ae8.
@@ -36,6 +36,7 @@ mod scale_up;
 mod snapshot;
 mod state;
 mod template;
+mod templates;
 mod unneeded;
 mod utilization;
 

@@ -6,7 +6,6 @@ use super::budget::{BudgetGroup, Parallelism, bucket, crop};
 use super::decision::{Decision, NodeDeletion, Unremovable, UnremovableReason};
 use super::drain::DrainRules;
 use super::facts;
-use super::health::is_ready;
 use super::pdb::RemainingBudgets;
 use super::placement::{Cycles, Simulator};
 use super::quota::{Quota, QuotaTracker};
@@ -105,7 +104,7 @@ impl<'a> Iteration<'a> {
             return Eligibility::Not(UnremovableReason::UnexpectedError, None);
         };
         let specs = &self.snapshot.cluster.specs;
-        if !self.options.scale_down_unready_enabled && !is_ready(specs, view.state, self.options) {
+        if !self.options.scale_down_unready_enabled && !facts::is_ready(specs, view.state, self.options) {
             return Eligibility::Not(UnremovableReason::ScaleDownUnreadyDisabled, None);
         }
         let threshold = if facts::has_gpu(specs, view.shape) {
@@ -227,7 +226,7 @@ impl<'a> Iteration<'a> {
         let fail = |reason, blocking_pod| Unremovable { node: id, reason, blocking_pod };
         let specs = &self.snapshot.cluster.specs;
         let node = fork.node(id).expect("candidates are nodes of the fork");
-        let ready = is_ready(specs, node, self.options);
+        let ready = facts::is_ready(specs, node, self.options);
         let moves = self
             .drain_rules()
             .pods_to_move(node, budgets)

@@ -7,7 +7,8 @@
 use super::arithmetic::{ceil_to_i32, ceil_to_i32_capped, to_i64};
 use super::flags::HpaFlags;
 use super::grouping::{Group, Groups, Readiness, group_of};
-use super::metrics::{Current, MetricError, Proposal};
+use super::metric_error::MetricError;
+use super::proposal::{Current, Proposal};
 use super::snapshot::{PodState, Requests, Sample};
 use crate::units::SimTime;
 

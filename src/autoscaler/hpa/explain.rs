@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::behavior::{LimitReason, Limited};
 use super::grouping::Groups;
-use super::metrics::{Current, MetricError, MetricStatus};
+use super::metric_error::MetricError;
+use super::metrics::MetricStatus;
+use super::proposal::Current;
 use super::requests::RequestError;
 use super::snapshot::SelectorState;
 use super::spec::{HpaSpec, MetricSpec, PolicyType, ResourceTarget, ScalingPolicy, ValueTarget};

@@ -5,7 +5,7 @@
 use smallvec::SmallVec;
 
 use super::flags::HpaFlags;
-use super::metrics::MetricError;
+use super::metric_error::MetricError;
 use super::requests::{RequestError, request_of};
 use super::snapshot::{PodState, Reading, Requests, Sample, SelectorState, Snapshot};
 use super::spec::{HpaSpec, MetricIdentifier, MetricSelector, MetricSpec, ObjectReference, ResourceTarget};

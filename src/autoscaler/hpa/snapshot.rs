@@ -3,7 +3,7 @@
 //! Plain slices of integers, borrowed from whoever keeps them: the simulation fills them from its arenas on every sync.
 //! All readings index pods by their place in [`Snapshot::pods`].
 
-use super::metrics::MetricError;
+use super::metric_error::MetricError;
 use super::requests::RequestError;
 use crate::cluster::PodPhase;
 use crate::units::{SimDuration, SimTime};

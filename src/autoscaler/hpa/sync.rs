@@ -168,7 +168,7 @@ fn compute(
         let reading = snapshot
             .readings
             .get(index)
-            .unwrap_or(&super::snapshot::Reading::Failed(super::metrics::MetricError::Unavailable));
+            .unwrap_or(&super::snapshot::Reading::Failed(super::metric_error::MetricError::Unavailable));
         let result = evaluate(source, reading, snapshot, &tolerances, flags);
         metrics.push(MetricStatus { result });
         match result {

@@ -5,7 +5,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::Refusal;
-use super::release::{self, Release};
 use crate::scenario::manifest::{ManifestError, instant};
 use crate::units::{SimTime, did_you_mean};
 
@@ -39,13 +38,6 @@ impl<'a> Fields<'a> {
             Some(key) => Err(Refusal::new(fields.at(key), format!("unknown field{}", hint(key, known)))),
             None => Ok(fields),
         }
-    }
-
-    /// The envelope of an input, which may carry a release beside the fields in `known`.
-    pub(super) fn envelope(input: &'a Value, known: &[&str]) -> Result<(Fields<'a>, Release), Refusal> {
-        let fields = Fields::new(input, "", &[known, &release::FIELDS].concat())?;
-        let release = Release::read(&fields)?;
-        Ok((fields, release))
     }
 
     /// A part of a Kubernetes object: fields that nobody knows are ignored, as kubectl would.

@@ -3,14 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::Refusal;
 use super::fields::Fields;
 
 /// Fields that every envelope has.
-pub(super) const FIELDS: [&str; 2] = ["kubernetesVersion", "featureGates"];
+const FIELDS: [&str; 2] = ["kubernetesVersion", "featureGates"];
 
 const OLDEST: u32 = 33;
 const NEWEST: u32 = 37;
+
+/// The envelope of an input, which may carry a release beside the fields in `known`.
+pub(super) fn envelope<'a>(input: &'a Value, known: &[&str]) -> Result<(Fields<'a>, Release), Refusal> {
+    let fields = Fields::new(input, "", &[known, &FIELDS].concat())?;
+    let release = Release::read(&fields)?;
+    Ok((fields, release))
+}
 
 /// The Kubernetes release that is asked about, and the gates that somebody set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +52,7 @@ impl Release {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 

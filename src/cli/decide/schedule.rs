@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
+use super::release::envelope;
 use super::{Refusal, objects};
 use crate::cluster::{ClusterView, DisruptionBudget, NodeId, PodId};
 use crate::scenario::manifest::{LoadedCluster, ManifestError, PriorityClasses, live_pod, scheduler_options};
@@ -114,7 +115,7 @@ struct Question {
 
 impl Question {
     fn read(input: &Value) -> Result<Question, Refusal> {
-        let (envelope, _) = Fields::envelope(input, FIELDS)?;
+        let (envelope, _) = envelope(input, FIELDS)?;
         let priorities = objects::priority_classes(&envelope)?;
         let mut cluster = LoadedCluster::default();
         objects::nodes(&envelope, &mut cluster)?;

@@ -4,14 +4,16 @@
 //! [`TrainingJob`] carries it from phase to phase. When its workers start or are lost is the caller's business: a job
 //! here only ever sees instants and rates.
 
+mod error;
 mod job;
 mod options;
 mod phase;
 mod throughput;
 mod variability;
 
+pub use error::TrainingError;
 pub use job::{Lost, TrainingJob, TrainingTotals};
-pub use options::{TrainingError, TrainingJobRow, TrainingOptions};
+pub use options::{TrainingJobRow, TrainingOptions};
 pub use phase::{CheckpointPhase, ComputePhase, LoadPhase, Phase, PhasesSpec, Usage, UsageFractions};
 pub use throughput::{BeyondMeasured, Configuration, StepRate, ThroughputError, ThroughputRow, ThroughputTable};
 pub use variability::{JitterSpec, StragglersSpec, VariabilitySpec};

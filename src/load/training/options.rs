@@ -2,9 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::{BeyondMeasured, PhasesSpec, VariabilitySpec};
+use super::{BeyondMeasured, PhasesSpec, TrainingError, VariabilitySpec};
 use crate::units::{Bytes, Millicores, SimDuration, SimTime};
 
 /// How training jobs become pods and how those behave.
@@ -44,20 +43,6 @@ impl Default for TrainingOptions {
             collective_timeout: SimDuration::from_mins(10),
             variability: VariabilitySpec::default(),
         }
-    }
-}
-
-/// A mistake in training options or in a job: which field, and what it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{field}: {problem}")]
-pub struct TrainingError {
-    pub field: String,
-    pub problem: String,
-}
-
-impl TrainingError {
-    pub(super) fn new(field: impl Into<String>, problem: impl Into<String>) -> TrainingError {
-        TrainingError { field: field.into(), problem: problem.into() }
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::question::Question;
 use super::show::show;
-use super::whole_loop::Question;
 use crate::autoscaler::cluster_autoscaler::{Decision, Owner, Owners as _, run_once};
 use crate::cli::decide::both_doors::{allow, node_group, said, workload};
 use crate::cluster::{ClusterView, Controller, WorkloadId};

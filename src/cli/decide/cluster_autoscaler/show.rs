@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::whole_loop::Question;
+use super::question::Question;
 use crate::autoscaler::cluster_autoscaler::{Decision, Explainer, Explanation, NodeDeletion, Snapshot, State, Subject};
 use crate::cluster::{NodeGroupId, NodeId, PodId};
 use crate::units::SimTime;

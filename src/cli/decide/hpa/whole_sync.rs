@@ -6,7 +6,8 @@ use k8s_openapi::api::autoscaling::v2 as api;
 use serde_json::{Map, Value, json};
 
 use super::super::Refusal;
-use super::super::fields::{Fields, object};
+use super::super::fields::object;
+use super::super::release::envelope;
 use super::moment::Moment;
 use super::{flags, history};
 use crate::autoscaler::hpa::{
@@ -30,7 +31,7 @@ pub(super) struct Question {
 
 impl Question {
     pub(super) fn read(input: &Value) -> Result<Question, Refusal> {
-        let (fields, release) = Fields::envelope(input, &FIELDS)?;
+        let (fields, release) = envelope(input, &FIELDS)?;
         let now = history::time(&fields, "now")?;
         let hpa: api::HorizontalPodAutoscaler = object(fields.required("hpa")?, "hpa")?;
         let Some(raw_spec) = &hpa.spec else { return Err(Refusal::new("hpa.spec", "missing")) };

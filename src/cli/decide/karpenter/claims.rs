@@ -10,7 +10,6 @@ use serde::Deserialize;
 
 use super::super::Refusal;
 use super::super::fields::Fields;
-use super::input::State;
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
 use crate::autoscaler::karpenter::pods::{DISRUPTED_TAINT, DO_NOT_DISRUPT};
 use crate::autoscaler::karpenter::requirements::{INITIALIZED, REGISTERED};
@@ -18,6 +17,18 @@ use crate::autoscaler::karpenter::{Catalogue, InstanceType, NodeClaim, NodePool}
 use crate::cluster::{ClusterView, Labels, NodeId, NodeShape, NodeShapeId, Resources, Taint, label};
 use crate::scenario::manifest::{LoadedCluster, NodeAmounts, instant, node_amounts, read_taints};
 use crate::units::{SimDuration, SimTime};
+
+/// What Karpenter remembers and no object shows.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct State {
+    /// By node or claim: kept for pods that were placed there, until then.
+    pub nominated_until: BTreeMap<String, Time>,
+    /// Nodes or claims of commands under way. Absent: nodes with the taint `karpenter.sh/disrupted`.
+    pub marked_for_deletion: Option<Vec<String>>,
+    /// Nodes or claims that the cloud has announced to take back.
+    pub interrupted: Vec<String>,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

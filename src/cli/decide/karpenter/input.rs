@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as RawQuantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::fields::Fields;
+use super::super::release::envelope;
 use super::super::{Refusal, objects};
-use super::claims;
+use super::claims::{self, State};
 use crate::autoscaler::karpenter::disruption::drift_reason;
 use crate::autoscaler::karpenter::node_pool::{FieldError, NodePoolManifest, RequirementManifest};
 use crate::autoscaler::karpenter::requirement::{Operator, Requirement};
@@ -50,21 +50,9 @@ pub(super) struct Question {
     pub interrupted: Vec<usize>,
 }
 
-/// What Karpenter remembers and no object shows.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(super) struct State {
-    /// By node or claim: kept for pods that were placed there, until then.
-    pub nominated_until: BTreeMap<String, Time>,
-    /// Nodes or claims of commands under way. Absent: nodes with the taint `karpenter.sh/disrupted`.
-    pub marked_for_deletion: Option<Vec<String>>,
-    /// Nodes or claims that the cloud has announced to take back.
-    pub interrupted: Vec<String>,
-}
-
 impl Question {
     pub fn read(input: &Value) -> Result<Question, Refusal> {
-        let (envelope, _) = Fields::envelope(input, FIELDS)?;
+        let (envelope, _) = envelope(input, FIELDS)?;
         let now =
             envelope.instant("now")?.ok_or_else(|| Refusal::new("now", "the instant of the decision is required"))?;
         let priorities = objects::priority_classes(&envelope)?;

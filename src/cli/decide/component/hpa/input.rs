@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::super::super::Refusal;
 use super::super::super::fields::Fields;
-use super::NOW;
 use crate::autoscaler::hpa::{
     Behavior, ContainerRequest, EventLog, HpaFlags, MetricError, MetricIdentifier, MetricSelector, MetricSpec,
     ObjectReference, PodRequests, PodState, PolicyType, Reading, ReadyCondition, ReadyStatus, Recommendation,
@@ -13,6 +12,9 @@ use crate::autoscaler::hpa::{
 };
 use crate::cluster::PodPhase;
 use crate::units::{SimDuration, SimTime};
+
+/// "Now" in every component case.
+pub(super) const NOW: SimTime = SimTime::ZERO;
 
 /// An age in seconds (whole or not) as the instant it was at.
 fn age(fields: &Fields<'_>, name: &str) -> Result<Option<SimTime>, Refusal> {

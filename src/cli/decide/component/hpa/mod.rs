@@ -8,7 +8,7 @@ mod reconcile;
 
 use serde_json::{Value, json};
 
-use self::input::{config, event_log, pods, recommendations, rules, scaling_rules_pair, target_fields, tolerance};
+use self::input::{NOW, config, event_log, pods, recommendations, rules, scaling_rules_pair, target_fields, tolerance};
 use super::super::Refusal;
 use super::super::fields::Fields;
 use crate::autoscaler::hpa::{
@@ -16,10 +16,7 @@ use crate::autoscaler::hpa::{
     Recommendations, RequestError, ScalingRules, SelectorState, Snapshot, clamp, evaluate, group_of, limit_rate,
     pod_request, scale_down_limit, scale_up_limit,
 };
-use crate::units::{SimDuration, SimTime, not_one_of};
-
-/// "Now" in every component case.
-pub(super) const NOW: SimTime = SimTime::ZERO;
+use crate::units::{SimDuration, not_one_of};
 
 const KINDS: [&str; 13] = [
     "utilization",

@@ -1,4 +1,4 @@
-//! A whole iteration: Kubernetes objects to the snapshot that the simulation would give, and the decision back.
+//! A whole iteration's input: Kubernetes objects to the snapshot that the simulation would give.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,16 +9,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::Value;
 
 use super::super::fields::{self, Fields};
+use super::super::release::envelope;
 use super::super::{Refusal, objects};
 use super::flags;
-use super::show::show;
 use crate::autoscaler::cluster_autoscaler::{
     BackoffEntry, BackoffTimes, GroupOptions, NodeGroup, NodeRecord, Options, Owner, Owners, Removable, ScaleUpRequest,
-    Snapshot, State, run_once,
+    Snapshot, State,
 };
 use crate::cluster::{Controller, DisruptionBudget, NodeGroupId, PodId, PodSpecId, label};
 use crate::scenario::manifest::{LoadedCluster, instant, live_node};
-use crate::units::{SimDuration, SimTime, UsdPerHour, random};
+use crate::units::{SimDuration, SimTime, UsdPerHour};
 
 const FIELDS: &[&str] = &[
     "now",
@@ -63,18 +63,9 @@ pub struct Question {
     pub notes: Vec<String>,
 }
 
-pub fn decide(input: &Value, seed: u64) -> Result<Value, Refusal> {
-    let question = Question::read(input)?;
-    let mut state = question.state.clone();
-    let mut rng = random::stream(seed, "expander", 0);
-    let snapshot = question.snapshot();
-    let decision = run_once(&snapshot, &question.options, &mut state, &mut rng);
-    Ok(show(&question, &snapshot, &decision, &state))
-}
-
 impl Question {
     pub(super) fn read(input: &Value) -> Result<Question, Refusal> {
-        let (envelope, _) = Fields::envelope(input, FIELDS)?;
+        let (envelope, _) = envelope(input, FIELDS)?;
         let Some(now) = envelope.instant("now")? else { return Err(Refusal::new("now", "an instant is required")) };
         let options = flags::options(envelope.get("options"))?;
         let priorities = objects::priority_classes(&envelope)?;

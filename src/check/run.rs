@@ -1,0 +1,19 @@
+//! What a run left, and its instants in words.
+
+use crate::record::{Figure, Recorder, Summary};
+use crate::sim::Outcome;
+use crate::units::SimTime;
+
+/// What a run left to be judged.
+pub struct Run<'a> {
+    pub summary: &'a Summary,
+    /// Those of `summary`.
+    pub figures: &'a [Figure],
+    pub record: &'a Recorder,
+    pub outcome: &'a Outcome,
+}
+
+/// Hours and minutes from the start, as people say them.
+pub fn instant(at: SimTime) -> String {
+    at.since(SimTime::ZERO).to_string()
+}
