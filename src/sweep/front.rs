@@ -1,8 +1,8 @@
 //! Configurations against the baseline and against one another, as far as the differences are real.
 
-use super::results::Row;
+use super::results::{Row, sign};
 use super::{Results, Sweep};
-use crate::compare::{self, Better, Judged, Terms, Verdict, better, judge_pairs};
+use crate::compare::{self, Judged, Terms, Verdict, judge_pairs};
 
 /// Of all intervals of a sweep together.
 const LEVEL: f64 = 0.95;
@@ -56,11 +56,6 @@ impl Results {
         let is_unbeaten = |index: &usize| !best.iter().any(|other| other != index && is_beaten_by(*index, *other));
         (0..count).filter(takes_part).filter(is_unbeaten).collect()
     }
-}
-
-/// Minus one where more is better.
-pub fn sign(name: &str) -> f64 {
-    if better(name) == Some(Better::Higher) { -1.0 } else { 1.0 }
 }
 
 fn is_without_chance(rows: &[Row]) -> bool {

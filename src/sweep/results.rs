@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::front::sign;
 use super::{PlotSpec, Sweep, plain};
+use crate::compare::{Better, better};
 use crate::record::{Cells, Figure, SweepProvenance};
 
 /// All runs of a sweep, configuration by configuration, each under every seed.
@@ -228,6 +228,11 @@ fn row_figures(out: &mut Cells, row: &Row, names: &[&str], is_whole: &[bool]) {
 fn is_of_decimals(sweep: &Sweep, path: &str) -> bool {
     let values = || sweep.configurations.iter().filter_map(|configuration| configuration.value(path));
     values().all(Value::is_number) && values().any(|value| !value.is_i64() && !value.is_u64())
+}
+
+/// Minus one where more is better.
+pub fn sign(name: &str) -> f64 {
+    if better(name) == Some(Better::Higher) { -1.0 } else { 1.0 }
 }
 
 #[cfg(test)]
