@@ -20,7 +20,7 @@ pub struct SignalContext {
     pub horizon: SimDuration,
 }
 
-/// A mistake in a [`SignalSpec`]: which field, and what it should be.
+/// A mistake in a signal: which field, and what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{field}: {problem}")]
 pub struct SignalError {

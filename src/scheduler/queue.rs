@@ -6,7 +6,7 @@
 //! takes no time here, so that a back-off then only says who comes first. Errors, whose back-off is served in full, do
 //! not happen here.
 //!
-//! Pods of one spec that failed equally often and last at the same instant are a [`Batch`]: a thousand equal pods that
+//! Pods of one spec that failed equally often and last at the same instant are a batch: a thousand equal pods that
 //! wait for room cost one look an event and not a thousand.
 
 use std::cmp::Reverse;
