@@ -7,6 +7,7 @@
 use super::class_index::StandIn;
 use super::filter::{self, Scope};
 use super::score::{Candidate, Score, Scoring};
+use super::spread::default_selector;
 use super::{ClassIndex, Cycle, Profile};
 use crate::cluster::{ClusterState, ClusterView, NodeId, NodeView, PodSpec, PodSpecId, Specs, label};
 
@@ -43,13 +44,7 @@ fn is_for_itself(specs: &Specs, spec: PodSpecId, profile: &Profile) -> bool {
     pod.topology_spread_constraints.is_empty()
         && pod.affinity.node.preferred.is_empty()
         && !specs.touched_by_affinity(spec)
-        && !is_spread_by_default(pod, profile)
-}
-
-fn is_spread_by_default(pod: &PodSpec, profile: &Profile) -> bool {
-    profile.options.default_spread_constraints
-        && pod.topology_spread_constraints.is_empty()
-        && pod.controller.as_ref().is_some_and(|controller| controller.is_spread_by_default())
+        && default_selector(pod, profile.options.default_spread_constraints).is_none()
 }
 
 /// The node that the pod of `cycle` goes to, or `None` where none is feasible. `pick` draws one of so many tied nodes,
@@ -110,7 +105,7 @@ fn set_apart(cluster: &ClusterState, spec: PodSpecId, profile: &Profile) -> Vec<
     let pod = specs.pod(spec);
     let is_host = |key: &str| key == label::HOSTNAME;
     let by_host = |other: &PodSpec| other.pod_affinity_terms().any(|term| is_host(&term.topology_key));
-    let hosts_matter = is_spread_by_default(pod, profile)
+    let hosts_matter = default_selector(pod, profile.options.default_spread_constraints).is_some()
         || pod.topology_spread_constraints.iter().any(|constraint| is_host(&constraint.topology_key))
         || by_host(pod)
         || (specs.touched_by_affinity(spec) && specs.related(spec).iter().any(|other| by_host(specs.pod(*other))));

@@ -2,7 +2,7 @@
 
 use super::filter::{matches_node_selector_and_affinity, untolerated_taint};
 use super::terms::PodMatcher;
-use crate::cluster::{NodeView, PodSpec, SpreadPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
+use crate::cluster::{Controller, NodeView, PodSpec, SpreadPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 
 /// A constraint with what it counts.
 #[derive(Clone, Copy, Debug)]
@@ -59,4 +59,12 @@ pub fn stated(pod: &PodSpec, when: WhenUnsatisfiable) -> impl Iterator<Item = Co
 /// Nodes without one of the topology keys take no part.
 pub fn has_every_key(node: &NodeView<'_>, constraints: &[Constraint<'_>]) -> bool {
     constraints.iter().all(|constraint| node.label(constraint.topology_key).is_some())
+}
+
+/// The pod's controller, where its pods get upstream's default constraints.
+pub fn default_selector(pod: &PodSpec, default_spread_constraints: bool) -> Option<&Controller> {
+    if !default_spread_constraints || !pod.topology_spread_constraints.is_empty() {
+        return None;
+    }
+    pod.controller.as_ref().filter(|controller| controller.is_spread_by_default())
 }

@@ -6,13 +6,12 @@ use rustc_hash::FxHashMap;
 
 use super::{Candidate, MAX_NODE_SCORE, Score, Scoring};
 use crate::cluster::{
-    ClusterView, Controller, NodeId, NodeView, PodSpec, SpreadPolicy, TopologySpreadConstraint, WhenUnsatisfiable,
-    label,
+    ClusterView, NodeId, NodeView, PodSpec, SpreadPolicy, TopologySpreadConstraint, WhenUnsatisfiable, label,
 };
 use crate::scheduler::Cycle;
 use crate::scheduler::filter::Scope;
 use crate::scheduler::profile::SchedulerOptions;
-use crate::scheduler::spread::{Constraint, has_every_key, stated};
+use crate::scheduler::spread::{Constraint, default_selector, has_every_key, stated};
 use crate::scheduler::terms::{PodMatcher, Seen};
 
 pub struct PodTopologySpread;
@@ -112,7 +111,7 @@ impl<'a> SpreadScores<'a> {
         feasible: &[Candidate],
     ) -> Option<SpreadScores<'a>> {
         let pod = cycle.pod;
-        let constraints: Vec<Constraint<'a>> = match default_selector(pod, options) {
+        let constraints: Vec<Constraint<'a>> = match default_selector(pod, options.default_spread_constraints) {
             Some(controller) => {
                 let matcher = PodMatcher::SameController(controller);
                 SYSTEM_DEFAULTS.iter().map(|raw| Constraint::new(raw, matcher)).collect()
@@ -170,12 +169,4 @@ impl<'a> ScoredConstraint<'a> {
             }
         }
     }
-}
-
-/// The pod's controller, where its pods get upstream's default constraints.
-fn default_selector<'a>(pod: &'a PodSpec, options: &SchedulerOptions) -> Option<&'a Controller> {
-    if !options.default_spread_constraints || !pod.topology_spread_constraints.is_empty() {
-        return None;
-    }
-    pod.controller.as_ref().filter(|controller| controller.is_spread_by_default())
 }
