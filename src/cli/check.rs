@@ -327,6 +327,9 @@ pub fn show(suite: &Suite, only_failures: bool, out: &mut impl Write) -> io::Res
             (false, _) => '✗',
         };
         writeln!(out, "  {mark} {:width$}   {}", tally.name, tally.detail)?;
+        if let Some(decision) = &tally.decision {
+            writeln!(out, "    decision: {decision}")?;
+        }
     }
     Ok(())
 }
@@ -338,6 +341,7 @@ fn json(suites: &[Suite]) -> serde_json::Value {
             "passed": tally.passed,
             "settled": !tally.is_unsettled,
             "detail": tally.detail,
+            "decision": tally.decision,
             "holding": tally.needed.holding,
             "asked": tally.needed.asked,
             "seeds": tally.needed.of,
