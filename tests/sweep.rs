@@ -87,7 +87,7 @@ fn a_reason_is_a_column_where_it_occurs_and_zero_where_it_does_not() {
     let header = reader.headers().expect("a header").clone();
     let at = |name: &str| header.iter().position(|other| other == name);
     assert_eq!(at("explain.idle.local_storage.usd"), None, "nothing was kept for local storage");
-    let full = at("explain.wait.group_max_size.pods").unwrap_or_else(|| panic!("{header:?}"));
+    let full = at("explain.wait.group_at_maximum.pods").unwrap_or_else(|| panic!("{header:?}"));
     let cells: Vec<String> = reader.records().map(|row| row.expect("a row")[full].to_owned()).collect();
     assert_eq!(cells[0], "0");
     assert!(cells[1].parse::<u32>().expect("a count") > 0, "{cells:?}");

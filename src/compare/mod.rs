@@ -5,6 +5,7 @@
 //! one thing: a verdict is given exactly where the interval, corrected for the number of comparisons and of looks
 //! (Bonferroni), does not hold zero.
 
+mod amounts;
 mod direction;
 mod judge;
 mod looks;

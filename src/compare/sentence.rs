@@ -1,5 +1,6 @@
 //! The answer in one sentence.
 
+use super::amounts::{count_of, percent, percent_plain};
 use super::outcome::{Comparison, MetricComparison, Question, VariantWork, Verdict};
 use super::side::Side;
 use crate::check::Unit;
@@ -223,35 +224,8 @@ pub fn unserved(variant: &Side, baseline: &Side) -> Option<String> {
     (!parts.is_empty()).then(|| format!("leaves {}", parts.join(" and ")))
 }
 
-/// "+2.1 %"; more digits where it is small.
-pub fn percent(fraction: f64) -> String {
-    let percent = fraction * 100.0;
-    let places = if percent.abs() >= 99.95 { 0 } else { 1 };
-    match percent.abs() {
-        0.0 => "0 %".to_owned(),
-        small if small < 0.095 => format!("{percent:+.2} %"),
-        _ => format!("{percent:+.places$} %"),
-    }
-}
-
-/// "95 %", "2 %", "0.31 %".
-pub fn percent_plain(fraction: f64) -> String {
-    let percent = fraction * 100.0;
-    let rounded = match percent.abs() {
-        small if small < 0.01 && small > 0.0 => return "under 0.01 %".to_owned(),
-        small if small < 10.0 => (percent * 100.0).round() / 100.0,
-        _ => (percent * 10.0).round() / 10.0,
-    };
-    format!("{rounded} %")
-}
-
 fn seeds(pairs: usize) -> String {
     count_of(pairs as u64, "seed")
-}
-
-/// "1 seed", "10 seeds".
-pub fn count_of(amount: u64, noun: &str) -> String {
-    format!("{amount} {noun}{}", if amount == 1 { "" } else { "s" })
 }
 
 fn count(amount: u64) -> String {

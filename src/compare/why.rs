@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::sentence::percent_plain;
+use super::amounts::percent_plain;
 use super::side::Side;
 use crate::check::Unit;
 use crate::cost::IDLE;

@@ -202,10 +202,10 @@ pub const SERVICE: &[Column<ServiceValues>] = &[
 /// `timeseries.csv`, once an HPA, with `.NAMESPACE/HPA` appended to the name.
 #[rustfmt::skip]
 pub const HPA: &[Column<HpaRow>] = &[
-    column("hpa_desired_replicas", Unit::Count, "kube_horizontalpodautoscaler_status_desired_replicas", "what its workload is asked to keep", |row, _, out| out.integer(row.replicas.desired)),
+    column("hpa_desired_replicas", Unit::Count, "kube_horizontalpodautoscaler_status_desired_replicas", "what its workload is asked to keep", |row, _, out| out.integer(row.desired)),
     column("hpa_min_replicas", Unit::Count, "kube_horizontalpodautoscaler_spec_min_replicas", "its lower limit", |row, _, out| out.integer(row.min)),
     column("hpa_max_replicas", Unit::Count, "kube_horizontalpodautoscaler_spec_max_replicas", "its upper limit", |row, _, out| out.integer(row.max)),
-    column("hpa_at_max_replicas", Unit::Count, "", "1 where its workload is asked to keep maxReplicas or more, else 0", |row, _, out| out.integer(u32::from(row.replicas.desired >= row.max))),
+    column("hpa_at_max_replicas", Unit::Count, "", "1 where its workload is asked to keep maxReplicas or more, else 0", |row, _, out| out.integer(u32::from(row.desired >= row.max))),
 ];
 
 /// `timeseries.csv`, once a metric of an HPA, with `.NAMESPACE/HPA.METRIC` appended to the name.

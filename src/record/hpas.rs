@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::Replicas;
 use crate::autoscaler::hpa::{MetricSpec, ResourceTarget, ValueTarget};
 use crate::scenario::Scenario;
 use crate::sim::HpaMetricSample;
@@ -32,7 +31,8 @@ pub struct HpaMetric {
 /// An HPA at one instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HpaRow {
-    pub replicas: Replicas,
+    /// What its workload is asked to keep.
+    pub desired: u32,
     pub min: u32,
     pub max: u32,
 }

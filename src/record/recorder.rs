@@ -209,7 +209,7 @@ impl Recorder {
     pub fn hpa_rows(&self, row: usize) -> impl Iterator<Item = HpaRow> {
         let replicas = self.replicas(row);
         self.hpas.iter().zip(&self.hpa_workloads).map(move |(hpa, workload)| HpaRow {
-            replicas: workload.map(|index| replicas[index]).unwrap_or_default(),
+            desired: workload.map_or(0, |index| replicas[index].desired),
             min: hpa.min,
             max: hpa.max,
         })
