@@ -192,7 +192,8 @@ fn what_an_hpa_read_and_its_limits_are_columns() {
     let columns = "  expect:\n    - max_over_time(hpa_metric.default/ai-model-hpa.cpu) > 50\n    - \
                    hpa_target.default/ai-model-hpa.cpu == 50\n    - last_over_time(hpa_at_max_replicas.default/ai-model-hpa) == 1\n    - \
                    hpa_max_replicas.default/ai-model-hpa == 5\n    - hpa_desired_replicas.default/ai-model-hpa <= 4\n";
-    let (code, out, _) = check(folder.path(), &[&scenario(&folder, columns), "--set", "load[0].cpu.step.steps[0].to=20"]);
+    let (code, out, _) =
+        check(folder.path(), &[&scenario(&folder, columns), "--set", "load[0].cpu.step.steps[0].to=20"]);
     assert_eq!(code, 1, "{out}");
     assert_eq!(out.matches('✓').count(), 4, "{out}");
     // The decision that is one too many is the HPA's.
@@ -203,7 +204,10 @@ fn what_an_hpa_read_and_its_limits_are_columns() {
 #[test]
 fn a_failure_names_the_decision_that_it_hangs_on_and_a_null_what_was_not_over() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = scenario(&folder, "  expect:\n    - nodes.peak < 2\n    - scaling.hpa_changes < 1\n    - pod_wait_seconds.p99 < 10s\n");
+    let path = scenario(
+        &folder,
+        "  expect:\n    - nodes.peak < 2\n    - scaling.hpa_changes < 1\n    - pod_wait_seconds.p99 < 10s\n",
+    );
     let (code, out, _) = check(folder.path(), &[&path, "--junit", "junit.xml", "--markdown", "comment.md"]);
     assert_eq!(code, 1, "{out}");
     assert_eq!(out.matches("    decision: ").count(), 3, "{out}");
@@ -239,7 +243,11 @@ fn a_reason_that_did_not_occur_counts_as_zero() {
     let (code, out, _) = check(folder.path(), &[&path, "--baseline", "main"]);
     assert_eq!(code, 0, "{out}");
     let mut command = Command::cargo_bin("windtunnel").expect("the binary is built with the tests");
-    command.current_dir(folder.path()).args(["run", &path, "-q", "--no-plots", "--out", "o"]).output().expect("it runs");
+    command
+        .current_dir(folder.path())
+        .args(["run", &path, "-q", "--no-plots", "--out", "o"])
+        .output()
+        .expect("it runs");
     let summary = fs::read_to_string(folder.path().join("o/summary.json")).expect("written");
     assert!(!summary.contains("local_storage") && summary.contains("above_threshold"), "{summary}");
 }

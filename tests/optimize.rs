@@ -142,11 +142,13 @@ spec:
     assert_eq!(read("report.html"), before);
     let again = json(path, &["optimize", "plan.yaml", "--budget", "12"]);
     fs::write(path.join("plan.yaml"), sweep.replace("0.5", "0.6")).expect("written");
-    let refused = windtunnel(path).args(["optimize", "plan.yaml", "--budget", "12"]).assert().code(2).get_output().clone();
+    let refused =
+        windtunnel(path).args(["optimize", "plan.yaml", "--budget", "12"]).assert().code(2).get_output().clone();
     let refused = String::from_utf8(refused.stderr).expect("text");
     assert!(refused.contains("--force"), "{refused}");
     // Its runs compare as a sweep's do.
-    let side = |rank: usize| format!("results/plan-optimize#{}", again["ranking"][rank]["label"].as_str().expect("a label"));
+    let side =
+        |rank: usize| format!("results/plan-optimize#{}", again["ranking"][rank]["label"].as_str().expect("a label"));
     let told = windtunnel(path).args(["compare", &side(0), &side(1)]).assert().success().get_output().clone();
     assert!(!String::from_utf8_lossy(&told.stdout).is_empty(), "{told:?}");
 }

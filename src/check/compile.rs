@@ -1,8 +1,8 @@
 //! All expectations of a scenario, read before it runs; mistakes come with their place.
 
 use super::expectation::{Expectation, Misread, Subject};
-use crate::record::columns::{HPA, HPA_METRIC, NODE_GROUP, SERVICE, WORKLOAD};
 use crate::record::HpaLimits;
+use crate::record::columns::{HPA, HPA_METRIC, NODE_GROUP, SERVICE, WORKLOAD};
 use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::{Expected, Scenario, WorkloadKind};
 use crate::units::nearest;

@@ -62,7 +62,8 @@ pub fn named_columns() -> impl Iterator<Item = &'static str> {
     let groups = columns::NODE_GROUP.iter().map(|column| column.name);
     let workloads = columns::WORKLOAD.iter().map(|column| column.name);
     let services = columns::SERVICE.iter().map(|column| column.name);
-    let hpas = columns::HPA.iter().map(|column| column.name).chain(columns::HPA_METRIC.iter().map(|column| column.name));
+    let hpas =
+        columns::HPA.iter().map(|column| column.name).chain(columns::HPA_METRIC.iter().map(|column| column.name));
     groups.chain(workloads).chain(services).chain(hpas)
 }
 

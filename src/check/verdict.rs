@@ -78,9 +78,9 @@ fn unknown(path: &[String], run: &Run<'_>) -> String {
         value_of(run.figures, &key).filter(|value| *value > 0.0)
     };
     match (beside("censored"), beside("count")) {
-        (Some(open), Some(all)) => format!(
-            "{open} of {all} were not over when last seen: it lies beyond what was observed"
-        ),
+        (Some(open), Some(all)) => {
+            format!("{open} of {all} were not over when last seen: it lies beyond what was observed")
+        }
         _ => "nothing was observed that it could be a figure of".to_owned(),
     }
 }

@@ -305,7 +305,8 @@ fn print(suites: &[Suite], arguments: &Arguments) -> Result<(), Failure> {
     }
     if arguments.github {
         for tally in suites.iter().flat_map(|suite| &suite.tallies).filter(|tally| !tally.passed) {
-            let decision = tally.decision.as_deref().map(|decision| format!("; decision: {decision}")).unwrap_or_default();
+            let decision =
+                tally.decision.as_deref().map(|decision| format!("; decision: {decision}")).unwrap_or_default();
             let message = escaped(&format!("{}: {}{decision}", tally.name, tally.detail), false);
             writeln!(out, "::error file={},line={}::{message}", escaped(&tally.file, true), tally.line.max(1))?;
         }

@@ -35,7 +35,10 @@ const SPELT_ALIKE: f64 = 0.9;
 
 impl Renames {
     pub fn between(variant: &Side, baseline: &Side) -> Renames {
-        Renames { groups: Kind::between(variant, baseline, GROUPS), workloads: Kind::between(variant, baseline, WORKLOADS) }
+        Renames {
+            groups: Kind::between(variant, baseline, GROUPS),
+            workloads: Kind::between(variant, baseline, WORKLOADS),
+        }
     }
 
     /// A figure's name as the baseline has it.
@@ -92,7 +95,9 @@ impl Renames {
         let mut notes = Vec::new();
         for (what, kind) in [("node group", &self.groups), ("workload", &self.workloads)] {
             for (own, like) in &kind.alike {
-                notes.push(format!("{what} {own} of {variant} is held against {like} of {baseline}, which is most like it"));
+                notes.push(format!(
+                    "{what} {own} of {variant} is held against {like} of {baseline}, which is most like it"
+                ));
             }
             for (names, side, other) in
                 [(&kind.only_variant, variant, baseline), (&kind.only_baseline, baseline, variant)]
@@ -209,7 +214,10 @@ mod tests {
         assert!(kinds[0].starts_with("cluster-autoscaler nodegroup/general up"), "{kinds:?}");
         assert!(kinds[1].starts_with("horizontal-pod-autoscaler hpa/default/web up"), "{kinds:?}");
         let notes = renames.notes("after", "before");
-        assert!(notes[0] == "node group accelerated of after is held against gpu of before, which is most like it", "{notes:?}");
+        assert!(
+            notes[0] == "node group accelerated of after is held against gpu of before, which is most like it",
+            "{notes:?}"
+        );
     }
 
     #[test]

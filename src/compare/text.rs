@@ -1,7 +1,7 @@
 //! A comparison as text: for the terminal, for a pull request, for a spreadsheet.
 
-use super::outcome::{Comparison, MetricComparison, Verdict};
 use super::amounts::{count_of, percent, percent_plain};
+use super::outcome::{Comparison, MetricComparison, Verdict};
 use crate::check::Unit;
 use crate::record::Cells;
 

@@ -50,8 +50,22 @@ struct Family {
 const FAMILIES: &[Family] = &[
     Family { of: "cost", whole: "cost.total_usd", start: "explain.idle.", end: ".usd", words: "idle, ", sum: "" },
     Family { of: "cost", whole: "cost.total_usd", start: "cost.by_node_group.", end: "", words: "nodes of ", sum: "" },
-    Family { of: "cost", whole: "cost.total_usd", start: "cost.by_capacity_type.", end: "", words: "capacity: ", sum: "" },
-    Family { of: "cost", whole: "cost.total_usd", start: "cost.by_workload.", end: ".totalCost", words: "owed by ", sum: "" },
+    Family {
+        of: "cost",
+        whole: "cost.total_usd",
+        start: "cost.by_capacity_type.",
+        end: "",
+        words: "capacity: ",
+        sum: "",
+    },
+    Family {
+        of: "cost",
+        whole: "cost.total_usd",
+        start: "cost.by_workload.",
+        end: ".totalCost",
+        words: "owed by ",
+        sum: "",
+    },
     Family {
         of: "wait",
         whole: "",

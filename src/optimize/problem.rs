@@ -177,9 +177,9 @@ impl Problem {
             match differing[..] {
                 [one] => !self.parameters[one].is_ordered || own[one].abs_diff(other[one]) == 1,
                 // Two steps that cancel out: one more of this for one less of that.
-                [a, b] => [a, b]
-                    .iter()
-                    .all(|dimension| self.parameters[*dimension].is_ordered && own[*dimension].abs_diff(other[*dimension]) == 1),
+                [a, b] => [a, b].iter().all(|dimension| {
+                    self.parameters[*dimension].is_ordered && own[*dimension].abs_diff(other[*dimension]) == 1
+                }),
                 _ => false,
             }
         };

@@ -121,9 +121,11 @@ fn a_best_at_the_end_of_a_range_is_told_unless_that_is_zero_or_of_no_matter() {
         };
         trials.iter().map(|trial| Some(Tried { objective: cost(trial), figures: Vec::new() })).collect()
     });
-    let end = |parameter: &str, value: &str, end| AtEnd { parameter: parameter.to_owned(), value: value.to_owned(), end };
+    let end =
+        |parameter: &str, value: &str, end| AtEnd { parameter: parameter.to_owned(), value: value.to_owned(), end };
     assert_eq!(found.at_ends, [end("reserved", "6", "highest")]);
-    let durations = Parameter { values: vec!["10m".to_owned(), "2m".to_owned()], is_ordered: true, ..Parameter::default() };
+    let durations =
+        Parameter { values: vec!["10m".to_owned(), "2m".to_owned()], is_ordered: true, ..Parameter::default() };
     assert_eq!((durations.end(0), durations.end(1)), (Some("highest"), Some("lowest")));
 }
 

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::constraint::Constraint;
 use super::spec::{SampleMethod, SampleSpec, Scale};
 use super::{SCENARIO, plain};
-use crate::units::{SimDuration, written};
 use crate::units::random::stream;
+use crate::units::{SimDuration, written};
 
 /// Draws for each sample that constraints or doubles may cost before a random sample is as large as it gets.
 const TRIES: u64 = 200;

@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn durations_are_written_without_zeros_and_read_back() {
-        for (seconds, text) in [(7200, "2h"), (600, "10m"), (5400, "1h30m"), (90, "1m30s"), (3605, "1h0m5s"), (0, "0s")] {
+        for (seconds, text) in [(7200, "2h"), (600, "10m"), (5400, "1h30m"), (90, "1m30s"), (3605, "1h0m5s"), (0, "0s")]
+        {
             let duration = SimDuration::from_secs(seconds);
             assert_eq!(written(duration), text);
             assert_eq!(text.parse(), Ok(duration));

@@ -215,7 +215,8 @@ fn a_sweep_as_a_side_begins_with_its_baseline_and_leaves_invalid_ones_out() {
     let folder = folder();
     let sweep = "apiVersion: windtunnel/v1\nkind: Sweep\nmetadata: {name: s}\nspec:\n  scenario: a.yaml\n  parameters: [{path: nodeGroups.small.pricePerHour, values: [-1, 0.2, 0.1]}]\n  baseline: pricePerHour 0.1\n";
     fs::write(folder.path().join("sweep.yaml"), sweep).expect("written");
-    let text = stdout(windtunnel(folder.path()).args(["compare", "sweep.yaml", "--seeds", "3", "--metric", "cost.total_usd"]));
+    let text =
+        stdout(windtunnel(folder.path()).args(["compare", "sweep.yaml", "--seeds", "3", "--metric", "cost.total_usd"]));
     assert!(text.starts_with("pricePerHour 0.2 is 100 % dearer than pricePerHour 0.1"), "{text}");
     assert!(text.contains("note: pricePerHour -1 is no valid scenario and is left out"), "{text}");
 }
@@ -224,9 +225,12 @@ fn a_sweep_as_a_side_begins_with_its_baseline_and_leaves_invalid_ones_out() {
 #[test]
 fn of_many_variants_the_best_is_named_and_the_others_are_counted() {
     let folder = folder();
-    let variants: Vec<String> =
-        [0.08, 0.07, 0.2, 0.3, 0.4].iter().map(|price| format!("at {price}: nodeGroups.small.pricePerHour={price}")).collect();
-    let mut arguments = vec!["compare", "a.yaml", "--seeds", "3", "--metric", "cost.total_usd", "--metric", "cost.total_usd", "-q"];
+    let variants: Vec<String> = [0.08, 0.07, 0.2, 0.3, 0.4]
+        .iter()
+        .map(|price| format!("at {price}: nodeGroups.small.pricePerHour={price}"))
+        .collect();
+    let mut arguments =
+        vec!["compare", "a.yaml", "--seeds", "3", "--metric", "cost.total_usd", "--metric", "cost.total_usd", "-q"];
     variants.iter().for_each(|variant| arguments.extend(["--variant", variant]));
     let text = stdout(windtunnel(folder.path()).args(&arguments));
     assert!(text.starts_with("at 0.07 is 27.1 % cheaper than a"), "{text}");

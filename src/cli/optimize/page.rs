@@ -69,10 +69,7 @@ pub fn text(
         let objective = entrant.objective.map_or("null".to_owned(), |objective| unit.show(objective));
         let mut figures = vec![(entrant.objective.unwrap_or(f64::NAN), objective)];
         figures.extend(
-            entrant
-                .figures
-                .iter()
-                .map(|figure| (figure.mean.unwrap_or(f64::NAN), text::condition(entrant, figure))),
+            entrant.figures.iter().map(|figure| (figure.mean.unwrap_or(f64::NAN), text::condition(entrant, figure))),
         );
         SearchRow {
             mark: match (is_best, is_of_front) {

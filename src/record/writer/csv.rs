@@ -9,7 +9,10 @@ use crate::sim::Outcome;
 
 /// One row a sample; the columns of node groups, workloads, services and HPAs follow those that every run has.
 pub fn timeseries(record: &Recorder) -> Vec<u8> {
-    let series = 4 * record.node_groups().len() + 12 * record.workloads().len() + 7 * record.services().len() + 8 * record.hpas().len();
+    let series = 4 * record.node_groups().len()
+        + 12 * record.workloads().len()
+        + 7 * record.services().len()
+        + 8 * record.hpas().len();
     let mut out = Cells::with_capacity((record.rows().len() + 1) * (460 + 6 * series)).starting_at(record.start());
     header(columns::SAMPLE, &mut out);
     if record.trains() {

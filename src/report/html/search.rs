@@ -138,7 +138,9 @@ mod tests {
     #[test]
     fn names_are_text_and_the_answer_stands_first() {
         let page = search(2);
-        for text in ["plan &amp; more", "&lt;i&gt; is best", "wait &lt; 3m", "&lt;b&gt;1", "null ✗", ">best<", "18 runs"] {
+        for text in
+            ["plan &amp; more", "&lt;i&gt; is best", "wait &lt; 3m", "&lt;b&gt;1", "null ✗", ">best<", "18 runs"]
+        {
             assert!(page.contains(text), "no {text:?}");
         }
         assert_eq!(page.matches("</script").count(), 1);
