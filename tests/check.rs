@@ -266,7 +266,8 @@ fn a_baseline_that_is_damaged_old_or_of_two_is_told() {
         fs::write(folder.path().join(format!("baselines/{name}.json")), changed.to_string()).expect("written");
         check(folder.path(), &[&path, "--seeds", "3", "--baseline", name])
     };
-    let (code, _, err) = kept("short", &|json| json["suites"]["gate"]["figures"]["cost.total_usd"] = serde_json::json!([1.0]));
+    let (code, _, err) =
+        kept("short", &|json| json["suites"]["gate"]["figures"]["cost.total_usd"] = serde_json::json!([1.0]));
     assert!(code == 2 && err.contains("is no baseline") && err.contains("save it anew"), "{err}");
     let (code, _, err) = kept("none", &|json| *json = serde_json::json!({}));
     assert!(code == 2 && err.contains("is no baseline"), "{err}");

@@ -96,7 +96,9 @@ fn a_reason_is_a_column_where_it_occurs_and_zero_where_it_does_not() {
 /// A mistake in a setting is told at its line of the sweep's file, and a name can't leave its cell.
 #[test]
 fn what_is_wrong_with_a_setting_stands_in_the_sweep_s_file() {
-    let wrong = folder("  variants: [{label: '<b>|x'}]\n  parameters:\n    - {path: nodeGroups.smal.maxSize, values: [1, 2]}\n");
+    let wrong = folder(
+        "  variants: [{label: '<b>|x'}]\n  parameters:\n    - {path: nodeGroups.smal.maxSize, values: [1, 2]}\n",
+    );
     for command in ["sweep", "validate", "compare"] {
         let (_, errors) = ran(wrong.path(), &[command, "sweep.yaml"], 2);
         assert!(errors.contains("sweep.yaml:8:14") && errors.contains("did you mean `small`?"), "{command}: {errors}");

@@ -93,7 +93,8 @@ pub fn judge(expectation: &Expectation, runs: &[(u64, Vec<Figure>)], baseline: &
             [only] => format!("seed {only}"),
             [first, .., last] => format!("{} seeds from {first} to {last}", baseline.seeds.len()),
         };
-        let detail = format!("the baseline has no value of {name} for these seeds (it has {first_and_last}); save it anew");
+        let detail =
+            format!("the baseline has no value of {name} for these seeds (it has {first_and_last}); save it anew");
         return Some(tally(expectation, false, false, runs.len(), detail));
     }
     let mean = |side: fn(&(f64, f64)) -> f64| pairs.iter().map(side).sum::<f64>() / pairs.len() as f64;

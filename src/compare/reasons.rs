@@ -65,7 +65,8 @@ fn kind(controller: &str, object: &str, from: &str, to: &str, reason: &str) -> S
 /// Numbers as `N`, durations as `…`: `1h2m0s` and `10m10s` are one kind.
 fn without_numbers(text: &str) -> String {
     let is_duration = |word: &str| {
-        let is_numbered = word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(|c: char| c.is_ascii_lowercase());
+        let is_numbered =
+            word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(|c: char| c.is_ascii_lowercase());
         is_numbered && word.parse::<SimDuration>().is_ok()
     };
     let words = text.split(' ').map(|word| if is_duration(word) { "…".to_owned() } else { without_digits(word) });

@@ -84,7 +84,11 @@ fn one(text: &str, overrides: &[Override], quiet: bool, read: &mut Read) -> Resu
             return Err(bad(format!(
                 "{} holds no results: no summary.json, no runs.csv, and no folder with a summary.json{}",
                 path.display(),
-                if is_folder_of_scenarios(path) { "; its scenarios are compared with those of another folder" } else { "" }
+                if is_folder_of_scenarios(path) {
+                    "; its scenarios are compared with those of another folder"
+                } else {
+                    ""
+                }
             )));
         }
     } else if path.extension().is_some_and(|extension| extension == "json") {

@@ -86,7 +86,8 @@ pub fn lines(found: &Found) -> Vec<String> {
         count_of(found.runs_of_all as u64, "run")
     ));
     if found.invalid > 0 {
-        let (are, were) = if found.invalid == 1 { ("is no valid scenario", "was") } else { ("are no valid scenarios", "were") };
+        let (are, were) =
+            if found.invalid == 1 { ("is no valid scenario", "was") } else { ("are no valid scenarios", "were") };
         lines.push(format!("{} {are} and {were} passed over", count_of(found.invalid as u64, "configuration")));
     }
     lines
