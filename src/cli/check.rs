@@ -12,7 +12,6 @@ use rayon::prelude::*;
 use super::changes::{self, Changes};
 use super::exit_code::{self, Failure};
 use super::format::Format;
-use super::validate::read_overrides;
 use super::{Outcome, diagnostics, outputs, progress};
 use crate::check::{
     self, Baseline, BaselineSuite, Expectation, Plan, Run, SeedVerdict, Suite, Tally, Verdict, junit, markdown,
@@ -20,7 +19,7 @@ use crate::check::{
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::{Figure, Recorder, Summary, VERSION, figures};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::{Override, Scenario, names_results};
+use crate::scenario::{Override, Scenario, ScenarioFiles, names_results};
 use crate::sim;
 
 /// Run scenarios and judge their expectations (exit code 1 when one fails)
@@ -141,14 +140,14 @@ fn prepare(
         let problem = format!("{}: nothing to check: the scenario has no `expect:` and no `tests:`", path.display());
         return Err(Failure::BadInput(anyhow::anyhow!(problem)));
     }
-    for plan in plans {
-        let scenario = if plan.overrides.is_empty() {
-            loaded.scenario.clone()
-        } else {
-            let of_test = read_overrides(&plan.overrides)?;
-            let all: Vec<Override> = overrides.iter().cloned().chain(of_test).collect();
-            files.load(&all).map_err(reported)?.scenario
-        };
+    // Every test is read before any mistake is told: all at once.
+    let scenarios: Vec<Result<Scenario, Vec<Diagnostic>>> =
+        plans.iter().map(|plan| scenario_of(plan, &files, &loaded.scenario, overrides)).collect();
+    let mistakes: Vec<Diagnostic> = scenarios.iter().filter_map(|read| read.as_ref().err()).flatten().cloned().collect();
+    if !mistakes.is_empty() {
+        return Err(reported(mistakes));
+    }
+    for (plan, scenario) in plans.into_iter().zip(scenarios.into_iter().flatten()) {
         let first = arguments.seed.unwrap_or(scenario.seed);
         let count = arguments.seeds.or(plan.seeds).unwrap_or(1);
         let seeds = (0..u64::from(count)).map(|index| first.wrapping_add(index)).collect();
@@ -159,6 +158,30 @@ fn prepare(
         prepared.push(Prepared { name, scenario, plan, seeds });
     }
     Ok(files.inputs())
+}
+
+/// The scenario as a plan has it: as it is, or with a test's settings. What is wrong with these is told where they stand.
+///
+/// # Errors
+/// Every mistake of the test's settings.
+pub fn scenario_of(
+    plan: &Plan,
+    files: &ScenarioFiles,
+    as_it_is: &Scenario,
+    overrides: &[Override],
+) -> Result<Scenario, Vec<Diagnostic>> {
+    if plan.overrides.is_empty() {
+        return Ok(as_it_is.clone());
+    }
+    let located = |mistakes: Vec<Diagnostic>| {
+        let place = plan.place.as_ref();
+        mistakes.into_iter().map(|mistake| diagnostics::located(mistake, &plan.overrides, |_| place)).collect::<Vec<_>>()
+    };
+    let mut all = overrides.to_vec();
+    for text in &plan.overrides {
+        all.push(Override::parse(text).map_err(located)?);
+    }
+    Ok(files.load(&all).map_err(located)?.scenario)
 }
 
 /// The files that were asked for: none takes the place of an input, or of a file that we did not write.

@@ -190,26 +190,15 @@ impl OpenSweep {
     pub fn load(&self, configuration: &Configuration, overrides: &[Override]) -> Result<Scenario, Vec<Diagnostic>> {
         let mut all = overrides.to_vec();
         let settings: Vec<String> = configuration.overrides().collect();
+        // At its place in the sweep's file.
+        let place = |path: &str| sweep::place_of(&self.document, path);
         let located = |mistakes: Vec<Diagnostic>| {
-            mistakes.into_iter().map(|mistake| self.located(mistake, &settings)).collect::<Vec<_>>()
+            mistakes.into_iter().map(|mistake| diagnostics::located(mistake, &settings, place)).collect::<Vec<_>>()
         };
         for text in &settings {
             all.push(Override::parse(text).map_err(located)?);
         }
         Ok(self.files[&self.sweep.scenario_of(configuration)].load(&all).map_err(located)?.scenario)
-    }
-
-    /// A mistake in a setting of the sweep's own, at its place in the sweep's file.
-    fn located(&self, mistake: Diagnostic, settings: &[String]) -> Diagnostic {
-        let Some(text) = mistake.text().filter(|text| settings.iter().any(|setting| setting == text)) else {
-            return mistake;
-        };
-        let path = text.split('=').next().unwrap_or_default();
-        let message = format!("{} (in {text})", mistake.message.trim_start_matches("--set "));
-        match sweep::place_of(&self.document, path) {
-            Some(place) => mistake.moved(place, message),
-            None => mistake,
-        }
     }
 
     /// The file's text.
