@@ -289,9 +289,12 @@ fn a_mistake_in_a_test_s_settings_is_told_at_its_line() {
     let tests = "  expect: [pods.failed == 0]\n  tests:\n    - name: big\n      set: {nodeGroups.genral.maxSize: 9}\n    - name: \
                  odd\n      set: {nodeGroups.general.maxSize: x}\n";
     let path = scenario(&folder, tests);
-    let validated = Command::cargo_bin("windtunnel").expect("built").args(["validate", &path]).output().expect("it runs");
+    let validated =
+        Command::cargo_bin("windtunnel").expect("built").args(["validate", &path]).output().expect("it runs");
     let (code, _, err) = check(folder.path(), &[&path]);
-    for (code, err) in [(code, err), (validated.status.code().unwrap_or(-1), String::from_utf8_lossy(&validated.stderr).into_owned())] {
+    for (code, err) in
+        [(code, err), (validated.status.code().unwrap_or(-1), String::from_utf8_lossy(&validated.stderr).into_owned())]
+    {
         assert_eq!(code, 2, "{err}");
         assert!(err.contains("gate.yaml:14:12") && err.contains("did you mean `general`?"), "{err}");
         assert!(err.contains("gate.yaml:16:12") && err.contains("in nodeGroups.general.maxSize=\"x\""), "{err}");

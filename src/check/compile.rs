@@ -28,7 +28,8 @@ pub fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Vec<Diagnostic>> {
     let mut mistakes = Vec::new();
     let keys = Keys::of(scenario);
     let own = compile(&scenario.expectations, &keys, &mut mistakes);
-    let mut plans = vec![Plan { test: None, overrides: Vec::new(), place: None, seeds: None, expectations: own.clone() }];
+    let mut plans =
+        vec![Plan { test: None, overrides: Vec::new(), place: None, seeds: None, expectations: own.clone() }];
     for test in &scenario.tests {
         let of_test = compile(&test.expectations, &keys, &mut mistakes);
         // What a test says again is judged once, as the test has it.

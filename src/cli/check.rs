@@ -143,7 +143,8 @@ fn prepare(
     // Every test is read before any mistake is told: all at once.
     let scenarios: Vec<Result<Scenario, Vec<Diagnostic>>> =
         plans.iter().map(|plan| scenario_of(plan, &files, &loaded.scenario, overrides)).collect();
-    let mistakes: Vec<Diagnostic> = scenarios.iter().filter_map(|read| read.as_ref().err()).flatten().cloned().collect();
+    let mistakes: Vec<Diagnostic> =
+        scenarios.iter().filter_map(|read| read.as_ref().err()).flatten().cloned().collect();
     if !mistakes.is_empty() {
         return Err(reported(mistakes));
     }
@@ -175,7 +176,10 @@ pub fn scenario_of(
     }
     let located = |mistakes: Vec<Diagnostic>| {
         let place = plan.place.as_ref();
-        mistakes.into_iter().map(|mistake| diagnostics::located(mistake, &plan.overrides, |_| place)).collect::<Vec<_>>()
+        mistakes
+            .into_iter()
+            .map(|mistake| diagnostics::located(mistake, &plan.overrides, |_| place))
+            .collect::<Vec<_>>()
     };
     let mut all = overrides.to_vec();
     for text in &plan.overrides {

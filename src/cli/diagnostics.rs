@@ -15,11 +15,7 @@ pub fn show(diagnostics: &[Diagnostic]) {
 }
 
 /// A mistake in one of these settings (`path=value`), told where `place` finds its path; any other as it is.
-pub fn located<'p>(
-    mistake: Diagnostic,
-    settings: &[String],
-    place: impl Fn(&str) -> Option<&'p Place>,
-) -> Diagnostic {
+pub fn located<'p>(mistake: Diagnostic, settings: &[String], place: impl Fn(&str) -> Option<&'p Place>) -> Diagnostic {
     let Some(text) = mistake.text().filter(|text| settings.iter().any(|setting| setting == text)) else {
         return mistake;
     };
