@@ -300,3 +300,24 @@ fn a_mistake_in_a_test_s_settings_is_told_at_its_line() {
         assert!(err.contains("gate.yaml:16:12") && err.contains("in nodeGroups.general.maxSize=\"x\""), "{err}");
     }
 }
+
+/// Decisions about nothing are none, and a limit on them would hold for ever.
+#[test]
+fn decisions_about_what_the_scenario_does_not_have_are_wrong_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = |objects: &[&str]| {
+        let rule = |object: &&str| format!("    - {{decisions: {{object: {object}}}, max: 99}}\n");
+        scenario(&folder, &format!("  expect:\n{}", objects.iter().map(rule).collect::<String>()))
+    };
+    let wrong = ["hpa/ai-model-hpa", "nodegroup/genral", "hpas/default/x", "pod/web-1", "hpa/prod/*", "deployment/default/x"];
+    let (code, _, err) = check(folder.path(), &[&rules(&wrong)]);
+    assert_eq!(code, 2, "{err}");
+    for told in ["`hpa/default/ai-model-hpa`", "`nodegroup/general`", "did you mean `hpa`?", "pod/NAMESPACE/NAME"] {
+        assert!(err.contains(told), "{told}: {err}");
+    }
+    assert_eq!(err.matches("--> ").count(), wrong.len(), "{err}");
+    let right =
+        ["hpa/default/ai-model-hpa", "'hpa/*'", "nodegroup/general", "'node/*'", "node/general-1", "'*'", "pod/default/x-1"];
+    let (code, out, err) = check(folder.path(), &[&rules(&right)]);
+    assert_eq!(code, 0, "{out}{err}");
+}
