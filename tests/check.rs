@@ -177,10 +177,10 @@ fn run_judges_too() {
 fn a_column_of_what_the_scenario_does_not_have_is_wrong_input() {
     let folder = tempfile::tempdir().expect("a folder");
     let columns = "  expect:\n    - replicas.ai-model-deployment < 9\n    - max_over_time(nodes.genral) < 9\n    - \
-                   backlog.default/none < 1\n    - hpa_metric.default/ai-model-hpa.memory < 90\n";
+                   backlog.default/none < 1\n    - hpa_metric.default/ai-model-hpa.memory < 90\n    - nodes.peek < 3\n";
     let (code, _, err) = check(folder.path(), &[&scenario(&folder, columns)]);
     assert_eq!(code, 2, "{err}");
-    for near in ["default/ai-model-deployment", "general", "default/ai-model-hpa.cpu"] {
+    for near in ["default/ai-model-deployment", "general", "default/ai-model-hpa.cpu", "nodes.peak"] {
         assert!(err.contains(&format!("`{near}`")), "{near}: {err}");
     }
     assert!(err.contains("gate.yaml:12:") && err.contains("gate.yaml:15:"), "{err}");

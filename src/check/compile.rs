@@ -1,7 +1,8 @@
 //! All expectations of a scenario, read before it runs; mistakes come with their place.
 
 use super::decisions::glob;
-use super::expectation::{Expectation, Misread, Subject};
+use super::expectation::{Expectation, Misread, Subject, one_line};
+use super::figure_names::FigureNames;
 use crate::record::HpaLimits;
 use crate::record::columns::{HPA, HPA_METRIC, NODE_GROUP, SERVICE, WORKLOAD};
 use crate::scenario::diagnostic::{Diagnostic, Place, suggestion};
@@ -39,7 +40,7 @@ pub fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Vec<Diagnostic>> {
         expectations.extend(of_test);
         let overrides = test.spec.set.iter().map(|(path, value)| format!("{path}={value}")).collect();
         plans.push(Plan {
-            test: Some(test.spec.name.clone()),
+            test: Some(one_line(&test.spec.name)),
             overrides,
             place: Some(test.place.clone()),
             seeds: test.spec.seeds,
@@ -211,7 +212,13 @@ impl Keys {
         if known.iter().any(|known| known == key) {
             return Ok(());
         }
-        let Misread { hint, .. } = names_nothing(key, above, known);
+        // `nodes.peek` is rather a figure that was misspelt.
+        let figures: Vec<String> = FigureNames::of_summary().all().collect();
+        let is_near = nearest(key, known.iter().map(String::as_str)).is_some();
+        let hint = match nearest(column, figures.iter().map(String::as_str)).filter(|_| !is_near) {
+            Some(figure) => Some(format!("did you mean `{figure}`?")),
+            None => names_nothing(key, above, known).hint,
+        };
         Err(Misread { message: format!("`{key}` of the column `{column}` is none of the scenario's {above}"), hint })
     }
 }
