@@ -1,6 +1,6 @@
 //! All expectations of a scenario, read before it runs; mistakes come with their place.
 
-use super::decisions::glob;
+use super::decisions::is_about;
 use super::expectation::{Expectation, Misread, Subject, one_line};
 use super::figure_names::FigureNames;
 use crate::record::HpaLimits;
@@ -178,9 +178,9 @@ impl Keys {
             return Err(Misread { message, hint: suggestion(kind, &known) });
         };
         let is_there = match is_known {
-            true => self.objects.iter().any(|object| glob(pattern, object)),
+            true => self.objects.iter().any(|object| is_about(pattern, object)),
             // Named as they come; but a form that none of them has fits none.
-            false => pattern.contains('*') || pattern.matches('/').count() == 1 + usize::from(*has_namespace),
+            false => pattern.contains('*') || (1..=1 + usize::from(*has_namespace)).contains(&pattern.matches('/').count()),
         };
         if is_there {
             return Ok(());
