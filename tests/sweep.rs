@@ -77,3 +77,18 @@ fn variants_stand_under_their_labels() {
     assert!(runs.starts_with("label,param.nodeGroups.small.minSize,seed,"), "{runs}");
     assert!(runs.contains("\nas it is,,1,") && runs.contains("\ntwo at least,2,1,"), "{runs}");
 }
+
+#[test]
+fn a_reason_is_a_column_where_it_occurs_and_zero_where_it_does_not() {
+    let folder = folder("  parameters: [{path: nodeGroups.small.maxSize, values: [12, 2]}]\n  seeds: [1]\n");
+    ran(folder.path(), &["sweep", "sweep.yaml", "--out", "o"], 0);
+    let text = fs::read_to_string(folder.path().join("o/runs.csv")).expect("written");
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().expect("a header").clone();
+    let at = |name: &str| header.iter().position(|other| other == name);
+    assert_eq!(at("explain.idle.local_storage.usd"), None, "nothing was kept for local storage");
+    let full = at("explain.wait.group_at_maximum.pods").unwrap_or_else(|| panic!("{header:?}"));
+    let cells: Vec<String> = reader.records().map(|row| row.expect("a row")[full].to_owned()).collect();
+    assert_eq!(cells[0], "0");
+    assert!(cells[1].parse::<u32>().expect("a count") > 0, "{cells:?}");
+}

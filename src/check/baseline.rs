@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::expectation::{Expectation, Subject};
 use super::paired::{Interval, paired_interval};
 use super::tally::{Needed, Tally};
-use crate::record::Figure;
+use crate::record::{Figure, is_zero_where_absent, value_of};
 
 /// Level of the intervals.
 const LEVEL: f64 = 0.95;
@@ -46,7 +46,8 @@ impl BaselineSuite {
 
     fn figure(&self, name: &str, seed: u64) -> Option<f64> {
         let index = self.seeds.iter().position(|other| *other == seed)?;
-        *self.figures.get(name)?.get(index)?
+        let kept = self.figures.get(name).and_then(|values| values[index]);
+        kept.or_else(|| is_zero_where_absent(name).then_some(0.0))
     }
 }
 
@@ -63,9 +64,7 @@ pub fn judge(expectation: &Expectation, runs: &[(u64, Vec<Figure>)], baseline: &
         ));
     };
     let name = path.join(".");
-    let value = |run: &[Figure]| {
-        run.iter().find(|figure| figure.name == name).map(|figure| figure.value).filter(|value| value.is_finite())
-    };
+    let value = |run: &[Figure]| value_of(run, &name).filter(|value| value.is_finite());
     let pairs: Vec<(f64, f64)> =
         runs.iter().filter_map(|(seed, run)| Some((value(run)?, baseline.figure(&name, *seed)?))).collect();
     if pairs.is_empty() {
@@ -125,6 +124,7 @@ fn tally(expectation: &Expectation, passed: bool, is_unsettled: bool, pairs: usi
         name: expectation.name.clone(),
         passed,
         detail,
+        decision: None,
         needed: Needed { holding: if passed { pairs } else { 0 }, asked: pairs, of: pairs },
         is_unsettled,
         line: expectation.line,

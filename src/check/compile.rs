@@ -1,8 +1,10 @@
 //! All expectations of a scenario, read before it runs; mistakes come with their place.
 
 use super::expectation::{Expectation, Misread, Subject};
+use crate::record::HpaLimits;
+use crate::record::columns::{HPA, HPA_METRIC, NODE_GROUP, SERVICE, WORKLOAD};
 use crate::scenario::diagnostic::{Diagnostic, suggestion};
-use crate::scenario::{Expected, Scenario};
+use crate::scenario::{Expected, Scenario, WorkloadKind};
 use crate::units::nearest;
 
 /// One set of runs and what must hold of them.
@@ -26,7 +28,11 @@ pub fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Vec<Diagnostic>> {
     let own = compile(&scenario.expectations, &keys, &mut mistakes);
     let mut plans = vec![Plan { test: None, overrides: Vec::new(), seeds: None, expectations: own.clone() }];
     for test in &scenario.tests {
-        let expectations = [own.clone(), compile(&test.expectations, &keys, &mut mistakes)].concat();
+        let of_test = compile(&test.expectations, &keys, &mut mistakes);
+        // What a test says again is judged once, as the test has it.
+        let is_said_again = |own: &Expectation| of_test.iter().any(|other| other.says_as(own));
+        let mut expectations: Vec<Expectation> = own.iter().filter(|own| !is_said_again(own)).cloned().collect();
+        expectations.extend(of_test);
         let overrides = test.spec.set.iter().map(|(path, value)| format!("{path}={value}")).collect();
         plans.push(Plan { test: Some(test.spec.name.clone()), overrides, seeds: test.spec.seeds, expectations });
     }
@@ -63,11 +69,17 @@ struct Keys {
     accounts: Vec<String>,
     /// Workloads with an HPA.
     scaled: Vec<String>,
+    /// What stands behind the dot in columns of `timeseries.csv`.
+    replicated: Vec<String>,
+    own_groups: Vec<String>,
+    hpas: Vec<String>,
+    hpa_metrics: Vec<String>,
 }
 
 impl Keys {
     fn of(scenario: &Scenario) -> Keys {
         let keys = scenario.workload_keys();
+        let hpas = HpaLimits::of(scenario);
         let group = scenario.node_groups.iter().map(|group| group.name.to_string());
         let workloads = keys.iter().map(|key| key.to_string());
         Keys {
@@ -76,12 +88,26 @@ impl Keys {
             workloads: keys.iter().map(|key| key.to_string()).chain(["__idle__".to_owned()]).collect(),
             node_groups: group.chain(["fixed".to_owned()]).collect(),
             services: scenario.loads.iter().map(|load| keys[load.target.index()].to_string()).collect(),
+            replicated: scenario
+                .workloads
+                .iter()
+                .zip(&keys)
+                .filter(|(workload, _)| matches!(workload.kind, WorkloadKind::Replicated { .. }))
+                .map(|(_, key)| key.to_string())
+                .collect(),
+            own_groups: scenario.node_groups.iter().map(|group| group.name.to_string()).collect(),
+            hpas: hpas.iter().map(|hpa| hpa.name.to_string()).collect(),
+            hpa_metrics: hpas.iter().flat_map(|hpa| &hpa.metrics).map(|metric| metric.name.to_string()).collect(),
         }
     }
 
     /// A figure of a workload, node group or service that the scenario does not have could never be judged.
     fn check(&self, expectation: Expectation) -> Result<Expectation, Misread> {
-        let Subject::Figure { path, .. } = &expectation.subject else { return Ok(expectation) };
+        let path = match &expectation.subject {
+            Subject::Figure { path, .. } => path,
+            Subject::Series { column, .. } => return self.check_column(column).map(|()| expectation),
+            Subject::Decisions(_) => return Ok(expectation),
+        };
         let (above, key, known) = match &path[..] {
             [cost, by, key, ..] if cost == "cost" && by == "by_workload" => ("cost.by_workload", key, &self.workloads),
             [cost, by, key, ..] if cost == "cost" && by == "by_node_group" => {
@@ -96,13 +122,32 @@ impl Keys {
             }
             _ => return Ok(expectation),
         };
-        if known.contains(key) {
-            return Ok(expectation);
-        }
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        let in_default = format!("default/{key}");
-        let near = nearest(key, known.iter().copied()).or_else(|| nearest(&in_default, known.iter().copied()));
-        let hint = suggestion(near.unwrap_or(key), &known);
-        Err(Misread { message: format!("`{key}` names nothing in `{above}`"), hint })
+        if known.contains(key) { Ok(expectation) } else { Err(names_nothing(key, above, known)) }
     }
+
+    /// A column that the table of this scenario's runs can't have could never be judged either.
+    fn check_column(&self, column: &str) -> Result<(), Misread> {
+        let Some((base, key)) = column.split_once('.') else { return Ok(()) };
+        let (above, known) = match base {
+            base if NODE_GROUP.iter().any(|column| column.name == base) => ("node groups", &self.own_groups),
+            base if WORKLOAD.iter().any(|column| column.name == base) => ("replicated workloads", &self.replicated),
+            base if SERVICE.iter().any(|column| column.name == base) => ("loads", &self.services),
+            base if HPA.iter().any(|column| column.name == base) => ("HPAs", &self.hpas),
+            base if HPA_METRIC.iter().any(|column| column.name == base) => ("metrics of HPAs", &self.hpa_metrics),
+            _ => return Ok(()),
+        };
+        if known.iter().any(|known| known == key) {
+            return Ok(());
+        }
+        let Misread { hint, .. } = names_nothing(key, above, known);
+        Err(Misread { message: format!("`{key}` of the column `{column}` is none of the scenario's {above}"), hint })
+    }
+}
+
+fn names_nothing(key: &str, above: &str, known: &[String]) -> Misread {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let in_default = format!("default/{key}");
+    let near = nearest(key, known.iter().copied()).or_else(|| nearest(&in_default, known.iter().copied()));
+    let hint = suggestion(near.unwrap_or(key), &known);
+    Misread { message: format!("`{key}` names nothing in `{above}`"), hint }
 }

@@ -15,14 +15,16 @@ pub struct Count {
     pub object: Option<String>,
     /// The last counted decision's reason, for people.
     pub reason: Option<String>,
+    /// Its place in the record.
+    pub last: Option<usize>,
 }
 
 /// Counts what the rule asks for.
 pub fn count(rule: &DecisionRule, record: &Recorder) -> Count {
     // An empty key holds all objects where they are not told apart.
-    let mut by_object: BTreeMap<&str, Vec<Decision<'_>>> = BTreeMap::new();
+    let mut by_object: BTreeMap<&str, Vec<(usize, Decision<'_>)>> = BTreeMap::new();
     let mut directions: BTreeMap<&str, bool> = BTreeMap::new();
-    for decision in record.decisions().filter(|decision| applies(rule, decision)) {
+    for (index, decision) in record.decisions().enumerate().filter(|(_, decision)| applies(rule, decision)) {
         if rule.count == Counted::DirectionChanges {
             let Some(up) = direction(&decision) else { continue };
             if directions.insert(decision.object, up).is_none_or(|before| before == up) {
@@ -30,22 +32,23 @@ pub fn count(rule: &DecisionRule, record: &Recorder) -> Count {
             }
         }
         let key = if rule.per_object { decision.object } else { "" };
-        by_object.entry(key).or_default().push(decision);
+        by_object.entry(key).or_default().push((index, decision));
     }
-    let mut highest = Count { count: 0, at: None, object: None, reason: None };
+    let mut highest = Count { count: 0, at: None, object: None, reason: None, last: None };
     for decisions in by_object.values() {
         let mut first = 0;
-        for (last, decision) in decisions.iter().enumerate() {
-            while rule.per.is_some_and(|per| decision.at - decisions[first].at >= per) {
+        for (last, (index, decision)) in decisions.iter().enumerate() {
+            while rule.per.is_some_and(|per| decision.at - decisions[first].1.at >= per) {
                 first += 1;
             }
             let count = (last - first + 1) as u64;
             if count > highest.count {
                 highest = Count {
                     count,
-                    at: Some(decisions[first].at),
+                    at: Some(decisions[first].1.at),
                     object: Some(decision.object.to_owned()),
                     reason: Some(decision.reason.to_owned()),
+                    last: Some(*index),
                 };
             }
         }

@@ -7,7 +7,7 @@ use super::series::{self, Function};
 use crate::scenario::diagnostic::suggestion;
 use crate::scenario::spec::{Amount, DecisionRule, ExpectationSpec, LongExpectation};
 use crate::sim::Controller;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, written};
 
 /// What is wrong with an expectation as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,12 +150,20 @@ impl Expectation {
                 let slack = long.within.as_ref();
                 let mut parts: Vec<String> = bounds.iter().map(|bound| bound.text(slack)).collect();
                 parts.extend(of_baseline.and(slack).map(|within| format!("within {within} of the baseline")));
-                let at = long.at.map(|at| format!(" at {at}")).unwrap_or_default();
-                let lasting = long.lasting.map(|lasting| format!(" for {lasting}")).unwrap_or_default();
+                let at = long.at.map(|at| format!(" at {}", written(at))).unwrap_or_default();
+                let lasting = long.lasting.map(|lasting| format!(" for {}", written(lasting))).unwrap_or_default();
                 format!("{subject_text} {}{at}{lasting}", parts.join(" and "))
             }
         });
         Ok(Expectation { name, subject, unit, bounds, of_baseline, in_seeds, file: String::new(), line: 0 })
+    }
+}
+
+impl Expectation {
+    /// Whether both ask the same, wherever they stand.
+    pub fn says_as(&self, other: &Expectation) -> bool {
+        let own = Expectation { file: other.file.clone(), line: other.line, ..self.clone() };
+        own == *other
     }
 }
 
@@ -242,7 +250,7 @@ fn rule_text(rule: &DecisionRule) -> String {
         text += " per object";
     }
     if let Some(per) = rule.per {
-        text += &format!(" in {per}");
+        text += &format!(" in {}", written(per));
     }
     text
 }

@@ -305,7 +305,9 @@ fn print(suites: &[Suite], arguments: &Arguments) -> Result<(), Failure> {
     }
     if arguments.github {
         for tally in suites.iter().flat_map(|suite| &suite.tallies).filter(|tally| !tally.passed) {
-            let message = escaped(&format!("{}: {}", tally.name, tally.detail), false);
+            let decision =
+                tally.decision.as_deref().map(|decision| format!("; decision: {decision}")).unwrap_or_default();
+            let message = escaped(&format!("{}: {}{decision}", tally.name, tally.detail), false);
             writeln!(out, "::error file={},line={}::{message}", escaped(&tally.file, true), tally.line.max(1))?;
         }
     }
@@ -327,6 +329,9 @@ pub fn show(suite: &Suite, only_failures: bool, out: &mut impl Write) -> io::Res
             (false, _) => '✗',
         };
         writeln!(out, "  {mark} {:width$}   {}", tally.name, tally.detail)?;
+        if let Some(decision) = &tally.decision {
+            writeln!(out, "    decision: {decision}")?;
+        }
     }
     Ok(())
 }
@@ -338,6 +343,7 @@ fn json(suites: &[Suite]) -> serde_json::Value {
             "passed": tally.passed,
             "settled": !tally.is_unsettled,
             "detail": tally.detail,
+            "decision": tally.decision,
             "holding": tally.needed.holding,
             "asked": tally.needed.asked,
             "seeds": tally.needed.of,

@@ -18,6 +18,15 @@ impl DecisionTally {
         *self.counts.entry(kind(controller, object, from, to, reason)).or_default() += 1;
     }
 
+    /// With each kind's text as `name` gives it.
+    pub fn renamed(&self, name: impl Fn(&str) -> String) -> DecisionTally {
+        let mut renamed = DecisionTally::default();
+        for (kind, count) in &self.counts {
+            *renamed.counts.entry(name(kind)).or_default() += count;
+        }
+        renamed
+    }
+
     pub fn count(&self, kind: &str) -> u64 {
         self.counts.get(kind).copied().unwrap_or(0)
     }

@@ -1,7 +1,7 @@
 //! A comparison as text: for the terminal, for a pull request, for a spreadsheet.
 
-use super::judge::{Comparison, MetricComparison, Verdict};
-use super::sentence::{count_of, percent, percent_plain};
+use super::amounts::{count_of, percent, percent_plain};
+use super::outcome::{Comparison, MetricComparison, Verdict};
 use crate::check::Unit;
 use crate::record::Cells;
 
@@ -103,9 +103,10 @@ pub fn table(comparison: &Comparison, columns: impl Fn(&[String], &[Vec<String>]
             shown.iter().for_each(|line| text += &format!("  {line}\n"));
         }
     }
-    for note in &comparison.notes {
-        text += &format!("\nnote: {note}\n");
+    if !comparison.notes.is_empty() {
+        text += "\n";
     }
+    comparison.notes.iter().for_each(|note| text += &format!("note: {note}\n"));
     text
 }
 

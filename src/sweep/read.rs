@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::constraint::Constraint;
 use super::plain;
 use super::space::{Between, Configuration, Dimension, Number, Point, Points, Space};
-use super::spec::{Bound, OptimizeSpec, ParameterSpec, PlotSpec, RangeSpec, Scale, SeedsSpec, SweepFile};
+use super::spec::{Bound, OptimizeSpec, ParameterSpec, PlotSpec, RangeSpec, Scale, SeedsSpec, SweepFile, ZippedSpec};
 use crate::check::{Expectation, FigureNames, Subject};
 use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::spec::ExpectationSpec;
@@ -290,15 +290,11 @@ impl Reading<'_> {
         (self.mistakes.len() == before).then_some(Dimension { points: Points::Listed(points) })
     }
 
-    fn zip(&mut self, zipped: &[ParameterSpec], place: &str) -> Option<Dimension> {
+    fn zip(&mut self, zipped: &[ZippedSpec], place: &str) -> Option<Dimension> {
         let mut points: Vec<Point> = Vec::new();
-        for (index, parameter) in zipped.iter().enumerate() {
+        for (index, ZippedSpec { path, values, range }) in zipped.iter().enumerate() {
             let place = format!("{place}[{index}]");
-            let (Some(path), None) = (&parameter.path, &parameter.zip) else {
-                self.error(&place, "a parameter of a zip has a path, and values or range");
-                return None;
-            };
-            let listed = match (&parameter.values, &parameter.range) {
+            let listed = match (values, range) {
                 // Values that go together may come twice.
                 (Some(values), None) => values.clone(),
                 (None, Some(range)) => match self.range(path, range, &format!("{place}.range"), false)?.points {

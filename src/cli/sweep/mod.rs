@@ -1,7 +1,7 @@
 //! `windtunnel sweep`: a space of parameters times seeds, on all cores.
 
 mod page;
-mod table;
+pub mod table;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -87,9 +87,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         diagnostics::show(&mistakes);
         return Err(Failure::BadInput(anyhow::anyhow!("{}: no configuration is a valid scenario", path.display())));
     }
-    let hashes = open.files.iter().map(|(path, files)| (&**path, files.hash()));
-    let sets: String = arguments.changes.sets().iter().map(|set| format!("\n--set {set}")).collect();
-    let made_from = SweepProvenance::new(&sweep.name, &format!("{}{sets}", open.text), hashes);
+    let made_from = open.provenance(&arguments.changes);
     let mut inputs = open.inputs();
     inputs.extend(arguments.changes.files().iter().cloned());
     let outputs = outputs(arguments);
@@ -195,11 +193,16 @@ impl OpenSweep {
         Ok(self.files[&self.sweep.scenario_of(configuration)].load(&all)?.scenario)
     }
 
-    /// Every configuration with its label.
-    pub fn scenarios(&self, overrides: &[Override]) -> Result<Vec<(String, Scenario)>, Vec<Diagnostic>> {
-        let scenario =
-            |configuration: &Configuration| Ok((configuration.label.clone(), self.load(configuration, overrides)?));
-        self.sweep.configurations.iter().map(scenario).collect()
+    /// The file's text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Of results that are made from it with these changes.
+    pub fn provenance(&self, changes: &Changes) -> SweepProvenance {
+        let hashes = self.files.iter().map(|(path, files)| (&**path, files.hash()));
+        let sets: String = changes.sets().iter().map(|set| format!("\n--set {set}")).collect();
+        SweepProvenance::new(&self.sweep.name, &format!("{}{sets}", self.text), hashes)
     }
 
     /// Every file that was read so far.
@@ -264,7 +267,7 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
 
 /// The mean of a figure over the seeds of a configuration, with the interval that its true mean is in; NaN where a run
 /// lacks it.
-fn interval(results: &Results, index: usize, name: &str) -> plot::Range {
+pub fn interval(results: &Results, index: usize, name: &str) -> plot::Range {
     let values: Vec<f64> = results.of(index).iter().map(|row| row.figure(name)).collect();
     let known = if values.iter().any(|value| value.is_nan()) { None } else { paired_interval(&values, LEVEL) };
     let unknown = plot::Range { low: f64::NAN, mean: f64::NAN, high: f64::NAN };
@@ -276,7 +279,7 @@ fn interval(results: &Results, index: usize, name: &str) -> plot::Range {
 }
 
 /// The figure in words where it is one of the usual ones.
-fn axis_label(figure: &str) -> String {
+pub fn axis_label(figure: &str) -> String {
     match figure {
         "cost.total_usd" => "cost (USD)".to_owned(),
         "pod_wait_seconds.p99" => "pod wait, 99th percentile (s)".to_owned(),
