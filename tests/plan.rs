@@ -393,7 +393,9 @@ impl Builder {
         self.scenario.loads.push(ServiceLoad {
             target,
             demand: Demand::Cpu,
-            signal,
+            signal: Some(signal),
+            log: None,
+            each_request: false,
             entity,
             queue: Default::default(),
             request_sizes: std::sync::Arc::from([]),

@@ -16,6 +16,7 @@ mod deployments;
 mod disruption;
 mod drain;
 mod entities;
+mod each_request;
 mod event;
 mod evictor;
 mod explanation;
