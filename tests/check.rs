@@ -251,3 +251,52 @@ fn a_reason_that_did_not_occur_counts_as_zero() {
     let summary = fs::read_to_string(folder.path().join("o/summary.json")).expect("written");
     assert!(!summary.contains("local_storage") && summary.contains("above_threshold"), "{summary}");
 }
+
+/// What is no baseline is told so, and one of another version is used with a word.
+#[test]
+fn a_baseline_that_is_damaged_old_or_of_two_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = scenario(&folder, "  expect:\n    - {metric: cost.total_usd, within: 5%}\n");
+    assert_eq!(check(folder.path(), &[&path, "--seeds", "3", "--save-baseline", "main"]).0, 0);
+    let text = fs::read_to_string(folder.path().join("baselines/main.json")).expect("written");
+    let whole: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let kept = |name: &str, change: &dyn Fn(&mut serde_json::Value)| {
+        let mut changed = whole.clone();
+        change(&mut changed);
+        fs::write(folder.path().join(format!("baselines/{name}.json")), changed.to_string()).expect("written");
+        check(folder.path(), &[&path, "--seeds", "3", "--baseline", name])
+    };
+    let (code, _, err) =
+        kept("short", &|json| json["suites"]["gate"]["figures"]["cost.total_usd"] = serde_json::json!([1.0]));
+    assert!(code == 2 && err.contains("is no baseline") && err.contains("save it anew"), "{err}");
+    let (code, _, err) = kept("none", &|json| *json = serde_json::json!({}));
+    assert!(code == 2 && err.contains("is no baseline"), "{err}");
+    let (code, _, err) = kept("old", &|json| json["windtunnel_version"] = "0.0.1".into());
+    assert!(code == 0 && err.contains("was saved by windtunnel 0.0.1"), "{err}");
+    let (code, out, _) = kept("other", &|json| json["suites"]["gate"]["seeds"] = serde_json::json!([100, 101, 102]));
+    assert!(code == 1 && out.contains("(it has 3 seeds from 100 to 102)"), "{out}");
+    fs::copy(&path, folder.path().join("copy.yaml")).expect("copied");
+    let (code, _, err) = check(folder.path(), &[&path, "copy.yaml", "--baseline", "main"]);
+    assert!(code == 2 && err.contains("two scenarios are called gate"), "{err}");
+    let (code, _, err) = check(folder.path(), &[&path, "--baseline", "main", "--junit", "a", "--markdown", "./a"]);
+    assert!(code == 2 && err.contains("named for two results"), "{err}");
+}
+
+/// A test's settings are the scenario's text: what is wrong with them is told at their line, by `validate` too.
+#[test]
+fn a_mistake_in_a_test_s_settings_is_told_at_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tests = "  expect: [pods.failed == 0]\n  tests:\n    - name: big\n      set: {nodeGroups.genral.maxSize: 9}\n    - name: \
+                 odd\n      set: {nodeGroups.general.maxSize: x}\n";
+    let path = scenario(&folder, tests);
+    let validated =
+        Command::cargo_bin("windtunnel").expect("built").args(["validate", &path]).output().expect("it runs");
+    let (code, _, err) = check(folder.path(), &[&path]);
+    for (code, err) in
+        [(code, err), (validated.status.code().unwrap_or(-1), String::from_utf8_lossy(&validated.stderr).into_owned())]
+    {
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains("gate.yaml:14:12") && err.contains("did you mean `general`?"), "{err}");
+        assert!(err.contains("gate.yaml:16:12") && err.contains("in nodeGroups.general.maxSize=\"x\""), "{err}");
+    }
+}

@@ -3,7 +3,7 @@
 use super::expectation::{Expectation, Misread, Subject};
 use crate::record::HpaLimits;
 use crate::record::columns::{HPA, HPA_METRIC, NODE_GROUP, SERVICE, WORKLOAD};
-use crate::scenario::diagnostic::{Diagnostic, suggestion};
+use crate::scenario::diagnostic::{Diagnostic, Place, suggestion};
 use crate::scenario::{Expected, Scenario, WorkloadKind};
 use crate::units::nearest;
 
@@ -14,6 +14,8 @@ pub struct Plan {
     pub test: Option<String>,
     /// Overrides of the test, `path=value`.
     pub overrides: Vec<String>,
+    /// Where these stand.
+    pub place: Option<Place>,
     pub seeds: Option<u32>,
     pub expectations: Vec<Expectation>,
 }
@@ -26,7 +28,8 @@ pub fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Vec<Diagnostic>> {
     let mut mistakes = Vec::new();
     let keys = Keys::of(scenario);
     let own = compile(&scenario.expectations, &keys, &mut mistakes);
-    let mut plans = vec![Plan { test: None, overrides: Vec::new(), seeds: None, expectations: own.clone() }];
+    let mut plans =
+        vec![Plan { test: None, overrides: Vec::new(), place: None, seeds: None, expectations: own.clone() }];
     for test in &scenario.tests {
         let of_test = compile(&test.expectations, &keys, &mut mistakes);
         // What a test says again is judged once, as the test has it.
@@ -34,7 +37,13 @@ pub fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Vec<Diagnostic>> {
         let mut expectations: Vec<Expectation> = own.iter().filter(|own| !is_said_again(own)).cloned().collect();
         expectations.extend(of_test);
         let overrides = test.spec.set.iter().map(|(path, value)| format!("{path}={value}")).collect();
-        plans.push(Plan { test: Some(test.spec.name.clone()), overrides, seeds: test.spec.seeds, expectations });
+        plans.push(Plan {
+            test: Some(test.spec.name.clone()),
+            overrides,
+            place: Some(test.place.clone()),
+            seeds: test.spec.seeds,
+            expectations,
+        });
     }
     plans.retain(|plan| !plan.expectations.is_empty());
     if mistakes.is_empty() { Ok(plans) } else { Err(mistakes) }

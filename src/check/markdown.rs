@@ -37,7 +37,7 @@ fn seeds(seeds: &[u64]) -> String {
 }
 
 /// Text that can't leave its cell or become markup.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -3,6 +3,7 @@
 use super::amounts::{count_of, percent, percent_plain};
 use super::outcome::{Comparison, MetricComparison, Verdict};
 use crate::check::Unit;
+use crate::check::markdown::cell;
 use crate::record::Cells;
 
 /// Reasons that are shown for each variant.
@@ -113,7 +114,7 @@ pub fn table(comparison: &Comparison, columns: impl Fn(&[String], &[Vec<String>]
 /// The same for a comment on a pull request.
 pub fn markdown(comparison: &Comparison) -> String {
     let (header, rows) = cells(comparison);
-    let escaped = |cell: &String| cell.replace('|', "\\|").replace('<', "&lt;");
+    let escaped = |text: &String| cell(text);
     let line = |cells: &[String]| format!("| {} |\n", cells.iter().map(escaped).collect::<Vec<_>>().join(" | "));
     let mut text = format!("**{}**\n\n", escaped(&capitalized(&comparison.answer)));
     text += &line(&header);

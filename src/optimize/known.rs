@@ -32,27 +32,35 @@ impl<'p> Known<'p> {
         self.merit_by(&self.effects(), configuration)
     }
 
-    fn merit_by(&self, effects: &BTreeMap<usize, f64>, configuration: usize) -> Option<Merit> {
+    fn merit_by(&self, effects: &Effects, configuration: usize) -> Option<Merit> {
         let runs = self.runs.get(&configuration)?;
         let raw = merit(self.problem, runs.values());
-        let own = runs.keys().filter_map(|seed| effects.get(seed)).sum::<f64>() / runs.len() as f64;
-        let all = effects.values().sum::<f64>() / effects.len().max(1) as f64;
-        Some(Merit { objective: raw.objective - own + all, ..raw })
+        let objective = self.problem.signed(effects.under_all(self.problem.signed(raw.objective), runs.keys()));
+        Some(Merit { objective, ..raw })
     }
 
-    /// What each seed that was used adds to the (signed) objective beside the first, as configurations with runs under
-    /// both have it: one run under an easy seed must not look better than the mean of three.
-    fn effects(&self) -> BTreeMap<usize, f64> {
-        let mut sums: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    /// What each seed that was used does to the objective beside the first, as configurations with runs under both have
+    /// it: one run under an easy seed must not look better than the mean of three.
+    fn effects(&self) -> Effects {
+        let finite = |tried: &&Tried| tried.objective.is_finite();
+        let all = || self.runs.values().flat_map(BTreeMap::values).filter(finite);
+        let is_factor = all().all(|tried| tried.objective >= 0.0);
+        let mut sums: BTreeMap<usize, [f64; 3]> = BTreeMap::new();
         for runs in self.runs.values() {
-            let Some(first) = runs.get(&0).filter(|tried| tried.objective.is_finite()) else { continue };
-            for (seed, tried) in runs.iter().filter(|(_, tried)| tried.objective.is_finite()) {
-                let (sum, count) = sums.entry(*seed).or_default();
-                *sum += self.problem.signed(tried.objective) - self.problem.signed(first.objective);
+            let Some(first) = runs.get(&0).filter(finite) else { continue };
+            for (seed, tried) in runs.iter().filter(|(_, tried)| finite(tried)) {
+                let [own, firsts, count] = sums.entry(*seed).or_default();
+                *own += tried.objective;
+                *firsts += first.objective;
                 *count += 1.0;
             }
         }
-        sums.into_iter().map(|(seed, (sum, count))| (seed, sum / count)).collect()
+        let effect = |[own, first, count]: [f64; 3]| match is_factor {
+            true if first > 0.0 => own / first,
+            true => 1.0,
+            false => (own - first) / count,
+        };
+        Effects { is_factor, by_seed: sums.into_iter().map(|(seed, sums)| (seed, effect(sums))).collect() }
     }
 
     /// The objective as [`merit`](Self::merit) has it, with its own sign.
@@ -93,6 +101,31 @@ impl<'p> Known<'p> {
             return true;
         }
         self.against(own, other).is_none_or(|(judged, pairs)| judged.is_real || judged.is_same && pairs > 1)
+    }
+}
+
+/// What seeds do to the objective, the first one's effect being none.
+struct Effects {
+    /// A factor; else what is added. Factors where no objective is below zero: nothing costs less than nothing.
+    is_factor: bool,
+    /// By the index of the seed.
+    by_seed: BTreeMap<usize, f64>,
+}
+
+impl Effects {
+    /// The mean of an objective over some seeds, as it would be over all that were used. Over all of these it is itself.
+    fn under_all<'s>(&self, mean: f64, own: impl Iterator<Item = &'s usize>) -> f64 {
+        let mean_of = |effects: &mut dyn Iterator<Item = f64>| {
+            let (sum, count) = effects.fold((0.0, 0.0), |(sum, count), effect| (sum + effect, count + 1.0));
+            if count > 0.0 { Some(sum / count) } else { None }
+        };
+        let own = mean_of(&mut own.filter_map(|seed| self.by_seed.get(seed).copied()));
+        let all = mean_of(&mut self.by_seed.values().copied());
+        match (own, all) {
+            (Some(own), Some(all)) if self.is_factor && own > 0.0 => mean * all / own,
+            (Some(own), Some(all)) if !self.is_factor => mean - own + all,
+            _ => mean,
+        }
     }
 }
 

@@ -105,6 +105,10 @@ fn a_setting_that_ran_under_an_easy_seed_alone_is_not_best_for_that() {
     });
     let best = found.best.unwrap();
     assert!(best.seeds >= 4, "{best:?}");
+    assert!(
+        found.all.iter().all(|one| one.objective.is_some_and(|objective| objective >= 0.0)),
+        "nothing costs less than nothing"
+    );
     let worse = found.ranking.iter().filter(|other| other.seeds == 1);
     assert!(worse.into_iter().all(|other| other.objective >= best.objective), "{:?}", found.ranking);
 }

@@ -57,7 +57,7 @@ impl Unit {
             Unit::GpuHours => "GPU hours",
             Unit::Demand => "requests a second, or cores",
             Unit::DemandSeconds => "requests, or core-seconds",
-            Unit::Metric => "the metric's own; percent of the requests where the target is one",
+            Unit::Metric => "the metric's own, or percent",
         }
     }
 }
@@ -214,7 +214,7 @@ pub const HPA_METRIC: &[Column<HpaMetricRow>] = &[
     column("hpa_metric", Unit::Metric, "kube_horizontalpodautoscaler_status_target_metric", "as the last sync read it; empty where that failed or did not look", |row, _, out| out.float(milli(row.sample.last))),
     column("hpa_metric_min", Unit::Metric, "", "lowest that a sync read since the last sample", |row, _, out| out.float(milli(row.sample.range.map(|range| range.0)))),
     column("hpa_metric_max", Unit::Metric, "", "highest that a sync read since the last sample", |row, _, out| out.float(milli(row.sample.range.map(|range| range.1)))),
-    column("hpa_target", Unit::Metric, "kube_horizontalpodautoscaler_spec_target_metric", "what the HPA aims at; within its tolerance of this it does nothing", |row, _, out| out.float(milli(row.target))),
+    column("hpa_target", Unit::Metric, "kube_horizontalpodautoscaler_spec_target_metric", "what the HPA aims at (percent of the requests where `averageUtilization` is set); within its tolerance it does nothing", |row, _, out| out.float(milli(row.target))),
 ];
 
 fn milli(value: Option<i64>) -> f64 {

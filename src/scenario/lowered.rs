@@ -92,6 +92,7 @@ pub struct Expected {
 #[derive(Clone, Debug)]
 pub struct Test {
     pub spec: TestSpec,
+    /// Of its settings, or of the test where it has none.
     pub place: Place,
     /// Beside [`Scenario::expectations`].
     pub expectations: Vec<Expected>,

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::changes::{self, Changes};
 use super::exit_code::{self, Failure};
 use super::format::Format;
-use super::{Outcome, progress};
+use super::{Outcome, outputs, progress};
 use crate::check::percentage;
 use crate::compare::{self, Comparison, LOOKS, Matchup, Question, Side, SideRun, Verdict};
 use crate::record::writer::single::{self, Comment, FileTerms};
@@ -111,8 +111,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let sides::Read { entries, matchups, mut inputs, notes } =
         sides::read(&arguments.sides, &arguments.variants, &overrides, arguments.quiet)?;
     inputs.extend(arguments.changes.files().iter().cloned());
-    let outputs = [&arguments.export_markdown, &arguments.export_json, &arguments.export_csv, &arguments.html];
-    for path in outputs.into_iter().flatten() {
+    let written = [&arguments.export_markdown, &arguments.export_json, &arguments.export_csv, &arguments.html];
+    outputs::none_twice(written.map(|path| path.as_deref()))?;
+    for path in written.into_iter().flatten() {
         single::may_write(path, terms(path, &inputs, arguments.force))?;
     }
     let mut runs = Runs::new(entries, arguments)?;

@@ -82,8 +82,13 @@ fn one(text: &str, overrides: &[Override], quiet: bool, read: &mut Read) -> Resu
             vec![made_side(name, true, runs)]
         } else {
             return Err(bad(format!(
-                "{} holds no results: no summary.json, no runs.csv, and no folder with a summary.json",
-                path.display()
+                "{} holds no results: no summary.json, no runs.csv, and no folder with a summary.json{}",
+                path.display(),
+                if is_folder_of_scenarios(path) {
+                    "; its scenarios are compared with those of another folder"
+                } else {
+                    ""
+                }
             )));
         }
     } else if path.extension().is_some_and(|extension| extension == "json") {

@@ -1,6 +1,7 @@
 //! What a search found, in words.
 
 use crate::check::Unit;
+use crate::compare::count_of;
 use crate::optimize::{AtEnd, ConditionFigure, Entrant, Found, seeds_of};
 use crate::report::table::columns;
 
@@ -70,13 +71,24 @@ pub fn lines(found: &Found) -> Vec<String> {
             "note: the best has the {end} {parameter} of the space, {value}; a wider range may hold a better one"
         ));
     }
-    let how = if found.is_exhaustive { "all of" } else { "of" };
+    let worth = if found.runs as f64 == found.runs_equivalent {
+        String::new()
+    } else {
+        format!(" (worth {:.0} whole ones)", found.runs_equivalent)
+    };
+    let which = match found.is_exhaustive {
+        true => format!("all {} configurations", found.configurations),
+        false => format!("{} of {} configurations", found.configurations_run, found.configurations),
+    };
     lines.push(format!(
-        "{} runs (worth {:.0} whole ones); {} {how} {} configurations; all would take {} runs",
-        found.runs, found.runs_equivalent, found.configurations_run, found.configurations, found.runs_of_all
+        "{}{worth}; {which}; all would take {}",
+        count_of(found.runs as u64, "run"),
+        count_of(found.runs_of_all as u64, "run")
     ));
     if found.invalid > 0 {
-        lines.push(format!("{} configurations are no valid scenarios and were passed over", found.invalid));
+        let (are, were) =
+            if found.invalid == 1 { ("is no valid scenario", "was") } else { ("are no valid scenarios", "were") };
+        lines.push(format!("{} {are} and {were} passed over", count_of(found.invalid as u64, "configuration")));
     }
     lines
 }

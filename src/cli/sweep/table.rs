@@ -2,6 +2,7 @@
 
 use super::count;
 use crate::check::Unit;
+use crate::check::markdown::cell;
 use crate::compare::Verdict;
 use crate::report::plot::number;
 use crate::report::table;
@@ -210,7 +211,8 @@ pub fn markdown(sweep: &Sweep, results: &Results) -> String {
     header.extend(others.iter().map(|(_, called)| (*called).to_owned()));
     header.push("note".to_owned());
     let line = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
+        // A star is the mark of the front.
+        let cells: Vec<String> = cells.iter().map(|text| if text == "*" { text.clone() } else { cell(text) }).collect();
         format!("| {} |\n", cells.join(" | "))
     };
     let mut text = line(&header);
