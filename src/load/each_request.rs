@@ -175,7 +175,13 @@ fn seconds(at: SimTime) -> f64 {
 }
 
 impl EachRequest {
-    pub fn new(cost: RequestCost, queue: &QueueSpec, arrivals: Arrivals, chance: Pcg64Mcg, now: SimTime) -> EachRequest {
+    pub fn new(
+        cost: RequestCost,
+        queue: &QueueSpec,
+        arrivals: Arrivals,
+        chance: Pcg64Mcg,
+        now: SimTime,
+    ) -> EachRequest {
         EachRequest {
             cost,
             timeout: queue.timeout.map_or(f64::INFINITY, SimDuration::as_secs_f64),

@@ -104,8 +104,7 @@ fn recorded_requests_that_wait_too_long_are_dropped() {
             (seconds * 1e6).round()
         );
         let web = replayed(log, &text, ONE_CORE, |case| (case.replicas, case.minutes) = (pods as u32, 60));
-        let scaled: Vec<Request> =
-            of_log.iter().map(|r| Request { at: r.at, work: r.work / mean * seconds }).collect();
+        let scaled: Vec<Request> = of_log.iter().map(|r| Request { at: r.at, work: r.work / mean * seconds }).collect();
         let exact = simulate(&scaled, Pods { count: pods, cores: 1.0, slots: concurrency, timeout });
         assert!(exact.dropped > 100);
         agree(&format!("{pods} pods, {timeout} s"), &web, &exact);
@@ -167,7 +166,8 @@ fn a_pod_that_goes_takes_its_requests_with_it() {
 #[test]
 fn the_pods_use_what_their_requests_take() {
     let text = "      requestLog: {file: log.csv}\n      perRequest: {cpu: 500ms, concurrency: 4}";
-    let log: String = std::iter::once("time_s\n".into()).chain((0..3_600).map(|second| format!("{second}\n"))).collect();
+    let log: String =
+        std::iter::once("time_s\n".into()).chain((0..3_600).map(|second| format!("{second}\n"))).collect();
     let mut used = 0.0;
     let folder = tempfile::tempdir().unwrap();
     let mut case = Case::new(text, ONE_CORE);

@@ -85,7 +85,10 @@ mod tests {
     fn timestamps_count_from_the_first() {
         let log = "at\n2023-11-16 18:17:04.25\n2023-11-16 18:17:03.0\n";
         assert_eq!(read(log, &[]).unwrap(), [(0, 1.0), (1250, 1.0)]);
-        assert_eq!(read("at\n2026-01-01T00:00:00Z\n2026-01-01T00:00:01+00:00\n", &[]).unwrap(), [(0, 1.0), (1000, 1.0)]);
+        assert_eq!(
+            read("at\n2026-01-01T00:00:00Z\n2026-01-01T00:00:01+00:00\n", &[]).unwrap(),
+            [(0, 1.0), (1000, 1.0)]
+        );
     }
 
     #[test]
