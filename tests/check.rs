@@ -309,15 +309,25 @@ fn decisions_about_what_the_scenario_does_not_have_are_wrong_input() {
         let rule = |object: &&str| format!("    - {{decisions: {{object: {object}}}, max: 99}}\n");
         scenario(&folder, &format!("  expect:\n{}", objects.iter().map(rule).collect::<String>()))
     };
-    let wrong = ["hpa/default/ai-model-hp", "nodegroup/genral", "hpas/default/x", "node/a/b", "hpa/prod/*", "deployment/x"];
+    let wrong =
+        ["hpa/default/ai-model-hp", "nodegroup/genral", "hpas/default/x", "node/a/b", "hpa/prod/*", "deployment/x"];
     let (code, _, err) = check(folder.path(), &[&rules(&wrong)]);
     assert_eq!(code, 2, "{err}");
     for told in ["`hpa/default/ai-model-hpa`", "`nodegroup/general`", "did you mean `hpa`?", "node/NAME"] {
         assert!(err.contains(told), "{told}: {err}");
     }
     assert_eq!(err.matches("--> ").count(), wrong.len(), "{err}");
-    let right =
-        ["hpa/default/ai-model-hpa", "hpa/ai-model-hpa", "pod/web-1", "'hpa/*'", "nodegroup/general", "'node/*'", "node/general-1", "'*'", "pod/default/x-1"];
+    let right = [
+        "hpa/default/ai-model-hpa",
+        "hpa/ai-model-hpa",
+        "pod/web-1",
+        "'hpa/*'",
+        "nodegroup/general",
+        "'node/*'",
+        "node/general-1",
+        "'*'",
+        "pod/default/x-1",
+    ];
     let (code, out, err) = check(folder.path(), &[&rules(&right)]);
     assert_eq!(code, 0, "{out}{err}");
 }

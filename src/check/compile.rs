@@ -131,9 +131,11 @@ impl Keys {
                     let kind = if group.is_node_pool { "nodepool" } else { "nodegroup" };
                     format!("{kind}/{}", group.name)
                 }))
-                .chain(scenario.workloads.iter().map(|workload| {
-                    format!("{}/{}/{}", scenario.kind_of(workload), workload.namespace, workload.name)
-                }))
+                .chain(
+                    scenario.workloads.iter().map(|workload| {
+                        format!("{}/{}/{}", scenario.kind_of(workload), workload.namespace, workload.name)
+                    }),
+                )
                 .collect(),
             own_groups: scenario.node_groups.iter().map(|group| group.name.to_string()).collect(),
             hpas: hpas.iter().map(|hpa| hpa.name.to_string()).collect(),
@@ -180,7 +182,9 @@ impl Keys {
         let is_there = match is_known {
             true => self.objects.iter().any(|object| is_about(pattern, object)),
             // Named as they come; but a form that none of them has fits none.
-            false => pattern.contains('*') || (1..=1 + usize::from(*has_namespace)).contains(&pattern.matches('/').count()),
+            false => {
+                pattern.contains('*') || (1..=1 + usize::from(*has_namespace)).contains(&pattern.matches('/').count())
+            }
         };
         if is_there {
             return Ok(());

@@ -167,7 +167,9 @@ mod tests {
     #[test]
     fn stars_stand_for_any_text() {
         assert!(glob("node/*", "node/general-1") && glob("*", "") && glob("a*b*c", "axxbyyc") && glob("a", "a"));
-        assert!(is_about("hpa/web", "hpa/default/web") && is_about("node/a-1", "node/a-1") && is_about("hpa/*", "hpa/a/b"));
+        assert!(
+            is_about("hpa/web", "hpa/default/web") && is_about("node/a-1", "node/a-1") && is_about("hpa/*", "hpa/a/b")
+        );
         assert!(!is_about("hpa/web", "hpa/default/shop-web") && !is_about("hpa/prod/web", "hpa/default/web"));
         assert!(!glob("node/*", "hpa/web") && !glob("a*b", "abc") && !glob("a", "ab") && !glob("a*b*b", "ab"));
     }
