@@ -307,7 +307,7 @@ impl<'a> Snapshot<'a> {
     }
 
     pub fn share(&self, node: NodeId) -> Share {
-        Share::of(&self.books, &self.cache.names, node)
+        Share::of(&self.books, &self.cache.names, node, &[])
     }
 
     /// Workloads that hold quota in a ClusterQueue and were not taken away.

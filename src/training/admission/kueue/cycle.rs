@@ -10,7 +10,7 @@ use super::cache::Snapshot;
 use super::entry_order::{Contender, Turn, classic_order, fair_next};
 use super::flavors::{Assigner, Assignment, Mode, Nominated, Progress};
 use super::names::Fr;
-use super::objects::{Policy, PreemptionReason, Waiting};
+use super::objects::{Policy, Waiting};
 use super::partial::reduce;
 use super::preemption::{Search, Target, simulate};
 use super::queues::{Head, Requeue};
@@ -44,14 +44,6 @@ pub struct CycleResult {
 }
 
 impl CycleResult {
-    /// Workloads newly marked for preemption.
-    pub fn victims<'r>(&'r self, snapshot: &'r Snapshot<'_>) -> impl Iterator<Item = (WorkloadId, PreemptionReason)> + 'r {
-        let targets = self.outcomes.iter().flat_map(|outcome| &outcome.preempts);
-        targets
-            .filter(|target| !snapshot.workload(target.workload).is_evicted())
-            .map(|target| (target.workload, target.reason))
-    }
-
     fn skip(&mut self, queue: NodeId) {
         match self.skipped.iter_mut().find(|(other, _)| *other == queue) {
             Some((_, count)) => *count += 1,

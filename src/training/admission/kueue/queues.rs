@@ -69,7 +69,8 @@ struct Pending {
     shape: u64,
 }
 
-type Place = (Reverse<i64>, SimTime, Arc<str>, WorkloadId);
+/// Priority, instant, UID.
+pub type Place = (Reverse<i64>, SimTime, Arc<str>, WorkloadId);
 
 /// One ClusterQueue's.
 #[derive(Clone, Debug, Default)]
@@ -262,7 +263,8 @@ impl Queues {
     }
 }
 
-fn place_of(id: WorkloadId, workload: &Workload, options: &Options) -> Place {
+/// What a workload is ordered by in its queue, the first lowest.
+pub fn place_of(id: WorkloadId, workload: &Workload, options: &Options) -> Place {
     (Reverse(workload.priority(options)), workload.order_time(options), Arc::clone(&workload.uid), id)
 }
 
@@ -275,10 +277,7 @@ pub fn shape_of(workload: &Workload, options: &Options) -> u64 {
         set.min_count.hash(&mut hasher);
         set.topology.hash(&mut hasher);
         set.group.hash(&mut hasher);
-        set.pod.requests.hash(&mut hasher);
-        set.pod.node_selector.hash(&mut hasher);
-        // Terms and tolerations have no hash of their own; their text will do.
-        format!("{:?}{:?}", set.pod.required, set.pod.tolerations).hash(&mut hasher);
+        set.pod.hash(&mut hasher);
     }
     hasher.finish()
 }

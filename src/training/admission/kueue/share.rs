@@ -32,15 +32,16 @@ impl Share {
         Share { ratio: -1.0, ..Share::nothing(1.0) }
     }
 
-    /// The share of a node with what is booked; zero for a root.
-    pub fn of(books: &Books, names: &Names, node: NodeId) -> Share {
+    /// The share of a node with what is booked and `more`; zero for a root.
+    pub fn of(books: &Books, names: &Names, node: NodeId, more: &[(Fr, Amount)]) -> Share {
         let tree = &books.tree;
         let mut share = Share::nothing(tree.node(node).weight);
         let Some(parent) = tree.node(node).parent else { return share };
         let pairs = || (0..names.pairs() as u32).map(Fr);
         let mut by_resource: Vec<(super::names::ResourceIx, Amount)> = Vec::new();
         for pair in pairs().filter(|pair| tree.lists(node, *pair)) {
-            let over = books.used(node, pair) - tree.subtree(node, pair);
+            let added = more.iter().find(|(other, _)| *other == pair).map_or(Amount::ZERO, |(_, amount)| *amount);
+            let over = added + books.used(node, pair) - tree.subtree(node, pair);
             if over > Amount::ZERO {
                 share.borrowed.push(pair);
                 let (_, resource) = names.parts(pair);

@@ -22,7 +22,7 @@ impl WorkloadId {
 }
 
 /// Pods of one kind.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodSet {
     pub name: Arc<str>,
     pub count: i32,
@@ -34,7 +34,7 @@ pub struct PodSet {
 }
 
 /// What of a pod decides which flavor it can have.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodShape {
     /// Of one pod, by the scheduler's rule; stated zeros included, in [`Names::order`].
     pub requests: Vec<(ResourceIx, i64)>,
