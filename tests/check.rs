@@ -42,7 +42,7 @@ fn what_holds_passes_and_what_does_not_fails_with_figure_and_instant() {
     let bad = scenario(&folder, "  expect:\n    - cost.total_usd < 20\n    - nodes.peak < 2\n    - pods_pending < 1\n");
     let (code, out, _) = check(folder.path(), &[&bad]);
     assert_eq!(code, 1, "{out}");
-    assert!(out.contains("✗ nodes.peak < 2") && out.contains("first exceeded at 1h"), "{out}");
+    assert!(out.contains("✗ nodes.peak < 2") && out.contains("first exceeded at 1 h"), "{out}");
     assert!(out.contains("✓ cost.total_usd < 20"), "{out}");
 }
 
@@ -170,4 +170,164 @@ fn run_judges_too() {
     assert_eq!(output.status.code(), Some(1), "{out}");
     assert!(out.contains("✗ nodes.peak < 2"), "{out}");
     assert!(folder.path().join("results/gate/summary.json").exists(), "the results are written all the same");
+}
+
+/// A column that no run of the scenario could have is a wrong name, as a figure is.
+#[test]
+fn a_column_of_what_the_scenario_does_not_have_is_wrong_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let columns = "  expect:\n    - replicas.ai-model-deployment < 9\n    - max_over_time(nodes.genral) < 9\n    - \
+                   backlog.default/none < 1\n    - hpa_metric.default/ai-model-hpa.memory < 90\n    - nodes.peek < 3\n";
+    let (code, _, err) = check(folder.path(), &[&scenario(&folder, columns)]);
+    assert_eq!(code, 2, "{err}");
+    for near in ["default/ai-model-deployment", "general", "default/ai-model-hpa.cpu", "nodes.peak"] {
+        assert!(err.contains(&format!("`{near}`")), "{near}: {err}");
+    }
+    assert!(err.contains("gate.yaml:12:") && err.contains("gate.yaml:15:"), "{err}");
+}
+
+#[test]
+fn what_an_hpa_read_and_its_limits_are_columns() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let columns = "  expect:\n    - max_over_time(hpa_metric.default/ai-model-hpa.cpu) > 50\n    - \
+                   hpa_target.default/ai-model-hpa.cpu == 50\n    - last_over_time(hpa_at_max_replicas.default/ai-model-hpa) == 1\n    - \
+                   hpa_max_replicas.default/ai-model-hpa == 5\n    - hpa_desired_replicas.default/ai-model-hpa <= 4\n";
+    let (code, out, _) =
+        check(folder.path(), &[&scenario(&folder, columns), "--set", "load[0].cpu.step.steps[0].to=20"]);
+    assert_eq!(code, 1, "{out}");
+    assert_eq!(out.matches('✓').count(), 4, "{out}");
+    // The decision that is one too many is the HPA's.
+    assert!(out.contains("✗ hpa_desired_replicas.default/ai-model-hpa <= 4"), "{out}");
+    assert!(out.contains("horizontal-pod-autoscaler hpa/default/ai-model-hpa"), "{out}");
+}
+
+#[test]
+fn a_failure_names_the_decision_that_it_hangs_on_and_a_null_what_was_not_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = scenario(
+        &folder,
+        "  expect:\n    - nodes.peak < 2\n    - scaling.hpa_changes < 1\n    - pod_wait_seconds.p99 < 10s\n",
+    );
+    let (code, out, _) = check(folder.path(), &[&path, "--junit", "junit.xml", "--markdown", "comment.md"]);
+    assert_eq!(code, 1, "{out}");
+    assert_eq!(out.matches("    decision: ").count(), 3, "{out}");
+    let junit = fs::read_to_string(folder.path().join("junit.xml")).expect("written");
+    assert!(junit.contains("decision: ") && junit.contains("cluster-autoscaler nodegroup/general 1 to 2: "), "{junit}");
+    let markdown = fs::read_to_string(folder.path().join("comment.md")).expect("written");
+    assert!(markdown.contains("<br>decision: "), "{markdown}");
+    let (code, out, _) = check(folder.path(), &[&path, "--set", "nodeGroups.general.maxSize=1"]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("pod_wait_seconds.p99 < 10s") && out.contains("were not over when last seen"), "{out}");
+}
+
+#[test]
+fn a_test_that_repeats_an_expectation_has_it_judged_once_and_durations_read_as_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tests = "  expect: [pod_wait_seconds.p99 < 5m, {metric: nodes, max: 3, at: 2h}]\n  tests:\n    - name: again\n      set: \
+                 {nodeGroups.general.maxSize: 2}\n      expect: [pod_wait_seconds.p99 < 5m]\n";
+    let (code, out, _) = check(folder.path(), &[&scenario(&folder, tests)]);
+    assert_eq!(code, 0, "{out}");
+    assert_eq!(out.matches("pod_wait_seconds.p99 < 5m").count(), 2, "once each: {out}");
+    assert!(out.contains("nodes <= 3 at 2h ") && !out.contains("0m0s"), "{out}");
+}
+
+/// A reason that did not occur is not in the summary, and nothing was paid or waited for it.
+#[test]
+fn a_reason_that_did_not_occur_counts_as_zero() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = scenario(
+        &folder,
+        "  expect:\n    - explain.idle.local_storage.usd == 0\n    - explain.wait.quota.pods == 0\n    - {metric: explain.wait.quota.pod_seconds, within: 5%}\n",
+    );
+    assert_eq!(check(folder.path(), &[&path, "--save-baseline", "main"]).0, 0);
+    let (code, out, _) = check(folder.path(), &[&path, "--baseline", "main"]);
+    assert_eq!(code, 0, "{out}");
+    let mut command = Command::cargo_bin("windtunnel").expect("the binary is built with the tests");
+    command
+        .current_dir(folder.path())
+        .args(["run", &path, "-q", "--no-plots", "--out", "o"])
+        .output()
+        .expect("it runs");
+    let summary = fs::read_to_string(folder.path().join("o/summary.json")).expect("written");
+    assert!(!summary.contains("local_storage") && summary.contains("above_threshold"), "{summary}");
+}
+
+/// What is no baseline is told so, and one of another version is used with a word.
+#[test]
+fn a_baseline_that_is_damaged_old_or_of_two_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = scenario(&folder, "  expect:\n    - {metric: cost.total_usd, within: 5%}\n");
+    assert_eq!(check(folder.path(), &[&path, "--seeds", "3", "--save-baseline", "main"]).0, 0);
+    let text = fs::read_to_string(folder.path().join("baselines/main.json")).expect("written");
+    let whole: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let kept = |name: &str, change: &dyn Fn(&mut serde_json::Value)| {
+        let mut changed = whole.clone();
+        change(&mut changed);
+        fs::write(folder.path().join(format!("baselines/{name}.json")), changed.to_string()).expect("written");
+        check(folder.path(), &[&path, "--seeds", "3", "--baseline", name])
+    };
+    let (code, _, err) =
+        kept("short", &|json| json["suites"]["gate"]["figures"]["cost.total_usd"] = serde_json::json!([1.0]));
+    assert!(code == 2 && err.contains("is no baseline") && err.contains("save it anew"), "{err}");
+    let (code, _, err) = kept("none", &|json| *json = serde_json::json!({}));
+    assert!(code == 2 && err.contains("is no baseline"), "{err}");
+    let (code, _, err) = kept("old", &|json| json["windtunnel_version"] = "0.0.1".into());
+    assert!(code == 0 && err.contains("was saved by windtunnel 0.0.1"), "{err}");
+    let (code, out, _) = kept("other", &|json| json["suites"]["gate"]["seeds"] = serde_json::json!([100, 101, 102]));
+    assert!(code == 1 && out.contains("(it has 3 seeds from 100 to 102)"), "{out}");
+    fs::copy(&path, folder.path().join("copy.yaml")).expect("copied");
+    let (code, _, err) = check(folder.path(), &[&path, "copy.yaml", "--baseline", "main"]);
+    assert!(code == 2 && err.contains("two scenarios are called gate"), "{err}");
+    let (code, _, err) = check(folder.path(), &[&path, "--baseline", "main", "--junit", "a", "--markdown", "./a"]);
+    assert!(code == 2 && err.contains("named for two results"), "{err}");
+}
+
+/// A test's settings are the scenario's text: what is wrong with them is told at their line, by `validate` too.
+#[test]
+fn a_mistake_in_a_test_s_settings_is_told_at_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tests = "  expect: [pods.failed == 0]\n  tests:\n    - name: big\n      set: {nodeGroups.genral.maxSize: 9}\n    - name: \
+                 odd\n      set: {nodeGroups.general.maxSize: x}\n";
+    let path = scenario(&folder, tests);
+    let validated =
+        Command::cargo_bin("windtunnel").expect("built").args(["validate", &path]).output().expect("it runs");
+    let (code, _, err) = check(folder.path(), &[&path]);
+    for (code, err) in
+        [(code, err), (validated.status.code().unwrap_or(-1), String::from_utf8_lossy(&validated.stderr).into_owned())]
+    {
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains("gate.yaml:14:12") && err.contains("did you mean `general`?"), "{err}");
+        assert!(err.contains("gate.yaml:16:12") && err.contains("in nodeGroups.general.maxSize=\"x\""), "{err}");
+    }
+}
+
+/// Decisions about nothing are none, and a limit on them would hold for ever.
+#[test]
+fn decisions_about_what_the_scenario_does_not_have_are_wrong_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = |objects: &[&str]| {
+        let rule = |object: &&str| format!("    - {{decisions: {{object: {object}}}, max: 99}}\n");
+        scenario(&folder, &format!("  expect:\n{}", objects.iter().map(rule).collect::<String>()))
+    };
+    let wrong =
+        ["hpa/default/ai-model-hp", "nodegroup/genral", "hpas/default/x", "node/a/b", "hpa/prod/*", "deployment/x"];
+    let (code, _, err) = check(folder.path(), &[&rules(&wrong)]);
+    assert_eq!(code, 2, "{err}");
+    for told in ["`hpa/default/ai-model-hpa`", "`nodegroup/general`", "did you mean `hpa`?", "node/NAME"] {
+        assert!(err.contains(told), "{told}: {err}");
+    }
+    assert_eq!(err.matches("--> ").count(), wrong.len(), "{err}");
+    let right = [
+        "hpa/default/ai-model-hpa",
+        "hpa/ai-model-hpa",
+        "pod/web-1",
+        "'hpa/*'",
+        "nodegroup/general",
+        "'node/*'",
+        "node/general-1",
+        "'*'",
+        "pod/default/x-1",
+    ];
+    let (code, out, err) = check(folder.path(), &[&rules(&right)]);
+    assert_eq!(code, 0, "{out}{err}");
 }

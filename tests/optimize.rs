@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::compare::command::windtunnel;
+use crate::compare::command::{SCENARIO, windtunnel};
 use crate::house::root;
 
 /// A day of the jobs, 7 × 7 × 7 plans.
@@ -48,7 +48,7 @@ fn optimum(folder: &Path, file: &str) -> f64 {
         alone = alone.replacen("range: {from: 0, to: 6, step: 1}", &format!("values: [{size}]"), 1);
     }
     fs::write(folder.join("best.yaml"), alone).expect("written");
-    cost(&json(folder, &["optimize", "best.yaml"]))
+    cost(&json(folder, &["optimize", "best.yaml", "--out", "best"]))
 }
 
 #[test]
@@ -103,4 +103,52 @@ fn what_is_wanted_can_be_said_at_the_prompt_and_is_checked_there() {
             && text.contains("all would take 343 runs"),
         "{text}"
     );
+}
+
+#[test]
+fn a_search_leaves_its_runs_what_it_found_and_a_page() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    fs::write(path.join("a.yaml"), SCENARIO.replace("duration: 4h", "duration: 1h")).expect("written");
+    let sweep = "apiVersion: windtunnel/v1
+kind: Sweep
+metadata: {name: plan}
+spec:
+  scenario: a.yaml
+  variants: [{label: '<script>alert(1)</script>'}, {label: dear, set: {nodeGroups.small.pricePerHour: 0.5}}]
+  parameters:
+    - {path: nodeGroups.small.maxSize, values: [3, 6, 9, 12]}
+    - {path: autoscaling.clusterAutoscaler.scaleDownUnneededTime, range: {from: 2m, to: 10m, step: 2m}}
+  seeds: [1, 2, 3]
+  optimize: {minimize: cost.total_usd, subjectTo: [pods.never_scheduled == 0, pod_wait_seconds.p99 < 10m]}
+";
+    fs::write(path.join("plan.yaml"), sweep).expect("written");
+    let found = json(path, &["optimize", "plan.yaml", "--budget", "20", "--jobs", "2"]);
+    let results = path.join("results/plan-optimize");
+    let read = |name: &str| fs::read_to_string(results.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let kept: Value = serde_json::from_str(&read("optimize.json")).expect("JSON");
+    assert_eq!(kept["found"], found);
+    assert_eq!((&kept["minimize"], &kept["budget"]), (&"cost.total_usd".into(), &20.into()));
+    assert!(kept["sweep_hash"].as_str().is_some_and(|hash| hash.starts_with("sha256:")), "{kept:#}");
+    let rows = read("runs.csv").lines().count() - 1;
+    assert!(rows > 0 && rows as f64 <= found["runs"].as_f64().expect("a number"), "{rows}");
+    let page = read("report.html");
+    assert!(page.contains("&lt;script&gt;alert(1)") && !page.contains("<script>alert"), "a name is text");
+    assert!(page.contains("How sure that is") && page.contains(">best<"));
+    assert!(read("objective-against-condition.svg").contains("<title>"));
+    // The same search leaves the same bytes; another budget of the same space may take its place, other inputs may not.
+    let before = page.clone();
+    json(path, &["optimize", "plan.yaml", "--budget", "20", "--jobs", "1"]);
+    assert_eq!(read("report.html"), before);
+    let again = json(path, &["optimize", "plan.yaml", "--budget", "12"]);
+    fs::write(path.join("plan.yaml"), sweep.replace("0.5", "0.6")).expect("written");
+    let refused =
+        windtunnel(path).args(["optimize", "plan.yaml", "--budget", "12"]).assert().code(2).get_output().clone();
+    let refused = String::from_utf8(refused.stderr).expect("text");
+    assert!(refused.contains("--force"), "{refused}");
+    // Its runs compare as a sweep's do.
+    let side =
+        |rank: usize| format!("results/plan-optimize#{}", again["ranking"][rank]["label"].as_str().expect("a label"));
+    let told = windtunnel(path).args(["compare", &side(0), &side(1)]).assert().success().get_output().clone();
+    assert!(!String::from_utf8_lossy(&told.stdout).is_empty(), "{told:?}");
 }

@@ -389,12 +389,13 @@ impl Builder {
             }
         };
         let signal: SignalSpec = serde_saphyr::from_str(&text).expect("a signal as the documentation has it");
-        let entity = entity_of_name(&self.scenario.workloads[target.index()].name);
         self.scenario.loads.push(ServiceLoad {
             target,
             demand: Demand::Cpu,
-            signal,
-            entity,
+            signal: Some(signal),
+            log: None,
+            each_request: false,
+            entity: entity_of_name(&self.scenario.workloads[target.index()].name),
             queue: Default::default(),
             request_sizes: std::sync::Arc::from([]),
         });

@@ -103,6 +103,16 @@ fn every_example_of_every_help_works() {
     );
     let sweep = fs::read_to_string(shop.path().join("sweep.yaml")).unwrap();
     write("plan.yaml", &(sweep + "  optimize: {minimize: cost.total_usd}\n"));
+    write("pods.csv", "name,arrival_s,duration_s,cpu_milli,memory_bytes\np,0,60,500,1073741824\n");
+    write("nodes.csv", "name,cpu_milli,memory_bytes\nn,4000,8589934592\n");
+    let moment = fs::read_to_string(root().join("tests/conformance/hpa_sync/derived.json")).unwrap();
+    let moment: serde_json::Value = serde_json::from_str(&moment).unwrap();
+    write("hpa.json", &moment[0]["input"].to_string());
+    let (pod, node) = (
+        serde_json::json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c"}]}}),
+        serde_json::json!({"metadata": {"name": "n"}, "status": {"capacity": {"cpu": "4", "memory": "8Gi", "pods": "110"}}}),
+    );
+    write("cluster.json", &serde_json::json!({"pods": [pod], "nodes": [node]}).to_string());
     for side in ["a", "b"] {
         assert_eq!(shop.run(&format!("windtunnel run scenario.yaml -q --no-plots --out results/{side}")).code, 0);
     }
@@ -113,7 +123,7 @@ fn every_example_of_every_help_works() {
     let mut tried = 0;
     for command in commands.filter(|command| *command != "help") {
         let help = printed(&[command, "--help"]);
-        let Some(examples) = help.split("Examples:").nth(1) else { continue };
+        let examples = help.split("Examples:").nth(1).unwrap_or_else(|| panic!("{command} --help has no examples"));
         if command == "init" {
             fs::remove_file(shop.path().join("scenario.yaml")).unwrap();
         }
@@ -124,7 +134,7 @@ fn every_example_of_every_help_works() {
             tried += 1;
         }
     }
-    assert!(tried >= 20, "{tried}");
+    assert!(tried >= 35, "{tried}");
 }
 
 #[test]
@@ -186,6 +196,18 @@ fn files_of_values_are_laid_over_the_scenario_as_helm_lays_them() {
     write("out.xml", "duration: 1h\n");
     let onto = shop.run("windtunnel check scenarios/ai-model-training.yaml --values out.xml --junit out.xml --force");
     assert_eq!(onto.code, 2, "{onto:?}");
+}
+
+/// What goes together in a zip is no zip itself.
+#[test]
+fn no_field_of_a_sweep_holds_itself() {
+    let text = fs::read_to_string(root().join("docs/reference/sweep.md")).unwrap();
+    assert!(text.contains("`parameters.zip.path`") && !text.contains("zip.zip"), "{text}");
+    let shop = Workshop::new();
+    let nested = "apiVersion: windtunnel/v1\nkind: Sweep\nmetadata: {name: s}\nspec:\n  scenario: a.yaml\n  parameters: [{zip: [{zip: []}, {values: [1]}]}]\n";
+    fs::write(shop.path().join("sweep.yaml"), nested).unwrap();
+    let said = shop.run("windtunnel validate sweep.yaml");
+    assert!(said.code == 2 && said.err.contains("sweep.yaml:6:") && said.err.contains("zip"), "{said:?}");
 }
 
 #[test]

@@ -77,3 +77,45 @@ fn variants_stand_under_their_labels() {
     assert!(runs.starts_with("label,param.nodeGroups.small.minSize,seed,"), "{runs}");
     assert!(runs.contains("\nas it is,,1,") && runs.contains("\ntwo at least,2,1,"), "{runs}");
 }
+
+#[test]
+fn a_reason_is_a_column_where_it_occurs_and_zero_where_it_does_not() {
+    let folder = folder("  parameters: [{path: nodeGroups.small.maxSize, values: [12, 2]}]\n  seeds: [1]\n");
+    ran(folder.path(), &["sweep", "sweep.yaml", "--out", "o"], 0);
+    let text = fs::read_to_string(folder.path().join("o/runs.csv")).expect("written");
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().expect("a header").clone();
+    let at = |name: &str| header.iter().position(|other| other == name);
+    assert_eq!(at("explain.idle.local_storage.usd"), None, "nothing was kept for local storage");
+    let full = at("explain.wait.group_at_maximum.pods").unwrap_or_else(|| panic!("{header:?}"));
+    let cells: Vec<String> = reader.records().map(|row| row.expect("a row")[full].to_owned()).collect();
+    assert_eq!(cells[0], "0");
+    assert!(cells[1].parse::<u32>().expect("a count") > 0, "{cells:?}");
+}
+
+/// A mistake in a setting is told at its line of the sweep's file, and a name can't leave its cell.
+#[test]
+fn what_is_wrong_with_a_setting_stands_in_the_sweep_s_file() {
+    let wrong = folder(
+        "  variants: [{label: '<b>|x'}]\n  parameters:\n    - {path: nodeGroups.smal.maxSize, values: [1, 2]}\n",
+    );
+    for command in ["sweep", "validate", "compare"] {
+        let (_, errors) = ran(wrong.path(), &[command, "sweep.yaml"], 2);
+        assert!(errors.contains("sweep.yaml:8:14") && errors.contains("did you mean `small`?"), "{command}: {errors}");
+    }
+    let zipped = folder(
+        "  variants: [{label: '<b>|x'}, {label: y}]\n  parameters:\n    - zip:\n        - {path: nodeGroups.small.maxSize, values: [3, 4]}\n        - {path: nodeGroups.small.minSize, values: [1, 9]}\n",
+    );
+    let (table, _) = ran(zipped.path(), &["sweep", "sweep.yaml", "--export-markdown", "t.md"], 0);
+    assert!(table.contains("sweep.yaml:10:18: minSize 9 is above maxSize 4"), "{table}");
+    let markdown = fs::read_to_string(zipped.path().join("t.md")).expect("written");
+    assert!(markdown.contains("| &lt;b&gt;\\|x |") && !markdown.contains("<b>"), "{markdown}");
+    let (_, errors) = ran(zipped.path(), &["sweep", "sweep.yaml", "--export-markdown", "a", "--html", "a"], 2);
+    assert!(errors.contains("named for two results"), "{errors}");
+    // What files of values said is part of what a result was made from.
+    fs::write(zipped.path().join("v.yaml"), "duration: 30m\n").expect("written");
+    ran(zipped.path(), &["sweep", "sweep.yaml", "--values", "v.yaml", "--out", "o"], 0);
+    fs::write(zipped.path().join("v.yaml"), "duration: 40m\n").expect("written");
+    let (_, errors) = ran(zipped.path(), &["sweep", "sweep.yaml", "--values", "v.yaml", "--out", "o"], 2);
+    assert!(errors.contains("--force"), "{errors}");
+}

@@ -1,7 +1,7 @@
 //! Bounds as people write them (`3m`, `5%`, `500m`, `4Gi`, `20`), in the unit of what they bound.
 
 use crate::scenario::spec::Amount;
-use crate::units::{Quantity, SimDuration};
+use crate::units::{Quantity, SimDuration, spoken};
 
 /// What a figure counts, as far as that changes how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,9 +15,11 @@ pub enum Unit {
 impl Unit {
     /// By the name of the figure or column: `pod_wait_seconds.p99`, `cost.total_usd`.
     pub fn of(name: &str) -> Unit {
-        if name.contains("seconds") {
+        // Keys of the scenario's own (`namespace/name`) say nothing of units.
+        let has = |word: &str| name.split('.').any(|key| !key.contains('/') && key.contains(word));
+        if has("seconds") {
             Unit::Seconds
-        } else if name.contains("usd") || name.starts_with("cost.") {
+        } else if has("usd") || name.starts_with("cost.") {
             Unit::Usd
         } else {
             Unit::Plain
@@ -27,8 +29,7 @@ impl Unit {
     /// `value` for people.
     pub fn show(self, value: f64) -> String {
         match self {
-            Unit::Seconds if value.abs() >= 60.0 => SimDuration::from_secs_f64(value.round()).to_string(),
-            Unit::Seconds => format!("{}s", short(value)),
+            Unit::Seconds => spoken(value),
             Unit::Usd => format!("{} USD", short(value)),
             Unit::Plain => short(value),
         }
@@ -68,7 +69,8 @@ pub fn read(amount: &Amount, unit: Unit) -> Result<f64, String> {
     }
     match unit {
         Unit::Seconds => {
-            let duration: Result<SimDuration, _> = text.parse();
+            // As it is printed, too: `3 m 32 s`.
+            let duration: Result<SimDuration, _> = text.replace(' ', "").parse();
             duration.map(SimDuration::as_secs_f64).map_err(|_| format!("{text:?} is no duration such as 3m or 90s"))
         }
         Unit::Usd => Err(format!("{text:?} is no amount of USD; write a number")),
@@ -98,6 +100,7 @@ mod tests {
     #[test]
     fn a_bound_is_read_in_the_unit_of_its_figure() {
         assert_eq!(text("3m", Unit::Seconds), Ok(180.0));
+        assert_eq!(text(&Unit::Seconds.show(212.0), Unit::Seconds), Ok(212.0), "what is printed can be written");
         assert_eq!(text("500m", Unit::Plain), Ok(0.5));
         assert_eq!(text("4Gi", Unit::Plain), Ok(4.0 * 1024.0 * 1024.0 * 1024.0));
         assert_eq!(text("5 %", Unit::Plain), Ok(0.05));
@@ -109,8 +112,10 @@ mod tests {
 
     #[test]
     fn figures_are_shown_as_people_say_them() {
-        assert_eq!(Unit::Seconds.show(212.4), "3m32s");
-        assert_eq!(Unit::Seconds.show(0.4231), "0.42s");
+        assert_eq!(Unit::Seconds.show(212.4), "3 m 32 s");
+        assert_eq!(Unit::Seconds.show(0.4231), "423 ms");
+        assert_eq!(Unit::of("replicas.default/seconds-worker"), Unit::Plain);
+        assert_eq!(Unit::of("services.default/web.latency_seconds.p95"), Unit::Seconds);
         assert_eq!(Unit::Usd.show(3.591), "3.59 USD");
         assert_eq!(Unit::Plain.show(12.0), "12");
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::expectation::{Expectation, Subject};
 use super::paired::{Interval, paired_interval};
 use super::tally::{Needed, Tally};
-use crate::record::Figure;
+use crate::record::{Figure, is_zero_where_absent, value_of};
 
 /// Level of the intervals.
 const LEVEL: f64 = 0.95;
@@ -29,6 +29,20 @@ pub struct BaselineSuite {
     pub figures: BTreeMap<String, Vec<Option<f64>>>,
 }
 
+impl Baseline {
+    /// Of a file's text.
+    ///
+    /// # Errors
+    /// What keeps it from being a baseline.
+    pub fn read(json: &str) -> Result<Baseline, String> {
+        let baseline: Baseline = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        match baseline.suites.iter().find(|(_, suite)| !suite.is_whole()) {
+            Some((name, _)) => Err(format!("the figures of {name} are not one a seed; save it anew")),
+            None => Ok(baseline),
+        }
+    }
+}
+
 impl BaselineSuite {
     /// From the figures of each seed.
     pub fn of(runs: &[(u64, Vec<Figure>)]) -> BaselineSuite {
@@ -44,9 +58,16 @@ impl BaselineSuite {
         BaselineSuite { seeds: runs.iter().map(|(seed, _)| *seed).collect(), figures }
     }
 
+    /// As it is written: every figure has a value a seed, and no seed stands twice.
+    fn is_whole(&self) -> bool {
+        let distinct: std::collections::BTreeSet<&u64> = self.seeds.iter().collect();
+        distinct.len() == self.seeds.len() && self.figures.values().all(|values| values.len() == self.seeds.len())
+    }
+
     fn figure(&self, name: &str, seed: u64) -> Option<f64> {
         let index = self.seeds.iter().position(|other| *other == seed)?;
-        *self.figures.get(name)?.get(index)?
+        let kept = self.figures.get(name).and_then(|values| values.get(index).copied().flatten());
+        kept.or_else(|| is_zero_where_absent(name).then_some(0.0))
     }
 }
 
@@ -63,13 +84,17 @@ pub fn judge(expectation: &Expectation, runs: &[(u64, Vec<Figure>)], baseline: &
         ));
     };
     let name = path.join(".");
-    let value = |run: &[Figure]| {
-        run.iter().find(|figure| figure.name == name).map(|figure| figure.value).filter(|value| value.is_finite())
-    };
+    let value = |run: &[Figure]| value_of(run, &name).filter(|value| value.is_finite());
     let pairs: Vec<(f64, f64)> =
         runs.iter().filter_map(|(seed, run)| Some((value(run)?, baseline.figure(&name, *seed)?))).collect();
     if pairs.is_empty() {
-        let detail = format!("the baseline has no value of {name} for these seeds; save it anew");
+        let first_and_last = match &baseline.seeds[..] {
+            [] => "no seed".to_owned(),
+            [only] => format!("seed {only}"),
+            [first, .., last] => format!("{} seeds from {first} to {last}", baseline.seeds.len()),
+        };
+        let detail =
+            format!("the baseline has no value of {name} for these seeds (it has {first_and_last}); save it anew");
         return Some(tally(expectation, false, false, runs.len(), detail));
     }
     let mean = |side: fn(&(f64, f64)) -> f64| pairs.iter().map(side).sum::<f64>() / pairs.len() as f64;
@@ -125,6 +150,7 @@ fn tally(expectation: &Expectation, passed: bool, is_unsettled: bool, pairs: usi
         name: expectation.name.clone(),
         passed,
         detail,
+        decision: None,
         needed: Needed { holding: if passed { pairs } else { 0 }, asked: pairs, of: pairs },
         is_unsettled,
         line: expectation.line,

@@ -7,7 +7,7 @@ use super::series::{self, Function};
 use crate::scenario::diagnostic::suggestion;
 use crate::scenario::spec::{Amount, DecisionRule, ExpectationSpec, LongExpectation};
 use crate::sim::Controller;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, written};
 
 /// What is wrong with an expectation as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,12 +150,29 @@ impl Expectation {
                 let slack = long.within.as_ref();
                 let mut parts: Vec<String> = bounds.iter().map(|bound| bound.text(slack)).collect();
                 parts.extend(of_baseline.and(slack).map(|within| format!("within {within} of the baseline")));
-                let at = long.at.map(|at| format!(" at {at}")).unwrap_or_default();
-                let lasting = long.lasting.map(|lasting| format!(" for {lasting}")).unwrap_or_default();
+                let at = long.at.map(|at| format!(" at {}", written(at))).unwrap_or_default();
+                let lasting = long.lasting.map(|lasting| format!(" for {}", written(lasting))).unwrap_or_default();
                 format!("{subject_text} {}{at}{lasting}", parts.join(" and "))
             }
         });
+        let name = one_line(&name);
+        if name.trim().is_empty() {
+            return Err(Misread::new("the `name` is blank"));
+        }
         Ok(Expectation { name, subject, unit, bounds, of_baseline, in_seeds, file: String::new(), line: 0 })
+    }
+}
+
+/// A name in one line: a break in it would begin a line of its own in a log, which some read as a command.
+pub fn one_line(name: &str) -> String {
+    name.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
+impl Expectation {
+    /// Whether both ask the same, wherever they stand.
+    pub fn says_as(&self, other: &Expectation) -> bool {
+        let own = Expectation { file: other.file.clone(), line: other.line, ..self.clone() };
+        own == *other
     }
 }
 
@@ -242,7 +259,7 @@ fn rule_text(rule: &DecisionRule) -> String {
         text += " per object";
     }
     if let Some(per) = rule.per {
-        text += &format!(" in {per}");
+        text += &format!(" in {}", written(per));
     }
     text
 }
@@ -336,6 +353,15 @@ mod tests {
         let unbounded = LongExpectation { metric: Some("nodes.peak".to_owned()), ..LongExpectation::default() };
         let misread = Expectation::compile(&ExpectationSpec::Long(Box::new(unbounded))).unwrap_err();
         assert!(misread.message.contains("no bound"));
+        let named = |name: &str| LongExpectation {
+            metric: Some("nodes.peak".to_owned()),
+            max: Some(Amount::Number(3.0)),
+            name: Some(name.to_owned()),
+            ..LongExpectation::default()
+        };
+        let compile = |name: &str| Expectation::compile(&ExpectationSpec::Long(Box::new(named(name))));
+        assert_eq!(compile("a\n::error::b\u{7}").unwrap().name, "a ::error::b ");
+        assert!(compile(" \n").unwrap_err().message.contains("blank"));
     }
 
     #[test]

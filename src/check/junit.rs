@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::tally::Suite;
+use super::tally::{Suite, Tally};
 
 /// The XML text.
 ///
@@ -22,7 +22,7 @@ pub fn xml(suites: &[Suite]) -> Result<String, quick_junit::SerializeError> {
             } else {
                 let mut failure = TestCaseStatus::non_success(NonSuccessKind::Failure);
                 failure.set_type("expectation").set_message(format!("{}: {}", tally.name, tally.detail));
-                failure.set_description(description(tally.line, &tally.file, &tally.name, &tally.detail));
+                failure.set_description(description(tally));
                 failure
             };
             let mut case = TestCase::new(tally.name.clone(), status);
@@ -42,7 +42,10 @@ fn without_skipped(xml: &str) -> String {
     format!("{}{root}{}", &xml[..start], &xml[end..])
 }
 
-fn description(line: usize, file: &str, name: &str, detail: &str) -> String {
-    let place = if line > 0 { format!("{file}:{line}\n") } else { String::new() };
-    format!("{place}want {name}\n{detail}\n")
+/// Where it stands, what was wanted and got, and the first offending decision.
+fn description(tally: &Tally) -> String {
+    let Tally { line, file, name, detail, decision, .. } = tally;
+    let place = if *line > 0 { format!("{file}:{line}\n") } else { String::new() };
+    let decision = decision.as_deref().map(|decision| format!("decision: {decision}\n")).unwrap_or_default();
+    format!("{place}want {name}\n{detail}\n{decision}")
 }

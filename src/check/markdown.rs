@@ -20,7 +20,9 @@ pub fn text(suites: &[Suite]) -> String {
         rows.sort_by_key(|tally| tally.passed);
         for tally in rows {
             let mark = if tally.passed { "✓" } else { "✗" };
-            text += &format!("| {mark} | `{}` | {} |\n", code(&tally.name), cell(&tally.detail));
+            let decision = tally.decision.as_deref().map(|decision| format!("<br>decision: {}", cell(decision)));
+            let decision = decision.unwrap_or_default();
+            text += &format!("| {mark} | `{}` | {}{decision} |\n", code(&tally.name), cell(&tally.detail));
         }
     }
     text
@@ -35,7 +37,7 @@ fn seeds(seeds: &[u64]) -> String {
 }
 
 /// Text that can't leave its cell or become markup.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -67,6 +69,7 @@ mod tests {
             name: "a|b`c".to_owned(),
             passed: false,
             detail: "got <script> | @team".to_owned(),
+            decision: Some("1 h hpa/default/a|b 1 to 2: <i>".to_owned()),
             needed: Needed { holding: 0, asked: 1, of: 1 },
             is_unsettled: false,
             line: 0,
@@ -74,7 +77,7 @@ mod tests {
         };
         let suite = Suite { name: "s".to_owned(), seeds: vec![1], simulated_seconds: 1.0, tallies: vec![tally] };
         let text = text(&[suite]);
-        assert!(text.contains("| ✗ | `a\\|b'c` | got &lt;script&gt; \\| &#64;team |"), "{text}");
+        assert!(text.contains("| ✗ | `a\\|b'c` | got &lt;script&gt; \\| &#64;team<br>decision: 1 h hpa/default/a\\|b 1 to 2: &lt;i&gt; |"), "{text}");
         assert!(text.starts_with("### ✗ 1 of 1"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::record::{Figure, Recorder, Summary};
 use crate::sim::Outcome;
-use crate::units::SimTime;
+use crate::units::{SimTime, spoken};
 
 /// What a run left to be judged.
 pub struct Run<'a> {
@@ -15,5 +15,5 @@ pub struct Run<'a> {
 
 /// Hours and minutes from the start, as people say them.
 pub fn instant(at: SimTime) -> String {
-    at.since(SimTime::ZERO).to_string()
+    spoken(at.since(SimTime::ZERO).as_secs_f64())
 }

@@ -57,11 +57,14 @@ pub fn fixed_columns() -> impl Iterator<Item = &'static str> {
     columns::SAMPLE.iter().chain(columns::TRAINING).map(|column| column.name)
 }
 
-/// Columns that stand once a node group, workload or service, its name behind a dot.
+/// Columns that stand once a node group, workload, service, HPA or metric of one, its name behind a dot.
 pub fn named_columns() -> impl Iterator<Item = &'static str> {
     let groups = columns::NODE_GROUP.iter().map(|column| column.name);
     let workloads = columns::WORKLOAD.iter().map(|column| column.name);
-    groups.chain(workloads).chain(columns::SERVICE.iter().map(|column| column.name))
+    let services = columns::SERVICE.iter().map(|column| column.name);
+    let hpas =
+        columns::HPA.iter().map(|column| column.name).chain(columns::HPA_METRIC.iter().map(|column| column.name));
+    groups.chain(workloads).chain(services).chain(hpas)
 }
 
 /// The time series of one run, by column.

@@ -26,6 +26,8 @@ pub struct Tally {
     /// What was wanted, got and why, in one line.
     pub detail: String,
     pub needed: Needed,
+    /// Where it fails: the first offending decision, in one line.
+    pub decision: Option<String>,
     /// Not settled: it passes, but more seeds could change that.
     pub is_unsettled: bool,
     /// Line of the expectation in its file, from 1; 0 where it has none.
@@ -63,12 +65,14 @@ impl Tally {
             };
             detail += &format!(", {seed}{because}");
         }
+        let decision = worst.and_then(|seed| seed.verdict.decision.clone()).filter(|_| !passed);
         let needed = Needed { holding, asked, of };
         let name = expectation.name.clone();
         Tally {
             name,
             passed,
             detail,
+            decision,
             needed,
             is_unsettled: false,
             line: expectation.line,
@@ -118,6 +122,7 @@ mod tests {
             got: Some(value),
             shown: format!("{value} USD"),
             because: (value >= 20.0).then(|| "first exceeded at 3h".to_owned()),
+            decision: None,
         };
         values
             .iter()

@@ -7,8 +7,8 @@ use super::expectation::{Bound, Expectation, Subject};
 use super::run::{Run, instant};
 use super::series::{self, Function, Series};
 use super::witness;
-use crate::record::Summary;
-use crate::units::{SimDuration, SimTime};
+use crate::record::{Summary, value_of};
+use crate::units::{SimDuration, SimTime, written};
 
 /// Whether an expectation held in one run.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,10 +16,18 @@ pub struct Verdict {
     pub holds: bool,
     /// The figure; `None` where the run has none.
     pub got: Option<f64>,
-    /// The figure in words, with how far it is beyond its bound: `3m32s (+18 %)`.
+    /// The figure in words, with how far it is beyond its bound: `3 m 32 s (+18 %)`.
     pub shown: String,
     /// What shows it first, or why there is no figure.
     pub because: Option<String>,
+    /// Where it fails: the decision before the first instant that shows it, of whom it hangs on.
+    pub decision: Option<String>,
+}
+
+impl Verdict {
+    fn none(because: String) -> Verdict {
+        Verdict { holds: false, got: None, shown: "no value".to_owned(), because: Some(because), decision: None }
+    }
 }
 
 /// Judges `run`, one verdict an expectation. Those on the baseline alone hold here.
@@ -32,16 +40,22 @@ pub fn judge(expectations: &[Expectation], run: &Run<'_>) -> Vec<Verdict> {
             Subject::Figure { name, path } => figure(expectation, name, path, run),
             Subject::Series { function, column, at, lasting } => {
                 let series = series.as_ref().expect("made where an expectation needs it");
-                of_series(expectation, *function, column, *at, *lasting, series)
+                of_series(expectation, (*function, column), *at, *lasting, series, run)
             }
             Subject::Decisions(rule) => {
                 let found = decisions::count(rule, run.record);
                 let value = found.count as f64;
                 let because = found.at.map(|at| {
-                    let object = found.object.unwrap_or_default();
-                    format!("from {} on, last {object}: {}", instant(at), found.reason.unwrap_or_default())
+                    let object = found.object.as_deref().unwrap_or_default();
+                    let reason = found.reason.as_deref().unwrap_or_default();
+                    format!("from {} on, last {object}: {reason}", instant(at))
                 });
-                verdict(expectation, value, because)
+                let mut judged = verdict(expectation, value, because);
+                if let Some(note) = decisions::no_such_end(rule, run.record).filter(|_| found.count == 0) {
+                    judged.shown += &note;
+                }
+                let decision = found.last.filter(|_| !judged.holds).map(|index| witness::decision(run, index));
+                Verdict { decision, ..judged }
             }
         })
         .collect()
@@ -50,27 +64,28 @@ pub fn judge(expectations: &[Expectation], run: &Run<'_>) -> Vec<Verdict> {
 /// The number at `path`. A name that is absent and one that is `null` are told apart.
 fn figure(expectation: &Expectation, name: &str, path: &[String], run: &Run<'_>) -> Verdict {
     let key = path.join(".");
-    let got = match run.figures.iter().find(|figure| figure.name == key) {
-        Some(figure) => figure.value,
-        // Whoever stands on nobody's account owes none of it.
-        None if is_account(path) => 0.0,
-        None => return absent(path, run.summary),
-    };
+    let Some(got) = value_of(run.figures, &key) else { return absent(path, run.summary) };
     if got.is_nan() {
-        return Verdict {
-            holds: false,
-            got: None,
-            shown: "no value".to_owned(),
-            because: Some("nothing was observed that it could be a figure of".to_owned()),
-        };
+        return Verdict::none(unknown(path, run));
     }
     let broken = expectation.bounds.iter().find(|bound| !bound.holds(got));
-    verdict(expectation, got, broken.and_then(|bound| witness::first(name, bound, run)))
+    let shown = broken.and_then(|bound| witness::first(name, bound, run));
+    let decision = broken.and_then(|bound| witness::decision_of(name, bound, shown.as_ref(), run));
+    Verdict { decision, ..verdict(expectation, got, shown.map(|witness| witness.text)) }
 }
 
-/// `explain.idle.REASON.by.NAME`, of which a summary has those alone that are not zero.
-fn is_account(path: &[String]) -> bool {
-    matches!(path, [explain, _, _, by, _] if explain == "explain" && by == "by")
+/// Why a figure is `null`: what was not over lies beyond what was seen, else there was nothing to see.
+fn unknown(path: &[String], run: &Run<'_>) -> String {
+    let beside = |name: &str| {
+        let key = [&path[..path.len() - 1], &[name.to_owned()]].concat().join(".");
+        value_of(run.figures, &key).filter(|value| *value > 0.0)
+    };
+    match (beside("censored"), beside("count")) {
+        (Some(open), Some(all)) => {
+            format!("{open} of {all} were not over when last seen: it lies beyond what was observed")
+        }
+        _ => "nothing was observed that it could be a figure of".to_owned(),
+    }
 }
 
 fn absent(path: &[String], summary: &Summary) -> Verdict {
@@ -87,19 +102,23 @@ fn absent(path: &[String], summary: &Summary) -> Verdict {
         Some(hint) if depth > 0 => format!("{parent} has no {:?}; {hint}", path[depth]),
         _ => format!("this run's summary has no {:?}", path[..=depth].join(".")),
     };
-    Verdict { holds: false, got: None, shown: "no value".to_owned(), because: Some(because) }
+    Verdict::none(because)
 }
 
 fn of_series(
     expectation: &Expectation,
-    function: Function,
-    column: &str,
+    (function, column): (Function, &str),
     at: Option<SimDuration>,
     lasting: Option<SimDuration>,
     series: &Series,
+    run: &Run<'_>,
 ) -> Verdict {
-    let none =
-        |because: String| Verdict { holds: false, got: None, shown: "no value".to_owned(), because: Some(because) };
+    let none = Verdict::none;
+    let deciding = |judged: Verdict, seconds: f64| {
+        let before = SimTime::from_secs_f64(seconds);
+        let decision = (!judged.holds).then(|| witness::before(column, before, run)).flatten();
+        Verdict { decision, ..judged }
+    };
     let Some(values) = samples(function, column, expectation, series) else {
         let hint = crate::scenario::diagnostic::suggestion(column, &series.names()).unwrap_or_default();
         return none(format!("this run's timeseries.csv has no column {column:?}; {hint}"));
@@ -107,19 +126,23 @@ fn of_series(
     if let Some(at) = at {
         let index = series.times.partition_point(|time| *time <= at.as_secs_f64());
         let Some(value) = index.checked_sub(1).map(|index| values[index]).filter(|value| !value.is_nan()) else {
-            return none(format!("no sample of {column} at {at}"));
+            return none(format!("no sample of {column} at {}", written(at)));
         };
         if at.as_secs_f64() > series.times.last().copied().unwrap_or(0.0) {
-            return none(format!("the run is over before {at}"));
+            return none(format!("the run is over before {}", written(at)));
         }
-        return verdict(expectation, value, None);
+        return deciding(verdict(expectation, value, None), at.as_secs_f64());
     }
     if function == Function::Every {
-        return every(expectation, lasting, &values, series).unwrap_or_else(|| none(format!("{column} has no sample")));
+        let Some((judged, index)) = every(expectation, lasting, &values, series) else {
+            return none(format!("{column} has no sample"));
+        };
+        return deciding(judged, series.times[index]);
     }
     let Some((value, index)) = series::apply(function, &values) else { return none(format!("{column} has no sample")) };
     let shows_it = !matches!(function, Function::Avg | Function::Last);
-    verdict(expectation, value, shows_it.then(|| format!("at {}", at_sample(series, index))))
+    let judged = verdict(expectation, value, shows_it.then(|| format!("at {}", at_sample(series, index))));
+    if shows_it { deciding(judged, series.times[index]) } else { judged }
 }
 
 /// A column's samples: where the table has the extremes within each interval (`COLUMN_max`), the side that matters.
@@ -138,8 +161,13 @@ fn samples(function: Function, column: &str, expectation: &Expectation, series: 
 }
 
 /// Every sample must hold; a break shorter than `lasting` is let be. Shows the worst sample of the first break that
-/// counts. `None` without a sample.
-fn every(expectation: &Expectation, lasting: Option<SimDuration>, values: &[f64], series: &Series) -> Option<Verdict> {
+/// counts, and where that break begins. `None` without a sample.
+fn every(
+    expectation: &Expectation,
+    lasting: Option<SimDuration>,
+    values: &[f64],
+    series: &Series,
+) -> Option<(Verdict, usize)> {
     let holds = |value: f64| value.is_nan() || expectation.bounds.iter().all(|bound| bound.holds(value));
     let (mut start, mut failing) = (None, None);
     for (index, value) in values.iter().enumerate() {
@@ -158,13 +186,14 @@ fn every(expectation: &Expectation, lasting: Option<SimDuration>, values: &[f64]
         // The sample that came nearest to breaking it.
         let is_upper = expectation.bounds.iter().any(Bound::is_upper);
         let (value, _) = series::apply(if is_upper { Function::Max } else { Function::Min }, values)?;
-        return Some(Verdict { holds: true, got: Some(value), shown: expectation.unit.show(value), because: None });
+        let shown = expectation.unit.show(value);
+        return Some((Verdict { holds: true, got: Some(value), shown, because: None, decision: None }, 0));
     };
     let because = match lasting {
-        Some(lasting) => format!("broken for {lasting} from {} on", at_sample(series, since)),
+        Some(lasting) => format!("broken for {} from {} on", written(lasting), at_sample(series, since)),
         None => format!("first at {}", at_sample(series, since)),
     };
-    Some(Verdict { holds: false, ..verdict(expectation, values[index], Some(because)) })
+    Some((Verdict { holds: false, ..verdict(expectation, values[index], Some(because)) }, since))
 }
 
 fn at_sample(series: &Series, index: usize) -> String {
@@ -175,12 +204,14 @@ fn verdict(expectation: &Expectation, value: f64, because: Option<String>) -> Ve
     let broken = expectation.bounds.iter().find(|bound| !bound.holds(value));
     let shown = expectation.unit.show(value);
     match broken {
-        None => Verdict { holds: true, got: Some(value), shown, because: None },
-        Some(bound) => Verdict { holds: false, got: Some(value), shown: beyond(shown, value, bound), because },
+        None => Verdict { holds: true, got: Some(value), shown, because: None, decision: None },
+        Some(bound) => {
+            Verdict { holds: false, got: Some(value), shown: beyond(shown, value, bound), because, decision: None }
+        }
     }
 }
 
-/// "3m32s (+18 %)".
+/// "3 m 32 s (+18 %)".
 fn beyond(shown: String, value: f64, bound: &Bound) -> String {
     if bound.value == 0.0 || value == bound.value {
         return shown;

@@ -12,14 +12,14 @@ use rayon::prelude::*;
 use super::changes::{self, Changes};
 use super::exit_code::{self, Failure};
 use super::format::Format;
-use super::validate::read_overrides;
-use super::{Outcome, diagnostics, progress};
+use super::{Outcome, diagnostics, outputs, progress};
 use crate::check::{
     self, Baseline, BaselineSuite, Expectation, Plan, Run, SeedVerdict, Suite, Tally, Verdict, junit, markdown,
 };
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::{Figure, Recorder, Summary, VERSION, figures};
-use crate::scenario::{Override, Scenario, names_results};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::{Override, Scenario, ScenarioFiles, names_results};
 use crate::sim;
 
 /// Run scenarios and judge their expectations (exit code 1 when one fails)
@@ -94,8 +94,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let baseline = arguments.baseline.as_deref().map(|name| read_baseline(arguments, name)).transpose()?;
     let inputs: Vec<PathBuf> = inputs.into_iter().flatten().chain(arguments.changes.files().to_vec()).collect();
-    let outputs = Outputs { arguments, inputs: &inputs };
-    outputs.may_write()?;
+    let writes = Outputs { arguments, inputs: &inputs };
+    outputs::none_twice([arguments.junit.as_deref(), arguments.markdown.as_deref()])?;
+    writes.may_write()?;
     if let Some(problem) = baseline_problem(arguments, baseline.as_ref(), &prepared) {
         return Err(Failure::BadInput(anyhow::anyhow!(problem)));
     }
@@ -104,15 +105,15 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let text = serde_json::to_string_pretty(&baseline_of(&prepared, &ran))?;
         let folder = &arguments.baseline_dir;
         std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
-        outputs.write(&baseline_file(arguments, name)?, &format!("{text}\n"), Comment::None)?;
+        writes.write(&baseline_file(arguments, name)?, &format!("{text}\n"), Comment::None)?;
     }
     let suites: Vec<Suite> =
         prepared.iter().zip(&ran).map(|(prepared, runs)| suite(prepared, runs, baseline.as_ref(), arguments)).collect();
     if let Some(path) = &arguments.junit {
-        outputs.write(path, &junit::xml(&suites)?, Comment::Xml)?;
+        writes.write(path, &junit::xml(&suites)?, Comment::Xml)?;
     }
     if let Some(path) = &arguments.markdown {
-        outputs.write(path, &markdown::text(&suites), Comment::Markdown)?;
+        writes.write(path, &markdown::text(&suites), Comment::Markdown)?;
     }
     print(&suites, arguments)?;
     let failed: usize = suites.iter().map(Suite::failed).sum();
@@ -139,14 +140,15 @@ fn prepare(
         let problem = format!("{}: nothing to check: the scenario has no `expect:` and no `tests:`", path.display());
         return Err(Failure::BadInput(anyhow::anyhow!(problem)));
     }
-    for plan in plans {
-        let scenario = if plan.overrides.is_empty() {
-            loaded.scenario.clone()
-        } else {
-            let of_test = read_overrides(&plan.overrides)?;
-            let all: Vec<Override> = overrides.iter().cloned().chain(of_test).collect();
-            files.load(&all).map_err(reported)?.scenario
-        };
+    // Every test is read before any mistake is told: all at once.
+    let scenarios: Vec<Result<Scenario, Vec<Diagnostic>>> =
+        plans.iter().map(|plan| scenario_of(plan, &files, &loaded.scenario, overrides)).collect();
+    let mistakes: Vec<Diagnostic> =
+        scenarios.iter().filter_map(|read| read.as_ref().err()).flatten().cloned().collect();
+    if !mistakes.is_empty() {
+        return Err(reported(mistakes));
+    }
+    for (plan, scenario) in plans.into_iter().zip(scenarios.into_iter().flatten()) {
         let first = arguments.seed.unwrap_or(scenario.seed);
         let count = arguments.seeds.or(plan.seeds).unwrap_or(1);
         let seeds = (0..u64::from(count)).map(|index| first.wrapping_add(index)).collect();
@@ -157,6 +159,33 @@ fn prepare(
         prepared.push(Prepared { name, scenario, plan, seeds });
     }
     Ok(files.inputs())
+}
+
+/// The scenario as a plan has it: as it is, or with a test's settings. What is wrong with these is told where they stand.
+///
+/// # Errors
+/// Every mistake of the test's settings.
+pub fn scenario_of(
+    plan: &Plan,
+    files: &ScenarioFiles,
+    as_it_is: &Scenario,
+    overrides: &[Override],
+) -> Result<Scenario, Vec<Diagnostic>> {
+    if plan.overrides.is_empty() {
+        return Ok(as_it_is.clone());
+    }
+    let located = |mistakes: Vec<Diagnostic>| {
+        let place = plan.place.as_ref();
+        mistakes
+            .into_iter()
+            .map(|mistake| diagnostics::located(mistake, &plan.overrides, |_| place))
+            .collect::<Vec<_>>()
+    };
+    let mut all = overrides.to_vec();
+    for text in &plan.overrides {
+        all.push(Override::parse(text).map_err(located)?);
+    }
+    Ok(files.load(&all).map_err(located)?.scenario)
 }
 
 /// The files that were asked for: none takes the place of an input, or of a file that we did not write.
@@ -265,11 +294,26 @@ fn read_baseline(arguments: &Arguments, name: &str) -> Result<Baseline, Failure>
     let path = baseline_file(arguments, name)?;
     let hint = || format!("can't read the baseline {}; make it with `--save-baseline {name}`", path.display());
     let text = std::fs::read_to_string(&path).with_context(hint)?;
-    Ok(serde_json::from_str(&text).with_context(|| format!("{} is no baseline", path.display()))?)
+    let baseline = Baseline::read(&text)
+        .map_err(|problem| Failure::BadInput(anyhow::anyhow!("{} is no baseline: {problem}", path.display())))?;
+    if baseline.windtunnel_version != VERSION && !arguments.quiet {
+        let told = format!(
+            "the baseline {name} was saved by windtunnel {}, and this is {VERSION}: what differs may be the program's doing",
+            baseline.windtunnel_version
+        );
+        diagnostics::show(&[Diagnostic::note(told)]);
+    }
+    Ok(baseline)
 }
 
 /// Expectations without a baseline to hold them against, and a baseline that nobody asks for, would pass in silence.
 fn baseline_problem(arguments: &Arguments, baseline: Option<&Baseline>, prepared: &[Prepared]) -> Option<String> {
+    let names: Vec<&str> = prepared.iter().map(|prepared| prepared.name.as_str()).collect();
+    let is_twice = |name: &&&str| names.iter().filter(|other| other == name).count() > 1;
+    let uses_one = arguments.save_baseline.is_some() || baseline.is_some();
+    if let Some(name) = names.iter().find(is_twice).filter(|_| uses_one) {
+        return Some(format!("two scenarios are called {name}, and a baseline keeps figures by that name; rename one"));
+    }
     if arguments.save_baseline.is_some() {
         return None;
     }
@@ -305,7 +349,9 @@ fn print(suites: &[Suite], arguments: &Arguments) -> Result<(), Failure> {
     }
     if arguments.github {
         for tally in suites.iter().flat_map(|suite| &suite.tallies).filter(|tally| !tally.passed) {
-            let message = escaped(&format!("{}: {}", tally.name, tally.detail), false);
+            let decision =
+                tally.decision.as_deref().map(|decision| format!("; decision: {decision}")).unwrap_or_default();
+            let message = escaped(&format!("{}: {}{decision}", tally.name, tally.detail), false);
             writeln!(out, "::error file={},line={}::{message}", escaped(&tally.file, true), tally.line.max(1))?;
         }
     }
@@ -327,6 +373,9 @@ pub fn show(suite: &Suite, only_failures: bool, out: &mut impl Write) -> io::Res
             (false, _) => '✗',
         };
         writeln!(out, "  {mark} {:width$}   {}", tally.name, tally.detail)?;
+        if let Some(decision) = &tally.decision {
+            writeln!(out, "    decision: {decision}")?;
+        }
     }
     Ok(())
 }
@@ -338,6 +387,7 @@ fn json(suites: &[Suite]) -> serde_json::Value {
             "passed": tally.passed,
             "settled": !tally.is_unsettled,
             "detail": tally.detail,
+            "decision": tally.decision,
             "holding": tally.needed.holding,
             "asked": tally.needed.asked,
             "seeds": tally.needed.of,

@@ -10,6 +10,10 @@ use super::Outcome;
 
 /// Print a completion script for a shell
 #[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel completions bash > windtunnel.bash   # then `source windtunnel.bash`, in ~/.bashrc for good
+  windtunnel completions zsh > _windtunnel        # in a folder of $fpath
+  windtunnel completions fish > windtunnel.fish   # in ~/.config/fish/completions")]
 pub struct Arguments {
     /// The shell that reads the script
     shell: Shell,

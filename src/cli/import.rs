@@ -52,7 +52,13 @@ fn formats() -> String {
         let inputs: Vec<String> = format.inputs.iter().map(flag).collect();
         format!("  {:<6} {} ({})", format.name, format.about, inputs.join(" "))
     });
-    format!("Formats:\n{}", lines.collect::<Vec<_>>().join("\n"))
+    format!(
+        "Formats:\n{}\n\nExamples:\n  windtunnel import csv --pods pods.csv --nodes nodes.csv -o replay.yaml\n  windtunnel import \
+         openb --pods data/openb-2023/openb_pod_list_default.csv --autoscale g5.48xlarge,m6i.8xlarge -o openb.yaml\n  windtunnel import gavel \
+         --jobs data/gavel/jobs-0e4a51.csv --throughputs data/gavel/throughputs.csv --autoscale p3.8xlarge -o training.yaml\n\nThe columns of each format are in \
+         docs/reference/import.md.",
+        lines.collect::<Vec<_>>().join("\n")
+    )
 }
 
 /// Most nodes of a group that the trace says nothing about.

@@ -16,6 +16,7 @@ mod interrupt;
 mod memory;
 mod metrics;
 mod optimize;
+mod outputs;
 mod progress;
 mod reference;
 mod run;

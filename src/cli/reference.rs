@@ -11,6 +11,8 @@ use crate::reference::PAGES;
 
 /// Write the reference pages, in Markdown
 #[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel reference docs/reference")]
 pub struct Arguments {
     /// Folder of the pages
     folder: PathBuf,

@@ -158,7 +158,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
 /// A line of the page.
 fn judged(tally: &Tally) -> html::Judged {
-    html::Judged { name: tally.name.clone(), holds: tally.passed, detail: tally.detail.clone() }
+    let decision = tally.decision.as_deref().map(|decision| format!("; decision: {decision}")).unwrap_or_default();
+    html::Judged { name: tally.name.clone(), holds: tally.passed, detail: tally.detail.clone() + &decision }
 }
 
 /// What the scenario expects of itself as it is; its tests are `check`'s.

@@ -11,6 +11,11 @@ use crate::sweep::SweepFile;
 
 /// Print the JSON Schema of scenarios, for editors and for `scenario.schema.json`
 #[derive(Args)]
+#[command(after_help = "An editor with a YAML language server then completes and checks what is written.
+
+Examples:
+  windtunnel schema > scenario.schema.json
+  windtunnel schema --sweep > sweep.schema.json")]
 pub struct Arguments {
     /// That of sweep files (`windtunnel sweep`, `windtunnel optimize`) instead
     #[arg(long)]

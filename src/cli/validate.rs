@@ -63,8 +63,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
         match files.load(&overrides) {
             Ok(loaded) => {
                 diagnostics::show(&loaded.warnings);
-                match check::plans(&loaded.scenario) {
-                    Ok(_) => writeln!(out, "{}: ok", path.display())?,
+                let of_tests = |plans: Vec<check::Plan>| {
+                    let read = |plan| super::check::scenario_of(plan, &files, &loaded.scenario, &overrides).err();
+                    let mistakes: Vec<_> = plans.iter().filter_map(read).flatten().collect();
+                    if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+                };
+                match check::plans(&loaded.scenario).and_then(of_tests) {
+                    Ok(()) => writeln!(out, "{}: ok", path.display())?,
                     Err(mistakes) => {
                         diagnostics::show(&mistakes);
                         are_valid = false;

@@ -2,130 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Serialize, Serializer};
-
 use super::direction::{Better, better};
+use super::outcome::{Comparison, Matchup, MetricComparison, Question, VariantWork, Verdict};
 use super::pairs::{Judged, Terms, judge_pairs};
+use super::renames::Renames;
 use super::sentence;
 use super::side::{Side, SideRun};
-use super::why::{self, Why};
-
-/// A side held against another, by their indices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Matchup {
-    pub baseline: usize,
-    pub variant: usize,
-}
-
-/// What is asked of the sides.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Question {
-    /// The first is what the answer is about.
-    pub metrics: Vec<String>,
-    /// Of all intervals together.
-    pub level: f64,
-    /// The smallest difference that matters, as a part of the baseline.
-    pub precision: f64,
-    /// How often the runs may be looked at while seeds are added; 1: once.
-    pub looks: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Better,
-    Worse,
-    CantTell,
-    /// Of a figure that is neither good nor bad.
-    Higher,
-    Lower,
-}
-
-impl Verdict {
-    pub const fn words(self) -> &'static str {
-        match self {
-            Verdict::Better => "better",
-            Verdict::Worse => "worse",
-            Verdict::CantTell => "can't tell",
-            Verdict::Higher => "higher",
-            Verdict::Lower => "lower",
-        }
-    }
-}
-
-impl Serialize for Verdict {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.words())
-    }
-}
-
-/// One metric of one variant against its baseline. `null` is what can't be told.
-#[derive(Clone, Debug, Serialize)]
-pub struct MetricComparison {
-    pub variant: String,
-    pub baseline: String,
-    pub metric: String,
-    pub mean: Option<f64>,
-    pub baseline_mean: Option<f64>,
-    pub difference: Option<f64>,
-    /// Of the mean difference; `[null, null]` where the pairs say nothing of it.
-    pub interval: [Option<f64>; 2],
-    /// The difference as a part of the baseline.
-    pub relative: Option<f64>,
-    pub verdict: Verdict,
-    /// Mean over mean, and the half width of its interval.
-    pub ratio: Option<[Option<f64>; 2]>,
-    pub same_in_every_seed: bool,
-    /// How many pairs find a difference of the precision asked for in nine of ten such comparisons.
-    pub pairs_needed: Option<u64>,
-    /// Of these, those still to be run; only where the verdict is open.
-    pub more_seeds: Option<u64>,
-    /// Runs of the variant and of the baseline in which the figure is `null` or missing.
-    pub null_runs: [usize; 2],
-}
-
-impl MetricComparison {
-    /// True where some run has no value of it.
-    pub fn is_null(&self) -> bool {
-        self.null_runs != [0, 0]
-    }
-}
-
-/// Work that a variant leaves undone: without it, its figures are not those of the same work.
-#[derive(Clone, Debug, Serialize)]
-pub struct VariantWork {
-    pub variant: String,
-    pub baseline: String,
-    /// In words; `null` where all work was served.
-    pub unserved: Option<String>,
-}
-
-/// The outcome; its serialized form is what `--format json` prints.
-#[derive(Clone, Debug, Serialize)]
-pub struct Comparison {
-    /// In one sentence.
-    pub answer: String,
-    /// Of all intervals together.
-    pub level: f64,
-    /// Of each interval by itself, corrected for the number of comparisons and looks.
-    pub interval_level: f64,
-    pub pairs: usize,
-    pub seeds: Vec<u64>,
-    pub precision: f64,
-    pub looks: usize,
-    pub comparisons: Vec<MetricComparison>,
-    pub variants: Vec<VariantWork>,
-    pub why: Vec<Why>,
-    /// What should be known of the runs: seeds left out, other durations.
-    pub notes: Vec<String>,
-}
+use super::why;
 
 /// Compares the sides of each matchup, which have runs under equal seeds.
 pub fn compare(sides: &[Side], matchups: &[Matchup], question: &Question) -> Comparison {
     let mut notes = Vec::new();
     let shared = shared_seeds(sides, matchups, &mut notes);
+    let metrics = &told_once(sides, matchups, &question.metrics);
     let first = matchups.first().map(|matchup| Terms {
         level: question.level,
-        comparisons: question.metrics.len() * matchups.len(),
+        comparisons: metrics.len() * matchups.len(),
         looks: question.looks,
         precision: question.precision,
         is_deterministic: sides[matchup.baseline].is_without_chance(),
@@ -150,21 +42,41 @@ pub fn compare(sides: &[Side], matchups: &[Matchup], question: &Question) -> Com
             is_deterministic: variant.is_without_chance() && baseline.is_without_chance(),
             ..first.expect("there is a matchup")
         };
-        for metric in &question.metrics {
-            comparison.comparisons.push(row(&variant, &baseline, metric, &terms));
+        let renames = Renames::between(&variant, &baseline);
+        comparison.notes.extend(renames.notes(&variant.name, &baseline.name));
+        let alike = renames.in_words_of_the_baseline(&variant);
+        for metric in metrics {
+            // A service that goes by another name is held against its like.
+            let own = if variant.runs.iter().any(|run| run.has(metric)) { &variant } else { &alike };
+            comparison.comparisons.push(row(own, &baseline, metric, &terms));
         }
         comparison.variants.push(VariantWork {
             variant: variant.name.clone(),
             baseline: baseline.name.clone(),
             unserved: sentence::unserved(&variant, &baseline),
         });
-        comparison.why.extend(why::reasons(&variant, &baseline, &question.metrics));
+        comparison.why.extend(why::reasons(&alike, &baseline, &question.metrics));
         if let Some(note) = durations(&variant, &baseline) {
             comparison.notes.push(note);
         }
     }
     comparison.answer = sentence::answer(&comparison, question);
     comparison
+}
+
+/// Without the figures of what goes by another name in the baseline, where those of that name are compared.
+fn told_once(sides: &[Side], matchups: &[Matchup], metrics: &[String]) -> Vec<String> {
+    let is_of = |side: usize, metric: &str| sides[side].runs.iter().any(|run| run.has(metric));
+    let is_told = |metric: &String| {
+        matchups.iter().all(|Matchup { baseline, variant }| {
+            let renames = Renames::between(&sides[*variant], &sides[*baseline]);
+            let like = renames.figure(metric);
+            !is_of(*baseline, metric) && is_of(*variant, metric) && like != *metric && metrics.contains(&like)
+        })
+    };
+    // Most sides have the same names.
+    let is_plain = |metric: &String| !metric.starts_with("services.") || matchups.is_empty();
+    metrics.iter().filter(|metric| is_plain(metric) || !is_told(metric)).cloned().collect()
 }
 
 /// The seeds that every side has runs of; others are named.

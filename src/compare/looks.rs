@@ -1,6 +1,6 @@
 //! Adding seeds until a comparison is settled, without looking so often that chance finds something.
 
-use super::judge::{Comparison, Verdict};
+use super::outcome::{Comparison, Verdict};
 
 /// How often the runs are looked at: at first, after the seeds that the first look asked for, once more for a first look
 /// that saw too little spread, and at the most seeds allowed. Every interval is made for this many.

@@ -5,12 +5,15 @@
 //! one thing: a verdict is given exactly where the interval, corrected for the number of comparisons and of looks
 //! (Bonferroni), does not hold zero.
 
+mod amounts;
 mod direction;
 mod judge;
 mod looks;
 mod metrics;
+mod outcome;
 mod pairs;
 mod reasons;
+mod renames;
 mod sentence;
 mod side;
 #[cfg(test)]
@@ -18,10 +21,12 @@ mod tests;
 mod text;
 mod why;
 
+pub use amounts::count_of;
 pub use direction::{Better, better};
-pub use judge::{Comparison, Matchup, MetricComparison, Question, VariantWork, Verdict, compare, verdict};
+pub use judge::{compare, verdict};
 pub use looks::{LOOKS, next_look};
 pub use metrics::{DEFAULT_METRICS, metrics_of, read_metric};
+pub use outcome::{Comparison, Matchup, MetricComparison, Question, VariantWork, Verdict};
 pub use pairs::{Judged, Terms, judge_pairs};
 pub use reasons::DecisionTally;
 pub use side::{Side, SideRun, run_one};

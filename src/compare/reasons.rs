@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::sim::{DecisionRecord, Observer};
+use crate::units::SimDuration;
 
 /// Longest reason that is kept, in characters.
 const LONGEST: usize = 80;
 
-/// Decisions of a run by kind: `cluster-autoscaler removes node: unneeded for N`.
+/// Decisions of a run by kind: `cluster-autoscaler node to ToBeDeleted: unneeded for …`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DecisionTally {
     counts: BTreeMap<String, u64>,
@@ -16,6 +17,15 @@ pub struct DecisionTally {
 impl DecisionTally {
     pub fn add(&mut self, controller: &str, object: &str, from: &str, to: &str, reason: &str) {
         *self.counts.entry(kind(controller, object, from, to, reason)).or_default() += 1;
+    }
+
+    /// With each kind's text as `name` gives it.
+    pub fn renamed(&self, name: impl Fn(&str) -> String) -> DecisionTally {
+        let mut renamed = DecisionTally::default();
+        for (kind, count) in &self.counts {
+            *renamed.counts.entry(name(kind)).or_default() += count;
+        }
+        renamed
     }
 
     pub fn count(&self, kind: &str) -> u64 {
@@ -52,8 +62,18 @@ fn kind(controller: &str, object: &str, from: &str, to: &str, reason: &str) -> S
     format!("{controller} {object} {step}{because}").chars().take(LONGEST).collect()
 }
 
-/// Numbers as `N`.
+/// Numbers as `N`, durations as `…`: `1h2m0s` and `10m10s` are one kind.
 fn without_numbers(text: &str) -> String {
+    let is_duration = |word: &str| {
+        let is_numbered =
+            word.starts_with(|c: char| c.is_ascii_digit()) && word.ends_with(|c: char| c.is_ascii_lowercase());
+        is_numbered && word.parse::<SimDuration>().is_ok()
+    };
+    let words = text.split(' ').map(|word| if is_duration(word) { "…".to_owned() } else { without_digits(word) });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn without_digits(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
         let is_part = |plain: &str| plain.ends_with('N') && (character.is_ascii_digit() || character == '.');
@@ -76,6 +96,7 @@ mod tests {
         for (node, reason) in [
             ("node/general-1", "unneeded for 10m0s, utilization 0.26; its pods fit elsewhere"),
             ("node/general-12", "unneeded for 12m0s, utilization 0.4; its pods fit elsewhere"),
+            ("node/general-3", "unneeded for 1h0m10s, utilization 0.1; its pods fit elsewhere"),
         ] {
             tally.add("cluster-autoscaler", node, "Ready", "ToBeDeleted", reason);
         }
@@ -84,7 +105,7 @@ mod tests {
         assert_eq!(
             kinds,
             [
-                ("cluster-autoscaler node to ToBeDeleted: unneeded for NmNs", 2),
+                ("cluster-autoscaler node to ToBeDeleted: unneeded for …", 3),
                 ("cluster-autoscaler nodegroup/general up: N pods unschedulable", 1)
             ]
         );

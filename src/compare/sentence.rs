@@ -1,8 +1,12 @@
 //! The answer in one sentence.
 
-use super::judge::{Comparison, MetricComparison, Question, Verdict};
+use super::amounts::{count_of, percent, percent_plain};
+use super::outcome::{Comparison, MetricComparison, Question, VariantWork, Verdict};
 use super::side::Side;
 use crate::check::Unit;
+
+/// Of more variants the best is named, the others are counted.
+const MOST_CLAIMS: usize = 3;
 
 /// What `comparison` found of the first metric, and what should not be missed beside it.
 pub fn answer(comparison: &Comparison, question: &Question) -> String {
@@ -11,12 +15,60 @@ pub fn answer(comparison: &Comparison, question: &Question) -> String {
         return "There is nothing to compare: the sides have no seed in common.".to_owned();
     }
     let of_metric = || comparison.comparisons.iter().filter(|row| row.metric == *metric);
+    if of_metric().count() > MOST_CLAIMS {
+        return of_many(&of_metric().collect::<Vec<_>>(), comparison);
+    }
     let claims: Vec<String> = of_metric().map(|row| claim(row, comparison)).collect();
     match &claims[..] {
         [] => "There is nothing to compare.".to_owned(),
         [only] => format!("{only}."),
         several => format!("{}.", several.join("; ")),
     }
+}
+
+/// "X is 12 % cheaper than A: …; of the other 8, 2 are better too, 3 worse, 1 the same, 2 can't be told apart".
+fn of_many(rows: &[&MetricComparison], comparison: &Comparison) -> String {
+    let leaves_work = |row: &MetricComparison| {
+        let is_it = |work: &&VariantWork| work.variant == row.variant && work.baseline == row.baseline;
+        comparison.variants.iter().find(is_it).is_some_and(|work| work.unserved.is_some())
+    };
+    let (unserved, served): (Vec<&MetricComparison>, Vec<&MetricComparison>) =
+        rows.iter().copied().partition(|row| leaves_work(row));
+    let size = |row: &&MetricComparison| row.relative.map_or(0.0, f64::abs);
+    let better = served.iter().copied().filter(|row| row.verdict == Verdict::Better);
+    let best = better.max_by(|a, b| size(a).total_cmp(&size(b)).then(b.variant.cmp(&a.variant)));
+    let others: Vec<&MetricComparison> =
+        served.into_iter().filter(|row| best.is_none_or(|best| !std::ptr::eq(*row, best))).collect();
+    let mut counted = Vec::new();
+    let mut count = |what: &str, is: &dyn Fn(&MetricComparison) -> bool| {
+        let many = others.iter().filter(|row| is(row)).count();
+        if many > 0 {
+            counted.push(format!("{many} {what}"));
+        }
+    };
+    let verdict = |of: Verdict| move |row: &MetricComparison| !row.same_in_every_seed && row.verdict == of;
+    count("better too", &verdict(Verdict::Better));
+    for of in [Verdict::Worse, Verdict::Higher, Verdict::Lower] {
+        count(of.words(), &verdict(of));
+    }
+    count("the same in every seed", &|row| row.same_in_every_seed);
+    count("can't be told apart", &verdict(Verdict::CantTell));
+    let rest = if counted.is_empty() { String::new() } else { format!(": {}", counted.join(", ")) };
+    let metric = rows.first().map_or("", |row| row.metric.as_str());
+    let mut text = match best {
+        Some(best) => format!("{}; of the other {}{rest}", claim(best, comparison), others.len()),
+        None if others.is_empty() => "no variant does all the work".to_owned(),
+        None => format!("none of {} is really better in {metric}{rest}", others.len()),
+    };
+    if !unserved.is_empty() {
+        let names: Vec<&str> = unserved.iter().take(2).map(|row| row.variant.as_str()).collect();
+        let more = unserved.len() - names.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let verb = if unserved.len() == 1 { "leaves" } else { "leave" };
+        let take = if unserved.len() == 1 { "takes" } else { "take" };
+        text += &format!("; {}{more} {verb} some unserved and {take} no part", names.join(" and "));
+    }
+    text + "."
 }
 
 fn claim(row: &MetricComparison, comparison: &Comparison) -> String {
@@ -172,35 +224,8 @@ pub fn unserved(variant: &Side, baseline: &Side) -> Option<String> {
     (!parts.is_empty()).then(|| format!("leaves {}", parts.join(" and ")))
 }
 
-/// "+2.1 %"; more digits where it is small.
-pub fn percent(fraction: f64) -> String {
-    let percent = fraction * 100.0;
-    let places = if percent.abs() >= 99.95 { 0 } else { 1 };
-    match percent.abs() {
-        0.0 => "0 %".to_owned(),
-        small if small < 0.095 => format!("{percent:+.2} %"),
-        _ => format!("{percent:+.places$} %"),
-    }
-}
-
-/// "95 %", "2 %", "0.31 %".
-pub fn percent_plain(fraction: f64) -> String {
-    let percent = fraction * 100.0;
-    let rounded = match percent.abs() {
-        small if small < 0.01 && small > 0.0 => return "under 0.01 %".to_owned(),
-        small if small < 10.0 => (percent * 100.0).round() / 100.0,
-        _ => (percent * 10.0).round() / 10.0,
-    };
-    format!("{rounded} %")
-}
-
 fn seeds(pairs: usize) -> String {
     count_of(pairs as u64, "seed")
-}
-
-/// "1 seed", "10 seeds".
-pub fn count_of(amount: u64, noun: &str) -> String {
-    format!("{amount} {noun}{}", if amount == 1 { "" } else { "s" })
 }
 
 fn count(amount: u64) -> String {

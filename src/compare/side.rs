@@ -1,7 +1,7 @@
 //! A policy with its runs, seed by seed.
 
 use super::reasons::DecisionTally;
-use crate::record::{Figure, Summary, figures};
+use crate::record::{Figure, Summary, figures, value_of};
 use crate::scenario::Scenario;
 use crate::sim;
 
@@ -25,11 +25,11 @@ pub struct SideRun {
 impl SideRun {
     /// NaN where the run has none, or `null`.
     pub fn figure(&self, name: &str) -> f64 {
-        self.figures.iter().find(|figure| figure.name == name).map_or(f64::NAN, |figure| figure.value)
+        value_of(&self.figures, name).unwrap_or(f64::NAN)
     }
 
     pub fn has(&self, name: &str) -> bool {
-        self.figures.iter().any(|figure| figure.name == name)
+        value_of(&self.figures, name).is_some()
     }
 }
 

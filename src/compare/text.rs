@@ -1,8 +1,9 @@
 //! A comparison as text: for the terminal, for a pull request, for a spreadsheet.
 
-use super::judge::{Comparison, MetricComparison, Verdict};
-use super::sentence::{count_of, percent, percent_plain};
+use super::amounts::{count_of, percent, percent_plain};
+use super::outcome::{Comparison, MetricComparison, Verdict};
 use crate::check::Unit;
+use crate::check::markdown::cell;
 use crate::record::Cells;
 
 /// Reasons that are shown for each variant.
@@ -103,16 +104,17 @@ pub fn table(comparison: &Comparison, columns: impl Fn(&[String], &[Vec<String>]
             shown.iter().for_each(|line| text += &format!("  {line}\n"));
         }
     }
-    for note in &comparison.notes {
-        text += &format!("\nnote: {note}\n");
+    if !comparison.notes.is_empty() {
+        text += "\n";
     }
+    comparison.notes.iter().for_each(|note| text += &format!("note: {note}\n"));
     text
 }
 
 /// The same for a comment on a pull request.
 pub fn markdown(comparison: &Comparison) -> String {
     let (header, rows) = cells(comparison);
-    let escaped = |cell: &String| cell.replace('|', "\\|").replace('<', "&lt;");
+    let escaped = |text: &String| cell(text);
     let line = |cells: &[String]| format!("| {} |\n", cells.iter().map(escaped).collect::<Vec<_>>().join(" | "));
     let mut text = format!("**{}**\n\n", escaped(&capitalized(&comparison.answer)));
     text += &line(&header);

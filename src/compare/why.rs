@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::sentence::percent_plain;
+use super::amounts::percent_plain;
 use super::side::Side;
 use crate::check::Unit;
 use crate::cost::IDLE;
@@ -14,6 +14,8 @@ use crate::sim::{IdleReason, Mechanism};
 const MOST: usize = 3;
 /// A smaller share of the difference explains nothing.
 const LEAST_SHARE: f64 = 0.05;
+/// A larger one neither: others make up for it, and the whole is small beside its parts.
+const MOST_SHARE: f64 = 2.0;
 
 /// One reason for a difference.
 #[derive(Clone, Debug, Serialize)]
@@ -26,7 +28,7 @@ pub struct Why {
     pub what: String,
     /// Means over the seeds, variant less baseline.
     pub difference: f64,
-    /// Of the whole difference; of decisions there is no whole.
+    /// Of the whole difference; of decisions there is no whole, and of one that is small beside its parts none is told.
     pub share: Option<f64>,
     /// For people.
     pub text: String,
@@ -41,14 +43,37 @@ struct Family {
     end: &'static str,
     /// "idle money because of", "spent on".
     words: &'static str,
+    /// Behind an amount.
+    sum: &'static str,
 }
 
 const FAMILIES: &[Family] = &[
-    Family { of: "cost", whole: "cost.total_usd", start: "explain.idle.", end: ".usd", words: "idle, " },
-    Family { of: "cost", whole: "cost.total_usd", start: "cost.by_node_group.", end: "", words: "nodes of " },
-    Family { of: "cost", whole: "cost.total_usd", start: "cost.by_capacity_type.", end: "", words: "capacity: " },
-    Family { of: "cost", whole: "cost.total_usd", start: "cost.by_workload.", end: ".totalCost", words: "owed by " },
-    Family { of: "wait", whole: "", start: "explain.wait.", end: ".pod_seconds", words: "pods waited for " },
+    Family { of: "cost", whole: "cost.total_usd", start: "explain.idle.", end: ".usd", words: "idle, ", sum: "" },
+    Family { of: "cost", whole: "cost.total_usd", start: "cost.by_node_group.", end: "", words: "nodes of ", sum: "" },
+    Family {
+        of: "cost",
+        whole: "cost.total_usd",
+        start: "cost.by_capacity_type.",
+        end: "",
+        words: "capacity: ",
+        sum: "",
+    },
+    Family {
+        of: "cost",
+        whole: "cost.total_usd",
+        start: "cost.by_workload.",
+        end: ".totalCost",
+        words: "owed by ",
+        sum: "",
+    },
+    Family {
+        of: "wait",
+        whole: "",
+        start: "explain.wait.",
+        end: ".pod_seconds",
+        words: "pods waited for ",
+        sum: " in all",
+    },
 ];
 
 impl Family {
@@ -116,13 +141,13 @@ pub fn reasons(variant: &Side, baseline: &Side, metrics: &[String]) -> Vec<Why> 
             let on = account(&names, name, family, &difference);
             let size = Unit::of(if family.of == "cost" { "usd" } else { "seconds" }).show(amount.abs());
             let more = if amount > 0.0 { "more" } else { "less" };
-            let text = format!(
-                "{}{}{on}: {size} {more}, {} of the difference",
-                family.words,
-                shown(family, part),
-                percent_plain(share)
+            let share = Some(share).filter(|share| share.abs() <= MOST_SHARE);
+            let of_all = share.map_or_else(
+                || "which others make up for".to_owned(),
+                |share| format!("{} of the difference", percent_plain(share)),
             );
-            told.push(why(family.of, name, amount, Some(share), text));
+            let text = format!("{}{}{on}: {size} {more}{}, {of_all}", family.words, shown(family, part), family.sum);
+            told.push(why(family.of, name, amount, share, text));
         }
     }
     told.extend(decisions(variant, baseline).into_iter().map(|(amount, kind)| {

@@ -6,6 +6,7 @@
 //! this room itself reads no file.
 
 pub mod cpu_shares;
+pub mod each_request;
 pub mod latency;
 mod metrics;
 pub mod pattern;

@@ -26,6 +26,11 @@ impl Work {
         Work(i128::from(milli) * i128::from(span.nanos()))
     }
 
+    /// So many whole units.
+    pub fn whole(units: u64) -> Work {
+        Work(i128::from(units) * 1_000_000_000_000)
+    }
+
     /// Core-seconds for `cpu:` demand, requests for `requests:` demand.
     pub fn units(self) -> f64 {
         self.0 as f64 / 1e12

@@ -2,14 +2,12 @@
 
 use serde::Serialize;
 
+use super::known::Known;
 use super::problem::Tried;
-use super::search::{Known, merit};
 use crate::check::Unit;
-use crate::compare::{Terms, judge_pairs};
 
 /// Configurations that are told beside the best.
 const MOST_TOLD: usize = 10;
-const LEVEL: f64 = 0.95;
 
 /// The outcome; its serialized form is what `--format json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -22,6 +20,8 @@ pub struct Found {
     pub runner_up: Option<RunnerUp>,
     /// What keeps the best from being better still; `null` where no condition does.
     pub binding: Option<Binding>,
+    /// Parameters of which the best has the first or last value: a wider range may hold a better one.
+    pub at_ends: Vec<AtEnd>,
     /// Those that hold the conditions, the best first; where none does, the nearest.
     pub ranking: Vec<Entrant>,
     /// Of all that were run: no other is as good in the objective and as far within the tightest condition.
@@ -38,9 +38,13 @@ pub struct Found {
     pub runs_of_all: usize,
     /// Everything was tried.
     pub is_exhaustive: bool,
+    /// All that were run over the whole horizon, the best first.
+    #[serde(skip)]
+    pub all: Vec<Entrant>,
 }
 
-/// A configuration with what its runs gave, as means over its seeds.
+/// A configuration with what its runs gave: the figures of conditions as means over its seeds, the objective as it
+/// would be under all seeds that were used (which is its mean where it ran under all of them).
 #[derive(Clone, Debug, Serialize)]
 pub struct Entrant {
     pub configuration: usize,
@@ -74,6 +78,17 @@ pub struct RunnerUp {
     pub relative: Option<f64>,
     /// The interval does not hold zero.
     pub is_real: bool,
+    /// In every seed that both ran under.
+    pub is_same: bool,
+}
+
+/// A parameter that the best has at an end of its range.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AtEnd {
+    pub parameter: String,
+    pub value: String,
+    /// `lowest` or `highest`.
+    pub end: &'static str,
 }
 
 /// A condition that the best only just holds, or that something better breaks.
@@ -95,11 +110,13 @@ impl Found {
         let best = entrants.first().filter(|entrant| entrant.holds).cloned();
         let runner_up = best.as_ref().and_then(|best| runner_up(known, best, &ranked, feasible));
         let binding = best.as_ref().and_then(|best| binding(known, best, &entrants));
+        let at_ends = best.as_ref().map_or_else(Vec::new, |best| at_ends(known, best.configuration));
         let mut found = Found {
             answer: String::new(),
             metric: problem.metric.clone(),
             runner_up,
             binding,
+            at_ends,
             front: front(known, &entrants),
             ranking: entrants
                 .iter()
@@ -114,6 +131,7 @@ impl Found {
             runs_equivalent: known.spent,
             runs_of_all: problem.labels.len() * problem.seeds.len(),
             is_exhaustive,
+            all: entrants,
         };
         found.answer = found.sentence(problem.is_maximized);
         found
@@ -137,20 +155,23 @@ impl Found {
             );
         };
         let objective = best.objective.map_or("unknown".to_owned(), |objective| unit.show(objective));
-        let seeds = if best.seeds == 1 { "1 seed".to_owned() } else { format!("{} seeds", best.seeds) };
+        let seeds = seeds_of(best.seeds);
         let sure = match &self.runner_up {
             None => "nothing else that was run holds the conditions".to_owned(),
+            Some(RunnerUp { label, is_same: true, pairs, .. }) => {
+                format!("the next, {label}, comes to the same ({})", seeds_of(*pairs))
+            }
             Some(RunnerUp { label, relative, interval, is_real, pairs, .. }) => {
                 let by = relative.map(|relative| format!("{:+.1} %", 100.0 * relative)).unwrap_or_default();
                 match (interval, is_real) {
                     ([None, _] | [_, None], _) => {
-                        format!("the next, {label}, is at {by}, which {pairs} seeds can't tell from chance")
+                        format!("the next, {label}, is at {by}, which {} can't tell from chance", seeds_of(*pairs))
                     }
                     ([Some(low), Some(high)], _) if low == high => {
                         format!("the next, {label}, is at {by} in every seed")
                     }
-                    (_, true) => format!("the next, {label}, is at {by}, a real difference over {pairs} seeds"),
-                    (_, false) => format!("it can't be told from the next, {label} ({by}, {pairs} seeds)"),
+                    (_, true) => format!("the next, {label}, is at {by}, a real difference over {}", seeds_of(*pairs)),
+                    (_, false) => format!("it can't be told from the next, {label} ({by}, {})", seeds_of(*pairs)),
                 }
             }
         };
@@ -160,6 +181,32 @@ impl Found {
             best.label, self.metric
         )
     }
+}
+
+/// "1 seed", "10 seeds".
+pub fn seeds_of(seeds: usize) -> String {
+    format!("{seeds} seed{}", if seeds == 1 { "" } else { "s" })
+}
+
+/// Ends of ranges at which the best stands, but for those where the step inwards is known to change nothing.
+fn at_ends(known: &Known<'_>, best: usize) -> Vec<AtEnd> {
+    let problem = known.problem;
+    let own = &problem.places[best];
+    let mean = |index: usize| known.objective(index);
+    let mut found = Vec::new();
+    for (dimension, parameter) in problem.parameters.iter().enumerate() {
+        let Some(end) = parameter.end(own[dimension]) else { continue };
+        let differs_here_alone =
+            |other: &[usize]| (0..own.len()).all(|index| (own[index] == other[index]) == (index != dimension));
+        let beside = known.runs.keys().filter(|index| differs_here_alone(&problem.places[**index]));
+        let mut beside = beside.filter_map(|index| Some((mean(*index)?, mean(best)?))).peekable();
+        let is_of_no_matter = beside.peek().is_some() && beside.all(|(other, best)| other == best);
+        if !is_of_no_matter {
+            let (parameter, value) = (parameter.name.clone(), parameter.values[own[dimension]].clone());
+            found.push(AtEnd { parameter, value, end });
+        }
+    }
+    found
 }
 
 fn mean_of(condition: &str, mean: f64) -> String {
@@ -172,7 +219,7 @@ fn entrant(known: &Known<'_>, configuration: usize) -> Entrant {
     let count = runs.len() as f64;
     let finite = |value: f64| Some(value).filter(|value| value.is_finite());
     let mean = |value: &dyn Fn(&Tried) -> f64| runs.iter().map(|tried| value(tried)).sum::<f64>() / count;
-    let merit = merit(problem, runs.iter().copied());
+    let merit = known.merit(configuration);
     let figures = problem.conditions.iter().enumerate().map(|(index, condition)| {
         let mean = mean(&|tried| tried.figures[index]);
         ConditionFigure {
@@ -186,8 +233,8 @@ fn entrant(known: &Known<'_>, configuration: usize) -> Entrant {
         configuration,
         label: problem.labels[configuration].clone(),
         seeds: runs.len(),
-        objective: finite(mean(&|tried| tried.objective)),
-        holds: merit.is_feasible,
+        objective: known.objective(configuration).and_then(finite),
+        holds: merit.is_some_and(|merit| merit.is_feasible),
         figures: figures.collect(),
     }
 }
@@ -197,25 +244,16 @@ fn runner_up(known: &Known<'_>, best: &Entrant, ranked: &[usize], feasible: usiz
     let problem = known.problem;
     let others = &ranked[1..feasible.max(1)];
     let next = *others.first()?;
-    let (own, other) = (&known.runs[&best.configuration], &known.runs[&next]);
-    let pairs: Vec<(f64, f64)> =
-        own.iter().filter_map(|(seed, tried)| Some((tried.objective, other.get(seed)?.objective))).collect();
-    let is_fixed = |runs: &std::collections::BTreeMap<usize, Tried>| {
-        let mut all = runs.values();
-        let first = all.next();
-        runs.len() > 1 && all.all(|tried| Some(tried) == first)
-    };
-    let is_deterministic = is_fixed(own) && is_fixed(other);
-    let terms = Terms { level: LEVEL, comparisons: 1, looks: 1, precision: 0.02, is_deterministic };
-    let judged = judge_pairs(&pairs, &terms)?;
+    let (judged, pairs) = known.against(best.configuration, next)?;
     let finite = |value: f64| Some(value).filter(|value| value.is_finite());
     Some(RunnerUp {
         label: problem.labels[next].clone(),
-        pairs: pairs.len(),
+        pairs,
         difference: judged.difference,
         interval: [finite(judged.low), finite(judged.high)],
         relative: finite(judged.difference / judged.baseline_mean.abs()),
         is_real: judged.is_real,
+        is_same: judged.is_same,
     })
 }
 

@@ -6,15 +6,17 @@
 //!
 //! The search: a spread of configurations under a quarter of the horizon, the better half of them under the whole; then a
 //! surrogate (Gaussian processes of the objective and of each condition) says where an improvement is likely; at last
-//! the best get more seeds, the better half of them going on each time. Where the budget is enough for all, all are tried.
+//! the best get more seeds, the better half of them going on each time, and the last two until they are told apart. Where
+//! the budget is enough for all, all are tried.
 
 mod found;
+mod known;
 mod problem;
 mod search;
 mod surrogate;
 #[cfg(test)]
 mod tests;
 
-pub use found::{Binding, Entrant, Found, RunnerUp};
-pub use problem::{Condition, Problem, Trial, Tried};
+pub use found::{AtEnd, Binding, ConditionFigure, Entrant, Found, RunnerUp, seeds_of};
+pub use problem::{Condition, Parameter, Problem, Trial, Tried};
 pub use search::search;

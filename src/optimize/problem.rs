@@ -1,7 +1,7 @@
 //! What is searched, and what a run of it says.
 
 use crate::check::{Bound, Comparison, Expectation, Subject};
-use crate::sweep::{Points, Sweep, plain};
+use crate::sweep::{Points, Sweep, plain, short_name};
 use crate::units::{Quantity, SimDuration};
 
 /// A condition on a figure.
@@ -25,9 +25,36 @@ pub struct Problem {
     pub places: Vec<Vec<usize>>,
     /// and where it stands, for distances: numbers by their rank (0 to 1), anything else by a coordinate a value.
     pub coordinates: Vec<Vec<f64>>,
-    /// Which dimensions are numbers in order, whose neighbours are alike.
-    pub is_ordered: Vec<bool>,
+    /// By dimension.
+    pub parameters: Vec<Parameter>,
+    /// Those that were given; the best may run under more ([`Problem::seed`]).
     pub seeds: Vec<u64>,
+}
+
+/// A dimension of the space.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parameter {
+    /// Of a zip, the first one's.
+    pub name: String,
+    /// In words, in the order of its points.
+    pub values: Vec<String>,
+    /// Numbers in order, whose neighbours are alike.
+    pub is_ordered: bool,
+}
+
+impl Parameter {
+    /// The end of its range that a point is at: `lowest` or `highest`; `None` within it, and where values have no order
+    /// or there is but one. Nothing lies below zero.
+    pub fn end(&self, point: usize) -> Option<&'static str> {
+        let numbers: Vec<f64> = self.values.iter().filter_map(|value| number(value)).collect();
+        let own = *numbers.get(point).filter(|_| self.is_ordered && numbers.len() == self.values.len())?;
+        let (low, high) = (numbers.iter().any(|other| *other < own), numbers.iter().any(|other| *other > own));
+        match (low, high) {
+            (true, false) => Some("highest"),
+            (false, true) if own > 0.0 => Some("lowest"),
+            _ => None,
+        }
+    }
 }
 
 /// A run that is asked for.
@@ -99,16 +126,29 @@ impl Problem {
             })
             .collect();
         let is_first_named = |index: usize| index == 0 && sweep.has_variants;
-        let is_ordered: Vec<bool> = values
+        let paths: Vec<String> = sweep.space.paths().into_iter().map(str::to_owned).collect();
+        let name = |index: usize| match &dimensions[index].points {
+            _ if is_first_named(index) => "variant".to_owned(),
+            Points::Listed(points) => {
+                let path = points.first().and_then(|point| point.settings.first()).map(|(path, _)| path.as_str());
+                path.map_or_else(String::new, |path| short_name(path, &paths).to_owned())
+            }
+            Points::Between(between) => between.name.clone(),
+        };
+        let parameters: Vec<Parameter> = values
             .iter()
             .enumerate()
-            .map(|(index, values)| !is_first_named(index) && values.iter().all(|value| number(value).is_some()))
+            .map(|(index, values)| Parameter {
+                name: name(index),
+                is_ordered: !is_first_named(index) && values.iter().all(|value| number(value).is_some()),
+                values: values.clone(),
+            })
             .collect();
         let ranks: Vec<Vec<f64>> = values.iter().map(|values| ranks(values)).collect();
         let coordinates = sweep.configurations.iter().map(|configuration| {
             let mut coordinates = Vec::new();
             for (dimension, point) in configuration.place.iter().enumerate() {
-                match is_ordered[dimension] {
+                match parameters[dimension].is_ordered {
                     true => coordinates.push(ranks[dimension].get(*point).copied().unwrap_or(0.0)),
                     false => coordinates
                         .extend((0..values[dimension].len()).map(|other| if other == *point { 0.7 } else { 0.0 })),
@@ -123,7 +163,7 @@ impl Problem {
             labels: sweep.configurations.iter().map(|configuration| configuration.label.clone()).collect(),
             places: sweep.configurations.iter().map(|configuration| configuration.place.clone()).collect(),
             coordinates: coordinates.collect(),
-            is_ordered,
+            parameters,
             seeds,
         }
     }
@@ -135,15 +175,28 @@ impl Problem {
             let differing: Vec<usize> =
                 (0..own.len()).filter(|dimension| own[*dimension] != other[*dimension]).collect();
             match differing[..] {
-                [one] => !self.is_ordered[one] || own[one].abs_diff(other[one]) == 1,
+                [one] => !self.parameters[one].is_ordered || own[one].abs_diff(other[one]) == 1,
                 // Two steps that cancel out: one more of this for one less of that.
-                [a, b] => [a, b]
-                    .iter()
-                    .all(|dimension| self.is_ordered[*dimension] && own[*dimension].abs_diff(other[*dimension]) == 1),
+                [a, b] => [a, b].iter().all(|dimension| {
+                    self.parameters[*dimension].is_ordered && own[*dimension].abs_diff(other[*dimension]) == 1
+                }),
                 _ => false,
             }
         };
         (0..self.places.len()).filter(|index| is_near(&self.places[*index])).collect()
+    }
+
+    /// Seed number `index`: those that were given, then on from the last.
+    pub fn seed(&self, index: usize) -> u64 {
+        let last = self.seeds.len() - 1;
+        match self.seeds.get(index) {
+            Some(seed) => *seed,
+            None => {
+                let after = (1..).map(|step| self.seeds[last].wrapping_add(step));
+                let mut new = after.filter(|seed| !self.seeds.contains(seed));
+                new.nth(index - last - 1).expect("there is no end of seeds")
+            }
+        }
     }
 
     /// Less is better.

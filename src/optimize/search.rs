@@ -1,11 +1,10 @@
 //! Spending a budget of runs where it tells most.
 
-use std::collections::BTreeMap;
-
 use rand::seq::SliceRandom;
 use statrs::function::erf::erfc;
 
 use super::found::Found;
+use super::known::{Known, Merit, merit};
 use super::problem::{Problem, Trial, Tried};
 use super::surrogate::Surrogate;
 use crate::units::random::stream;
@@ -19,70 +18,14 @@ const LEAST_FOR_SHORT: f64 = 30.0;
 /// Parts of the budget: for the first look with what it promotes, and up to the end of the surrogate's.
 const SPREAD: f64 = 0.3;
 const SURROGATE: f64 = 0.8;
+/// Of what is left then: for more seeds for several; the rest settles which of two is best.
+const CONFIRM: f64 = 0.6;
+/// The best two run under so many seeds at most, where fewer were given.
+const MOST_SEEDS: usize = 10;
 /// Candidates that the surrogate weighs at once.
 const MOST_CANDIDATES: usize = 1_500;
 /// An improvement that is expected to be smaller than this part is not worth a run.
 const LEAST_GAIN: f64 = 2e-4;
-
-/// What is known so far.
-pub struct Known<'p> {
-    pub problem: &'p Problem,
-    /// By configuration, then by the index of its seed: runs over the whole horizon.
-    pub runs: BTreeMap<usize, BTreeMap<usize, Tried>>,
-    /// Configurations that can't be run.
-    pub invalid: Vec<usize>,
-    /// In whole runs.
-    pub spent: f64,
-    /// Runs of any horizon.
-    pub made: usize,
-}
-
-impl Known<'_> {
-    /// Means over the seeds that were run: the signed objective and the slack of each condition, whether they hold.
-    pub fn merit(&self, configuration: usize) -> Option<Merit> {
-        let runs = self.runs.get(&configuration)?;
-        Some(merit(self.problem, runs.values()))
-    }
-
-    /// The configurations that were run, the best first.
-    pub fn ranked(&self) -> Vec<usize> {
-        let mut ranked: Vec<(Merit, usize)> =
-            self.runs.keys().filter_map(|index| Some((self.merit(*index)?, *index))).collect();
-        ranked.sort_by(|a, b| a.0.order(&b.0).then(a.1.cmp(&b.1)));
-        ranked.into_iter().map(|(_, index)| index).collect()
-    }
-}
-
-/// What runs of a configuration are worth.
-#[derive(Clone, Debug)]
-pub struct Merit {
-    /// Less is better.
-    pub objective: f64,
-    pub slacks: Vec<f64>,
-    pub is_feasible: bool,
-}
-
-impl Merit {
-    /// What holds comes before what does not; of these the better, of those the nearer.
-    pub fn order(&self, other: &Merit) -> std::cmp::Ordering {
-        let violation = |merit: &Merit| merit.slacks.iter().map(|slack| slack.min(0.0)).sum::<f64>();
-        other.is_feasible.cmp(&self.is_feasible).then_with(|| match self.is_feasible {
-            true => self.objective.total_cmp(&other.objective),
-            false => violation(other).total_cmp(&violation(self)).then(self.objective.total_cmp(&other.objective)),
-        })
-    }
-}
-
-/// Conditions are judged by the mean of their figure over the runs; a run without it breaks them.
-pub fn merit<'t>(problem: &Problem, runs: impl Iterator<Item = &'t Tried> + Clone) -> Merit {
-    let count = runs.clone().count() as f64;
-    let mean = |value: &dyn Fn(&Tried) -> f64| runs.clone().map(value).sum::<f64>() / count;
-    let objective = problem.signed(mean(&|tried| tried.objective));
-    let means: Vec<f64> = (0..problem.conditions.len()).map(|index| mean(&|tried| tried.figures[index])).collect();
-    let slacks = problem.conditions.iter().zip(&means).map(|(condition, mean)| condition.slack(*mean)).collect();
-    let holds = problem.conditions.iter().zip(&means).all(|(condition, mean)| condition.holds(*mean));
-    Merit { objective, slacks, is_feasible: holds && objective.is_finite() }
-}
 
 /// Looks for the best configuration with `budget` runs of the whole horizon at most. `run` makes trials and gives what
 /// they gave, in their order; `None` of a configuration that is no valid scenario.
@@ -92,7 +35,7 @@ pub fn search(
     seed: u64,
     mut run: impl FnMut(&[Trial]) -> Vec<Option<Tried>>,
 ) -> Found {
-    let mut known = Known { problem, runs: BTreeMap::new(), invalid: Vec::new(), spent: 0.0, made: 0 };
+    let mut known = Known::new(problem);
     let all = problem.labels.len();
     if all * problem.seeds.len() <= budget {
         let trials: Vec<(usize, usize)> =
@@ -105,6 +48,7 @@ pub fn search(
     let to_explore = if problem.seeds.len() == 1 { budget } else { budget * SURROGATE };
     explore(&mut known, to_explore, seed, &mut run);
     confirm(&mut known, budget, &mut run);
+    settle(&mut known, budget, &mut run);
     Found::of(&known, false)
 }
 
@@ -133,7 +77,7 @@ fn explore(known: &mut Known<'_>, until: f64, seed: u64, run: &mut impl FnMut(&[
 fn make(known: &mut Known<'_>, wanted: &[(usize, usize)], run: &mut impl FnMut(&[Trial]) -> Vec<Option<Tried>>) {
     let trial = |(configuration, seed): &(usize, usize)| Trial {
         configuration: *configuration,
-        seed: known.problem.seeds[*seed],
+        seed: known.problem.seed(*seed),
         horizon: 1.0,
     };
     let trials: Vec<Trial> = wanted.iter().map(trial).collect();
@@ -161,7 +105,7 @@ fn spread(
     let is_short = budget >= LEAST_FOR_SHORT;
     // Of m short runs the better half is run whole: m * (SHORT + 1/2) fit into the part.
     let count = if is_short { part / (SHORT + 0.5) } else { part };
-    let mut chosen = far_apart(known.problem, (count as usize).max(3), seed);
+    let mut chosen = far_apart(known.problem, (count as usize).max(3).min(budget as usize), seed);
     if is_short {
         let trials: Vec<Trial> = chosen
             .iter()
@@ -330,9 +274,10 @@ fn promising(known: &Known<'_>, count: usize, seed: u64) -> Vec<usize> {
     chosen
 }
 
-/// More seeds for the best: all get as many again, and the better half goes on.
+/// More seeds for the best: all get as many again, and the better half goes on. A part is left to settle the last two.
 fn confirm(known: &mut Known<'_>, budget: f64, run: &mut impl FnMut(&[Trial]) -> Vec<Option<Tried>>) {
     let seeds = known.problem.seeds.len();
+    let budget = known.spent + (budget - known.spent) * CONFIRM;
     let room = |known: &Known<'_>| (budget - known.spent).floor().max(0.0) as usize;
     let mut have = 1;
     let mut contenders = known.ranked();
@@ -348,5 +293,37 @@ fn confirm(known: &mut Known<'_>, budget: f64, run: &mut impl FnMut(&[Trial]) ->
         let ranked = known.ranked();
         contenders = ranked.into_iter().filter(|index| contenders.contains(index)).collect();
         contenders.truncate(contenders.len().div_ceil(2).max(2));
+    }
+}
+
+/// What is left goes to the two that are best so far, whichever they become: first all seeds that were given, then more,
+/// until they are told apart or have run often enough.
+fn settle(known: &mut Known<'_>, budget: f64, run: &mut impl FnMut(&[Trial]) -> Vec<Option<Tried>>) {
+    let given = known.problem.seeds.len();
+    // One seed is what was asked for: nothing is said of chance then.
+    let most = if given == 1 { 1 } else { given.max(MOST_SEEDS) };
+    while budget - known.spent >= 1.0 {
+        let room = (budget - known.spent) as usize;
+        let ranked = known.ranked();
+        let pair: Vec<usize> = ranked.into_iter().take(2).collect();
+        let have = |index: &usize| known.runs[index].len();
+        let fewest = pair.iter().map(have).min().unwrap_or(most);
+        if fewest >= most || fewest >= given && known.is_told_apart(&pair) {
+            break;
+        }
+        // Two at a time: seeds that only one of them has make no pair.
+        let wanted = if fewest < given { given } else { fewest + 1 };
+        let missing = |index: &usize| {
+            let known = &known.runs[index];
+            (0..wanted).filter(|seed| !known.contains_key(seed)).map(|seed| (*index, seed)).collect::<Vec<_>>()
+        };
+        let mut trials: Vec<(usize, usize)> = pair.iter().flat_map(missing).collect();
+        trials.sort_by_key(|(_, seed)| *seed);
+        trials.truncate(room);
+        let before = known.made;
+        make(known, &trials, run);
+        if known.made == before {
+            break;
+        }
     }
 }

@@ -22,7 +22,13 @@ fn plan(seeds: usize) -> Problem {
         labels: places.iter().map(|place| format!("{place:?}")).collect(),
         coordinates: places.iter().map(|place| place.iter().map(|at| *at as f64 / 6.0).collect()).collect(),
         places,
-        is_ordered: vec![true; 3],
+        parameters: ["reserved", "spot", "on-demand"]
+            .map(|name| Parameter {
+                name: name.to_owned(),
+                values: (0..7).map(|size: u32| size.to_string()).collect(),
+                is_ordered: true,
+            })
+            .to_vec(),
         seeds: (1..=seeds as u64).collect(),
     }
 }
@@ -62,7 +68,9 @@ fn a_tenth_of_the_runs_finds_the_optimum_of_all_within_two_percent() {
                 best.objective.unwrap() <= 1.02 * optimum,
                 "twist {twist}, seed {seed}: {best:?} against {optimum}"
             );
-            assert!(best.seeds == 3 && best.holds);
+            assert!(best.seeds >= 3 && best.holds);
+            let next = found.runner_up.unwrap();
+            assert!(next.pairs >= 3, "the next best has partners of the same seeds: {next:?}");
         }
     }
 }
@@ -72,6 +80,57 @@ fn equal_seeds_give_equal_searches() {
     let problem = plan(2);
     let json = |seed| serde_json::to_string(&search(&problem, 60, seed, run(&problem, 0.0))).unwrap();
     assert_eq!(json(7), json(7));
+}
+
+#[test]
+fn no_more_runs_are_made_than_allowed() {
+    let problem = plan(3);
+    for budget in 1..40 {
+        let found = search(&problem, budget, 1, run(&problem, 0.0));
+        assert!(found.runs_equivalent <= budget as f64, "{} of {budget}", found.runs_equivalent);
+    }
+}
+
+/// One easy seed, and one that costs twice as much: what ran under the easy one alone is no better for that.
+#[test]
+fn a_setting_that_ran_under_an_easy_seed_alone_is_not_best_for_that() {
+    let problem = plan(4);
+    let found = search(&problem, 60, 1, |trials: &[Trial]| {
+        let tried = |trial: &Trial| {
+            let weather = if trial.seed == 1 { 1.0 } else { 2.0 };
+            let own = cluster(&problem, trial, 0.0);
+            Some(Tried { objective: own.objective + 20.0 * weather, ..own })
+        };
+        trials.iter().map(tried).collect()
+    });
+    let best = found.best.unwrap();
+    assert!(best.seeds >= 4, "{best:?}");
+    assert!(
+        found.all.iter().all(|one| one.objective.is_some_and(|objective| objective >= 0.0)),
+        "nothing costs less than nothing"
+    );
+    let worse = found.ranking.iter().filter(|other| other.seeds == 1);
+    assert!(worse.into_iter().all(|other| other.objective >= best.objective), "{:?}", found.ranking);
+}
+
+#[test]
+fn a_best_at_the_end_of_a_range_is_told_unless_that_is_zero_or_of_no_matter() {
+    let mut problem = plan(1);
+    problem.conditions.clear();
+    // More reserved nodes are always better, spot nodes cost, on-demand nodes are of no matter.
+    let found = search(&problem, usize::MAX, 1, |trials: &[Trial]| {
+        let cost = |trial: &Trial| {
+            let place = &problem.places[trial.configuration];
+            10.0 - place[0] as f64 + place[1] as f64
+        };
+        trials.iter().map(|trial| Some(Tried { objective: cost(trial), figures: Vec::new() })).collect()
+    });
+    let end =
+        |parameter: &str, value: &str, end| AtEnd { parameter: parameter.to_owned(), value: value.to_owned(), end };
+    assert_eq!(found.at_ends, [end("reserved", "6", "highest")]);
+    let durations =
+        Parameter { values: vec!["10m".to_owned(), "2m".to_owned()], is_ordered: true, ..Parameter::default() };
+    assert_eq!((durations.end(0), durations.end(1)), (Some("highest"), Some("lowest")));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! name, for exporters that need it. Times are seconds from the scenario's start; where the scenario states when that is,
 //! each has a timestamp beside it.
 
-use super::{Cells, Recorder, Replicas, SampleRow, ServiceValues, waits};
+use super::{Cells, HpaMetricRow, HpaRow, Recorder, Replicas, SampleRow, ServiceValues, waits};
 use crate::cost::CapacityType;
 use crate::sim::{Extent, NodeRow, Outcome, PodRow};
 
@@ -33,6 +33,8 @@ pub enum Unit {
     Demand,
     /// Demand's unit × seconds.
     DemandSeconds,
+    /// A metric's own.
+    Metric,
 }
 
 impl Unit {
@@ -55,6 +57,7 @@ impl Unit {
             Unit::GpuHours => "GPU hours",
             Unit::Demand => "requests a second, or cores",
             Unit::DemandSeconds => "requests, or core-seconds",
+            Unit::Metric => "the metric's own, or percent",
         }
     }
 }
@@ -195,6 +198,28 @@ pub const SERVICE: &[Column<ServiceValues>] = &[
     column("latency_mean_seconds", Unit::Seconds, "", "modelled mean latency; empty for plain CPU work", |row, _, out| out.float(row.latency_mean)),
     column("latency_p95_seconds", Unit::Seconds, "", "modelled 95th percentile; empty for plain CPU work", |row, _, out| out.float(row.latency_p95)),
 ];
+
+/// `timeseries.csv`, once an HPA, with `.NAMESPACE/HPA` appended to the name.
+#[rustfmt::skip]
+pub const HPA: &[Column<HpaRow>] = &[
+    column("hpa_desired_replicas", Unit::Count, "kube_horizontalpodautoscaler_status_desired_replicas", "what its workload is asked to keep", |row, _, out| out.integer(row.desired)),
+    column("hpa_min_replicas", Unit::Count, "kube_horizontalpodautoscaler_spec_min_replicas", "its lower limit", |row, _, out| out.integer(row.min)),
+    column("hpa_max_replicas", Unit::Count, "kube_horizontalpodautoscaler_spec_max_replicas", "its upper limit", |row, _, out| out.integer(row.max)),
+    column("hpa_at_max_replicas", Unit::Count, "", "1 where its workload is asked to keep maxReplicas or more, else 0", |row, _, out| out.integer(u32::from(row.desired >= row.max))),
+];
+
+/// `timeseries.csv`, once a metric of an HPA, with `.NAMESPACE/HPA.METRIC` appended to the name.
+#[rustfmt::skip]
+pub const HPA_METRIC: &[Column<HpaMetricRow>] = &[
+    column("hpa_metric", Unit::Metric, "kube_horizontalpodautoscaler_status_target_metric", "as the last sync read it; empty where that failed or did not look", |row, _, out| out.float(milli(row.sample.last))),
+    column("hpa_metric_min", Unit::Metric, "", "lowest that a sync read since the last sample", |row, _, out| out.float(milli(row.sample.range.map(|range| range.0)))),
+    column("hpa_metric_max", Unit::Metric, "", "highest that a sync read since the last sample", |row, _, out| out.float(milli(row.sample.range.map(|range| range.1)))),
+    column("hpa_target", Unit::Metric, "kube_horizontalpodautoscaler_spec_target_metric", "what the HPA aims at (percent of the requests where `averageUtilization` is set); within its tolerance it does nothing", |row, _, out| out.float(milli(row.target))),
+];
+
+fn milli(value: Option<i64>) -> f64 {
+    value.map_or(f64::NAN, |value| value as f64 / 1e3)
+}
 
 /// `decisions.csv`, by the decision's place in the record.
 #[rustfmt::skip]

@@ -1,7 +1,7 @@
 //! `explain` of `summary.json`: where idle money is and why pods waited, by reason.
 //!
-//! Every reason of the table is there in every run, zero where it did not occur, so that runs compare line by line and
-//! an expectation may ask for any of them.
+//! A reason that did not occur is left out of the file, and counts as zero wherever a figure is asked for by its name
+//! ([`value_of`](super::value_of)): an expectation may ask for any of them, and runs compare line by line.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,9 +20,9 @@ const NANOS_PER_SECOND: f64 = 1e9;
 /// Why money was idle and pods waited.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Explain {
-    /// By reason; `usd` sums to `cost.idle_usd`.
+    /// By reason, those that occurred; `usd` sums to `cost.idle_usd`.
     pub idle: ByReason<IdleReason, IdleFigures>,
-    /// By reason; `pod_seconds` sums to the waits of all pods (`pod_wait_seconds`), those that are not over included.
+    /// By reason, those that occurred; `pod_seconds` sums to the waits of all pods (`pod_wait_seconds`), those that are not over included.
     /// What comes after a pod has its node (image pulls, its start) is no wait.
     pub wait: ByReason<Mechanism, WaitFigures>,
     /// By workload with an HPA: how long it was asked to have the HPA's `maxReplicas`.
@@ -47,11 +47,28 @@ pub struct WaitFigures {
     pub pod_seconds: f64,
     /// Pods that waited for this at some time; one may wait for several reasons, one after the other.
     pub pods: u64,
-    /// When the first such wait began; `null` where there was none.
+    /// When the first such wait began.
     pub since_seconds: Option<f64>,
     /// Of `pod_seconds`, by the node group or NodePool that is in the way, else by the workload of the pods that wait.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub by: BTreeMap<Arc<str>, f64>,
+}
+
+/// Figures that may be of a reason that did not occur.
+pub trait Occurrence {
+    fn is_nothing(&self) -> bool;
+}
+
+impl Occurrence for IdleFigures {
+    fn is_nothing(&self) -> bool {
+        self.usd == 0.0 && self.node_seconds == 0.0 && self.by.values().all(|usd| *usd == 0.0)
+    }
+}
+
+impl Occurrence for WaitFigures {
+    fn is_nothing(&self) -> bool {
+        self.pods == 0 && self.pod_seconds == 0.0 && self.since_seconds.is_none()
+    }
 }
 
 /// A closed list of reasons, each with its identifier and words.
@@ -108,10 +125,10 @@ impl<R: Reason, T> ByReason<R, T> {
     }
 }
 
-impl<R: Reason, T: Serialize> Serialize for ByReason<R, T> {
+impl<R: Reason, T: Serialize + Occurrence> Serialize for ByReason<R, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.figures.len()))?;
-        for (reason, figures) in self.iter() {
+        let mut map = serializer.serialize_map(None)?;
+        for (reason, figures) in self.iter().filter(|(_, figures)| !figures.is_nothing()) {
             map.serialize_entry(reason.id(), figures)?;
         }
         map.end()
@@ -130,8 +147,7 @@ impl<R: Reason, T: JsonSchema> JsonSchema for ByReason<R, T> {
             (reason.id().to_owned(), of.to_value())
         });
         let properties: serde_json::Map<String, serde_json::Value> = properties.collect();
-        let required: Vec<&str> = R::ALL.iter().map(|reason| reason.id()).collect();
-        json_schema!({"type": "object", "properties": properties, "required": required})
+        json_schema!({"type": "object", "properties": properties})
     }
 }
 

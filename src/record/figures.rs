@@ -37,6 +37,19 @@ pub fn read_figures(json: &str) -> Result<Vec<Figure>, serde_json::Error> {
     Ok(figures)
 }
 
+/// The figure `name`; NaN where it is `null`, `None` where this list has none. A reason of `explain` that did not occur
+/// stands in no summary, and nobody waited or paid for it: zero.
+pub fn value_of(figures: &[Figure], name: &str) -> Option<f64> {
+    let found = figures.iter().find(|figure| figure.name == name);
+    found.map(|figure| figure.value).or_else(|| is_zero_where_absent(name).then_some(0.0))
+}
+
+/// When something first happened that never did is not zero.
+pub fn is_zero_where_absent(name: &str) -> bool {
+    let is_reason = name.starts_with("explain.idle.") || name.starts_with("explain.wait.");
+    is_reason && !name.ends_with(".since_seconds")
+}
+
 fn flatten(tree: &Tree, path: &mut String, figures: &mut Vec<Figure>) {
     match tree {
         Tree::Number(value) => figures.push(Figure { name: path.clone(), value: *value, is_whole: false }),

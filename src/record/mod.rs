@@ -10,6 +10,7 @@ mod explain;
 mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod hpas;
 mod provenance;
 mod recorder;
 mod services;
@@ -22,7 +23,8 @@ pub mod writer;
 
 pub use cells::Cells;
 pub use explain::{ByReason, Explain, IdleFigures, Reason, WaitFigures};
-pub use figures::{Figure, figures, read_figures};
+pub use figures::{Figure, figures, is_zero_where_absent, read_figures, value_of};
+pub use hpas::{HpaLimits, HpaMetric, HpaMetricRow, HpaRow};
 pub use provenance::{Provenance, SweepProvenance, VERSION, difference};
 pub use recorder::{Decision, Hours, Recorder, Replicas, SampleRow, ServiceValues};
 pub use services::{LatencySeconds, ServiceFigures, ServiceUnit, Services};

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::hpas::{HpaLimits, HpaMetricRow, HpaRow};
 use crate::scenario::Scenario;
 use crate::sim::{
     Controller, CountExtents, DecisionRecord, Extent, HpaMetricSample, Integrals, Observer, PodCounts, Sample,
@@ -32,6 +33,9 @@ pub struct Recorder {
     /// Row after row, one entry a metric of an HPA.
     hpa_metrics: Vec<HpaMetricSample>,
     hpa_metric_count: usize,
+    hpas: Vec<HpaLimits>,
+    /// Of each HPA, its workload among `workloads`.
+    hpa_workloads: Vec<Option<usize>>,
     trains: bool,
     decisions: DecisionLog,
     verbose_decisions: bool,
@@ -132,7 +136,12 @@ impl Recorder {
     /// For a run of `scenario`; with `verbose_decisions` it keeps refusals too.
     pub fn new(scenario: &Scenario, verbose_decisions: bool) -> Recorder {
         let node_groups = scenario.node_groups.iter().map(|group| Arc::clone(&group.name)).collect();
-        Recorder { start: scenario.start(), verbose_decisions, ..Recorder::for_groups(node_groups) }
+        Recorder {
+            start: scenario.start(),
+            hpas: HpaLimits::of(scenario),
+            verbose_decisions,
+            ..Recorder::for_groups(node_groups)
+        }
     }
 
     /// For a run whose node groups have these names.
@@ -191,6 +200,31 @@ impl Recorder {
         stride(&self.hpa_metrics, self.hpa_metric_count, row)
     }
 
+    /// In the order of the scenario.
+    pub fn hpas(&self) -> &[HpaLimits] {
+        &self.hpas
+    }
+
+    /// The HPAs at sample `row`.
+    pub fn hpa_rows(&self, row: usize) -> impl Iterator<Item = HpaRow> {
+        let replicas = self.replicas(row);
+        self.hpas.iter().zip(&self.hpa_workloads).map(move |(hpa, workload)| HpaRow {
+            desired: workload.map_or(0, |index| replicas[index].desired),
+            min: hpa.min,
+            max: hpa.max,
+        })
+    }
+
+    /// Every metric of every HPA at sample `row`.
+    pub fn hpa_metric_rows(&self, row: usize) -> impl Iterator<Item = HpaMetricRow> {
+        let samples = self.hpa_metrics(row);
+        let metrics = self.hpas.iter().flat_map(|hpa| &hpa.metrics);
+        metrics.enumerate().map(|(index, metric)| HpaMetricRow {
+            sample: samples.get(index).copied().unwrap_or_default(),
+            target: metric.target,
+        })
+    }
+
     /// In the order in which they fell.
     pub fn decisions(&self) -> impl ExactSizeIterator<Item = Decision<'_>> {
         (0..self.decisions.entries.len()).map(|index| self.decisions.get(index))
@@ -224,6 +258,8 @@ impl Observer for Recorder {
             self.hpa_metric_count = sample.hpa_metrics.len();
             self.workloads = sample.replicas.iter().map(|replicas| Arc::clone(&replicas.workload)).collect();
             self.services = sample.services.iter().map(|service| Arc::clone(&service.workload)).collect();
+            let place = |hpa: &HpaLimits| self.workloads.iter().position(|workload| *workload == hpa.workload);
+            self.hpa_workloads = self.hpas.iter().map(place).collect();
         }
         self.rows.push(SampleRow {
             at: sample.at,

@@ -2,7 +2,7 @@
 
 use super::figures::figures;
 use crate::load::{PodMetric, ServiceMetric};
-use crate::record::columns::{NODE_GROUP, SAMPLE, SERVICE, TRAINING, Unit, WORKLOAD};
+use crate::record::columns::{HPA, HPA_METRIC, NODE_GROUP, SAMPLE, SERVICE, TRAINING, Unit, WORKLOAD};
 
 /// A name, where it may stand, and what it counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub fn metrics() -> Vec<Metric> {
     NODE_GROUP.iter().for_each(|row| column(row.name, ".GROUP", row.unit, row.doc));
     WORKLOAD.iter().for_each(|row| column(row.name, ".NAMESPACE/NAME", row.unit, row.doc));
     SERVICE.iter().for_each(|row| column(row.name, ".NAMESPACE/NAME", row.unit, row.doc));
+    HPA.iter().for_each(|row| column(row.name, ".NAMESPACE/HPA", row.unit, row.doc));
+    HPA_METRIC.iter().for_each(|row| column(row.name, ".NAMESPACE/HPA.METRIC", row.unit, row.doc));
     all
 }
 

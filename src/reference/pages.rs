@@ -141,9 +141,9 @@ fn outputs() -> String {
     let is_plain = |name: &str| !name.starts_with("explain.idle.") && !name.starts_with("explain.wait.");
     let rows = figures().into_iter().filter(|figure| is_plain(&figure.name));
     table(&mut out, &["figure", "unit", "meaning"], rows.map(|f| vec![code(&f.name), f.unit.to_owned(), f.doc]));
-    out += "\n### explain.idle.REASON\n\n`usd`, `node_seconds` and `by.NAME` (USD) of each reason:\n";
+    out += "\n### explain.idle.REASON\n\n`usd`, `node_seconds` and `by.NAME` (USD) of each reason that occurred; any other is zero to `expect:`, `compare` and\n`sweep`:\n";
     table(&mut out, &["reason", "idle, for"], IdleReason::ALL.iter().map(|r| vec![code(r.id()), r.words().to_owned()]));
-    out += "\n### explain.wait.REASON\n\n`pod_seconds`, `pods`, `since_seconds` and `by.NAME` (pod-seconds) of each reason:\n";
+    out += "\n### explain.wait.REASON\n\n`pod_seconds`, `pods`, `since_seconds` and `by.NAME` (pod-seconds) of each reason that occurred:\n";
     table(&mut out, &["reason", "waits for"], Mechanism::ALL.iter().map(|r| vec![code(r.id()), r.words().to_owned()]));
     out += "\n## timeseries.csv\n";
     columns_of(&mut out, columns::SAMPLE, "");
@@ -155,6 +155,10 @@ fn outputs() -> String {
     columns_of(&mut out, columns::WORKLOAD, ".NAMESPACE/NAME");
     out += "\nOnce a load:\n";
     columns_of(&mut out, columns::SERVICE, ".NAMESPACE/NAME");
+    out += "\nOnce an HPA:\n";
+    columns_of(&mut out, columns::HPA, ".NAMESPACE/HPA");
+    out += "\nOnce a metric of an HPA (of a container: `.NAMESPACE/HPA.METRIC.CONTAINER`):\n";
+    columns_of(&mut out, columns::HPA_METRIC, ".NAMESPACE/HPA.METRIC");
     out += "\n## decisions.csv\n";
     columns_of(&mut out, columns::DECISION, "");
     out += "\n## pods.csv\n";

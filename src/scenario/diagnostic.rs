@@ -99,6 +99,22 @@ impl Diagnostic {
         }
     }
 
+    /// What should be known, of no place.
+    pub fn note(message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::without_text("", message) }
+    }
+
+    /// The whole text that it points into.
+    pub fn text(&self) -> Option<&str> {
+        self.place.as_ref().map(|place| place.source.text.as_str())
+    }
+
+    /// The same mistake at another place, in other words.
+    pub fn moved(self, place: &Place, message: String) -> Diagnostic {
+        let Diagnostic { severity, expected, hint, .. } = self;
+        Diagnostic { expected, hint, ..Diagnostic::new(severity, place, message) }
+    }
+
     fn new(severity: Severity, place: &Place, message: String) -> Diagnostic {
         let (line, column) = place.line_and_column();
         Diagnostic {
@@ -140,6 +156,7 @@ impl Diagnostic {
         let mut group = Group::with_title(level.primary_title(self.message.as_str()));
         group = match &self.place {
             Some(place) => group.element(snippet(place, label.as_deref())),
+            None if self.file.is_empty() => group,
             None => group.element(Origin::path(self.file.as_str())),
         };
         if let Some(hint) = &self.hint {

@@ -12,6 +12,7 @@ use crate::autoscaler::karpenter;
 use crate::autoscaler::keda::{CronWindow, ScaledObject};
 use crate::cluster::{DisruptionBudget, Labels, NodeGroupId, NodeShapeId, PodSpecId, Specs, WorkloadId};
 use crate::cost::{AttributionPrices, Billing, CapacityType, Commitment};
+use crate::load::each_request::Request;
 use crate::load::service::{QueueSpec, RequestCost};
 use crate::load::training::{ThroughputTable, TrainingOptions};
 use crate::load::{ServiceMetric, SignalSpec, WallClock};
@@ -91,6 +92,7 @@ pub struct Expected {
 #[derive(Clone, Debug)]
 pub struct Test {
     pub spec: TestSpec,
+    /// Of its settings, or of the test where it has none.
     pub place: Place,
     /// Beside [`Scenario::expectations`].
     pub expectations: Vec<Expected>,
@@ -280,8 +282,12 @@ pub struct Training {
 pub struct ServiceLoad {
     pub target: WorkloadId,
     pub demand: Demand,
-    /// Complete (a replayed series is read) and checked: it compiles under every seed.
-    pub signal: SignalSpec,
+    /// Complete (a replayed series is read) and checked: it compiles under every seed. `None` with a `log`.
+    pub signal: Option<SignalSpec>,
+    /// Single requests, ascending by time.
+    pub log: Option<Arc<[Request]>>,
+    /// Requests are drawn and served one by one.
+    pub each_request: bool,
     /// Names the signal's random streams: the same for the same target whatever else the scenario holds.
     pub entity: u64,
     pub queue: QueueSpec,

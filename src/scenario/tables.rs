@@ -1,13 +1,13 @@
 //! Tables beside a scenario, read once however often the scenario is lowered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::digest::Digests;
-use super::import::{self, ImportError, Inputs, Source, Trace};
+use super::import::{self, ImportError, Inputs, LoggedRequest, Source, Trace};
 use crate::load::pattern::SeriesPoint;
 
 /// What is wrong, and with which input (`pods`, `nodes`, `jobs`, `throughputs`, `series`).
@@ -100,6 +100,17 @@ impl Tables {
         let points = import::read_series(&mut reader, &name, time, value);
         self.digests.read(path, reader.into_inner());
         points.map(Arc::from).map_err(|error| refused("series", error))
+    }
+
+    /// A log of requests by its column of times and the weights of its columns.
+    pub fn requests(&self, path: &str, time: &str, size: &BTreeMap<String, f64>) -> Read<[LoggedRequest]> {
+        let name = self.name(path);
+        let file = File::open(&name).map_err(|error| unreadable("requestLog", &name, &error))?;
+        let mut reader = BufReader::new(Digests::watch(file));
+        let weights: Vec<(&str, f64)> = size.iter().map(|(column, weight)| (&**column, *weight)).collect();
+        let requests = import::read_requests(&mut reader, &name, time, &weights);
+        self.digests.read(path, reader.into_inner());
+        requests.map(Arc::from).map_err(|error| refused("requestLog", error))
     }
 
     fn name(&self, path: &str) -> String {

@@ -157,8 +157,11 @@ impl Books {
     }
 
     /// A released pod waits as if it had never been bound.
-    pub fn forget_binding(&mut self, pod: PodId) {
-        self.count_anew(pod, |books| books.cluster.pod_mut(pod).node = None);
+    pub fn forget_binding(&mut self, pod: PodId, unschedulable_since: Option<SimTime>) {
+        self.count_anew(pod, |books| {
+            let info = books.cluster.pod_mut(pod);
+            (info.node, info.unschedulable_since) = (None, unschedulable_since);
+        });
     }
 
     /// Sets `metadata.deletionTimestamp`.

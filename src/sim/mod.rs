@@ -15,6 +15,7 @@ mod daemons;
 mod deployments;
 mod disruption;
 mod drain;
+mod each_request;
 mod entities;
 mod event;
 mod evictor;

@@ -76,6 +76,7 @@ impl World<'_> {
     /// All workers of a gang or none.
     fn schedule_gang(&mut self, job: u32, leader: PodId) {
         let workers = self.gang_of(job);
+        let refused_before = self.cluster.pod(leader).unschedulable_since;
         let mut placed = Vec::with_capacity(workers.len());
         for worker in &workers {
             match self.choose_node(*worker, self.cluster.pod(*worker).spec) {
@@ -86,7 +87,7 @@ impl World<'_> {
                 Err(cure) => {
                     let fitting = placed.len();
                     for (worker, _) in placed.into_iter().rev() {
-                        self.unbook_unstarted(worker);
+                        self.unbook_unstarted(worker, refused_before);
                     }
                     let mut is_news = false;
                     for (index, worker) in workers.into_iter().enumerate() {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::observer::{LatencyFigures, ServiceRow};
 use super::world::World;
-use crate::load::latency::{Answers, Tally};
+use crate::load::each_request::Happened;
+use crate::load::latency::{Answers, Histogram, Tally};
 use crate::load::queueing::{Latency, Limits, Queue, Station};
 use crate::load::service::{QueueSpec, RequestCost, Served, Waited, Work};
 use crate::units::SimDuration;
@@ -185,12 +186,14 @@ impl Line {
     }
 
     fn figures(&self) -> Option<LatencyFigures> {
-        let histogram = self.tally.histogram();
-        let mean = SimDuration::from_secs_f64(self.tally.mean()?);
-        let [p50, p95, p99] =
-            [0.5, 0.95, 0.99].map(|share| histogram.percentile(share).map(SimDuration::from_secs_f64));
-        Some(LatencyFigures { mean, p50: p50?, p95: p95?, p99: p99? })
+        figures(self.tally.mean()?, &self.tally.histogram())
     }
+}
+
+fn figures(mean: f64, histogram: &Histogram) -> Option<LatencyFigures> {
+    let mean = SimDuration::from_secs_f64(mean);
+    let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| histogram.percentile(share).map(SimDuration::from_secs_f64));
+    Some(LatencyFigures { mean, p50: p50?, p95: p95?, p99: p99? })
 }
 
 /// For how long, and how much.
@@ -205,6 +208,12 @@ impl ServiceLevel {
         self.backlog_max = self.backlog_max.max(served.backlog);
         self.saturated += served.behind;
     }
+
+    /// Of a service whose requests are served one by one.
+    pub fn note_each(&mut self, happened: &Happened) {
+        self.backlog_max = self.backlog_max.max(Work::whole(happened.line_max));
+        self.saturated += SimDuration::from_secs_f64(happened.behind);
+    }
 }
 
 impl World<'_> {
@@ -212,9 +221,10 @@ impl World<'_> {
     pub(super) fn service_rows(&self) -> Vec<ServiceRow> {
         let rows = self.services.iter().zip(&self.scenario.loads).map(|(run, load)| {
             let (books, level) = (run.books(), &run.level);
+            let of_each = run.each.as_ref().map(|each| each.requests.answered());
             ServiceRow {
                 workload: Arc::clone(self.workload_key(load.target)),
-                of_requests: run.line.is_some(),
+                of_requests: run.line.is_some() || of_each.is_some(),
                 demand: books.arrived,
                 served: books.served,
                 dropped: books.dropped,
@@ -222,7 +232,10 @@ impl World<'_> {
                 backlog_max: level.backlog_max,
                 saturated: level.saturated,
                 at_max_replicas: self.time_at_maximum(load.target),
-                latency: run.line.as_ref().and_then(Line::figures),
+                latency: match of_each {
+                    Some(answered) => answered.mean().and_then(|mean| figures(mean, answered)),
+                    None => run.line.as_ref().and_then(Line::figures),
+                },
             }
         });
         rows.collect()

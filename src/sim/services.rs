@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::each_request::Each;
 use super::event::Event;
 use super::observer::{ServiceSample, Usage};
 use super::service_level::{Line, ServiceLevel};
@@ -12,37 +13,40 @@ use super::world::World;
 use crate::cluster::{PodId, WorkloadId};
 use crate::load::queueing::Latency;
 use crate::load::service::{Books, PodClass, Service, Work, share};
-use crate::load::{Signal, SignalContext};
+use crate::load::{Signal, SignalContext, SignalSpec};
 use crate::scenario::Demand;
 use crate::units::{GpuMilli, Millicores, SimDuration, SimTime};
 
 /// A load of the scenario, running.
 #[derive(Clone, Debug)]
 pub(super) struct ServiceRun {
-    signal: Signal,
+    /// `None` where single requests come from a log.
+    pub signal: Option<Signal>,
     service: Service,
+    /// Where requests are served one by one.
+    pub each: Option<Box<Each>>,
     /// Up to here the books are closed.
-    settled: SimTime,
+    pub settled: SimTime,
     /// Demand since then, in milli-units.
-    demand: i64,
+    pub demand: i64,
     /// What of it does not go to machines that have stopped, and the share that does and is lost.
     reaching: i64,
     to_the_dead: f64,
     /// The ready pods since then, and what each can do and does a second, in milli-units.
-    pods: Vec<PodId>,
-    classes: Vec<PodClass>,
+    pub pods: Vec<PodId>,
+    pub classes: Vec<PodClass>,
     /// What single requests feel; `None` for plain CPU work.
     pub line: Option<Line>,
     pub level: ServiceLevel,
     /// Voids ticks that were planned for an older state.
-    generation: u32,
+    pub generation: u32,
     /// Books at the last sample: arrived, served, dropped.
     sampled: (SimTime, [Work; 3]),
 }
 
 impl ServiceRun {
     pub fn books(&self) -> &Books {
-        self.service.books()
+        self.each.as_ref().map_or(self.service.books(), |each| &each.books)
     }
 }
 
@@ -65,14 +69,14 @@ impl ServiceReading {
 
 /// What a pod can use of its node.
 #[derive(Clone, Copy, Debug)]
-struct Offer {
-    cpu: Millicores,
-    gpu: GpuMilli,
+pub(super) struct Offer {
+    pub cpu: Millicores,
+    pub gpu: GpuMilli,
 }
 
 impl Offer {
     /// What it can do a second with that, in milli-units.
-    fn work(&self, work: Demand) -> i64 {
+    pub fn work(&self, work: Demand) -> i64 {
         match work {
             Demand::Cpu => self.cpu.get(),
             Demand::Requests(cost) => cost.capacity(self.cpu, self.gpu),
@@ -99,9 +103,14 @@ impl World<'_> {
                 start: scenario.wall_clock(),
                 horizon: scenario.duration,
             };
-            let signal = load.signal.compile(&context).expect("a scenario's signals were compiled when it was checked");
+            let compiled = |signal: &SignalSpec| {
+                signal.compile(&context).expect("a scenario's signals were compiled when it was checked")
+            };
+            let signal = load.signal.as_ref().map(compiled);
+            let each = self.each_request_of(load);
             self.service_of[load.target.index()] = Some(index as u32);
             let (service, line) = match load.demand {
+                _ if each.is_some() => (Service::new(load.queue), None),
                 Demand::Cpu => (Service::new(load.queue), None),
                 Demand::Requests(cost) => {
                     (Service::of_requests(load.queue), Some(Line::new(cost, &load.request_sizes, &load.queue)))
@@ -110,6 +119,7 @@ impl World<'_> {
             self.services.push(ServiceRun {
                 signal,
                 service,
+                each,
                 line,
                 level: ServiceLevel::default(),
                 settled: SimTime::ZERO,
@@ -146,6 +156,9 @@ impl World<'_> {
         if run.settled == self.now {
             return;
         }
+        if run.each.is_some() {
+            return self.settle_each(load);
+        }
         let span = self.now - run.settled;
         let late = run.line.as_mut().map_or(0.0, |line| line.advance(run.reaching, span));
         let lost = run.to_the_dead + (1.0 - run.to_the_dead) * late;
@@ -159,10 +172,12 @@ impl World<'_> {
 
     /// Shares demand out from now on, and plans the tick at which that ends.
     fn plan_service(&mut self, load: usize) {
+        if self.services[load].each.is_some() {
+            return self.plan_each(load);
+        }
         let spec = &self.scenario.loads[load];
-        let pods: Vec<PodId> =
-            self.workloads[spec.target.index()].pods.iter().copied().filter(|pod| self.serves(*pod)).collect();
-        let arriving = self.services[load].signal.value_at(self.now);
+        let pods = self.serving_pods(load);
+        let arriving = self.services[load].signal.as_ref().map_or(0, |signal| signal.value_at(self.now));
         let dead = self.dead_endpoints(load);
         let to_the_dead = if dead == 0 { 0.0 } else { dead as f64 / (dead + pods.len()) as f64 };
         let demand = arriving - (arriving as f64 * to_the_dead).round() as i64;
@@ -185,7 +200,7 @@ impl World<'_> {
         (run.demand, run.reaching, run.to_the_dead) = (arriving, demand, to_the_dead);
         run.generation += 1;
         let generation = run.generation;
-        let mut next = run.signal.next_change_after(self.now);
+        let mut next = run.signal.as_ref().map_or(SimTime::MAX, |signal| signal.next_change_after(self.now));
         if backlog > Work::ZERO && capacity > demand {
             let worked_off = SimDuration::from_secs_f64(backlog.units() * 1000.0 / (capacity - demand) as f64);
             next = next.min(self.now + worked_off.max(SimDuration::from_millis(1)));
@@ -193,21 +208,30 @@ impl World<'_> {
         if next < SimTime::MAX {
             self.events.push(next, Event::LoadTick { load: load as u32, generation });
         }
-        // A pod that is no longer ready does no work, though it may live on.
-        let still: Vec<PodId> = self.services[load].pods.clone();
-        for pod in gone {
-            if !still.contains(&pod)
+        self.stop_serving(load, gone);
+    }
+
+    /// A pod that is no longer ready does no work, though it may live on.
+    pub(super) fn stop_serving(&mut self, load: usize, before: Vec<PodId>) {
+        for pod in before {
+            if !self.services[load].pods.contains(&pod)
                 && !self.cluster.pod(pod).is_terminal()
                 && self.pods[pod.index()].used != Usage::default()
             {
                 self.want_cpu(pod, 0);
-                self.set_service_use(pod, 0, spec.demand);
+                self.set_service_use(pod, 0, self.scenario.loads[load].demand);
             }
         }
     }
 
+    /// The pods of the workload that do its work, in order of creation.
+    pub(super) fn serving_pods(&self, load: usize) -> Vec<PodId> {
+        let pods = &self.workloads[self.scenario.loads[load].target.index()].pods;
+        pods.iter().copied().filter(|pod| self.serves(*pod)).collect()
+    }
+
     /// Endpoints on machines that have stopped: until their pods are marked unready, what is sent to them is lost.
-    fn dead_endpoints(&self, load: usize) -> usize {
+    pub(super) fn dead_endpoints(&self, load: usize) -> usize {
         let pods = &self.workloads[self.scenario.loads[load].target.index()].pods;
         pods.iter().filter(|pod| self.cluster.pod(**pod).ready && !self.has_kubelet(**pod)).count()
     }
@@ -228,7 +252,7 @@ impl World<'_> {
         serving
     }
 
-    fn set_service_use(&mut self, pod: PodId, rate: i64, demand: Demand) {
+    pub(super) fn set_service_use(&mut self, pod: PodId, rate: i64, demand: Demand) {
         let mut used = self.modelled_use(pod);
         (used.cpu, used.gpu) = match demand {
             Demand::Cpu => (Millicores(rate), used.gpu),
@@ -240,7 +264,7 @@ impl World<'_> {
 
     /// What each pod can have of its node. Where `is_behind`, or an even part of the demand is more than some can do,
     /// every pod asks for all that it could use.
-    fn offers(&self, pods: &[PodId], work: Demand, demand: i64, is_behind: bool) -> Vec<Offer> {
+    pub(super) fn offers(&self, pods: &[PodId], work: Demand, demand: i64, is_behind: bool) -> Vec<Offer> {
         let even = demand / pods.len().max(1) as i64 + 1;
         let ask = |is_behind: bool| -> Vec<Offer> {
             let offer = |pod: &PodId| {
@@ -265,7 +289,7 @@ impl World<'_> {
 
     /// Each pod wants the CPU for its part of the demand. Where the service is behind it wants all that it could use,
     /// and where its node holds it down as much as an even part takes: it will have that when its neighbours leave it.
-    fn claim_cpu(
+    pub(super) fn claim_cpu(
         &mut self,
         pods: &[PodId],
         work: Demand,
@@ -310,6 +334,9 @@ impl World<'_> {
     /// The service's pods do no more than they have CPU for, whatever was planned.
     pub(super) fn clip_service(&mut self, load: usize) {
         self.settle_service(load);
+        if self.services[load].each.is_some() {
+            return self.offer_to_each(load);
+        }
         let work = self.scenario.loads[load].demand;
         for index in 0..self.services[load].pods.len() {
             let pod = self.services[load].pods[index];
@@ -326,6 +353,10 @@ impl World<'_> {
     pub(super) fn service_reading(&mut self, load: u32) -> ServiceReading {
         self.settle_service(load as usize);
         let run = &self.services[load as usize];
+        if let Some(each) = &run.each {
+            let (demand, latency) = each.requests.last_minute(self.now);
+            return ServiceReading { demand, backlog: each.requests.in_line() as i64 * 1000, latency };
+        }
         let backlog = (run.books().backlog.units() * 1000.0).round() as i64;
         let latency = run.line.as_ref().and_then(|line| line.latency(run.reaching, run.books().backlog));
         ServiceReading { demand: run.demand, backlog, latency }
@@ -333,14 +364,13 @@ impl World<'_> {
 
     /// The second look of [`World::audit`]: nothing is lost, and the pods that serve are the ready ones.
     pub(super) fn audit_services(&self) -> Result<(), String> {
-        for (run, load) in self.services.iter().zip(&self.scenario.loads) {
+        for (index, (run, load)) in self.services.iter().zip(&self.scenario.loads).enumerate() {
             let name = self.workload_key(load.target);
-            let books = run.service.books();
+            let books = run.books();
             if !books.balance() {
                 return Err(format!("service {name}: {books:?} do not balance"));
             }
-            let ready: Vec<PodId> =
-                self.workloads[load.target.index()].pods.iter().copied().filter(|pod| self.serves(*pod)).collect();
+            let ready = self.serving_pods(index);
             if ready != run.pods {
                 return Err(format!("service {name}: {:?} serve, {ready:?} are ready", run.pods));
             }
@@ -359,7 +389,7 @@ impl World<'_> {
                     Some(class.capacity).filter(|each| *each < i64::MAX).and_then(|each| sum.checked_add(each))
                 };
                 let capacity_milli = run.classes.iter().try_fold(0i64, bounded);
-                let books = *run.service.books();
+                let books = *run.books();
                 let now = [books.arrived, books.served, books.dropped];
                 let (at, before) = std::mem::replace(&mut run.sampled, (self.now, now));
                 let span = self.now - at;

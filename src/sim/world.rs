@@ -274,13 +274,13 @@ impl<'s> World<'s> {
     }
 
     /// Undoes a booking of this very instant: the pod waits as if it had never been placed.
-    pub(super) fn unbook_unstarted(&mut self, pod: PodId) {
+    pub(super) fn unbook_unstarted(&mut self, pod: PodId, unschedulable_since: Option<SimTime>) {
         let Some(node) = self.cluster.pod(pod).node else { return };
         self.pods[pod.index()].scheduled = None;
         let freed = self.freed.len();
         self.unbook(pod);
         self.freed.truncate(freed);
-        self.cluster.forget_binding(pod);
+        self.cluster.forget_binding(pod, unschedulable_since);
         self.instances[self.instance_of[node.index()] as usize].pods_run -= 1;
     }
 

@@ -16,7 +16,7 @@ mod spec;
 mod tests;
 
 pub use front::Against;
-pub use read::{MOST_RUNS, Objective, Sweep, short_name};
+pub use read::{MOST_RUNS, Objective, Sweep, place_of, short_name};
 pub use results::{Averages, Results, Row};
 pub use run::{Prepared, prepare};
 pub use space::{Configuration, Dimension, Point, Points, Space};

@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::constraint::Constraint;
 use super::plain;
 use super::space::{Between, Configuration, Dimension, Number, Point, Points, Space};
-use super::spec::{Bound, OptimizeSpec, ParameterSpec, PlotSpec, RangeSpec, Scale, SeedsSpec, SweepFile};
+use super::spec::{Bound, OptimizeSpec, ParameterSpec, PlotSpec, RangeSpec, Scale, SeedsSpec, SweepFile, ZippedSpec};
 use crate::check::{Expectation, FigureNames, Subject};
-use crate::scenario::diagnostic::{Diagnostic, suggestion};
+use crate::scenario::diagnostic::{Diagnostic, Place, suggestion};
 use crate::scenario::spec::ExpectationSpec;
 use crate::scenario::{Document, names_results};
 use crate::units::nearest;
@@ -37,6 +37,23 @@ pub struct Sweep {
     pub baseline: usize,
     pub plot: PlotSpec,
     pub objective: Option<Objective>,
+}
+
+/// Where a sweep's file sets `path`: the parameter's path, or the variants.
+pub fn place_of<'d>(document: &'d Document, path: &str) -> Option<&'d Place> {
+    let (file, _) = document.read::<SweepFile>();
+    let spec = file?.spec;
+    for (index, parameter) in spec.parameters.iter().enumerate() {
+        if parameter.path.as_deref() == Some(path) {
+            return Some(document.at(&format!("spec.parameters[{index}].path")));
+        }
+        let mut zipped = parameter.zip.iter().flatten();
+        if let Some(at) = zipped.position(|zipped| zipped.path == path) {
+            return Some(document.at(&format!("spec.parameters[{index}].zip[{at}].path")));
+        }
+    }
+    let at = spec.variants.iter().position(|variant| variant.set.contains_key(path))?;
+    Some(document.at(&format!("spec.variants[{at}].set")))
 }
 
 /// What an optimization looks for.
@@ -290,15 +307,11 @@ impl Reading<'_> {
         (self.mistakes.len() == before).then_some(Dimension { points: Points::Listed(points) })
     }
 
-    fn zip(&mut self, zipped: &[ParameterSpec], place: &str) -> Option<Dimension> {
+    fn zip(&mut self, zipped: &[ZippedSpec], place: &str) -> Option<Dimension> {
         let mut points: Vec<Point> = Vec::new();
-        for (index, parameter) in zipped.iter().enumerate() {
+        for (index, ZippedSpec { path, values, range }) in zipped.iter().enumerate() {
             let place = format!("{place}[{index}]");
-            let (Some(path), None) = (&parameter.path, &parameter.zip) else {
-                self.error(&place, "a parameter of a zip has a path, and values or range");
-                return None;
-            };
-            let listed = match (&parameter.values, &parameter.range) {
+            let listed = match (values, range) {
                 // Values that go together may come twice.
                 (Some(values), None) => values.clone(),
                 (None, Some(range)) => match self.range(path, range, &format!("{place}.range"), false)?.points {

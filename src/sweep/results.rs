@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{PlotSpec, Sweep, plain};
 use crate::compare::{Better, better};
-use crate::record::{Cells, Figure, SweepProvenance};
+use crate::record::{Cells, Figure, SweepProvenance, value_of};
 
 /// All runs of a sweep, configuration by configuration, each under every seed.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,7 @@ pub struct Averages {
 
 impl Row {
     pub fn figure(&self, name: &str) -> f64 {
-        self.figures.iter().find(|figure| figure.name == name).map_or(f64::NAN, |figure| figure.value)
+        value_of(&self.figures, name).unwrap_or(f64::NAN)
     }
 }
 
@@ -137,7 +137,8 @@ impl Results {
         summary
     }
 
-    /// Names of all figures, in the order of the first summary; those that only later runs have stand at the end.
+    /// Names of all figures, in the order of the first summary; those that only later runs have stand at the end, among
+    /// them the reasons of `explain` that did not occur in the first.
     pub fn figure_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         let mut known = BTreeSet::new();

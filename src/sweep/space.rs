@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::constraint::Constraint;
 use super::spec::{SampleMethod, SampleSpec, Scale};
 use super::{SCENARIO, plain};
-use crate::units::SimDuration;
 use crate::units::random::stream;
+use crate::units::{SimDuration, written};
 
 /// Draws for each sample that constraints or doubles may cost before a random sample is as large as it gets.
 const TRIES: u64 = 200;
@@ -99,7 +99,7 @@ impl Configuration {
 impl Number {
     pub fn write(self, value: f64) -> Value {
         match self {
-            Number::Duration => Value::from(SimDuration::from_nanos(value.round() as i64).to_string()),
+            Number::Duration => Value::from(written(SimDuration::from_nanos(value.round() as i64))),
             Number::Whole => Value::from(value.round() as i64),
             Number::Decimal => short_number(value),
         }

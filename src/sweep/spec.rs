@@ -93,6 +93,7 @@ pub struct VariantSpec {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParameterSpec {
+    /// Into the scenario, as `--set` takes it: `nodeGroups.general.maxSize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Either these values,
@@ -103,7 +104,21 @@ pub struct ParameterSpec {
     pub range: Option<RangeSpec>,
     /// In place of the above: parameters with lists of equal length; the first values go together, then the second, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zip: Option<Vec<ParameterSpec>>,
+    pub zip: Option<Vec<ZippedSpec>>,
+}
+
+/// One of the parameters that go together.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ZippedSpec {
+    /// Into the scenario, as `--set` takes it.
+    pub path: String,
+    /// Either these values, of which some may be equal,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<Value>>,
+    /// or these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<RangeSpec>,
 }
 
 /// Numbers, or durations such as `5m`, from `from` up to and including `to`.

@@ -15,5 +15,5 @@ pub use distribution::{Distribution, DistributionError};
 pub use money::{Usd, UsdPerHour};
 pub use nearest::{did_you_mean, nearest, not_one_of};
 pub use quantity::{Bytes, GpuMilli, Millicores, Quantity, QuantityError};
-pub use spoken::spoken;
+pub use spoken::{spoken, written};
 pub use time::{DurationError, SimDuration, SimTime};

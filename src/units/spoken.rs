@@ -1,5 +1,7 @@
 //! Durations as people say them: the one form of every table, plot and page.
 
+use super::SimDuration;
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -30,6 +32,13 @@ pub fn spoken(seconds: f64) -> String {
     }
 }
 
+/// A duration as people write it into a file, without units of zero: `2h`, `10m`, `1h30m`, `90s` as `1m30s`.
+pub fn written(duration: SimDuration) -> String {
+    let text = duration.to_string();
+    let text = text.strip_suffix("m0s").map_or(text.clone(), |start| format!("{start}m"));
+    text.strip_suffix("h0m").map_or(text.clone(), |start| format!("{start}h"))
+}
+
 /// Less than a minute.
 fn short(seconds: f64) -> String {
     let (value, unit) = match seconds {
@@ -48,6 +57,16 @@ fn short(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_written_without_zeros_and_read_back() {
+        for (seconds, text) in [(7200, "2h"), (600, "10m"), (5400, "1h30m"), (90, "1m30s"), (3605, "1h0m5s"), (0, "0s")]
+        {
+            let duration = SimDuration::from_secs(seconds);
+            assert_eq!(written(duration), text);
+            assert_eq!(text.parse(), Ok(duration));
+        }
+    }
 
     #[test]
     fn durations_are_told_in_their_two_largest_units() {

@@ -196,3 +196,12 @@ fn a_job_that_another_controller_manages_gets_no_pods() {
     assert!(run.created("work").is_empty());
     assert!(run.warnings.iter().any(|warning| warning.contains("managed by another controller")));
 }
+
+/// Two at a time, each index once, the lowest that is free next.
+#[test]
+fn every_index_runs_once() {
+    let run = run("completionMode: Indexed, completions: 5, parallelism: 2", false, "");
+    let names: Vec<String> = run.pods("work").iter().map(|pod| pod.name.chars().take(6).collect()).collect();
+    assert_eq!(names, ["work-0", "work-1", "work-2", "work-3", "work-4"]);
+    assert_eq!(run.ended("work").len(), 5);
+}

@@ -66,3 +66,27 @@ fn a_budgets_percentage_rounds_up() {
     let reasons: Vec<&str> = ends.iter().map(|(_, reason)| *reason).collect();
     assert_eq!(reasons, ["Interrupted", "NodeLost", "NodeLost"], "{ends:?}");
 }
+
+/// A DaemonSet's pod starts on every node, one that comes later too, and uses what it is said to use.
+#[test]
+fn a_daemon_runs_on_every_node() {
+    let run = super::written::written(
+        "  duration: 1h
+  nodes: [{name: n, count: 2, capacity: {cpu: 4, memory: 8Gi}}]
+  nodeGroups: [{name: g, capacity: {cpu: 4, memory: 8Gi}, pricePerHour: 1, minSize: 1, maxSize: 1}]
+  workloads: [{target: {kind: DaemonSet, name: agent}, usage: {cpu: 0.5, memory: 1}}]
+",
+        "apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec: {containers: [{name: main, image: i, resources: {requests: {cpu: 200m, memory: 64Mi}}}]}",
+    );
+    assert_eq!(run.pods("agent").len(), 3);
+    assert_eq!(run.ready_at("agent", 1800), 3);
+    let last = run.run.samples.last().expect("the end is sampled");
+    assert_eq!((last.pods.running, last.used.cpu.get()), (3, 300), "{last:?}");
+}

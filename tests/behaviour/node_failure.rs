@@ -69,6 +69,9 @@ fn a_dead_node_is_called_ready_until_its_grace_period_is_over_though_nothing_run
     assert_eq!(just_after.used.cpu.get(), 333);
     assert_eq!(noticed.used.cpu.get(), 1_000);
     assert_eq!(noticed.pods.running, 6);
+    // The memory of dead machines is nobody's.
+    assert!(before.used.memory.get() > 0);
+    assert_eq!(just_after.used.memory.get() * 3, before.used.memory.get());
 }
 
 #[test]
@@ -139,6 +142,8 @@ fn a_dead_machine_of_a_group_is_paid_for_and_not_replaced_until_the_cloud_notice
     assert_eq!(dead.removed, Some(SimTime::from_secs(OUTAGE + 330)));
     assert_eq!(dead.cost.as_f64(), 13.30);
     assert_eq!((&*next.name, next.requested), ("g-1", SimTime::from_secs(OUTAGE + 300)));
+    let said = "cloud node/g-0: Lost -> Terminated: the cloud's health checks failed";
+    assert!(run.decisions.iter().any(|line| line.contains(said)), "{:#?}", run.decisions);
     let sooner = with_group(", failureDetection: 1m", &workload("Deployment", ""));
     assert_eq!(sooner.outcome.nodes[2].requested, SimTime::from_secs(OUTAGE + 60));
 }
@@ -246,6 +251,10 @@ spec:
     let node = &run.outcome.nodes[ended.node.unwrap() as usize];
     // Half a minute for the pods, half a minute for the machine.
     assert_eq!(node.removed.unwrap() - ended.finished.unwrap(), SimDuration::from_secs(25 + 30));
+    // Nothing is placed on a node that is going down.
+    let name = format!("node/{}: Ready -> NotReady: its machine is shutting down", node.name);
+    let told = run.decisions.iter().filter(|line| line.contains(&name)).count();
+    assert_eq!(told, 1, "{:#?}", run.decisions);
     let not = run_scenario(&text(""), &[]);
     assert!(not.outcome.pods.iter().all(|pod| pod.reason != "Terminated"));
 }

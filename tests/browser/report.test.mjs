@@ -198,7 +198,7 @@ test("everything can be done with the keyboard alone", async () => {
   await page.context().close();
 });
 
-for (const name of ["ai-model-training", "training-jobs", "genai-inference", "hostile", "sweep", "comparison"]) {
+for (const name of ["ai-model-training", "training-jobs", "genai-inference", "hostile", "sweep", "comparison", "search"]) {
   for (const [device, viewport] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     for (const colorScheme of ["light", "dark"]) {
       test(`axe finds no violation in ${name}, ${colorScheme}, on a ${device}`, async () => {
@@ -305,6 +305,24 @@ test("a comparison's page begins with the answer that the command prints", async
   assert.equal(await page.title(), "patient <b> against ai-model-training – windtunnel comparison");
   assert.equal(await page.locator("svg > title").count(), 1);
   assert.ok(await page.locator(".verdicts tbody tr").count() >= 4);
+  assert.deepEqual(page.wrong, []);
+  await page.context().close();
+});
+
+test("a search's page says what is best, and lists what optimize.json says of it", async () => {
+  const page = await open("search");
+  const { found } = JSON.parse(readFileSync(at("pages/search/optimize.json"), "utf8"));
+  assert.equal(await page.locator(".answer").textContent(), found.answer);
+  assert.equal(await page.locator("#all tbody tr").count(), found.configurations_run);
+  const first = page.locator("#all tbody tr").first();
+  assert.equal(await first.locator("td").nth(1).textContent(), found.best ? "best" : "");
+  assert.equal(Number(await first.locator("td").last().textContent()), found.best.seeds);
+  await page.locator("#all thead button", { hasText: "cost.total_usd" }).click();
+  const costs = await page.locator("#all tbody tr").evaluateAll(rows => rows.map(row => Number(row.cells[5].dataset.v)));
+  assert.deepEqual(costs, costs.toSorted((a, b) => a - b));
+  await page.fill("#text", "<b>eager</b>");
+  assert.ok((await page.locator("#all tbody tr:visible").count()) > 0);
+  assert.equal(await page.locator("#all b").count(), 0);
   assert.deepEqual(page.wrong, []);
   await page.context().close();
 });

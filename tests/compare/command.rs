@@ -192,3 +192,47 @@ fn a_worse_variant_fails_where_that_was_asked_and_files_are_written_once_and_aga
     fs::write(path.join("c.json"), "{}").expect("written");
     assert!(told(&mut compare, 2).contains("c.json exists"));
 }
+
+/// A group and a workload under other names are the same money, not all of it twice.
+#[test]
+fn what_was_renamed_is_held_against_its_like() {
+    let folder = folder();
+    let renamed = SCENARIO.replace("name: small", "name: workers").replace("web", "shop").replace("5m}", "20m}");
+    fs::write(folder.path().join("b.yaml"), renamed).expect("written");
+    let text = stdout(windtunnel(folder.path()).args(["compare", "a.yaml", "b.yaml", "--seeds", "4"]));
+    assert!(text.contains("node group workers of b is held against small of a"), "{text}");
+    assert!(text.contains("workload default/shop of b is held against default/web of a"), "{text}");
+    let why = text.split("why b differs").nth(1).expect("reasons");
+    assert!(!why.contains("nodes of workers") && !why.contains("owed by default/shop"), "{why}");
+    // No part is told as a part of a whole that is small beside it.
+    let parts = why.lines().filter_map(|line| line.split(", ").last()?.strip_suffix(" % of the difference"));
+    let parts: Vec<f64> = parts.map(|part| part.parse().expect("a number")).collect();
+    assert!(parts.iter().all(|part| part.abs() <= 200.0), "{why}");
+}
+
+#[test]
+fn a_sweep_as_a_side_begins_with_its_baseline_and_leaves_invalid_ones_out() {
+    let folder = folder();
+    let sweep = "apiVersion: windtunnel/v1\nkind: Sweep\nmetadata: {name: s}\nspec:\n  scenario: a.yaml\n  parameters: [{path: nodeGroups.small.pricePerHour, values: [-1, 0.2, 0.1]}]\n  baseline: pricePerHour 0.1\n";
+    fs::write(folder.path().join("sweep.yaml"), sweep).expect("written");
+    let text =
+        stdout(windtunnel(folder.path()).args(["compare", "sweep.yaml", "--seeds", "3", "--metric", "cost.total_usd"]));
+    assert!(text.starts_with("pricePerHour 0.2 is 100 % dearer than pricePerHour 0.1"), "{text}");
+    assert!(text.contains("note: pricePerHour -1 is no valid scenario and is left out"), "{text}");
+}
+
+/// One sentence, however many variants there are.
+#[test]
+fn of_many_variants_the_best_is_named_and_the_others_are_counted() {
+    let folder = folder();
+    let variants: Vec<String> = [0.08, 0.07, 0.2, 0.3, 0.4]
+        .iter()
+        .map(|price| format!("at {price}: nodeGroups.small.pricePerHour={price}"))
+        .collect();
+    let mut arguments =
+        vec!["compare", "a.yaml", "--seeds", "3", "--metric", "cost.total_usd", "--metric", "cost.total_usd", "-q"];
+    variants.iter().for_each(|variant| arguments.extend(["--variant", variant]));
+    let text = stdout(windtunnel(folder.path()).args(&arguments));
+    assert!(text.starts_with("at 0.07 is 27.1 % cheaper than a"), "{text}");
+    assert!(text.trim_end().ends_with("; of the other 4: 1 better too, 3 worse."), "{text}");
+}

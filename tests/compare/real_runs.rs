@@ -58,14 +58,16 @@ fn compare(folder: &std::path::Path, price: f64, trial: u64, more: &[&str]) -> V
 #[test]
 fn equal_policies_under_other_weather_are_seldom_called_different() {
     let folder = tempfile::tempdir().expect("a folder");
+    // The names differ, so that the weather does; bills of whole seconds may come to the same by chance.
+    let mut alike = 0;
     let is_called = |trial: &u64| {
         let value = compare(folder.path(), 0.1, *trial, &[]);
         let rows = value["comparisons"].as_array().expect("rows");
-        // The names differ, so that the weather does.
-        assert_ne!(rows[0]["difference"], 0.0);
+        alike += u64::from(rows[0]["difference"] == 0.0);
         rows.iter().any(|row| row["verdict"] != "can't tell")
     };
     let called = (0..trials()).filter(is_called).count();
+    assert!(alike <= 2 + trials() / 50, "{alike} of {} have no difference at all", trials());
     // Of few trials one may be.
     assert!(called as f64 <= (0.07 * trials() as f64).max(1.0), "{called} of {}", trials());
 }

@@ -10,10 +10,11 @@ use proptest::prelude::*;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use windtunnel::scenario::{self, Override, Scenario, ScenarioFiles};
-use windtunnel::sim::RunOptions;
-use windtunnel::units::Usd;
+use windtunnel::sim::{Mechanism, RunOptions};
+use windtunnel::units::{SimTime, Usd};
 
 use super::{draw, judge};
+use crate::plan::{AskPlan, GangPlan, GpuPlan, GroupPlan, JobPlan, NodePlan, Plan};
 use crate::watch::{Watched, watch};
 
 /// `PROPTEST_CASES` asks for more (or fewer) draws than an ordinary test run makes.
@@ -177,4 +178,41 @@ proptest! {
     fn books_balance_and_nothing_is_lost_under_karpenter(plan in draw::fixed_cluster(), seed in 0..1_000u64) {
         holds(&plan.scenario_on(node_pools()), seed);
     }
+}
+
+/// A waiting gang is tried again whenever a Job's pod ends; that a worker of it was held against a node for an instant is
+/// no news to the autoscaler, which looks by its own clock.
+#[test]
+fn a_gang_that_is_tried_in_vain_is_no_news() {
+    let ask = || AskPlan { cpu: 100, mib: 64, memory_use: 10, ..AskPlan::default() };
+    let node = |cores, gib, gpus| NodePlan { cores, gib, max_pods: 2, zone: 0, taint: None, gpus };
+    let group = GroupPlan {
+        node: node(1, 1, GpuPlan::None),
+        zones: 1,
+        initial: 0,
+        max: 1,
+        boot_seconds: 0,
+        startup_seconds: 0,
+        spot: false,
+        reserved: None,
+        losses_per_hour: 0.0,
+        start_failures: 0.0,
+        quota: None,
+        stock_out_minutes: None,
+        price_cents: 1,
+    };
+    let plan = Plan {
+        minutes: 60,
+        nodes: vec![node(3, 4, GpuPlan::Whole(1)), node(2, 2, GpuPlan::None)],
+        groups: vec![group],
+        jobs: vec![JobPlan { ask: ask(), arrival: 530, parallelism: 1, completions: 3, seconds: 9 }],
+        gangs: vec![GangPlan { ask: ask(), arrival: 511, workers: 3, steps: 1 }],
+        most_allocated: true,
+        ..Plan::default()
+    };
+    let run = |plain| watch(&plan.scenario(), 2, RunOptions { plain, audit_every: 1, ..RunOptions::default() });
+    let fast = run(false);
+    same_run(&fast, &run(true));
+    let first_word = fast.outcome.explanation.wait_reasons.iter().find(|row| row.reason == Mechanism::NoFittingType);
+    assert_eq!(first_word.map(|row| row.first), Some(SimTime::from_secs(542)));
 }

@@ -1,6 +1,7 @@
 //! Services seen from outside a run: what they drop, how long they saturate, and what their requests feel.
 
 mod accuracy;
+mod each_request;
 mod exact;
 mod figures;
 

@@ -74,7 +74,7 @@ pub fn sweep(folder: &Path, inputs: &mut Vec<PathBuf>) -> Result<Vec<(String, Ve
         .iter()
         .position(|name| name == "seed")
         .with_context(|| format!("{} has no column seed", path.display()))?;
-    let labels = labels(&folder.join("sweep.json"));
+    let labels = labels(folder);
     let mut configurations: Vec<(Vec<String>, Vec<SideRun>)> = Vec::new();
     for row in reader.records() {
         let row = row.with_context(unreadable)?;
@@ -116,9 +116,10 @@ pub fn sweep(folder: &Path, inputs: &mut Vec<PathBuf>) -> Result<Vec<(String, Ve
         .collect())
 }
 
-/// As `sweep.json` has them, those with runs in the order of the runs; none of an older version's.
-fn labels(path: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+/// As `sweep.json` has them, or `optimize.json`, those with runs in the order of the runs; none of an older version's.
+fn labels(folder: &Path) -> Vec<String> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    let text = read("sweep.json").or_else(|| read("optimize.json")).unwrap_or_default();
     let value: Value = serde_json::from_str(&text).unwrap_or_default();
     let configurations = value["configurations"].as_array().cloned().unwrap_or_default();
     let ran = configurations.iter().filter(|one| one["runs"].as_u64() != Some(0));

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::changes::{self, Changes};
 use super::exit_code::{self, Failure};
 use super::format::Format;
-use super::{Outcome, progress};
+use super::{Outcome, outputs, progress};
 use crate::check::percentage;
 use crate::compare::{self, Comparison, LOOKS, Matchup, Question, Side, SideRun, Verdict};
 use crate::record::writer::single::{self, Comment, FileTerms};
@@ -102,14 +102,18 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let precision =
         arguments.until_precise.as_deref().map(|text| part(text, "--until-precise", 1e-6..1.0)).transpose()?;
     let asked: Result<Vec<String>, String> = arguments.metrics.iter().map(|text| compare::read_metric(text)).collect();
-    let asked = asked.map_err(bad)?;
+    let mut asked = asked.map_err(bad)?;
+    // Asked twice is compared once.
+    let mut seen = std::collections::BTreeSet::new();
+    asked.retain(|metric| seen.insert(metric.clone()));
     let overrides = arguments.changes.read()?;
     changes::at_most_one_from_stdin(&arguments.sides)?;
     let sides::Read { entries, matchups, mut inputs, notes } =
         sides::read(&arguments.sides, &arguments.variants, &overrides, arguments.quiet)?;
     inputs.extend(arguments.changes.files().iter().cloned());
-    let outputs = [&arguments.export_markdown, &arguments.export_json, &arguments.export_csv, &arguments.html];
-    for path in outputs.into_iter().flatten() {
+    let written = [&arguments.export_markdown, &arguments.export_json, &arguments.export_csv, &arguments.html];
+    outputs::none_twice(written.map(|path| path.as_deref()))?;
+    for path in written.into_iter().flatten() {
         single::may_write(path, terms(path, &inputs, arguments.force))?;
     }
     let mut runs = Runs::new(entries, arguments)?;
@@ -131,6 +135,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
         looked += 1;
     };
+    comparison.notes.extend(runs.left_out());
     comparison.notes.extend(notes);
     write_files(&comparison, arguments, &inputs)?;
     print(&comparison, arguments)?;
@@ -147,10 +152,9 @@ fn part(text: &str, option: &str, range: std::ops::Range<f64>) -> Result<f64, Fa
     let number = percentage(&Amount::Text(text.to_owned())).or_else(|| text.parse().ok());
     number.filter(|number| range.contains(number)).ok_or_else(|| {
         let (low, high) = (range.start * 100.0, range.end * 100.0);
-        bad(format!(
-            "{option}: {text:?} is no percentage from {low}% to below {high}%, such as {}",
-            if high > 99.0 && low > 1.0 { "95%" } else { "2%" }
-        ))
+        // A range from next to nothing on is "above 0%".
+        let (from, example) = if low < 0.1 { ("above 0%".to_owned(), "2%") } else { (format!("from {low}%"), "95%") };
+        bad(format!("{option}: {text:?} is no percentage {from} and below {high}%, such as {example}"))
     })
 }
 
@@ -199,6 +203,20 @@ impl<'a> Runs<'a> {
 
     fn can_grow(&self) -> bool {
         self.fixed.is_none()
+    }
+
+    /// Runs on disk that have no partner of the same seed.
+    fn left_out(&self) -> Vec<String> {
+        let wanted = self.wanted();
+        let mut notes = Vec::new();
+        for entry in &self.entries {
+            let Source::Made(runs) = &entry.source else { continue };
+            let alone: Vec<u64> = runs.iter().map(|run| run.seed).filter(|seed| !wanted.contains(seed)).collect();
+            if !alone.is_empty() {
+                notes.push(format!("left out of {}, for others have no such runs: {}", entry.name, seed_list(&alone)));
+            }
+        }
+        notes
     }
 
     fn wanted(&self) -> Vec<u64> {

@@ -82,19 +82,22 @@ fn one(text: &str, overrides: &[Override], quiet: bool, read: &mut Read) -> Resu
             vec![made_side(name, true, runs)]
         } else {
             return Err(bad(format!(
-                "{} holds no results: no summary.json, no runs.csv, and no folder with a summary.json",
-                path.display()
+                "{} holds no results: no summary.json, no runs.csv, and no folder with a summary.json{}",
+                path.display(),
+                if is_folder_of_scenarios(path) {
+                    "; its scenarios are compared with those of another folder"
+                } else {
+                    ""
+                }
             )));
         }
     } else if path.extension().is_some_and(|extension| extension == "json") {
         let run = made::run(path, &mut read.inputs)?;
         vec![made_side(name, true, vec![run])]
     } else if let Some(sweep) = sweep_of(path)? {
-        let configurations = sweep.scenarios(overrides).map_err(reported)?;
+        let entries = configurations(&sweep, overrides, &mut read.notes)?;
         read.inputs.extend(sweep.inputs());
-        let entry =
-            |(label, scenario)| Entry { name: label, is_path: false, source: Source::Scenario(Box::new(scenario)) };
-        configurations.into_iter().map(entry).collect()
+        entries
     } else {
         let (scenario, inputs) = load(path, overrides, quiet)?;
         read.inputs.extend(inputs);
@@ -113,6 +116,39 @@ fn one(text: &str, overrides: &[Override], quiet: bool, read: &mut Read) -> Resu
         }
     }
     Ok(())
+}
+
+/// Notes about configurations that are left out; of more, the number.
+const MOST_NOTES: usize = 5;
+
+/// Those of a sweep that are valid, its baseline first; the others are named.
+fn configurations(sweep: &OpenSweep, overrides: &[Override], notes: &mut Vec<String>) -> Result<Vec<Entry>, Failure> {
+    let all = &sweep.sweep.configurations;
+    let baseline = &all[sweep.sweep.baseline];
+    let others = all.iter().enumerate().filter(|(index, _)| *index != sweep.sweep.baseline).map(|(_, one)| one);
+    let mut entries = Vec::new();
+    let (mut first_mistakes, mut left_out) = (None, 0);
+    for configuration in std::iter::once(baseline).chain(others) {
+        let name = configuration.label.clone();
+        match sweep.load(configuration, overrides) {
+            Ok(scenario) => entries.push(Entry { name, is_path: false, source: Source::Scenario(Box::new(scenario)) }),
+            Err(mistakes) => {
+                let told = mistakes.iter().find(|mistake| mistake.is_error()).map(Diagnostic::to_string);
+                if left_out < MOST_NOTES {
+                    notes.push(format!("{name} is no valid scenario and is left out: {}", told.unwrap_or_default()));
+                }
+                left_out += 1;
+                first_mistakes.get_or_insert(mistakes);
+            }
+        }
+    }
+    if left_out > MOST_NOTES {
+        notes.push(format!("{} more are no valid scenarios and are left out", left_out - MOST_NOTES));
+    }
+    match first_mistakes {
+        Some(mistakes) if entries.is_empty() => Err(reported(mistakes)),
+        _ => Ok(entries),
+    }
 }
 
 /// A sweep, where the file is one; standard input holds a scenario.
@@ -158,6 +194,9 @@ fn variant(side: &str, text: &str, overrides: &[Override], quiet: bool) -> Resul
 
 /// As given, without what says nothing.
 fn side_name(path: &Path) -> String {
+    if changes::is_stdin(path) {
+        return "standard input".to_owned();
+    }
     let text = path.to_string_lossy();
     let text = text.trim_end_matches('/');
     [".yaml", ".yml", "/summary.json"].iter().find_map(|end| text.strip_suffix(end)).unwrap_or(text).to_owned()

@@ -28,6 +28,15 @@ use super::{Outcome, exit_code};
 
 /// Ask one controller what it would do now, and why
 #[derive(Args)]
+#[command(
+    after_help = "The input is one JSON object: what `kubectl get -o json` and the metrics APIs print, under the keys that \
+docs/hpa.md, docs/cluster-autoscaler.md, docs/karpenter.md and docs/scheduler.md name.
+
+Examples:
+  windtunnel decide hpa hpa.json
+  jq -n --slurpfile hpa hpa.json --slurpfile pods pods.json '{hpa: $hpa[0], pods: $pods[0].items}' | windtunnel decide hpa -
+  windtunnel decide schedule cluster.json --seed 7"
+)]
 pub struct Arguments {
     /// Which controller to ask
     controller: Controller,

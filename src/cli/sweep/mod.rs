@@ -1,7 +1,7 @@
 //! `windtunnel sweep`: a space of parameters times seeds, on all cores.
 
 mod page;
-mod table;
+pub mod table;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -15,6 +15,7 @@ use clap::Args;
 use super::changes::{self, Changes};
 use super::exit_code::Failure;
 use super::format::Format;
+use super::outputs::none_twice;
 use super::{Outcome, diagnostics, progress};
 use crate::check::paired_interval;
 use crate::record::SweepProvenance;
@@ -87,14 +88,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
         diagnostics::show(&mistakes);
         return Err(Failure::BadInput(anyhow::anyhow!("{}: no configuration is a valid scenario", path.display())));
     }
-    let hashes = open.files.iter().map(|(path, files)| (&**path, files.hash()));
-    let sets: String = arguments.changes.sets().iter().map(|set| format!("\n--set {set}")).collect();
-    let made_from = SweepProvenance::new(&sweep.name, &format!("{}{sets}", open.text), hashes);
+    let made_from = open.provenance(&arguments.changes);
     let mut inputs = open.inputs();
     inputs.extend(arguments.changes.files().iter().cloned());
     let outputs = outputs(arguments);
     let folder =
         OutputFolder::prepare(&out, &made_from, Terms { inputs: &inputs, outputs: &outputs, force: arguments.force })?;
+    none_twice([arguments.export_markdown.as_deref(), arguments.html.as_deref()])?;
     let file_terms = FileTerms { inputs: &inputs, force: arguments.force };
     for file in [&arguments.export_markdown, &arguments.html].into_iter().flatten() {
         single::may_write(file, file_terms)?;
@@ -111,7 +111,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if arguments.png {
         folder.write("cost-against-wait.png", &tradeoff.png()?)?;
     }
-    let page = page::text(sweep, &results, &made_from, &open.text, &svg);
+    let page = page::text(sweep, &results, &made_from, open.text(), &svg);
     match &arguments.html {
         None => folder.write("report.html", page.as_bytes())?,
         Some(file) => single::write(file, &page, Comment::Xml, file_terms)?,
@@ -138,7 +138,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
 /// A sweep's file with the scenarios that it names.
 pub struct OpenSweep {
     path: PathBuf,
-    text: String,
+    document: Document,
     pub sweep: Sweep,
     /// By their paths as written.
     files: BTreeMap<PathBuf, ScenarioFiles>,
@@ -183,23 +183,38 @@ impl OpenSweep {
                 slot.insert(opened?);
             }
         }
-        Ok(OpenSweep { path: path.to_owned(), text: document.text().to_owned(), sweep, files })
+        Ok(OpenSweep { path: path.to_owned(), document, sweep, files })
     }
 
     /// The scenario of a configuration: `overrides` come first, the sweep's own settings after them.
     pub fn load(&self, configuration: &Configuration, overrides: &[Override]) -> Result<Scenario, Vec<Diagnostic>> {
         let mut all = overrides.to_vec();
-        for text in configuration.overrides() {
-            all.push(Override::parse(&text)?);
+        let settings: Vec<String> = configuration.overrides().collect();
+        // At its place in the sweep's file.
+        let place = |path: &str| sweep::place_of(&self.document, path);
+        let located = |mistakes: Vec<Diagnostic>| {
+            mistakes.into_iter().map(|mistake| diagnostics::located(mistake, &settings, place)).collect::<Vec<_>>()
+        };
+        for text in &settings {
+            all.push(Override::parse(text).map_err(located)?);
         }
-        Ok(self.files[&self.sweep.scenario_of(configuration)].load(&all)?.scenario)
+        Ok(self.files[&self.sweep.scenario_of(configuration)].load(&all).map_err(located)?.scenario)
     }
 
-    /// Every configuration with its label.
-    pub fn scenarios(&self, overrides: &[Override]) -> Result<Vec<(String, Scenario)>, Vec<Diagnostic>> {
-        let scenario =
-            |configuration: &Configuration| Ok((configuration.label.clone(), self.load(configuration, overrides)?));
-        self.sweep.configurations.iter().map(scenario).collect()
+    /// The file's text.
+    pub fn text(&self) -> &str {
+        self.document.text()
+    }
+
+    /// Of results that are made from it with these changes.
+    pub fn provenance(&self, changes: &Changes) -> SweepProvenance {
+        let hashes = self.files.iter().map(|(path, files)| (&**path, files.hash()));
+        let sets: String = changes.sets().iter().map(|set| format!("\n--set {set}")).collect();
+        // A file that is gone by now was read before, and what it said is in the scenarios that were loaded.
+        let text = |file: &PathBuf| std::fs::read_to_string(file).unwrap_or_default();
+        let values = changes.files().iter().map(|file| format!("\n--values {}\n{}", file.display(), text(file)));
+        let made_from = format!("{}{sets}{}", self.text(), values.collect::<String>());
+        SweepProvenance::new(&self.sweep.name, &made_from, hashes)
     }
 
     /// Every file that was read so far.
@@ -264,7 +279,7 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
 
 /// The mean of a figure over the seeds of a configuration, with the interval that its true mean is in; NaN where a run
 /// lacks it.
-fn interval(results: &Results, index: usize, name: &str) -> plot::Range {
+pub fn interval(results: &Results, index: usize, name: &str) -> plot::Range {
     let values: Vec<f64> = results.of(index).iter().map(|row| row.figure(name)).collect();
     let known = if values.iter().any(|value| value.is_nan()) { None } else { paired_interval(&values, LEVEL) };
     let unknown = plot::Range { low: f64::NAN, mean: f64::NAN, high: f64::NAN };
@@ -276,7 +291,7 @@ fn interval(results: &Results, index: usize, name: &str) -> plot::Range {
 }
 
 /// The figure in words where it is one of the usual ones.
-fn axis_label(figure: &str) -> String {
+pub fn axis_label(figure: &str) -> String {
     match figure {
         "cost.total_usd" => "cost (USD)".to_owned(),
         "pod_wait_seconds.p99" => "pod wait, 99th percentile (s)".to_owned(),

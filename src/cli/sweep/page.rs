@@ -2,6 +2,7 @@
 
 use super::table::{EXPORTED, setting_names, settings};
 use super::{count, interval};
+use crate::check::Unit;
 use crate::record::SweepProvenance;
 use crate::report::html::{self, Measure, SweepPage, SweepRow};
 use crate::sweep::{PlotSpec, Results, Sweep};
@@ -20,7 +21,7 @@ pub fn text(sweep: &Sweep, results: &Results, made_from: &SweepProvenance, file:
     }
     let measure = |index: usize, name: &str| {
         let range = interval(results, index, name);
-        let is_seconds = name.contains("seconds");
+        let is_seconds = Unit::of(name) == Unit::Seconds;
         Measure { low: range.low, mean: range.mean, high: range.high, is_seconds }
     };
     let row = |index: usize| SweepRow {
@@ -50,7 +51,7 @@ pub fn text(sweep: &Sweep, results: &Results, made_from: &SweepProvenance, file:
             ("hash of all inputs", made_from.sweep_hash.clone()),
         ],
         parameters: names.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        figures: figures.iter().map(|(_, label)| label.trim_end_matches(" (s)").to_owned()).collect(),
+        figures: figures.iter().map(|(_, label)| (*label).to_owned()).collect(),
         rows: (0..configurations.len()).map(row).collect(),
         plot,
         file,

@@ -1,10 +1,13 @@
 //! The rows of a sweep, for the terminal and for Markdown.
 
 use super::count;
+use crate::check::Unit;
+use crate::check::markdown::cell;
 use crate::compare::Verdict;
 use crate::report::plot::number;
 use crate::report::table;
 use crate::sweep::{Averages, PlotSpec, Results, Sweep, plain, short_name};
+use crate::units::spoken;
 
 /// Rows of the printed table.
 const MOST_ROWS: usize = 30;
@@ -29,7 +32,7 @@ pub fn printed(sweep: &Sweep, results: &Results) -> String {
             for name in [y, x] {
                 row.push(match results.error(*index) {
                     Some(_) => String::new(),
-                    None => spread(results.averages(*index, name)),
+                    None => spread(name, results.averages(*index, name)),
                 });
                 row.push(against(sweep, results, *index, name));
             }
@@ -180,8 +183,8 @@ pub const EXPORTED: &[(&str, &str)] = &[
     ("cost.total_usd", "cost (USD)"),
     ("cost.idle_usd", "idle (USD)"),
     ("nodes.node_hours", "node hours"),
-    ("pod_wait_seconds.mean", "mean wait (s)"),
-    ("pod_wait_seconds.p99", "p99 wait (s)"),
+    ("pod_wait_seconds.mean", "mean wait"),
+    ("pod_wait_seconds.p99", "p99 wait"),
     ("pods.unserved", "pods unserved"),
     ("utilization.cpu.requested", "CPU requested"),
     ("utilization.gpu.requested", "GPU requested"),
@@ -208,7 +211,8 @@ pub fn markdown(sweep: &Sweep, results: &Results) -> String {
     header.extend(others.iter().map(|(_, called)| (*called).to_owned()));
     header.push("note".to_owned());
     let line = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
+        // A star is the mark of the front.
+        let cells: Vec<String> = cells.iter().map(|text| if text == "*" { text.clone() } else { cell(text) }).collect();
         format!("| {} |\n", cells.join(" | "))
     };
     let mut text = line(&header);
@@ -217,9 +221,9 @@ pub fn markdown(sweep: &Sweep, results: &Results) -> String {
         let mut cells = vec![if front.contains(&index) { "*".to_owned() } else { String::new() }];
         cells.extend(settings(sweep, index, &names));
         for name in [y, x] {
-            cells.extend([spread(results.averages(index, name)), against(sweep, results, index, name)]);
+            cells.extend([spread(name, results.averages(index, name)), against(sweep, results, index, name)]);
         }
-        cells.extend(others.iter().map(|(name, _)| spread(results.averages(index, name))));
+        cells.extend(others.iter().map(|(name, _)| spread(name, results.averages(index, name))));
         cells.push(match results.error(index) {
             Some(error) => format!("not valid: {error}"),
             None => note(sweep, results, index),
@@ -230,11 +234,14 @@ pub fn markdown(sweep: &Sweep, results: &Results) -> String {
 }
 
 /// The mean, and the range where seeds differ.
-fn spread(averages: Averages) -> String {
+fn spread(name: &str, averages: Averages) -> String {
     let Averages { min, mean, max } = averages;
     if mean.is_nan() {
         return "unknown".to_owned();
     }
-    let shown = |value: f64| number(value, if value.abs() < 100.0 { 2 } else { 0 });
+    let shown = |value: f64| match Unit::of(name) {
+        Unit::Seconds => spoken(value),
+        Unit::Usd | Unit::Plain => number(value, if value.abs() < 100.0 { 2 } else { 0 }),
+    };
     if min == max { shown(mean) } else { format!("{} ({} to {})", shown(mean), shown(min), shown(max)) }
 }

@@ -7,9 +7,12 @@ use crate::record::columns::{self, Column, Unit};
 use crate::record::{Cells, Recorder};
 use crate::sim::Outcome;
 
-/// One row a sample; the columns of node groups, workloads and services follow those that every run has.
+/// One row a sample; the columns of node groups, workloads, services and HPAs follow those that every run has.
 pub fn timeseries(record: &Recorder) -> Vec<u8> {
-    let series = 4 * record.node_groups().len() + 12 * record.workloads().len() + 7 * record.services().len();
+    let series = 4 * record.node_groups().len()
+        + 12 * record.workloads().len()
+        + 7 * record.services().len()
+        + 8 * record.hpas().len();
     let mut out = Cells::with_capacity((record.rows().len() + 1) * (460 + 6 * series)).starting_at(record.start());
     header(columns::SAMPLE, &mut out);
     if record.trains() {
@@ -18,6 +21,9 @@ pub fn timeseries(record: &Recorder) -> Vec<u8> {
     series_header(columns::NODE_GROUP, record.node_groups().iter(), &mut out);
     series_header(columns::WORKLOAD, record.workloads().iter(), &mut out);
     series_header(columns::SERVICE, record.services().iter(), &mut out);
+    series_header(columns::HPA, record.hpas().iter().map(|hpa| &hpa.name), &mut out);
+    let metrics = record.hpas().iter().flat_map(|hpa| &hpa.metrics);
+    series_header(columns::HPA_METRIC, metrics.map(|metric| &metric.name), &mut out);
     out.end_row();
     for (index, row) in record.rows().iter().enumerate() {
         cells(columns::SAMPLE, row, &(), &mut out);
@@ -29,6 +35,8 @@ pub fn timeseries(record: &Recorder) -> Vec<u8> {
         }
         record.replicas(index).iter().for_each(|replicas| cells(columns::WORKLOAD, replicas, &(), &mut out));
         record.service_values(index).iter().for_each(|values| cells(columns::SERVICE, values, &(), &mut out));
+        record.hpa_rows(index).for_each(|row| cells(columns::HPA, &row, &(), &mut out));
+        record.hpa_metric_rows(index).for_each(|row| cells(columns::HPA_METRIC, &row, &(), &mut out));
         out.end_row();
     }
     out.into_bytes()

@@ -22,7 +22,7 @@ use crate::record::difference;
 
 /// Files that tell what the results of a folder were made from. They are put in place last and taken away first, so
 /// their presence says that the others are complete.
-const OWNERS: [&str; 2] = ["summary.json", "sweep.json"];
+const OWNERS: [&str; 3] = ["summary.json", "sweep.json", "optimize.json"];
 
 const LOCK: &str = ".windtunnel.lock";
 const STAGING: &str = ".windtunnel-new";

@@ -14,6 +14,7 @@ mod jobs;
 mod key_figures;
 mod numbers;
 mod provenance;
+mod search;
 mod services;
 mod sweep;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use comparison::{ComparisonPage, Tone, page as comparison_page};
 use decisions::Decisions;
 use escape::{escape, fill, script_json};
 use jobs::Jobs;
+pub use search::{SearchPage, SearchRow, page as search_page};
 pub use sweep::{Measure, SweepPage, SweepRow, page as sweep_page};
 
 /// What a page is made from.

@@ -10,6 +10,7 @@ mod csv;
 mod error;
 mod gavel;
 mod openb;
+mod requests;
 mod series;
 mod table;
 
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub use columns::InputColumn;
 pub use error::ImportError;
+pub use requests::{LoggedRequest, read_requests};
 pub use series::read_series;
 
 use crate::load::training::{ThroughputRow, TrainingJobRow};

@@ -1,11 +1,16 @@
 //! Demand on services: targets, replayed series, and a trial compilation that finds what is out of range.
 
+use std::sync::Arc;
+
 use super::Lowering;
 use crate::cluster::WorkloadId;
+use crate::load::each_request::Request;
 use crate::load::service::RequestCost;
 use crate::load::{SignalContext, SignalSpec};
-use crate::scenario::spec::{LoadSpec, ScenarioSpec};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::spec::{LoadSpec, RequestLogSpec, ScenarioSpec};
 use crate::scenario::{Demand, ServiceLoad, WorkloadKind};
+use crate::units::SimTime;
 use crate::units::random::entity_of_name;
 
 const DEFAULT_TIME_COLUMN: &str = "time_s";
@@ -28,10 +33,14 @@ impl Lowering<'_> {
             if let (Some(target), Some((demand, signal))) = (target, demand) {
                 let entity = entity_of_name(&load.target.to_string());
                 let request_sizes = self.request_sizes(load, &path);
+                let log = load.request_log.as_ref().and_then(|log| self.request_log(log, &path));
+                self.check_each_request(load, &path);
                 self.scenario.loads.push(ServiceLoad {
                     target,
                     demand,
                     signal,
+                    log,
+                    each_request: load.each_request,
                     entity,
                     queue: load.queue,
                     request_sizes,
@@ -41,27 +50,100 @@ impl Lowering<'_> {
         }
     }
 
-    fn demand(&mut self, load: &LoadSpec, path: &str) -> Option<(Demand, SignalSpec)> {
+    fn demand(&mut self, load: &LoadSpec, path: &str) -> Option<(Demand, Option<SignalSpec>)> {
+        if let (None, None, Some(_)) = (&load.cpu, &load.requests, &load.request_log) {
+            let Some(cost) = load.per_request else { return self.lacks_cost(path, "requestLog") };
+            return Some((Demand::Requests(cost), None));
+        }
         let (field, signal, demand) = match (&load.cpu, &load.requests, load.per_request) {
-            (Some(signal), None, None) => ("cpu", signal, Demand::Cpu),
-            (None, Some(signal), Some(cost)) => ("requests", signal, Demand::Requests(cost)),
-            (None, Some(_), None) => {
-                self.error(&format!("{path}.requests"), "requests need `perRequest`").hint =
-                    Some("say what one request takes: perRequest: {cpu: 50ms} or {gpu: 2s}".to_owned());
+            _ if load.request_log.is_some() => {
+                self.error(&format!("{path}.requestLog"), "a load has one of `cpu`, `requests` and `requestLog`");
                 return None;
             }
+            (Some(signal), None, None) => ("cpu", signal, Demand::Cpu),
+            (None, Some(signal), Some(cost)) => ("requests", signal, Demand::Requests(cost)),
+            (None, Some(_), None) => return self.lacks_cost(path, "requests"),
             (Some(_), None, Some(_)) => {
                 self.error(&format!("{path}.perRequest"), "`perRequest` belongs to `requests`, not to `cpu`");
                 return None;
             }
             _ => {
                 self.error(path, "a load has `cpu` or `requests`, and not both").hint =
-                    Some("cpu: cores of work; requests: requests per second".to_owned());
+                    Some("cpu: cores of work; requests: requests per second; requestLog: single requests".to_owned());
                 return None;
             }
         };
         let signal = self.signal(signal.clone(), &format!("{path}.{field}"), &load.target.to_string())?;
-        Some((demand, signal))
+        Some((demand, Some(signal)))
+    }
+
+    fn lacks_cost<T>(&mut self, path: &str, field: &str) -> Option<T> {
+        self.error(&format!("{path}.{field}"), "requests need `perRequest`").hint =
+            Some("say what one request takes: perRequest: {cpu: 50ms} or {gpu: 2s}".to_owned());
+        None
+    }
+
+    /// The requests of the log that come within the scenario, in proportion to one that takes what `perRequest` says.
+    fn request_log(&mut self, log: &RequestLogSpec, path: &str) -> Option<Arc<[Request]>> {
+        let path = format!("{path}.requestLog");
+        let speedup = log.speedup.unwrap_or(1.0);
+        for (field, number) in [("speedup", Some(speedup)), ("perRequestSize", log.per_request_size)] {
+            if number.is_some_and(|number| !(number.is_finite() && number > 0.0)) {
+                self.error(&format!("{path}.{field}"), "must be a number above 0");
+                return None;
+            }
+        }
+        if let Some((column, weight)) = log.size.iter().find(|(_, weight)| !(weight.is_finite() && **weight >= 0.0)) {
+            self.error(&format!("{path}.size.{column}"), format!("{weight} must be a number of zero or more"));
+            return None;
+        }
+        let time = log.time_column.as_deref().unwrap_or(DEFAULT_TIME_COLUMN);
+        let rows = match self.tables.requests(&log.file, time, &log.size) {
+            Ok(rows) => rows,
+            Err(refused) => {
+                self.refuse_table(&refused.error, &format!("{path}.file"));
+                return None;
+            }
+        };
+        let mean = rows.iter().map(|row| row.size).sum::<f64>() / rows.len() as f64;
+        let one = log.per_request_size.unwrap_or(mean);
+        if one <= 0.0 || !mean.is_finite() {
+            self.error(&format!("{path}.size"), "all requests of the log are of size 0");
+            return None;
+        }
+        let end = SimTime::ZERO + self.scenario.duration;
+        let requests: Vec<Request> = rows
+            .iter()
+            .map(|row| {
+                let nanos = (row.at as f64 / speedup) as i64;
+                let nanos = if speedup == 1.0 { row.at } else { nanos };
+                Request { at: SimTime::from_nanos(nanos.saturating_sub(log.offset.nanos())), size: row.size / one }
+            })
+            .filter(|request| request.at >= SimTime::ZERO && request.at < end)
+            .collect();
+        if requests.is_empty() {
+            let message = format!("none of the {} requests of {} comes within the scenario", rows.len(), log.file);
+            let place = self.at(&format!("{path}.file"));
+            self.diagnostics.push(Diagnostic::warning(place, message));
+        }
+        Some(requests.into())
+    }
+
+    /// What belongs to requests that are drawn says nothing of those that are read.
+    fn check_each_request(&mut self, load: &LoadSpec, path: &str) {
+        if load.each_request && load.requests.is_none() {
+            let message = if load.cpu.is_some() {
+                "`eachRequest` belongs to `requests`, not to `cpu`"
+            } else {
+                "the requests of a `requestLog` are served one by one as it is"
+            };
+            self.error(&format!("{path}.eachRequest"), message);
+        }
+        if load.request_log.is_some() && load.per_request.is_some_and(|cost| cost.variation > 0.0) {
+            let hint = "its `size` says how requests differ";
+            self.error(&format!("{path}.perRequest.variation"), "the log has the sizes of its requests").hint =
+                Some(hint.to_owned());
+        }
     }
 
     /// Reads a replayed series where one is named, and compiles the signal once to find its mistakes.
@@ -119,7 +201,7 @@ impl Lowering<'_> {
         let mistake = if sizes.is_empty() {
             return Vec::new().into();
         } else if load.requests.is_none() {
-            "`requestSizes` belong to `requests`, not to `cpu`".to_owned()
+            "`requestSizes` belong to `requests`, not to `cpu` or `requestLog`".to_owned()
         } else if load.per_request.is_some_and(|cost| cost.variation > 0.0) {
             "either `requestSizes` or `perRequest.variation` says how requests differ".to_owned()
         } else if sizes.len() > MOST_SIZES {

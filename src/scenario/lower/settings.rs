@@ -153,7 +153,7 @@ impl Lowering<'_> {
                 self.error(&format!("{path}.seeds"), "a test needs at least one seed");
             }
             let expectations = self.expected(&format!("{path}.expect"), &test.expect);
-            let place = self.at(&path).clone();
+            let place = self.at(&format!("{path}.set")).clone();
             self.scenario.tests.push(Test { spec: test.clone(), place, expectations });
         }
     }

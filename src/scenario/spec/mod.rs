@@ -26,7 +26,7 @@ pub use cluster::{CommitmentSpec, CostSpec, DescribedObjectSpec, KubeletSpec, Me
 pub use expect::{Amount, Counted, DecisionRule, ExpectationSpec, LongExpectation, TestSpec};
 pub use jobs::{JobsFormat, JobsSpec};
 pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
-pub use load::LoadSpec;
+pub use load::{LoadSpec, RequestLogSpec};
 pub use node_lifecycle::{InterruptionHandling, NodeLifecycleOptions};
 pub use node_pools::{LaunchErrorSpec, NodePoolsSpec, OfferedPrices, OfferingStockOutSpec};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};

@@ -1,5 +1,8 @@
 //! `windtunnel optimize`: the best setting of a space under conditions.
 
+mod page;
+mod text;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -15,23 +18,27 @@ use super::exit_code::Failure;
 use super::format::Format;
 use super::sweep::OpenSweep;
 use super::{Outcome, diagnostics, progress};
-use crate::check::{Expectation, Subject, Unit};
+use crate::check::{Expectation, Subject};
 use crate::compare::read_metric;
 use crate::optimize::{Condition, Entrant, Found, Problem, Trial, Tried, search};
-use crate::record::{Summary, figures};
-use crate::report::table::columns;
+use crate::record::writer::single::{self, Comment, FileTerms};
+use crate::record::writer::{OutputFolder, Terms};
+use crate::record::{Summary, SweepProvenance, figures, value_of};
+use crate::scenario::Override;
 use crate::scenario::spec::ExpectationSpec;
 use crate::sim;
+use crate::sweep::{Results, Row};
 
 /// Find the best setting of a space under conditions, with a part of the runs that trying all would take
 #[derive(Args)]
 #[command(
     after_help = "The space is a sweep file (`windtunnel sweep` of the same file tries all of it). What is wanted stands in its
-`optimize:`, or is given here. See docs/optimize.md.
+`optimize:`, or is given here. Results go to results/NAME-optimize: the runs, what was found, and a report. See
+docs/optimize.md.
 
 Examples:
   windtunnel optimize scenarios/sweeps/gpu-plan.yaml --budget 20
-  windtunnel optimize plan.yaml --budget 200 --seed 7
+  windtunnel optimize plan.yaml --budget 200 --seed 7 --out results/plan --html plan.html
   windtunnel optimize sweep.yaml --minimize cost.total_usd --subject-to 'pod_wait_seconds.p99 < 3m' --subject-to 'pods.never_scheduled == 0'"
 )]
 pub struct Arguments {
@@ -54,6 +61,15 @@ pub struct Arguments {
     /// Of the search's own draws
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Folder for the results [default: results/NAME-optimize, NAME being the sweep's]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// File of the report, one page that opens without a network [default: report.html in the folder of the results]
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Replace results in the folder that were made from something else (another sweep, scenario or version)
+    #[arg(long)]
+    force: bool,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -79,18 +95,19 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(bad(&arguments.space, "a range without `step` or `count` has no configurations to choose from"));
     }
     let (metric, is_maximized, conditions) = wanted(arguments, &open)?;
-    let first = open.load(&sweep.configurations[sweep.baseline], &own).map_err(|mistakes| {
-        diagnostics::show(&mistakes);
-        Failure::Reported
-    })?;
-    let seeds = sweep.seeds_or(first.seed);
+    let seeds = match &sweep.seeds {
+        Some(seeds) => seeds.clone(),
+        None => vec![own_seed(&open, &own)?],
+    };
     let problem = Problem::of(sweep, &metric, is_maximized, conditions, seeds);
     let all = problem.labels.len() * problem.seeds.len();
     let of_file = sweep.objective.as_ref().and_then(|objective| objective.budget).map(|budget| budget as usize);
     let budget = arguments.budget.map(NonZeroUsize::get).or(of_file).unwrap_or((all / 10).max(LEAST_BUDGET));
+    let output = Output::prepare(arguments, &open)?;
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, NonZeroUsize::get)).build()?;
     let bar = progress::bar(budget.min(all) as u64, "runs", arguments.quiet);
     let invalid: Mutex<BTreeMap<usize, String>> = Mutex::default();
+    let rows: Mutex<BTreeMap<(usize, u64), Row>> = Mutex::default();
     let one = |trial: &Trial| -> Option<Tried> {
         let mut scenario = match open.load(&sweep.configurations[trial.configuration], &own) {
             Ok(scenario) => scenario,
@@ -103,20 +120,26 @@ pub fn run(arguments: &Arguments) -> Outcome {
         scenario.duration = scenario.duration.mul_f64(trial.horizon);
         let outcome = sim::run(&scenario, trial.seed, &mut ());
         let figures = figures(&Summary::of(&outcome));
-        let value =
-            |name: &str| figures.iter().find(|figure| figure.name == name).map_or(f64::NAN, |figure| figure.value);
-        bar.inc(u64::from(trial.horizon == 1.0));
-        Some(Tried {
+        let value = |name: &str| value_of(&figures, name).unwrap_or(f64::NAN);
+        let tried = Tried {
             objective: value(&problem.metric),
             figures: problem.conditions.iter().map(|condition| value(&condition.metric)).collect(),
-        })
+        };
+        if trial.horizon == 1.0 {
+            bar.inc(1);
+            let row = Row { configuration: trial.configuration, seed: trial.seed, figures };
+            let mut rows = rows.lock().expect("no writer panics while it holds the lock");
+            rows.insert((trial.configuration, trial.seed), row);
+        }
+        Some(tried)
     };
     // In the order of the trials, whatever the threads.
     let run = |trials: &[Trial]| threads.install(|| trials.par_iter().with_max_len(1).map(one).collect());
     let found = search(&problem, budget, arguments.seed, run);
     bar.finish_and_clear();
+    let errors: Vec<(usize, String)> = invalid.into_inner().unwrap_or_default().into_iter().collect();
     if found.configurations_run == 0 {
-        let told = invalid.into_inner().ok().and_then(|invalid| invalid.into_values().next()).unwrap_or_default();
+        let told = errors.first().map(|(_, told)| told.as_str()).unwrap_or_default();
         return Err(bad(&arguments.space, &format!("no configuration is a valid scenario: {told}")));
     }
     if !found.ranking.iter().any(|entrant| entrant.objective.is_some()) {
@@ -125,13 +148,107 @@ pub fn run(arguments: &Arguments) -> Outcome {
             &format!("no run has the metric {metric}: nothing in its scenario makes it"),
         ));
     }
+    let rows = rows.into_inner().unwrap_or_default().into_values().collect();
+    let asked = Asked { budget, seed: arguments.seed, problem: &problem };
+    let folder = output.write(&open, &found, &Results { rows, errors }, &asked)?;
     let mut out = io::stdout().lock();
     match arguments.format {
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&found)?)?,
         Format::Table if arguments.quiet => writeln!(out, "{}", found.answer)?,
-        Format::Table => write!(out, "{}", text(&found))?,
+        Format::Table => {
+            write!(out, "{}", text::table(&found))?;
+            writeln!(out, "results in {}", folder.display())?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was asked of the search.
+struct Asked<'a> {
+    budget: usize,
+    /// Of the search's own draws.
+    seed: u64,
+    problem: &'a Problem,
+}
+
+/// The scenario's own seed, of the first configuration that is valid.
+fn own_seed(open: &OpenSweep, overrides: &[Override]) -> Result<u64, Failure> {
+    let sweep = &open.sweep;
+    let others = sweep.configurations.iter();
+    let mut first_mistakes = None;
+    for configuration in std::iter::once(&sweep.configurations[sweep.baseline]).chain(others) {
+        match open.load(configuration, overrides) {
+            Ok(scenario) => return Ok(scenario.seed),
+            Err(mistakes) => {
+                first_mistakes.get_or_insert(mistakes);
+            }
+        }
+    }
+    diagnostics::show(&first_mistakes.unwrap_or_default());
+    Err(Failure::Reported)
+}
+
+/// Where the results go; asked for before anything runs.
+struct Output<'a> {
+    arguments: &'a Arguments,
+    path: PathBuf,
+    folder: OutputFolder,
+    made_from: SweepProvenance,
+    inputs: Vec<PathBuf>,
+}
+
+const FILES: [&str; 3] = ["runs.csv", "optimize.json", "objective-against-condition.svg"];
+
+impl<'a> Output<'a> {
+    fn prepare(arguments: &'a Arguments, open: &OpenSweep) -> Result<Output<'a>, Failure> {
+        let name = format!("{}-optimize", open.sweep.name);
+        let path = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(name));
+        let made_from = open.provenance(&arguments.changes);
+        let mut inputs = open.inputs();
+        inputs.extend(arguments.changes.files().iter().cloned());
+        let page = arguments.html.is_none().then_some("report.html");
+        let outputs: Vec<String> = FILES.into_iter().chain(page).map(str::to_owned).collect();
+        let terms = Terms { inputs: &inputs, outputs: &outputs, force: arguments.force };
+        let folder = OutputFolder::prepare(&path, &made_from, terms)?;
+        if let Some(file) = &arguments.html {
+            single::may_write(file, FileTerms { inputs: &inputs, force: arguments.force })?;
+        }
+        Ok(Output { arguments, path, folder, made_from, inputs })
+    }
+
+    /// Every run, what was found, the plot and the page; gives the folder.
+    fn write(self, open: &OpenSweep, found: &Found, results: &Results, asked: &Asked<'_>) -> Result<PathBuf, Failure> {
+        let Output { arguments, path, folder, made_from, inputs } = self;
+        folder.write("runs.csv", &results.csv(&open.sweep))?;
+        let plot = page::plot(&open.sweep, results, found, asked.problem, &made_from);
+        let svg = plot.map(|plot| plot.svg()).transpose()?;
+        if let Some(svg) = &svg {
+            folder.write("objective-against-condition.svg", svg.as_bytes())?;
+        }
+        let page = page::text(open, found, asked, &made_from, svg.as_deref());
+        match &arguments.html {
+            None => folder.write("report.html", page.as_bytes())?,
+            Some(file) => {
+                single::write(file, &page, Comment::Xml, FileTerms { inputs: &inputs, force: arguments.force })?;
+            }
+        }
+        let aim = if asked.problem.is_maximized { "maximize" } else { "minimize" };
+        let conditions: Vec<&str> = asked.problem.conditions.iter().map(|condition| condition.text.as_str()).collect();
+        let mut json = serde_json::to_value(&made_from)?;
+        json[aim] = found.metric.clone().into();
+        json["subject_to"] = conditions.into();
+        json["budget"] = asked.budget.into();
+        json["search_seed"] = asked.seed.into();
+        json["found"] = serde_json::to_value(found)?;
+        // As sweep.json has them, in the order of runs.csv.
+        let mut ran: Vec<&Entrant> = found.all.iter().collect();
+        ran.sort_by_key(|entrant| entrant.configuration);
+        let entry = |entrant: &&Entrant| serde_json::json!({"label": entrant.label, "runs": entrant.seeds});
+        json["configurations"] = ran.iter().map(entry).collect();
+        folder.write("optimize.json", format!("{json:#}\n").as_bytes())?;
+        folder.commit()?;
+        Ok(path)
+    }
 }
 
 fn bad(path: &Path, problem: &str) -> Failure {
@@ -170,65 +287,4 @@ fn wanted(arguments: &Arguments, open: &OpenSweep) -> Result<(String, bool, Vec<
         conditions = of_file.map(|objective| objective.conditions.clone()).unwrap_or_default();
     }
     Ok((metric, is_maximized, conditions.iter().filter_map(Condition::of).collect()))
-}
-
-/// The answer, the best and the front, what binds, and what it took.
-fn text(found: &Found) -> String {
-    let unit = Unit::of(&found.metric);
-    let mut header = vec![String::new(), "configuration".to_owned(), found.metric.clone(), "seeds".to_owned()];
-    let conditions = found.ranking.first().map(|entrant| &entrant.figures).into_iter().flatten();
-    header.extend(conditions.map(|figure| figure.condition.clone()));
-    let row = |mark: &str, entrant: &Entrant| {
-        let objective = entrant.objective.map_or("null".to_owned(), |objective| unit.show(objective));
-        let mut row = vec![mark.to_owned(), entrant.label.clone(), objective, entrant.seeds.to_string()];
-        row.extend(entrant.figures.iter().map(|figure| {
-            let value = figure.mean.map_or("null".to_owned(), |mean| Unit::of(&figure.condition).show(mean));
-            let broken = if figure.holds { "" } else { " ✗" };
-            match figure.holding_seeds {
-                all if all == entrant.seeds || !figure.holds => format!("{value}{broken}"),
-                some => format!("{value} (in {some} of {} seeds)", entrant.seeds),
-            }
-        }));
-        row
-    };
-    let mut rows: Vec<Vec<String>> = found
-        .ranking
-        .iter()
-        .enumerate()
-        .map(|(rank, entrant)| row(if rank == 0 && entrant.holds { "best" } else { "" }, entrant))
-        .collect();
-    let is_told = |entrant: &Entrant| found.ranking.iter().any(|other| other.configuration == entrant.configuration);
-    rows.extend(found.front.iter().filter(|entrant| !is_told(entrant)).take(5).map(|entrant| row("front", entrant)));
-    let mut text = format!("{}\n\n{}", found.answer, columns(&header, &rows, 2));
-    if let Some(runner_up) = &found.runner_up
-        && let [Some(low), Some(high)] = runner_up.interval
-    {
-        text += &format!(
-            "next less best: {} (95 % interval {} to {}, {} seeds, paired)\n",
-            unit.show(runner_up.difference),
-            unit.show(low),
-            unit.show(high),
-            runner_up.pairs
-        );
-    }
-    if let Some(binding) = &found.binding {
-        let at = binding
-            .mean
-            .map(|mean| format!(" (the best has {})", Unit::of(&binding.condition).show(mean)))
-            .unwrap_or_default();
-        let without = binding.without.as_ref().and_then(|entrant| {
-            let objective = unit.show(entrant.objective?);
-            Some(format!("; without it {} would do: {objective}", entrant.label))
-        });
-        text += &format!("what binds: {}{at}{}\n", binding.condition, without.unwrap_or_default());
-    }
-    let how = if found.is_exhaustive { "all of" } else { "of" };
-    text += &format!(
-        "{} runs (worth {:.0} whole ones); {} {how} {} configurations; all would take {} runs\n",
-        found.runs, found.runs_equivalent, found.configurations_run, found.configurations, found.runs_of_all
-    );
-    if found.invalid > 0 {
-        text += &format!("{} configurations are no valid scenarios and were passed over\n", found.invalid);
-    }
-    text
 }
