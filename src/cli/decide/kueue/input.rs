@@ -10,7 +10,9 @@ use crate::scenario::manifest::kueue as manifest;
 use crate::training::admission::kueue::cache::Cache;
 use crate::training::admission::kueue::controller::Kueue;
 use crate::training::admission::kueue::names::Names;
-use crate::training::admission::kueue::objects::{AdmissionCheck, Gates, Objects, Options, RequeuingTimestamp, Strategy};
+use crate::training::admission::kueue::objects::{
+    AdmissionCheck, Gates, Objects, Options, RequeuingTimestamp, Strategy,
+};
 use crate::training::admission::kueue::tree::NodeId;
 use crate::training::admission::kueue::workload::{Workload, WorkloadId};
 use crate::units::{SimTime, did_you_mean, not_one_of};
@@ -93,8 +95,7 @@ fn options(fields: &Fields<'_>) -> Result<Options, Refusal> {
     let mut gates = Vec::new();
     gates.extend(fields.get("featureGates").map(|value| (fields.at("featureGates"), value)));
     if let Some(value) = fields.get("options") {
-        let known =
-            ["fairSharing", "preemptionStrategies", "requeuingTimestamp", "featureGates", "quotaCheckStrategy"];
+        let known = ["fairSharing", "preemptionStrategies", "requeuingTimestamp", "featureGates", "quotaCheckStrategy"];
         let own = Fields::new(value, fields.at("options"), &known)?;
         let strategies = own.list("preemptionStrategies")?;
         if own.flag("fairSharing")?.unwrap_or(false) {
@@ -171,8 +172,11 @@ fn read_object(
 
 /// A check that a ClusterQueue names is taken to be there and active, though its object was not given.
 fn assume_checks(objects: &mut Objects) {
-    let named: Vec<Arc<str>> =
-        objects.cluster_queues.iter().flat_map(|queue| queue.checks.iter().map(|rule| Arc::clone(&rule.name))).collect();
+    let named: Vec<Arc<str>> = objects
+        .cluster_queues
+        .iter()
+        .flat_map(|queue| queue.checks.iter().map(|rule| Arc::clone(&rule.name)))
+        .collect();
     for name in named {
         if !objects.checks.iter().any(|check| check.name == name) {
             objects.checks.push(AdmissionCheck { name, controller: String::new(), active: true });

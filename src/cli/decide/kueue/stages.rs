@@ -94,9 +94,8 @@ pub fn preempt(question: &Question, fields: &Fields<'_>) -> Result<Value, Refusa
     contested.sort_unstable();
     let search = Search { preemptor, queue, request, contested, now: question.now };
     let targets = search.targets(&mut kueue.snapshot());
-    let is_evicted = |target: &&crate::training::admission::kueue::preemption::Target| {
-        kueue.workload(target.workload).is_evicted()
-    };
+    let is_evicted =
+        |target: &&crate::training::admission::kueue::preemption::Target| kueue.workload(target.workload).is_evicted();
     let preempts: Vec<Value> = targets
         .iter()
         .filter(|target| !is_evicted(target))
@@ -239,8 +238,7 @@ struct GivenAssignment {
 pub fn reserved(question: &Question, fields: &Fields<'_>) -> Result<Value, Refusal> {
     let queue = question.cluster_queue(fields, "cluster_queue")?;
     let path = fields.at("assignment");
-    let given: GivenAssignment =
-        fields.optional("assignment")?.ok_or_else(|| Refusal::new(path.clone(), "missing"))?;
+    let given: GivenAssignment = fields.optional("assignment")?.ok_or_else(|| Refusal::new(path.clone(), "missing"))?;
     let names = &question.kueue.cache.names;
     let usage = given_amounts(&given.usage, &format!("{path}.usage"), names)?;
     let mode = mode(&given.mode, &format!("{path}.mode"))?;

@@ -4,9 +4,7 @@ mod queues;
 mod raw;
 mod workload;
 
-pub use queues::{
-    admission_check, cluster_queue, cohort, flavor, local_queue, namespace, priority_class, topology,
-};
+pub use queues::{admission_check, cluster_queue, cohort, flavor, local_queue, namespace, priority_class, topology};
 pub use raw::{
     AdmissionCheckSpec, ClusterQueueSpec, CohortSpec, FlavorSpec, LocalQueueSpec, Raw, RawNamespace, RawPriorityClass,
     RawWorkload, TopologySpec,

@@ -53,7 +53,8 @@ fn resource_groups(raw: &[RawGroup]) -> Result<Vec<ResourceGroup>, ManifestError
                     let problem = format!("{} is not one of the group's coveredResources", resource.name);
                     return Err(ManifestError::new(format!("resources[{number}].name"), problem));
                 }
-                let borrowing = resource.borrowing_limit.as_ref().map(|raw| amount("borrowingLimit", raw)).transpose()?;
+                let borrowing =
+                    resource.borrowing_limit.as_ref().map(|raw| amount("borrowingLimit", raw)).transpose()?;
                 let lending = resource.lending_limit.as_ref().map(|raw| amount("lendingLimit", raw)).transpose()?;
                 let quota = Quota {
                     nominal: amount("nominalQuota", &resource.nominal_quota)?,
@@ -119,14 +120,18 @@ fn fungibility(raw: Option<&RawFungibility>) -> Result<FlavorFungibility, Manife
     ];
     Ok(FlavorFungibility {
         when_can_borrow: choice("whenCanBorrow", raw.when_can_borrow.as_deref(), &borrow, default.when_can_borrow)?,
-        when_can_preempt: choice("whenCanPreempt", raw.when_can_preempt.as_deref(), &preempt, default.when_can_preempt)?,
+        when_can_preempt: choice(
+            "whenCanPreempt",
+            raw.when_can_preempt.as_deref(),
+            &preempt,
+            default.when_can_preempt,
+        )?,
         preference: choice("preference", raw.preference.as_deref(), &preferences, default.preference)?,
     })
 }
 
 fn stop_policy(raw: Option<&str>) -> Result<StopPolicy, ManifestError> {
-    let known =
-        [("None", StopPolicy::None), ("Hold", StopPolicy::Hold), ("HoldAndDrain", StopPolicy::HoldAndDrain)];
+    let known = [("None", StopPolicy::None), ("Hold", StopPolicy::Hold), ("HoldAndDrain", StopPolicy::HoldAndDrain)];
     choice("spec.stopPolicy", raw, &known, StopPolicy::None)
 }
 

@@ -127,12 +127,11 @@ fn container(
     let read = |list: Option<&BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>,
                 field: &str|
      -> Result<Amounts, ManifestError> {
-        let parse = |(name, quantity): (
-            &String,
-            &k8s_openapi::apimachinery::pkg::api::resource::Quantity,
-        )| match Quantity::parse_non_negative(&quantity.0) {
-            Ok(quantity) => Ok((name.clone(), quantity)),
-            Err(error) => Err(ManifestError::new(format!("{what}.resources.{field}.{name}"), error.to_string())),
+        let parse = |(name, quantity): (&String, &k8s_openapi::apimachinery::pkg::api::resource::Quantity)| {
+            match Quantity::parse_non_negative(&quantity.0) {
+                Ok(quantity) => Ok((name.clone(), quantity)),
+                Err(error) => Err(ManifestError::new(format!("{what}.resources.{field}.{name}"), error.to_string())),
+            }
         };
         list.into_iter().flatten().map(parse).collect()
     };
@@ -193,7 +192,8 @@ fn read_status(raw: &RawWorkload, names: &mut Names, workload: &mut Workload) ->
     workload.reserved = since("QuotaReserved").map(at);
     workload.admitted = since("Admitted").map(at);
     workload.finished = since("Finished").is_some();
-    workload.evicted = since("Evicted").map(|condition| Mark { at: at(condition), reason: Eviction::named(&condition.reason) });
+    workload.evicted =
+        since("Evicted").map(|condition| Mark { at: at(condition), reason: Eviction::named(&condition.reason) });
     workload.preempted = since("Preempted").map(|condition| {
         let reason = PreemptionReason::ALL.into_iter().find(|reason| reason.name() == condition.reason);
         Mark { at: at(condition), reason }

@@ -138,7 +138,11 @@ impl Cache {
                 .iter()
                 .map(|queue| (Arc::clone(&queue.key), (Arc::clone(&queue.cluster_queue), queue.stop)))
                 .collect(),
-            namespaces: objects.namespaces.iter().map(|space| (Arc::clone(&space.name), space.labels.clone())).collect(),
+            namespaces: objects
+                .namespaces
+                .iter()
+                .map(|space| (Arc::clone(&space.name), space.labels.clone()))
+                .collect(),
             flavors,
             holders: FxHashMap::default(),
         }

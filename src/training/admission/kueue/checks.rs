@@ -11,7 +11,8 @@ use super::workload::{CheckState, CheckStatus};
 /// The checks that a ClusterQueue asks for where these flavors were assigned.
 pub fn required(queue: &QueueState, flavors: &[FlavorId], names: &Names) -> Vec<Arc<str>> {
     let is_assigned = |name: &Arc<str>| flavors.iter().any(|flavor| names.flavor_name(*flavor) == name);
-    let rules = queue.checks.iter().filter(|rule| rule.on_flavors.is_empty() || rule.on_flavors.iter().any(is_assigned));
+    let rules =
+        queue.checks.iter().filter(|rule| rule.on_flavors.is_empty() || rule.on_flavors.iter().any(is_assigned));
     rules.map(|rule| Arc::clone(&rule.name)).collect()
 }
 

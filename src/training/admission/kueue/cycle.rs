@@ -81,16 +81,20 @@ pub fn run(snapshot: &mut Snapshot<'_>, heads: Vec<Head>, moment: Moment) -> Cyc
     }
     let mut taken = Taken::default();
     if snapshot.options.fair_sharing.is_some() {
-        let mut left: Vec<Contender> = entries.iter().enumerate().filter_map(|(index, entry)| {
-            let entry = entry.as_ref()?;
-            Some(Contender {
-                entry: index,
-                queue: entry.head.queue,
-                workload: entry.head.workload,
-                usage: entry.assignment.usage.clone(),
-                preemptor: entry.head.preemptor,
+        let mut left: Vec<Contender> = entries
+            .iter()
+            .enumerate()
+            .filter_map(|(index, entry)| {
+                let entry = entry.as_ref()?;
+                Some(Contender {
+                    entry: index,
+                    queue: entry.head.queue,
+                    workload: entry.head.workload,
+                    usage: entry.assignment.usage.clone(),
+                    preemptor: entry.head.preemptor,
+                })
             })
-        }).collect();
+            .collect();
         while let Some(next) = fair_next(snapshot, &left) {
             left.retain(|contender| contender.entry != next);
             if let Some(entry) = entries[next].take() {
@@ -163,9 +167,8 @@ fn nominate(snapshot: &mut Snapshot<'_>, mut head: Head, moment: Moment, nominat
     let requested = workload.requested(snapshot.options);
     let progress = head.progress.take().filter(|progress| !is_outdated(snapshot, &head, progress, moment));
     let assigner = Assigner { workload, queue, requested: &requested, progress: progress.as_ref(), nominated };
-    let mut oracle = |snapshot: &mut Snapshot<'_>, pair: Fr, amount: Amount| {
-        simulate(snapshot, id, queue, pair, amount, moment.now)
-    };
+    let mut oracle =
+        |snapshot: &mut Snapshot<'_>, pair: Fr, amount: Amount| simulate(snapshot, id, queue, pair, amount, moment.now);
     let full = assigner.assign(snapshot, None, &mut oracle);
     let targets_of = |snapshot: &mut Snapshot<'_>, assignment: &Assignment| -> Vec<Target> {
         let search = Search::for_assignment(snapshot, id, queue, assignment, moment.now);
@@ -173,9 +176,9 @@ fn nominate(snapshot: &mut Snapshot<'_>, mut head: Head, moment: Moment, nominat
     };
     let mut found = match full.mode() {
         Mode::Fit => Some((full.clone(), Vec::new())),
-        Mode::Preempt => {
-            Some(targets_of(snapshot, &full)).filter(|targets| !targets.is_empty()).map(|targets| (full.clone(), targets))
-        }
+        Mode::Preempt => Some(targets_of(snapshot, &full))
+            .filter(|targets| !targets.is_empty())
+            .map(|targets| (full.clone(), targets)),
         _ => None,
     };
     if found.is_none() && snapshot.options.gates.partial_admission && workload.can_shrink() {
@@ -222,13 +225,7 @@ fn fits(snapshot: &mut Snapshot<'_>, entry: &Entry, taken: &Taken) -> bool {
     fits
 }
 
-fn process(
-    snapshot: &mut Snapshot<'_>,
-    mut entry: Entry,
-    moment: Moment,
-    taken: &mut Taken,
-    result: &mut CycleResult,
-) {
+fn process(snapshot: &mut Snapshot<'_>, mut entry: Entry, moment: Moment, taken: &mut Taken, result: &mut CycleResult) {
     let queue = entry.head.queue;
     let names = &snapshot.cache.names;
     if snapshot.options.gates.recompute_on_overlap && taken.meets(&entry.targets) {

@@ -89,9 +89,11 @@ impl<'t> Tournament<'t, '_> {
         let node = self.snapshot.books.tree.node(cohort);
         let below = node.cohorts.iter().filter_map(|child| self.winner(*child));
         let own = node.queues.iter().filter_map(|queue| self.by_queue.get(queue).copied());
-        below.chain(own).reduce(|best, next| {
-            if self.compare(next, best, cohort) == Ordering::Less { next } else { best }
-        })
+        below.chain(own).reduce(
+            |best, next| {
+                if self.compare(next, best, cohort) == Ordering::Less { next } else { best }
+            },
+        )
     }
 
     fn compare(&self, a: &Contender, b: &Contender, cohort: NodeId) -> Ordering {

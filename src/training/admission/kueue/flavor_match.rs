@@ -53,5 +53,6 @@ fn affinity_matches(flavor: &Flavor, set: &PodSet) -> bool {
         }
         kept.push(own);
     }
-    kept.is_empty() || kept.iter().any(|own| own.iter().all(|one| one.matches(labels.get(&one.key).map(String::as_str))))
+    kept.is_empty()
+        || kept.iter().any(|own| own.iter().all(|one| one.matches(labels.get(&one.key).map(String::as_str))))
 }

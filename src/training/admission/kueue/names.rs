@@ -96,9 +96,9 @@ impl Names {
     /// them (`pkg/resources/slice_requests.go`). It decides which of several failures is met first.
     pub fn order(&self, resource: ResourceIx) -> (u64, &str) {
         let name = self.resource_name(resource);
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         (hash, name)
     }
 }

@@ -43,10 +43,9 @@ impl Requeue {
     pub fn is_immediate(self, strategy: QueueingStrategy) -> bool {
         match strategy {
             QueueingStrategy::StrictFifo => self != Requeue::NamespaceMismatch,
-            QueueingStrategy::BestEffortFifo => matches!(
-                self,
-                Requeue::FailedAfterNomination | Requeue::PendingPreemption | Requeue::PreemptionFailed
-            ),
+            QueueingStrategy::BestEffortFifo => {
+                matches!(self, Requeue::FailedAfterNomination | Requeue::PendingPreemption | Requeue::PreemptionFailed)
+            }
         }
     }
 

@@ -293,9 +293,8 @@ impl Books {
 
     /// Whether the requests fit in the node's own quota, and what of them goes on to its parent.
     pub fn fit_in_own(&self, node: NodeId, requests: &[(Fr, Amount)]) -> (bool, Vec<(Fr, Amount)>) {
-        let fits = requests
-            .iter()
-            .all(|(pair, amount)| self.tree.subtree(node, *pair) >= self.used(node, *pair) + *amount);
+        let fits =
+            requests.iter().all(|(pair, amount)| self.tree.subtree(node, *pair) >= self.used(node, *pair) + *amount);
         let rest = requests
             .iter()
             .map(|(pair, amount)| (*pair, (*amount - self.local_available(node, *pair)).above_zero()))

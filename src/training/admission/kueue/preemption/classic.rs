@@ -40,17 +40,18 @@ pub(super) fn targets(search: &Search, snapshot: &mut Snapshot<'_>) -> Vec<Targe
     let (hierarchical, by_priority) = foreign_candidates(search, snapshot);
     let preemption = snapshot.queue(search.queue).preemption;
     let no_borrowing_within = preemption.borrow_within_cohort.is_none();
-    let under_nominal = search.contested.iter().all(|pair| {
-        snapshot.books.tree.quota(search.queue, *pair).nominal > snapshot.books.used(search.queue, *pair)
-    });
-    let attempts: &[bool] = if (hierarchical.is_empty() && by_priority.is_empty()) || (no_borrowing_within && !under_nominal)
-    {
-        &[true]
-    } else if no_borrowing_within && hierarchical.is_empty() {
-        &[false, true]
-    } else {
-        &[true, false]
-    };
+    let under_nominal = search
+        .contested
+        .iter()
+        .all(|pair| snapshot.books.tree.quota(search.queue, *pair).nominal > snapshot.books.used(search.queue, *pair));
+    let attempts: &[bool] =
+        if (hierarchical.is_empty() && by_priority.is_empty()) || (no_borrowing_within && !under_nominal) {
+            &[true]
+        } else if no_borrowing_within && hierarchical.is_empty() {
+            &[false, true]
+        } else {
+            &[true, false]
+        };
     let sequence = in_sequence(search, snapshot, [hierarchical, by_priority, own]);
     for may_borrow in attempts {
         let mut targets = Vec::new();
@@ -121,13 +122,7 @@ fn candidates_of(
         .collect()
 }
 
-fn kind_of(
-    search: &Search,
-    snapshot: &Snapshot<'_>,
-    id: WorkloadId,
-    queue: NodeId,
-    advantage: bool,
-) -> Option<Kind> {
+fn kind_of(search: &Search, snapshot: &Snapshot<'_>, id: WorkloadId, queue: NodeId, advantage: bool) -> Option<Kind> {
     if !uses_any(snapshot, id, &search.contested) {
         return None;
     }

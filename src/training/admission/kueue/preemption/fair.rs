@@ -86,8 +86,8 @@ impl Run<'_> {
         let own = self.search.queue;
         let mut order = TargetOrder::new(snapshot, own, candidates, self.search.now);
         // A ClusterQueue that stays within its own quota may have it, whatever the shares.
-        let within_nominal = snapshot.options.gates.preempt_within_nominal
-            && snapshot.books.within_nominal(own, &self.search.contested);
+        let within_nominal =
+            snapshot.options.gates.preempt_within_nominal && snapshot.books.within_nominal(own, &self.search.contested);
         while let Some(queue) = order.next(snapshot) {
             if queue == own || within_nominal {
                 let reason =

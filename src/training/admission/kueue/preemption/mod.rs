@@ -67,7 +67,12 @@ impl Search {
 
     /// Spares whom it can, from the second last target backwards; targets are away from the snapshot before, and back
     /// in it afterwards.
-    pub(super) fn give_back(&self, snapshot: &mut Snapshot<'_>, mut targets: Vec<Target>, may_borrow: bool) -> Vec<Target> {
+    pub(super) fn give_back(
+        &self,
+        snapshot: &mut Snapshot<'_>,
+        mut targets: Vec<Target>,
+        may_borrow: bool,
+    ) -> Vec<Target> {
         for index in (0..targets.len().saturating_sub(1)).rev() {
             snapshot.put_back(targets[index].workload);
             if self.fits(snapshot, may_borrow) {
