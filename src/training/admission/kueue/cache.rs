@@ -168,10 +168,6 @@ impl Cache {
         self.queue_named(queue)
     }
 
-    pub fn has_local_queue(&self, key: &str) -> bool {
-        self.local_queues.contains_key(key)
-    }
-
     pub fn local_queue_stop(&self, key: &str) -> StopPolicy {
         self.local_queues.get(key).map_or(StopPolicy::None, |(_, stop)| *stop)
     }

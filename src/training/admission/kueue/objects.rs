@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use super::amount::Amount;
 use super::tree::Quota;
 use crate::cluster::{LabelSelector, Labels, Taint, Toleration};
 use crate::units::SimTime;
@@ -338,12 +337,4 @@ impl Waiting {
     pub fn graver(self, other: Waiting) -> Waiting {
         if self.severity() >= other.severity() { self } else { other }
     }
-}
-
-/// An amount of a flavor's resource by name, for those who write it down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedAmount {
-    pub flavor: Arc<str>,
-    pub resource: Arc<str>,
-    pub amount: Amount,
 }

@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 
 use super::cache::Cache;
 use super::flavors::Progress;
-use super::objects::{Options, QueueingStrategy};
+use super::objects::{Options, QueueingStrategy, StopPolicy};
 use super::tree::NodeId;
 use super::workload::{Workload, WorkloadId};
 use crate::units::SimTime;
@@ -103,8 +103,9 @@ pub struct Queues {
 impl Queues {
     /// Puts a waiting workload into its ClusterQueue; nothing where its LocalQueue leads nowhere or it does not wait.
     pub fn add(&mut self, id: WorkloadId, workload: &Workload, cache: &Cache, options: &Options, now: SimTime) {
-        let Some(node) = workload.local_queue.as_ref().and_then(|local| cache.queue_of(local)) else { return };
-        if !workload.is_pending() {
+        let Some(local) = &workload.local_queue else { return };
+        let Some(node) = cache.queue_of(local) else { return };
+        if !workload.is_pending() || cache.local_queue_stop(local) != StopPolicy::None {
             return;
         }
         let strategy = cache.queue(node).strategy;
