@@ -28,7 +28,7 @@ pub use labels::{
     LabelSelector, Labels, NodeSelectorRequirement, NodeSelectorTerm, SelectorOperator, SelectorRequirement, Taint,
     TaintEffect, TaintError, Toleration, TolerationOperator, label,
 };
-pub use node::{NodeShape, NodeState, PodOnNode};
+pub use node::{NodeShape, NodeState, PodOnNode, WHOLE_GPU};
 pub use places::Held;
 pub use pod::{
     Affinity, Container, Controller, GpuShare, HostPort, InitContainer, NodeAffinity, PodAffinity, PodAffinityTerm,

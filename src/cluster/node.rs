@@ -139,6 +139,11 @@ impl NodeState {
     /// Books a pod; the caller has made sure that it fits, or wants it there all the same.
     pub fn add_pod(&mut self, pod: PodId, spec_id: PodSpecId, spec: &PodSpec, whole_gpus: i64) {
         let gpu_devices = self.pick_gpu_devices(whole_gpus, spec).unwrap_or(0);
+        self.add_pod_on(pod, spec_id, spec, gpu_devices);
+    }
+
+    /// As [`NodeState::add_pod`], on these devices.
+    pub fn add_pod_on(&mut self, pod: PodId, spec_id: PodSpecId, spec: &PodSpec, gpu_devices: u16) {
         self.pods.push(PodOnNode { pod, spec: spec_id, gpu_devices });
         self.requested += &spec.requests;
         self.nonzero_requested.0 += spec.nonzero_requests.0;

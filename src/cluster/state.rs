@@ -87,12 +87,20 @@ impl ClusterState {
 
     /// Books the pod's requests on the node and sets [`PodInfo::node`].
     pub fn bind(&mut self, pod: PodId, node: NodeId) {
+        self.bind_on(pod, node, None);
+    }
+
+    /// As [`ClusterState::bind`], on these shared devices (a bit each) where they are given.
+    pub fn bind_on(&mut self, pod: PodId, node: NodeId, devices: Option<u16>) {
         let info = &mut self.pods[pod.index()];
         info.node = Some(node);
         let spec = self.specs.pod(info.spec);
         let whole_gpus = self.specs.whole_gpus(spec);
         let state = self.nodes[node.index()].as_mut().expect("a pod is bound to a node that exists");
-        state.add_pod(pod, info.spec, spec, whole_gpus);
+        match devices {
+            Some(devices) => state.add_pod_on(pod, info.spec, spec, devices),
+            None => state.add_pod(pod, info.spec, spec, whole_gpus),
+        }
         state.terminating_pods += u32::from(info.deletion.is_some());
         let (spec, terminating) = (info.spec, info.deletion.is_some());
         if self.places.are_of(&self.specs) {

@@ -26,7 +26,8 @@ impl ByClass {
     /// `soft_taints_per_node`: the most `PreferNoSchedule` taints that one node may come to bear.
     pub fn of(specs: &Specs, spec: PodSpecId, profile: &Profile, soft_taints_per_node: usize) -> ByClass {
         let pod = specs.pod(spec);
-        let is_possible = profile.options.percentage_of_nodes_to_score.is_none()
+        let must_ask_each = profile.scores.iter().any(|(score, _)| score.tells_alike_nodes_apart());
+        let is_possible = !must_ask_each && profile.options.percentage_of_nodes_to_score.is_none()
             && !specs.any_images()
             && soft_taints_per_node <= 1
             && !pod.names_hosts()
@@ -41,7 +42,8 @@ impl ByClass {
 
 fn is_for_itself(specs: &Specs, spec: PodSpecId, profile: &Profile) -> bool {
     let pod = specs.pod(spec);
-    pod.topology_spread_constraints.is_empty()
+    profile.scores.iter().all(|(score, _)| score.stands_alone() || score.scope() == Scope::Cluster)
+        && pod.topology_spread_constraints.is_empty()
         && pod.affinity.node.preferred.is_empty()
         && !specs.touched_by_affinity(spec)
         && default_selector(pod, profile.options.default_spread_constraints).is_none()

@@ -10,7 +10,9 @@
 pub mod by_class;
 mod class_index;
 mod cycle;
+pub mod device;
 pub mod filter;
+pub mod fragmentation;
 mod node_set;
 mod nomination;
 mod preemption;
@@ -26,10 +28,11 @@ mod tests;
 pub use by_class::ByClass;
 pub use class_index::{Best, ClassIndex, StandIn};
 pub use cycle::Cycle;
+pub use device::GpuDevice;
 pub use nomination::{Nominations, fits_with_nominated};
 pub use preemption::{Hopeless, NoPreemption, Preemption, PreemptionAttempt};
 pub use profile::{
     Profile, ProfileError, RequestedToCapacityRatioParam, ResourceSpec, SchedulerOptions, ScoringStrategy,
-    StrategyType, UtilizationShapePoint,
+    StrategyType, TieBreak, UtilizationShapePoint,
 };
 pub use select::{Feasibility, Memory, Selection, feasible_nodes, schedule};

@@ -3,12 +3,15 @@
 //! Names and defaults are those of `kubescheduler.config.k8s.io/v1` (Kubernetes 1.33).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::device::GpuDevice;
 use super::filter::{FILTERS, Filter};
+use super::fragmentation::{TypicalPod, TypicalPodSpec, stated_pods};
 use super::score::{SCORES, Score};
 use crate::units::{SimDuration, did_you_mean};
 
@@ -22,7 +25,17 @@ pub struct SchedulerOptions {
     pub balanced_resources: Vec<ResourceSpec>,
     /// Weights of score plugins where they differ from upstream's: TaintToleration 3, NodeAffinity, PodTopologySpread
     /// and InterPodAffinity 2, NodeResourcesFit, NodeResourcesBalancedAllocation and ImageLocality 1. 0: switched off.
+    /// Not upstream's and 0 by default: GpuBestFit, GpuDotProduct, GpuPacking, GpuClustering, FragmentationGradient and
+    /// RandomNode.
     pub score_weights: BTreeMap<String, u32>,
+    /// Which of the nodes with the highest score is taken.
+    pub tie_break: TieBreak,
+    /// Which GPU of a node that shares its GPUs a pod with a part of one takes.
+    pub gpu_device: GpuDevice,
+    /// Kinds of pods by which FragmentationGradient, as score and as `gpuDevice`, tells what use free GPUs have; the
+    /// most frequent that make 95 % count. Unset: the pods of the replayed trace, or without one each pod spec of the
+    /// scenario once.
+    pub typical_pods: Vec<TypicalPodSpec>,
     /// Filter plugins that are switched off.
     pub disabled_filters: Vec<String>,
     /// Whether pods may preempt others (the plugin DefaultPreemption).
@@ -59,6 +72,9 @@ impl Default for SchedulerOptions {
             scoring_strategy: ScoringStrategy::default(),
             balanced_resources: ResourceSpec::cpu_and_memory(),
             score_weights: BTreeMap::new(),
+            tie_break: TieBreak::Random,
+            gpu_device: GpuDevice::Fullest,
+            typical_pods: Vec::new(),
             disabled_filters: Vec::new(),
             preemption: true,
             percentage_of_nodes_to_score: None,
@@ -73,6 +89,16 @@ impl Default for SchedulerOptions {
             min_candidate_nodes_absolute: 100,
         }
     }
+}
+
+/// What decides between nodes of equal score.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TieBreak {
+    /// A draw for each pod, as upstream's `selectHost`.
+    #[default]
+    Random,
+    /// The node that came first, always: a fixed order packs where scores are coarse.
+    First,
 }
 
 /// How NodeResourcesFit turns requested shares into a score.
@@ -169,6 +195,10 @@ pub struct Profile {
     pub filters: Vec<&'static dyn Filter>,
     /// Score plugins that count, with their weights, in upstream's order.
     pub scores: Vec<(&'static dyn Score, i64)>,
+    /// From `typicalPods`; whoever knows a scenario's pods sets them where that is empty.
+    pub typical_pods: Arc<[TypicalPod]>,
+    /// Seed of the draws that plugins make.
+    pub seed: u64,
 }
 
 impl Default for Profile {
@@ -197,7 +227,15 @@ impl Profile {
             })
             .filter(|(_, weight)| *weight > 0)
             .collect();
-        Ok(Profile { options, filters, scores })
+        let typical_pods = stated_pods(&options.typical_pods).into();
+        Ok(Profile { options, filters, scores, typical_pods, seed: 0 })
+    }
+
+    /// Whether a plugin that is on asks what pods are typical, and none were stated.
+    pub fn lacks_typical_pods(&self) -> bool {
+        let reads = self.scores.iter().any(|(score, _)| score.name() == "FragmentationGradient")
+            || self.options.gpu_device == GpuDevice::FragmentationGradient;
+        reads && self.typical_pods.is_empty()
     }
 
     /// How many feasible nodes end the search among `nodes`.
@@ -224,6 +262,9 @@ impl SchedulerOptions {
         for (index, name) in self.disabled_filters.iter().enumerate() {
             let filters = FILTERS.iter().map(|f| f.name()).collect::<Vec<_>>();
             known("filter", format!("disabledFilters[{index}]"), name, &filters)?;
+        }
+        for (index, kind) in self.typical_pods.iter().enumerate() {
+            in_range(&format!("typicalPods[{index}].gpuMilli"), kind.gpu_milli.into(), 1, 1000)?;
         }
         check_resources("scoringStrategy.resources", &self.scoring_strategy.resources)?;
         check_resources("balancedResources", &self.balanced_resources)?;

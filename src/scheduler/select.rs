@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 use super::filter::Rejection;
 use super::nomination::{Nominations, fits_with_nominated};
 use super::score::{ScoreTable, Scoring, candidates};
-use super::{Cycle, Profile};
+use super::{Cycle, Profile, TieBreak};
 use crate::cluster::{ClusterView, NodeId, NodeView};
 
 /// What a scheduler remembers from one pod to the next.
@@ -36,7 +36,7 @@ pub struct Feasibility {
 }
 
 /// Picks a node, or says why each refuses. Draws `rng.random_range(0..tied)` once where more than one node has the
-/// highest score, and else nothing.
+/// highest score and ties are drawn, and else nothing.
 pub fn schedule(
     view: &dyn ClusterView,
     cycle: &Cycle<'_>,
@@ -53,7 +53,8 @@ pub fn schedule(
     let scoring = Scoring::new(view, cycle, profile, &candidates(&feasible.nodes));
     let scores = ScoreTable::new(view, &scoring, feasible.nodes);
     let tied = scores.best();
-    let index = if tied.len() > 1 { rng.random_range(0..tied.len()) } else { 0 };
+    let draws = tied.len() > 1 && profile.options.tie_break == TieBreak::Random;
+    let index = if draws { rng.random_range(0..tied.len()) } else { 0 };
     Ok(Selection { node: tied[index], tied, scores: Some(scores) })
 }
 

@@ -132,9 +132,9 @@ impl Books {
         self.version += 1;
     }
 
-    /// Books the pod's requests on the node.
-    pub fn bind(&mut self, pod: PodId, node: NodeId, now: SimTime) {
-        self.count_anew(pod, |books| books.cluster.bind(pod, node));
+    /// Books the pod's requests on the node, on these of its shared devices (a bit each) where they are given.
+    pub fn bind(&mut self, pod: PodId, node: NodeId, devices: Option<u16>, now: SimTime) {
+        self.count_anew(pod, |books| books.cluster.bind_on(pod, node, devices));
         let spec = self.cluster.pod(pod).spec;
         self.classes.pod_added(&self.cluster, node, spec);
         let requested = self.requested(spec);

@@ -9,7 +9,10 @@ use super::observer::Controller;
 use super::world::{World, hangs_on_others};
 use crate::cluster::{ByNode, ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::{Cure, Help};
-use crate::scheduler::{self, ByClass, Cycle, Preemption, PreemptionAttempt, by_class, filter};
+use crate::scheduler::score::gpu::{Ask, Room};
+use crate::scheduler::{
+    self, ByClass, Cycle, GpuDevice, Preemption, PreemptionAttempt, TieBreak, by_class, device, filter,
+};
 use crate::units::SimDuration;
 use crate::units::random::stream;
 
@@ -130,6 +133,21 @@ impl World<'_> {
         self.karpenter_hears_of_pod();
     }
 
+    /// The shared GPU that a pod with a part of one takes, where the profile has a choice of its own.
+    pub(super) fn choose_device(&self, pod: PodId, node: NodeId) -> Option<u16> {
+        let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
+        if spec.gpu_share.is_none() || self.profile.options.gpu_device == GpuDevice::Fullest {
+            return None;
+        }
+        let ask = Ask::of_pod(spec, 0);
+        if !ask.is_part() {
+            return None;
+        }
+        let node = self.cluster.node_view(node)?;
+        let room = Room::of(&node, &self.cluster.specs);
+        device::choose(ask, &room, &self.profile, u64::from(pod.0)).map(|device| 1 << device)
+    }
+
     /// The best node for a pod, ties drawn from a stream of the pod's own.
     fn choose_node(&mut self, pod: PodId, spec: PodSpecId) -> Result<NodeId, Cure> {
         let version = self.cluster.node_version();
@@ -166,7 +184,8 @@ impl World<'_> {
         let World { cluster, profile, seed, .. } = self;
         let (cluster, classes) = cluster.with_classes();
         let cycle = Cycle::new(cluster, spec);
-        let pick = |tied| tie_breaker(*seed, pod).random_range(0..tied);
+        let draws = profile.options.tie_break == TieBreak::Random;
+        let pick = |tied| if draws { tie_breaker(*seed, pod).random_range(0..tied) } else { 0 };
         by_class::choose(cluster, classes, &cycle, profile, how, pick).ok_or_else(|| self.cure_for(spec))
     }
 

@@ -158,7 +158,7 @@ impl<'s> World<'s> {
             standing.cluster.node(*node).is_some_and(|node| node.pods.iter().any(|held| held.pod == pod))
         });
         if let Some(node) = given.node {
-            self.cluster.bind(pod, node, self.now);
+            self.cluster.bind(pod, node, None, self.now);
             if holds.is_none() {
                 self.cluster.release(pod, self.now);
             }

@@ -36,6 +36,7 @@ use crate::cost::Holding;
 use crate::load::Signal;
 use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
+use crate::scheduler::fragmentation::typical_pods;
 use crate::scheduler::{self, Profile};
 use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd};
 
@@ -166,7 +167,7 @@ impl<'s> World<'s> {
             node_lifecycle: NodeLifecycle::default(),
             waiting: Waiting::default(),
             budgets_of_others: OnceCell::new(),
-            profile: Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked"),
+            profile: profile(scenario, seed),
             scheduler: scheduler::Memory::default(),
             soft_taints_per_node: soft_taints_per_node(scenario),
             verbose: false,
@@ -247,7 +248,8 @@ impl<'s> World<'s> {
     /// Books the pod on the node.
     pub(super) fn book(&mut self, pod: PodId, node: NodeId) {
         self.end_wait(pod);
-        self.cluster.bind(pod, node, self.now);
+        let devices = self.choose_device(pod, node);
+        self.cluster.bind(pod, node, devices, self.now);
         self.nominate(pod, None);
         let run = &mut self.pods[pod.index()];
         run.scheduled = Some(self.now);
@@ -446,6 +448,21 @@ pub(super) fn hangs_on_others(spec: &PodSpec) -> bool {
 
 fn lowest_priority(specs: &Specs) -> i32 {
     specs.pods().map(|spec| spec.priority).min().unwrap_or(0)
+}
+
+/// The scheduler's profile, with what it cannot know from its options.
+fn profile(scenario: &Scenario, seed: u64) -> Profile {
+    let mut profile = Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked");
+    profile.seed = seed;
+    if profile.lacks_typical_pods() {
+        let specs = &scenario.specs;
+        profile.typical_pods = match scenario.trace_pods.is_empty() {
+            false => typical_pods(specs, scenario.trace_pods.iter().map(|pod| (specs.pod(pod.spec), 1))),
+            true => typical_pods(specs, specs.pods().map(|pod| (pod, 1))),
+        }
+        .into();
+    }
+    profile
 }
 
 /// Of any shape, and one more where an autoscaler marks its candidates.

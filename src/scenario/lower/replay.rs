@@ -19,7 +19,6 @@ use crate::scenario::spec::{NodePrices, ReplayFormat, ReplaySpec, ScenarioSpec, 
 use crate::scenario::{FixedNode, TracePod, Workload, WorkloadKind};
 use crate::units::{Bytes, Millicores, SimDuration, SimTime, UsdPerHour};
 
-const DEFAULT_MAX_PODS: i64 = 110;
 const MOST_SHARED_GPUS: u32 = 16;
 
 /// Everything about a row that its pod spec depends on.
@@ -173,7 +172,7 @@ fn node_shape(row: &TraceNode, replay: &ReplaySpec, gpu: ResourceId) -> NodeShap
         labels,
         allocatable: capacity.clone(),
         capacity,
-        max_pods: DEFAULT_MAX_PODS,
+        max_pods: i64::from(replay.max_pods),
         shared_gpus,
         ..NodeShape::default()
     }

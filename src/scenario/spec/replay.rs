@@ -33,6 +33,9 @@ pub struct ReplaySpec {
     /// What the trace's nodes cost. Default: nothing.
     #[serde(default)]
     pub node_prices: NodePrices,
+    /// Pods that one of the trace's nodes holds at most. Default: 110.
+    #[serde(default = "default_max_pods")]
+    pub max_pods: u32,
     /// Whether pods ask for thousandths of a GPU (the trace's nodes share theirs, and so must node groups); false: a
     /// fraction becomes a whole GPU. Default: true.
     #[serde(default = "yes")]
@@ -69,6 +72,10 @@ pub enum ReplayFormat {
 
 const fn one() -> f64 {
     1.0
+}
+
+const fn default_max_pods() -> u32 {
+    110
 }
 
 const fn yes() -> bool {

@@ -5,14 +5,23 @@
 //! So whoever groups nodes into classes calls `score` for one node a class, and [`Score::normalize`] over the lot.
 
 mod balanced_allocation;
+mod fragmentation_gradient;
+pub mod gpu;
+mod gpu_best_fit;
+mod gpu_clustering;
+mod gpu_dot_product;
+mod gpu_packing;
 mod image_locality;
 mod inter_pod_affinity;
 mod node_affinity;
 mod node_resources_fit;
 mod pod_topology_spread;
+mod random_node;
 mod resources;
 mod table;
 mod taint_toleration;
+
+use std::cell::OnceCell;
 
 use super::filter::Scope;
 use super::{Cycle, Profile};
@@ -45,6 +54,12 @@ pub trait Score: Sync {
         self.scope() != Scope::Cluster
     }
 
+    /// Whether nodes of one shape with equal taints and booked resources may score differently, other than by the pods
+    /// that the pod's own constraints select: classes of nodes cannot be asked then, but only each node.
+    fn tells_alike_nodes_apart(&self) -> bool {
+        false
+    }
+
     /// False where the plugin has nothing to say of this pod (upstream's PreScore answers `Skip`): it counts as zero
     /// for every node, and is not normalized.
     fn applies(&self, scoring: &Scoring<'_>) -> bool;
@@ -57,7 +72,7 @@ pub trait Score: Sync {
     fn normalize(&self, _scores: &mut [i64]) {}
 }
 
-/// All score plugins, in the order of upstream's default profile.
+/// All score plugins: those of upstream's default profile in its order, then those for GPUs, which are off by default.
 pub static SCORES: &[&dyn Score] = &[
     &taint_toleration::TaintToleration,
     &node_affinity::NodeAffinity,
@@ -66,6 +81,12 @@ pub static SCORES: &[&dyn Score] = &[
     &inter_pod_affinity::InterPodAffinity,
     &balanced_allocation::NodeResourcesBalancedAllocation,
     &image_locality::ImageLocality,
+    &gpu_best_fit::GpuBestFit,
+    &gpu_dot_product::GpuDotProduct,
+    &gpu_packing::GpuPacking,
+    &gpu_clustering::GpuClustering,
+    &fragmentation_gradient::FragmentationGradient,
+    &random_node::RandomNode,
 ];
 
 /// A feasible node, and how many it stands for: itself, and others that answer alike.
@@ -89,6 +110,7 @@ pub struct Scoring<'a> {
     spread: Option<SpreadScores<'a>>,
     affinity: Option<AffinityScores>,
     images: Option<ImageSpread<'a>>,
+    largest: OnceCell<gpu::Largest>,
 }
 
 impl<'a> Scoring<'a> {
@@ -119,7 +141,13 @@ impl<'a> Scoring<'a> {
             spread: None,
             affinity: None,
             images: None,
+            largest: OnceCell::new(),
         }
+    }
+
+    /// By which GPU scores measure.
+    fn largest(&self) -> gpu::Largest {
+        *self.largest.get_or_init(|| gpu::Largest::of(self.cycle.specs))
     }
 }
 
