@@ -6,6 +6,7 @@ use rand::RngExt;
 
 use super::entities::Role;
 use super::event::Event;
+use super::kueue::Queued;
 use super::observer::Controller;
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, RestartPolicy, WorkloadId};
@@ -73,6 +74,7 @@ impl BatchRun {
 impl World<'_> {
     pub(super) fn job_starts(&mut self, workload: WorkloadId) {
         self.workloads[workload.index()].job.arrived = true;
+        self.kueue_sees_job(workload);
         self.sync_job(workload);
     }
 
@@ -81,6 +83,13 @@ impl World<'_> {
         if self.workloads[workload.index()].job.arrived {
             self.sync_job(workload);
         }
+    }
+
+    /// How many pods of a Job are to be at work now.
+    pub(super) fn pods_at_work(&self, workload: WorkloadId) -> u32 {
+        let WorkloadKind::Job(job) = self.kind(workload) else { return 0 };
+        let run = &self.workloads[workload.index()];
+        self.admitted_parallelism(workload, run.job.wanted(job, run.pods.len() as u32))
     }
 
     pub(super) fn job_sync(&mut self, workload: WorkloadId) {
@@ -132,6 +141,10 @@ impl World<'_> {
             run.succeeded += 1;
             run.succeeded_indexes.insert(index);
             (run.failures, run.last_failure) = (0, None);
+            if let Some(completions) = job.completions {
+                let still_wanted = completions.saturating_sub(run.succeeded(job));
+                self.kueue_sees_success(workload, still_wanted);
+            }
         } else if info.is_terminal() || job.pod_replacement == PodReplacement::TerminatingOrFailed {
             self.count_failure(pod, workload);
         }
@@ -197,8 +210,9 @@ impl World<'_> {
             return;
         }
         let now = self.now;
+        let is_held = job.suspended || self.is_held(Queued::Job(workload));
         let run = &mut self.workloads[workload.index()].job;
-        if job.suspended {
+        if is_held {
             run.started = None;
         } else {
             run.started.get_or_insert(now);
@@ -222,6 +236,7 @@ impl World<'_> {
         };
         if is_complete && run.pods.is_empty() {
             self.workloads[workload.index()].job.finished = true;
+            self.kueue_sees_end(Queued::Job(workload));
         }
     }
 
@@ -253,6 +268,7 @@ impl World<'_> {
         let object = self.workload_object(workload);
         self.decide(Controller::Job, object, "Active", to, reason);
         self.delete_job_pods(self.workloads[workload.index()].pods.clone(), of_pods);
+        self.kueue_sees_end(Queued::Job(workload));
     }
 
     fn delete_job_pods(&mut self, pods: Vec<PodId>, reason: &'static str) {
@@ -264,7 +280,7 @@ impl World<'_> {
     /// Makes the pods that are missing, or ends those that are too many (`manageJob`).
     fn manage_job(&mut self, workload: WorkloadId, job: &BatchJob) {
         let pods = self.workloads[workload.index()].pods.clone();
-        if job.suspended {
+        if job.suspended || self.is_held(Queued::Job(workload)) {
             return self.delete_job_pods(pods, SUSPENDED);
         }
         let index_of = |world: &Self, pod: PodId| match world.pods[pod.index()].role {
@@ -280,6 +296,7 @@ impl World<'_> {
         }
         let active = left.len() as u32;
         let wanted = self.workloads[workload.index()].job.wanted(job, active);
+        let wanted = self.admitted_parallelism(workload, wanted);
         if active > wanted {
             self.rank_for_deletion(&mut left);
             left.truncate((active - wanted) as usize);
@@ -340,7 +357,8 @@ impl World<'_> {
     }
 
     fn create_job_pod(&mut self, workload: WorkloadId, job: &BatchJob, index: u32, name: String) {
-        let pod = self.create_pod(name.into(), job.spec, workload, Role::JobPod { index });
+        let spec = self.admitted_spec(Queued::Job(workload), job.spec);
+        let pod = self.create_pod(name.into(), spec, workload, Role::JobPod { index });
         self.enqueue(pod);
     }
 }

@@ -29,6 +29,7 @@ mod images;
 mod jobs;
 mod karpenter;
 mod kept;
+mod kueue;
 mod launches;
 mod ledger;
 mod maxima;

@@ -64,6 +64,7 @@ controllers! {
     Job = "job-controller",
     Deployment = "deployment-controller",
     StatefulSet = "statefulset-controller",
+    Kueue = "kueue",
 }
 
 /// One row of `decisions.csv`.
