@@ -3,6 +3,7 @@
 mod budgets;
 mod cloud;
 mod container_metric;
+mod cron_jobs;
 mod cost;
 mod cpu;
 mod drain;

@@ -11,6 +11,7 @@ pub const KINDS: &[(&str, &str, &[Field])] = &[
     ("StatefulSet", "", STATEFUL_SET),
     ("DaemonSet", "", DAEMON_SET),
     ("Job", "", JOB),
+    ("CronJob", "", CRON_JOB),
     ("Pod", "", POD),
     ("Node", "", NODE),
     ("HorizontalPodAutoscaler", "autoscaling/v2", AUTOSCALER),
@@ -116,11 +117,34 @@ const DAEMON_SET: &[Field] = &[
     ("status", Inert),
 ];
 
-const JOB: &[Field] = &[
+const CRON_JOB: &[Field] = &[
     ("metadata", Metadata(&["name", "namespace"])),
     (
         "spec",
         Holds(&[
+            ("concurrencyPolicy", Acts),
+            ("failedJobsHistoryLimit", NotModelled(FINISHED_STAY)),
+            ("jobTemplate", Holds(&[("metadata", Metadata(&[])), ("spec", Holds(JOB_SPEC))])),
+            ("schedule", Acts),
+            ("startingDeadlineSeconds", Acts),
+            ("successfulJobsHistoryLimit", NotModelled(FINISHED_STAY)),
+            ("suspend", Acts),
+            ("timeZone", Acts),
+        ]),
+    ),
+    ("status", NotModelled("the CronJob starts anew: a Job that it missed or that is at work is not taken over")),
+];
+
+const FINISHED_STAY: &str =
+    "a finished Job and its pods stay, which hold no room; only a selector that matches them can tell";
+
+const JOB: &[Field] = &[
+    ("metadata", Metadata(&["name", "namespace"])),
+    ("spec", Holds(JOB_SPEC)),
+    ("status", NotModelled("the Job starts anew: what it has done in the cluster is not taken over")),
+];
+
+const JOB_SPEC: &[Field] = &[
             ("activeDeadlineSeconds", Acts),
             ("backoffLimit", Acts),
             ("backoffLimitPerIndex", Acts),
@@ -146,15 +170,7 @@ const JOB: &[Field] = &[
             ("successPolicy", Holds(&[("rules", Holds(&[("succeededCount", Acts), ("succeededIndexes", Acts)]))])),
             ("suspend", Acts),
             ("template", Holds(TEMPLATE)),
-            (
-                "ttlSecondsAfterFinished",
-                NotModelled(
-                    "a finished Job and its pods stay, which hold no room; only a selector that matches them can tell",
-                ),
-            ),
-        ]),
-    ),
-    ("status", NotModelled("the Job starts anew: what it has done in the cluster is not taken over")),
+            ("ttlSecondsAfterFinished", NotModelled(FINISHED_STAY)),
 ];
 
 const POD: &[Field] = &[
