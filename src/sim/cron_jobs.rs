@@ -1,7 +1,5 @@
 //! CronJobs at work: each scheduled time makes a Job, which goes on as every Job does.
 
-use jiff::Timestamp;
-
 use super::entities::JobKey;
 use super::event::Event;
 use super::observer::Controller;
@@ -10,13 +8,6 @@ use crate::cluster::WorkloadId;
 use crate::controller::cron_job::{Concurrency, CronJob, SCHEDULE_DELTA};
 use crate::scenario::WorkloadKind;
 use crate::units::SimTime;
-
-/// What a CronJob's status says.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CronRun {
-    /// `lastScheduleTime`.
-    last: Option<Timestamp>,
-}
 
 impl World<'_> {
     pub(super) fn cron_job(&self, workload: WorkloadId) -> Option<&CronJob> {
@@ -44,7 +35,7 @@ impl World<'_> {
     pub(super) fn sync_cron_job(&mut self, workload: WorkloadId) {
         let Some(cron) = self.cron_job(workload).filter(|cron| !cron.is_suspended) else { return };
         let created = self.timestamp(SimTime::ZERO);
-        let since = self.workloads[workload.index()].cron.last.unwrap_or(created);
+        let since = self.workloads[workload.index()].last_schedule.unwrap_or(created);
         let Some(due) = cron.due(since, self.timestamp(self.now)) else { return };
         let Ok(run) = u32::try_from(due.as_second() / 60) else { return };
         let active: Vec<u32> = self.workloads[workload.index()].jobs.keys().copied().collect();
@@ -61,7 +52,7 @@ impl World<'_> {
             }
             Concurrency::Allow | Concurrency::Forbid => {}
         }
-        self.workloads[workload.index()].cron.last = Some(due);
+        self.workloads[workload.index()].last_schedule = Some(due);
         self.job_starts(JobKey { workload, run });
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::cpu::{CpuClaim, NodeCpu};
 use super::drain::Drain;
 use super::idle::IdleRun;
 use super::images::NodeImages;
-use super::cron_jobs::CronRun;
 use super::jobs::BatchRun;
 use super::observer::Usage;
 use super::scaling_group::Unfilled;
@@ -214,7 +215,8 @@ pub(super) struct WorkloadRun {
     pub volumes: BTreeMap<u32, Vec<NodeSelectorTerm>>,
     /// Jobs that were created and not deleted, by [`JobKey::run`].
     pub jobs: BTreeMap<u32, BatchRun>,
-    pub cron: CronRun,
+    /// A CronJob's `lastScheduleTime`.
+    pub last_schedule: Option<Timestamp>,
     /// What its pods owe, `[cpu, memory, gpu]`, as far as it is booked; and what they held for it, times nanoseconds.
     pub costs: [Usd; 3],
     pub held: [i128; 3],
