@@ -51,6 +51,7 @@ impl World<'_> {
         self.audit_waits()?;
         self.audit_training_counts()?;
         self.audit_gangs()?;
+        self.audit_kueue()?;
         self.audit_instances()?;
         self.audit_deletions()?;
         self.audit_claims()?;

@@ -119,6 +119,14 @@ pub enum Event {
     ClaimLiveness { instance: u32 },
     /// Karpenter's disruption loop.
     KarpenterDisrupt,
+    /// Kueue's scheduler looks at the heads of its queues.
+    KueueCycle,
+    /// Workloads that Kueue parked may be tried again.
+    KueueWakes,
+    /// The pods of an admitted workload had to be ready by now.
+    KueueTimeout { queued: u32, admission: u32 },
+    /// A workload's back-off in Kueue is over.
+    KueueReturns { queued: u32 },
     /// A sample of the time series.
     Sample,
 }
@@ -168,6 +176,8 @@ impl Event {
             Event::LoadTick { .. } | Event::DivideCpu => 8,
             Event::Scrape => 9,
             Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,
+            Event::KueueWakes | Event::KueueTimeout { .. } | Event::KueueReturns { .. } => 7,
+            Event::KueueCycle => 10,
             Event::BackoffEnds | Event::PreemptsAgain { .. } | Event::FlushLeftovers => 11,
             Event::Schedule => 12,
             Event::ClusterAutoscalerScan { .. }

@@ -6,6 +6,7 @@ use rand::RngExt;
 
 use super::entities::{JobKey, Role};
 use super::event::Event;
+use super::kueue::Queued;
 use super::observer::Controller;
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, RestartPolicy, WorkloadId};
@@ -74,6 +75,9 @@ impl World<'_> {
     /// The Job is created.
     pub(super) fn job_starts(&mut self, key: JobKey) {
         self.workloads[key.workload.index()].jobs.entry(key.run).or_default();
+        if self.cron_job(key.workload).is_none() {
+            self.kueue_sees_job(key.workload);
+        }
         self.sync_job(key);
     }
 
@@ -83,6 +87,15 @@ impl World<'_> {
         for run in runs {
             self.sync_job(JobKey { workload, run });
         }
+    }
+
+    /// How many pods of a manifest's own Job are to be at work now.
+    pub(super) fn pods_at_work(&self, workload: WorkloadId) -> u32 {
+        let WorkloadKind::Job(job) = self.kind(workload) else { return 0 };
+        let run = &self.workloads[workload.index()];
+        let active = run.pods.len() as u32;
+        let wanted = run.jobs.get(&0).map_or(0, |state| state.wanted(job, active));
+        self.admitted_parallelism(workload, wanted)
     }
 
     pub(super) fn job_sync(&mut self, key: JobKey) {
@@ -178,6 +191,10 @@ impl World<'_> {
             run.succeeded += 1;
             run.succeeded_indexes.insert(index);
             (run.failures, run.last_failure) = (0, None);
+            if let Some(completions) = job.completions {
+                let still_wanted = completions.saturating_sub(run.succeeded(job));
+                self.kueue_sees_success(workload, still_wanted);
+            }
         } else if info.is_terminal() || job.pod_replacement == PodReplacement::TerminatingOrFailed {
             self.count_failure(pod, workload);
         }
@@ -241,8 +258,9 @@ impl World<'_> {
     fn sync_job(&mut self, key: JobKey) {
         let WorkloadKind::Job(job) = self.kind(key.workload) else { return };
         let now = self.now;
+        let is_held = job.suspended || self.is_held(Queued::Job(key.workload));
         let Some(run) = self.job_run(key).filter(|run| !run.finished) else { return };
-        if job.suspended {
+        if is_held {
             run.started = None;
         } else {
             run.started.get_or_insert(now);
@@ -307,6 +325,7 @@ impl World<'_> {
         if let Some(run) = self.job_run(key) {
             run.finished = true;
         }
+        self.kueue_sees_end(Queued::Job(key.workload));
         if self.cron_job(key.workload).is_some() {
             self.workloads[key.workload.index()].jobs.remove(&key.run);
             self.sync_cron_job(key.workload);
@@ -330,7 +349,7 @@ impl World<'_> {
     /// Makes the pods that are missing, or ends those that are too many (`manageJob`).
     fn manage_job(&mut self, key: JobKey, job: &BatchJob) {
         let pods = self.job_pods(key);
-        if job.suspended {
+        if job.suspended || self.is_held(Queued::Job(key.workload)) {
             return self.delete_job_pods(pods, SUSPENDED);
         }
         let index_of = |world: &Self, pod: PodId| match world.pods[pod.index()].role {
@@ -346,6 +365,7 @@ impl World<'_> {
         }
         let active = left.len() as u32;
         let Some(wanted) = self.job_run(key).map(|run| run.wanted(job, active)) else { return };
+        let wanted = self.admitted_parallelism(key.workload, wanted);
         if active > wanted {
             self.rank_for_deletion(&mut left);
             left.truncate((active - wanted) as usize);
@@ -408,7 +428,8 @@ impl World<'_> {
 
     fn create_job_pod(&mut self, key: JobKey, job: &BatchJob, index: u32, name: String) {
         let role = Role::JobPod { index, run: key.run };
-        let pod = self.create_pod(name.into(), job.spec, key.workload, role);
+        let spec = self.admitted_spec(Queued::Job(key.workload), job.spec);
+        let pod = self.create_pod(name.into(), spec, key.workload, role);
         self.enqueue(pod);
     }
 }

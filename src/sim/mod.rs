@@ -30,6 +30,7 @@ mod images;
 mod jobs;
 mod karpenter;
 mod kept;
+mod kueue;
 mod launches;
 mod ledger;
 mod maxima;

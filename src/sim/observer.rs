@@ -65,6 +65,7 @@ controllers! {
     CronJob = "cronjob-controller",
     Deployment = "deployment-controller",
     StatefulSet = "statefulset-controller",
+    Kueue = "kueue",
 }
 
 /// One row of `decisions.csv`.

@@ -76,6 +76,7 @@ impl World<'_> {
 
     fn start(&mut self) {
         self.start_nodes();
+        self.start_kueue();
         self.start_workloads();
         self.start_training();
         self.start_services();
@@ -151,6 +152,10 @@ impl World<'_> {
             Event::ClaimExpires { instance } => self.claim_expires(instance),
             Event::ClaimLiveness { instance } => self.claim_liveness(instance),
             Event::KarpenterDisrupt => self.karpenter_disrupt(),
+            Event::KueueCycle => self.kueue_cycle(),
+            Event::KueueWakes => self.kueue_wakes(),
+            Event::KueueTimeout { queued, admission } => self.kueue_timeout(queued, admission),
+            Event::KueueReturns { queued } => self.kueue_returns(queued),
             Event::Sample => unreachable!("the loop hands samples to the observer"),
         }
     }

@@ -102,7 +102,7 @@ impl Lowering<'_> {
         if raw.is_some_and(is_managed_elsewhere) {
             let message = format!("Job {} is managed by another controller: no pods of it are made", object.name);
             self.push(Diagnostic::warning(object.at("spec.managedBy"), message));
-        } else if job.suspended {
+        } else if job.suspended && !super::kueue::names_a_queue(object) {
             let message = format!("Job {} is suspended: it makes no pods until it is resumed", object.name);
             let hint = "a patch resumes it in mid-run: patches: [{at: 1h, target: {kind: Job, …}, patch: {spec: {suspend: false}}}]";
             self.push(Diagnostic::warning(object.at("spec.suspend"), message).hint(hint));

@@ -22,6 +22,7 @@ mod cluster;
 mod cron_job;
 mod daemon_set;
 mod job;
+pub mod kueue;
 mod live_pod;
 mod node;
 mod observed_pod;
