@@ -2,7 +2,8 @@
 
 use super::written::{Written, written};
 
-const NODE: &str = "  start: \"2026-03-02T00:00:00Z\"\n  duration: 3h\n  nodes: [{name: n, instanceType: m6i.4xlarge}]\n";
+const NODE: &str =
+    "  start: \"2026-03-02T00:00:00Z\"\n  duration: 3h\n  nodes: [{name: n, instanceType: m6i.4xlarge}]\n";
 
 /// Each pod works so long.
 fn run(spec: &str, work: &str) -> Written {
@@ -52,7 +53,11 @@ fn forbid_waits_for_the_end_of_the_job_before() {
 fn replace_ends_the_job_before() {
     let run = run("schedule: \"0 * * * *\", concurrencyPolicy: Replace", "90m");
     assert_eq!(run.created("tick"), [3600, 7200]);
-    assert!(run.ended("tick").iter().all(|(at, reason)| (*at, *reason) == (7200, "JobReplaced")), "{:?}", run.ended("tick"));
+    assert!(
+        run.ended("tick").iter().all(|(at, reason)| (*at, *reason) == (7200, "JobReplaced")),
+        "{:?}",
+        run.ended("tick")
+    );
     assert_eq!(run.ended("tick").len(), 1);
 }
 

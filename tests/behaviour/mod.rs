@@ -3,9 +3,9 @@
 mod budgets;
 mod cloud;
 mod container_metric;
-mod cron_jobs;
 mod cost;
 mod cpu;
+mod cron_jobs;
 mod drain;
 mod explain;
 mod gang_loss;

@@ -145,32 +145,32 @@ const JOB: &[Field] = &[
 ];
 
 const JOB_SPEC: &[Field] = &[
-            ("activeDeadlineSeconds", Acts),
-            ("backoffLimit", Acts),
-            ("backoffLimitPerIndex", Acts),
-            ("completionMode", Acts),
-            ("completions", Acts),
-            ("managedBy", Acts),
-            ("manualSelector", Inert),
-            ("maxFailedIndexes", Acts),
-            ("parallelism", Acts),
-            (
-                "podFailurePolicy",
-                Holds(&[(
-                    "rules",
-                    Holds(&[
-                        ("action", Acts),
-                        ("onExitCodes", Holds(&[("containerName", Acts), ("operator", Acts), ("values", Acts)])),
-                        ("onPodConditions", Holds(&[("status", Acts), ("type", Acts)])),
-                    ]),
-                )]),
-            ),
-            ("podReplacementPolicy", Acts),
-            ("selector", Inert),
-            ("successPolicy", Holds(&[("rules", Holds(&[("succeededCount", Acts), ("succeededIndexes", Acts)]))])),
-            ("suspend", Acts),
-            ("template", Holds(TEMPLATE)),
-            ("ttlSecondsAfterFinished", NotModelled(FINISHED_STAY)),
+    ("activeDeadlineSeconds", Acts),
+    ("backoffLimit", Acts),
+    ("backoffLimitPerIndex", Acts),
+    ("completionMode", Acts),
+    ("completions", Acts),
+    ("managedBy", Acts),
+    ("manualSelector", Inert),
+    ("maxFailedIndexes", Acts),
+    ("parallelism", Acts),
+    (
+        "podFailurePolicy",
+        Holds(&[(
+            "rules",
+            Holds(&[
+                ("action", Acts),
+                ("onExitCodes", Holds(&[("containerName", Acts), ("operator", Acts), ("values", Acts)])),
+                ("onPodConditions", Holds(&[("status", Acts), ("type", Acts)])),
+            ]),
+        )]),
+    ),
+    ("podReplacementPolicy", Acts),
+    ("selector", Inert),
+    ("successPolicy", Holds(&[("rules", Holds(&[("succeededCount", Acts), ("succeededIndexes", Acts)]))])),
+    ("suspend", Acts),
+    ("template", Holds(TEMPLATE)),
+    ("ttlSecondsAfterFinished", NotModelled(FINISHED_STAY)),
 ];
 
 const POD: &[Field] = &[

@@ -38,7 +38,8 @@ fn options(raw: &CronJobSpec) -> Result<CronJob, ManifestError> {
         // kube-controller-manager's own, which is UTC wherever a provider runs it.
         None => TimeZone::UTC,
         Some(name) => {
-            let unknown = |_| ManifestError::new("timeZone", format!("{name:?} is no time zone, such as Europe/Berlin"));
+            let unknown =
+                |_| ManifestError::new("timeZone", format!("{name:?} is no time zone, such as Europe/Berlin"));
             TimeZone::get(name).map_err(unknown)?
         }
     };
