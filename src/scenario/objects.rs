@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::autoscaling::{v1 as autoscaling_v1, v2 as autoscaling_v2};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
@@ -44,6 +44,7 @@ pub struct Objects {
     pub stateful_sets: Vec<Object<StatefulSet>>,
     pub daemon_sets: Vec<Object<DaemonSet>>,
     pub jobs: Vec<Object<Job>>,
+    pub cron_jobs: Vec<Object<CronJob>>,
     pub pods: Vec<Object<core::Pod>>,
     pub nodes: Vec<Object<core::Node>>,
     pub autoscalers: Vec<Object<autoscaling_v2::HorizontalPodAutoscaler>>,
@@ -84,6 +85,7 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("StatefulSet", &["apps/v1"], Treatment::Read),
     ("DaemonSet", &["apps/v1"], Treatment::Read),
     ("Job", &["batch/v1"], Treatment::Read),
+    ("CronJob", &["batch/v1"], Treatment::Read),
     ("Pod", &["v1"], Treatment::Read),
     ("Node", &["v1"], Treatment::Read),
     ("HorizontalPodAutoscaler", &["autoscaling/v2", "autoscaling/v1"], Treatment::Read),
@@ -237,6 +239,7 @@ impl Objects {
             "StatefulSet" => typed(node, key, &mut self.stateful_sets, broken, diagnostics),
             "DaemonSet" => typed(node, key, &mut self.daemon_sets, broken, diagnostics),
             "Job" => typed(node, key, &mut self.jobs, broken, diagnostics),
+            "CronJob" => typed(node, key, &mut self.cron_jobs, broken, diagnostics),
             "Pod" => typed(node, key, &mut self.pods, broken, diagnostics),
             "Node" => typed(node, key, &mut self.nodes, broken, diagnostics),
             "PodDisruptionBudget" => typed(node, key, &mut self.budgets, broken, diagnostics),

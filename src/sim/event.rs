@@ -40,7 +40,9 @@ pub enum Event {
     /// A batch Job is created.
     JobStarts { workload: WorkloadId },
     /// The Job controller looks at a Job.
-    JobSync { workload: WorkloadId },
+    JobSync { workload: WorkloadId, run: u32 },
+    /// The CronJob controller looks at a CronJob.
+    CronJobSync { workload: WorkloadId },
     /// A rollout may have made no progress for too long.
     ProgressDeadline { workload: WorkloadId },
     /// A gang whose worker failed by its own fault is made anew.
@@ -168,7 +170,8 @@ impl Event {
             | Event::TraceArrival
             | Event::TrainingArrival
             | Event::JobStarts { .. }
-            | Event::JobSync { .. } => 6,
+            | Event::JobSync { .. }
+            | Event::CronJobSync { .. } => 6,
             Event::ReplicaChange { .. } | Event::Patch { .. } | Event::ProgressDeadline { .. } => 7,
             Event::LoadTick { .. } | Event::DivideCpu => 8,
             Event::Scrape => 9,

@@ -11,6 +11,7 @@ mod budgets;
 mod cloud;
 mod cluster_autoscaler;
 mod cpu;
+mod cron_jobs;
 mod daemons;
 mod deployments;
 mod disruption;

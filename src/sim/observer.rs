@@ -62,6 +62,7 @@ controllers! {
     Keda = "keda",
     Manual = "manual",
     Job = "job-controller",
+    CronJob = "cronjob-controller",
     Deployment = "deployment-controller",
     StatefulSet = "statefulset-controller",
     Kueue = "kueue",

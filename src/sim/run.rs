@@ -1,5 +1,6 @@
 //! The event loop.
 
+use super::entities::JobKey;
 use super::event::Event;
 use super::observer::{Observer, Outcome};
 use super::world::World;
@@ -111,8 +112,9 @@ impl World<'_> {
             Event::Schedule => self.schedule(),
             Event::TraceArrival => self.trace_arrives(),
             Event::TrainingArrival => self.training_arrives(),
-            Event::JobStarts { workload } => self.job_starts(workload),
-            Event::JobSync { workload } => self.job_sync(workload),
+            Event::JobStarts { workload } => self.job_starts(JobKey { workload, run: 0 }),
+            Event::JobSync { workload, run } => self.job_sync(JobKey { workload, run }),
+            Event::CronJobSync { workload } => self.cron_job_sync(workload),
             Event::ProgressDeadline { workload } => self.progress_deadline(workload),
             Event::TrainingPhase { job, generation } => self.training_phase(job, generation),
             Event::NodeRegisters { instance } => self.node_registers(instance),
