@@ -129,7 +129,8 @@ fn run(plan: &Plan) -> Written {
         objects += &job(&name, &format!("q{queue}"), *pods);
         settings += &setting(&name, *arrival, *duration);
     }
-    let spec = format!("  duration: 4h\n  kubelet: {{containerStart: 0s, termination: 5s}}\n{NODES}  workloads:\n{settings}");
+    let spec =
+        format!("  duration: 4h\n  kubelet: {{containerStart: 0s, termination: 5s}}\n{NODES}  workloads:\n{settings}");
     written_with(7, &spec, &objects)
 }
 

@@ -48,7 +48,12 @@ pub struct Domains {
 
 impl Domains {
     /// Of the usable nodes that bear a flavor's labels and those of all levels.
-    pub fn new(levels: &[String], flavor_labels: &Labels, tolerations: &[Toleration], nodes: &[TopologyNode]) -> Domains {
+    pub fn new(
+        levels: &[String],
+        flavor_labels: &Labels,
+        tolerations: &[Toleration],
+        nodes: &[TopologyNode],
+    ) -> Domains {
         let mut by_values: Vec<BTreeMap<Vec<Arc<str>>, usize>> = vec![BTreeMap::new(); levels.len()];
         let mut all: Vec<Domain> = Vec::new();
         let belongs = |node: &&TopologyNode| {

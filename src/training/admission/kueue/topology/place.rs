@@ -34,12 +34,7 @@ struct Search<'d> {
 
 /// Gives all pods of a pod set their domains and takes their room, or says why that can't be. Without a request they go
 /// anywhere, as in a ClusterQueue with topology flavors only. `mixed` is the gate `TASProfileMixed`.
-pub fn place(
-    domains: &mut Domains,
-    set: &PodSet,
-    pods: ResourceIx,
-    mixed: bool,
-) -> Result<TopologyAssignment, String> {
+pub fn place(domains: &mut Domains, set: &PodSet, pods: ResourceIx, mixed: bool) -> Result<TopologyAssignment, String> {
     let chosen = search(domains, set, pods, mixed)?;
     let last = domains.levels.len() - 1;
     let from = if domains.lowest_is_node() { last } else { 0 };
