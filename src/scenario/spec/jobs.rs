@@ -31,6 +31,9 @@ pub struct JobsSpec {
     /// Image of the workers, of a size that `kubelet.imageSizes` gives. Default: on every node already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The Kueue LocalQueue that admits the jobs, in their namespace. Default: they start when they arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
     /// GPUs, CPU and memory of a worker, and its phases.
     #[serde(default)]
     pub training: TrainingOptions,
