@@ -27,7 +27,8 @@ impl ByClass {
     pub fn of(specs: &Specs, spec: PodSpecId, profile: &Profile, soft_taints_per_node: usize) -> ByClass {
         let pod = specs.pod(spec);
         let must_ask_each = profile.scores.iter().any(|(score, _)| score.tells_alike_nodes_apart());
-        let is_possible = !must_ask_each && profile.options.percentage_of_nodes_to_score.is_none()
+        let is_possible = !must_ask_each
+            && profile.options.percentage_of_nodes_to_score.is_none()
             && !specs.any_images()
             && soft_taints_per_node <= 1
             && !pod.names_hosts()

@@ -3,47 +3,29 @@
 //! A pod of whole GPUs takes the first unused ones under every choice: they are alike.
 
 use rand::RngExt;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::Profile;
 use super::fragmentation::gradient;
+use super::profile::{GpuDevice, Profile};
 use super::score::gpu::{Ask, Room};
 use crate::units::random::stream;
-
-/// Which GPU of a node a pod with a part of one takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum GpuDevice {
-    /// The one with least left that still holds it.
-    #[default]
-    Fullest,
-    /// The one with most left.
-    Emptiest,
-    /// Any that holds it, drawn for each pod.
-    Random,
-    /// The one that leaves the typical pods most, as the score FragmentationGradient chose it.
-    FragmentationGradient,
-}
 
 /// A choice among those GPUs of a node that have room; `entity` is the pod's number.
 pub trait ChooseDevice: Sync {
     fn choose(&self, ask: Ask, room: &Room<'_>, profile: &Profile, entity: u64) -> Option<usize>;
 }
 
-impl GpuDevice {
-    pub fn policy(self) -> &'static dyn ChooseDevice {
-        match self {
-            GpuDevice::Fullest => &Fullest,
-            GpuDevice::Emptiest => &Emptiest,
-            GpuDevice::Random => &Random,
-            GpuDevice::FragmentationGradient => &Gradient,
-        }
+fn policy(device: GpuDevice) -> &'static dyn ChooseDevice {
+    match device {
+        GpuDevice::Fullest => &Fullest,
+        GpuDevice::Emptiest => &Emptiest,
+        GpuDevice::Random => &Random,
+        GpuDevice::FragmentationGradient => &Gradient,
     }
 }
 
 /// The number of the GPU that the pod takes; `None` where none has room for it.
 pub fn choose(ask: Ask, room: &Room<'_>, profile: &Profile, entity: u64) -> Option<usize> {
-    profile.options.gpu_device.policy().choose(ask, room, profile, entity)
+    policy(profile.options.gpu_device).choose(ask, room, profile, entity)
 }
 
 fn fitting(ask: Ask, room: &Room<'_>) -> impl Iterator<Item = usize> {

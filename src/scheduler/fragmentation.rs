@@ -86,7 +86,8 @@ fn typical(pods: impl Iterator<Item = (Ask, Vec<String>, u32)>) -> Vec<TypicalPo
         taken.push(kind);
     }
     let share = |count| count as f64 / covered.max(1) as f64;
-    let typical = |((cpu, milli, gpus, models), count)| TypicalPod { ask: Ask { cpu, gpus, milli }, models, share: share(count) };
+    let typical =
+        |((cpu, milli, gpus, models), count)| TypicalPod { ask: Ask { cpu, gpus, milli }, models, share: share(count) };
     taken.into_iter().map(typical).collect()
 }
 
@@ -95,7 +96,8 @@ fn models_of(pod: &PodSpec) -> Vec<String> {
     let is_model = |key: &str| label::ACCELERATORS.contains(&key);
     let selected = pod.node_selector.iter().filter(|(key, _)| is_model(key)).map(|(_, model)| model.clone());
     let terms = pod.affinity.node.required.iter().flatten().flat_map(|term| &term.match_expressions);
-    let allowed = terms.filter(|requirement| is_model(&requirement.key) && requirement.operator == SelectorOperator::In);
+    let allowed =
+        terms.filter(|requirement| is_model(&requirement.key) && requirement.operator == SelectorOperator::In);
     selected.chain(allowed.flat_map(|requirement| requirement.values.iter().cloned())).collect()
 }
 

@@ -28,11 +28,10 @@ mod tests;
 pub use by_class::ByClass;
 pub use class_index::{Best, ClassIndex, StandIn};
 pub use cycle::Cycle;
-pub use device::GpuDevice;
 pub use nomination::{Nominations, fits_with_nominated};
 pub use preemption::{Hopeless, NoPreemption, Preemption, PreemptionAttempt};
 pub use profile::{
-    Profile, ProfileError, RequestedToCapacityRatioParam, ResourceSpec, SchedulerOptions, ScoringStrategy,
+    GpuDevice, Profile, ProfileError, RequestedToCapacityRatioParam, ResourceSpec, SchedulerOptions, ScoringStrategy,
     StrategyType, TieBreak, UtilizationShapePoint,
 };
 pub use select::{Feasibility, Memory, Selection, feasible_nodes, schedule};

@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::device::GpuDevice;
 use super::filter::{FILTERS, Filter};
 use super::fragmentation::{TypicalPod, TypicalPodSpec, stated_pods};
 use super::score::{SCORES, Score};
@@ -99,6 +98,20 @@ pub enum TieBreak {
     Random,
     /// The node that came first, always: a fixed order packs where scores are coarse.
     First,
+}
+
+/// Which GPU of a node a pod with a part of one takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum GpuDevice {
+    /// The one with least left that still holds it.
+    #[default]
+    Fullest,
+    /// The one with most left.
+    Emptiest,
+    /// Any that holds it, drawn for each pod.
+    Random,
+    /// The one that leaves the typical pods most, as the score FragmentationGradient chose it.
+    FragmentationGradient,
 }
 
 /// How NodeResourcesFit turns requested shares into a score.

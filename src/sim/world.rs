@@ -36,8 +36,8 @@ use crate::cluster::{
 use crate::cost::Holding;
 use crate::load::Signal;
 use crate::scenario::{Scenario, UsageModel};
-use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
 use crate::scheduler::fragmentation::typical_pods;
+use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
 use crate::scheduler::{self, Profile};
 use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd};
 

@@ -37,7 +37,9 @@ impl Score for GpuBestFit {
 
     /// From the lowest, 0, to the highest, 100; all 0 where they are equal.
     fn normalize(&self, scores: &mut [i64]) {
-        let (Some(lowest), Some(highest)) = (scores.iter().copied().min(), scores.iter().copied().max()) else { return };
+        let (Some(lowest), Some(highest)) = (scores.iter().copied().min(), scores.iter().copied().max()) else {
+            return;
+        };
         for score in scores {
             *score = if highest == lowest { 0 } else { (*score - lowest) * MAX_NODE_SCORE / (highest - lowest) };
         }
