@@ -54,4 +54,5 @@ pub mod scenario;
 pub mod scheduler;
 pub mod sim;
 pub mod sweep;
+pub mod training;
 pub mod units;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// as `cli > sweep, check, report > record > sim > scenario > load, scheduler, autoscaler, cost > cluster > units` has
 /// it. The one exception: `autoscaler` uses the scheduler's filters, scores and snapshots, for the simulations of
 /// scale-up and drain must place pods as the scheduler itself would.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("units", &[]),
     ("cluster", &["units"]),
     ("cost", &["units", "cluster"]),
@@ -15,8 +15,9 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("load", &["units", "cluster"]),
     ("scheduler", &["units", "cluster"]),
     ("autoscaler", &["units", "cluster", "scheduler"]),
-    ("scenario", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler"]),
-    ("sim", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario"]),
+    ("training", &["units", "cluster", "scheduler"]),
+    ("scenario", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "training"]),
+    ("sim", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "training", "scenario"]),
     ("record", &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "scenario", "sim"]),
     (
         "report",

@@ -449,6 +449,8 @@ impl Builder {
                 model: "ResNet-50".into(),
                 batch_size: None,
                 total_steps: gang.steps,
+                fixed_rate: None,
+                queue: "".into(),
             });
         }
         if !plan.gangs.is_empty() {
@@ -466,7 +468,12 @@ impl Builder {
             };
             let rows = (1..=4).flat_map(|gpus| [row(gpus, true), row(gpus, false)]);
             let throughputs = ThroughputTable::from_rows(rows).expect("each setting stands once");
-            self.scenario.training = Some(Training { options: Arc::new(options), throughputs: Arc::new(throughputs) });
+            self.scenario.training = Some(Training {
+                options: Arc::new(options),
+                throughputs: Arc::new(throughputs),
+                placement: Default::default(),
+                discipline: None,
+            });
         }
     }
 

@@ -21,6 +21,7 @@ mod event;
 mod evictor;
 mod explanation;
 mod external_metrics;
+mod gang_queue;
 mod gang_room;
 mod gauges;
 mod hpa;

@@ -55,6 +55,7 @@ controllers! {
     ClusterAutoscaler = "cluster-autoscaler",
     Karpenter = "karpenter",
     Scheduler = "kube-scheduler",
+    GangScheduler = "gang-scheduler",
     Kubelet = "kubelet",
     Cloud = "cloud",
     NodeLifecycle = "node-lifecycle-controller",

@@ -10,7 +10,7 @@ use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::controller::job::backoff;
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;
-use crate::units::{Bytes, GpuMilli, Millicores, SimTime};
+use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime};
 
 /// One job of the scenario, once it has arrived.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl World<'_> {
             .collect();
         let leader = workers[0];
         self.jobs[job as usize].workers = workers;
-        self.enqueue(leader);
+        if self.gang_queue.is_some() { self.queue_gang(job) } else { self.enqueue(leader) }
     }
 
     /// The worker by which a gang is queued.
@@ -122,12 +122,16 @@ impl World<'_> {
         let workers = self.scenario.training_jobs[job as usize].workers;
         let now = self.now;
         self.jobs[job as usize].progress.start(now, rate, workers);
+        self.gang_runs(job);
         self.follow_phase(job);
     }
 
     /// Speed of the job where its workers are: that of the slowest GPU model among them.
     fn placed_rate(&self, job: u32) -> StepRate {
         let spec = &self.scenario.training_jobs[job as usize];
+        if let Some(rate) = spec.fixed_rate {
+            return rate;
+        }
         let training = self.scenario.training.as_ref().expect("jobs come with a table");
         let nodes: Vec<NodeId> =
             self.jobs[job as usize].workers.iter().filter_map(|pod| self.cluster.pod(*pod).node).collect();
@@ -152,6 +156,28 @@ impl World<'_> {
             })
             .min()
             .unwrap_or_default()
+    }
+
+    /// What is left to do, at the best speed that was measured: what a queue can know of a gang that waits.
+    pub(super) fn remaining_time(&self, job: u32) -> SimDuration {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let progress = &self.jobs[job as usize].progress;
+        let training = self.scenario.training.as_ref().expect("jobs come with a table");
+        let rate = spec.fixed_rate.unwrap_or_else(|| {
+            let (model, batch_size, num_gpus) = (&*spec.model, spec.batch_size, spec.num_gpus);
+            let gpus = training.throughputs.gpus_of(model, batch_size);
+            let of = |gpu: &&str| {
+                let asked = Configuration { model, batch_size, gpu, num_gpus, consolidated: true };
+                training.throughputs.step_rate(&asked, training.options.beyond_measured).ok().flatten()
+            };
+            gpus.iter().filter_map(of).max().unwrap_or_default()
+        });
+        progress.time_left(rate)
+    }
+
+    /// When the job will end if nothing comes between.
+    pub(super) fn expected_end(&self, job: u32) -> SimTime {
+        self.jobs[job as usize].progress.expected_end(self.now)
     }
 
     pub(super) fn training_phase(&mut self, job: u32, generation: u32) {
@@ -208,6 +234,7 @@ impl World<'_> {
         run.running = 0;
         run.generation += 1;
         let workers = std::mem::take(&mut run.workers);
+        self.gang_left(job);
         let mut freed = None;
         for worker in workers {
             freed = self.cluster.pod(worker).node;
@@ -314,6 +341,7 @@ impl World<'_> {
         run.generation += 1;
         let saving = std::mem::take(&mut run.saving);
         self.stop_holding(job);
+        self.gang_left(job);
         for worker in saving {
             self.pod_gone(worker);
         }
@@ -330,6 +358,7 @@ impl World<'_> {
         run.generation += 1;
         run.running = 0;
         self.stop_holding(job);
+        self.gang_left(job);
         // Emptied first, so that the deletions below don't come back here.
         let workers = std::mem::take(&mut self.jobs[job as usize].workers);
         for worker in workers {

@@ -196,6 +196,38 @@ impl TrainingJob {
         ahead.completed_at().unwrap_or(SimTime::MAX)
     }
 
+    /// How long what is not saved yet will take at a speed, loading and saves included, draws left out.
+    pub fn time_left(&self, rate: StepRate) -> SimDuration {
+        let phases = &self.options.phases;
+        let load = phases.load.duration.mean();
+        load + self.with_saves(rate.time_for(self.total - self.saved), phases.checkpoint.interval)
+    }
+
+    /// When it will end if nothing interrupts it, at the present speed; [`SimTime::MAX`] while it waits.
+    pub fn expected_end(&self, now: SimTime) -> SimTime {
+        let left = self.placed_rate.time_for(self.total - self.micro_steps_at(now));
+        let first_save = self.checkpoint_left();
+        match self.phase {
+            Phase::Waiting => SimTime::MAX,
+            Phase::Complete => self.since,
+            Phase::Compute => now + self.with_saves(left, first_save),
+            Phase::Load | Phase::Checkpoint => {
+                self.until + self.with_saves(left, self.options.phases.checkpoint.interval)
+            }
+        }
+    }
+
+    /// Compute time with the saves that fall into it, the first of them after `first`.
+    fn with_saves(&self, compute: SimDuration, first: SimDuration) -> SimDuration {
+        let (interval, pause) =
+            (self.options.phases.checkpoint.interval, self.options.phases.checkpoint.duration.mean());
+        if interval == SimDuration::ZERO || compute <= first || compute == SimDuration::MAX {
+            return compute;
+        }
+        let saves = 1 + ((compute - first).nanos() - 1) / interval.nanos();
+        compute + pause * saves
+    }
+
     /// Millionths of steps done at `now`, which must not lie beyond [`next_change`](Self::next_change).
     pub fn micro_steps_at(&self, now: SimTime) -> i64 {
         let made = if self.phase == Phase::Compute { self.rate.steps_in(now.since(self.since)) } else { 0 };

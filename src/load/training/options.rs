@@ -80,4 +80,9 @@ pub struct TrainingJobRow {
     pub num_gpus: u32,
     /// The work to do.
     pub total_steps: u64,
+    /// Where the trace has durations in place of work: it takes this long wherever it runs.
+    pub duration: Option<SimDuration>,
+    /// Its queue, team or virtual cluster; empty where the trace does not say.
+    pub queue: String,
+    pub priority: i32,
 }
