@@ -177,10 +177,10 @@ fn run_judges_too() {
 fn a_column_of_what_the_scenario_does_not_have_is_wrong_input() {
     let folder = tempfile::tempdir().expect("a folder");
     let columns = "  expect:\n    - replicas.ai-model-deployment < 9\n    - max_over_time(nodes.genral) < 9\n    - \
-                   backlog.default/none < 1\n    - hpa_metric.default/ai-model-hpa.memory < 90\n";
+                   backlog.default/none < 1\n    - hpa_metric.default/ai-model-hpa.memory < 90\n    - nodes.peek < 3\n";
     let (code, _, err) = check(folder.path(), &[&scenario(&folder, columns)]);
     assert_eq!(code, 2, "{err}");
-    for near in ["default/ai-model-deployment", "general", "default/ai-model-hpa.cpu"] {
+    for near in ["default/ai-model-deployment", "general", "default/ai-model-hpa.cpu", "nodes.peak"] {
         assert!(err.contains(&format!("`{near}`")), "{near}: {err}");
     }
     assert!(err.contains("gate.yaml:12:") && err.contains("gate.yaml:15:"), "{err}");
@@ -299,4 +299,35 @@ fn a_mistake_in_a_test_s_settings_is_told_at_its_line() {
         assert!(err.contains("gate.yaml:14:12") && err.contains("did you mean `general`?"), "{err}");
         assert!(err.contains("gate.yaml:16:12") && err.contains("in nodeGroups.general.maxSize=\"x\""), "{err}");
     }
+}
+
+/// Decisions about nothing are none, and a limit on them would hold for ever.
+#[test]
+fn decisions_about_what_the_scenario_does_not_have_are_wrong_input() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = |objects: &[&str]| {
+        let rule = |object: &&str| format!("    - {{decisions: {{object: {object}}}, max: 99}}\n");
+        scenario(&folder, &format!("  expect:\n{}", objects.iter().map(rule).collect::<String>()))
+    };
+    let wrong =
+        ["hpa/default/ai-model-hp", "nodegroup/genral", "hpas/default/x", "node/a/b", "hpa/prod/*", "deployment/x"];
+    let (code, _, err) = check(folder.path(), &[&rules(&wrong)]);
+    assert_eq!(code, 2, "{err}");
+    for told in ["`hpa/default/ai-model-hpa`", "`nodegroup/general`", "did you mean `hpa`?", "node/NAME"] {
+        assert!(err.contains(told), "{told}: {err}");
+    }
+    assert_eq!(err.matches("--> ").count(), wrong.len(), "{err}");
+    let right = [
+        "hpa/default/ai-model-hpa",
+        "hpa/ai-model-hpa",
+        "pod/web-1",
+        "'hpa/*'",
+        "nodegroup/general",
+        "'node/*'",
+        "node/general-1",
+        "'*'",
+        "pod/default/x-1",
+    ];
+    let (code, out, err) = check(folder.path(), &[&rules(&right)]);
+    assert_eq!(code, 0, "{out}{err}");
 }

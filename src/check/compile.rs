@@ -1,6 +1,8 @@
 //! All expectations of a scenario, read before it runs; mistakes come with their place.
 
-use super::expectation::{Expectation, Misread, Subject};
+use super::decisions::is_about;
+use super::expectation::{Expectation, Misread, Subject, one_line};
+use super::figure_names::FigureNames;
 use crate::record::HpaLimits;
 use crate::record::columns::{HPA, HPA_METRIC, NODE_GROUP, SERVICE, WORKLOAD};
 use crate::scenario::diagnostic::{Diagnostic, Place, suggestion};
@@ -38,7 +40,7 @@ pub fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Vec<Diagnostic>> {
         expectations.extend(of_test);
         let overrides = test.spec.set.iter().map(|(path, value)| format!("{path}={value}")).collect();
         plans.push(Plan {
-            test: Some(test.spec.name.clone()),
+            test: Some(one_line(&test.spec.name)),
             overrides,
             place: Some(test.place.clone()),
             seeds: test.spec.seeds,
@@ -83,7 +85,25 @@ struct Keys {
     own_groups: Vec<String>,
     hpas: Vec<String>,
     hpa_metrics: Vec<String>,
+    /// What decisions may be about and has a name before the run.
+    objects: Vec<String>,
 }
+
+/// Kinds of what decisions are about: whether its names are known before the run, and whether it has a namespace.
+const KINDS: [(&str, bool, bool); 10] = [
+    ("hpa", true, true),
+    ("nodegroup", true, false),
+    ("nodepool", true, false),
+    ("deployment", true, true),
+    ("statefulset", true, true),
+    ("daemonset", true, true),
+    ("job", true, true),
+    ("replicaset", false, true),
+    ("pod", false, true),
+    ("node", false, false),
+];
+/// Of Karpenter's nodes.
+const NODE_CLAIM: &str = "nodeclaim";
 
 impl Keys {
     fn of(scenario: &Scenario) -> Keys {
@@ -104,6 +124,19 @@ impl Keys {
                 .filter(|(workload, _)| matches!(workload.kind, WorkloadKind::Replicated { .. }))
                 .map(|(_, key)| key.to_string())
                 .collect(),
+            objects: hpas
+                .iter()
+                .map(|hpa| format!("hpa/{}", hpa.name))
+                .chain(scenario.node_groups.iter().map(|group| {
+                    let kind = if group.is_node_pool { "nodepool" } else { "nodegroup" };
+                    format!("{kind}/{}", group.name)
+                }))
+                .chain(
+                    scenario.workloads.iter().map(|workload| {
+                        format!("{}/{}/{}", scenario.kind_of(workload), workload.namespace, workload.name)
+                    }),
+                )
+                .collect(),
             own_groups: scenario.node_groups.iter().map(|group| group.name.to_string()).collect(),
             hpas: hpas.iter().map(|hpa| hpa.name.to_string()).collect(),
             hpa_metrics: hpas.iter().flat_map(|hpa| &hpa.metrics).map(|metric| metric.name.to_string()).collect(),
@@ -115,7 +148,7 @@ impl Keys {
         let path = match &expectation.subject {
             Subject::Figure { path, .. } => path,
             Subject::Series { column, .. } => return self.check_column(column).map(|()| expectation),
-            Subject::Decisions(_) => return Ok(expectation),
+            Subject::Decisions(rule) => return self.check_object(rule.object.as_deref()).map(|()| expectation),
         };
         let (above, key, known) = match &path[..] {
             [cost, by, key, ..] if cost == "cost" && by == "by_workload" => ("cost.by_workload", key, &self.workloads),
@@ -134,6 +167,41 @@ impl Keys {
         if known.contains(key) { Ok(expectation) } else { Err(names_nothing(key, above, known)) }
     }
 
+    /// Decisions about what the scenario does not have would be none, whatever happens.
+    fn check_object(&self, pattern: Option<&str>) -> Result<(), Misread> {
+        let Some(pattern) = pattern else { return Ok(()) };
+        let kind = pattern.split('/').next().unwrap_or_default();
+        if kind.contains('*') || kind == NODE_CLAIM {
+            return Ok(());
+        }
+        let Some((_, is_known, has_namespace)) = KINDS.iter().find(|(known, ..)| *known == kind) else {
+            let known: Vec<&str> = KINDS.iter().map(|(kind, ..)| *kind).chain([NODE_CLAIM]).collect();
+            let message = format!("no decision is about a `{kind}`, as the object `{pattern}` has it");
+            return Err(Misread { message, hint: suggestion(kind, &known) });
+        };
+        let is_there = match is_known {
+            true => self.objects.iter().any(|object| is_about(pattern, object)),
+            // Named as they come; but a form that none of them has fits none.
+            false => {
+                pattern.contains('*') || (1..=1 + usize::from(*has_namespace)).contains(&pattern.matches('/').count())
+            }
+        };
+        if is_there {
+            return Ok(());
+        }
+        let name = pattern.split_once('/').map_or("", |(_, name)| name);
+        let own: Vec<&str> =
+            self.objects.iter().map(String::as_str).filter(|object| object.starts_with(&format!("{kind}/"))).collect();
+        let in_default = format!("{kind}/default/{name}");
+        let near = nearest(pattern, own.iter().copied()).or_else(|| nearest(&in_default, own.iter().copied()));
+        let form = if *has_namespace { "NAMESPACE/NAME" } else { "NAME" };
+        let hint = match (is_known, near) {
+            (true, Some(near)) => format!("did you mean `{near}`?"),
+            _ => format!("write {kind}/{form}; `*` stands for any text"),
+        };
+        Err(Misread { message: format!("the object `{pattern}` is none of this scenario"), hint: Some(hint) })
+    }
+
     /// A column that the table of this scenario's runs can't have could never be judged either.
     fn check_column(&self, column: &str) -> Result<(), Misread> {
         let Some((base, key)) = column.split_once('.') else { return Ok(()) };
@@ -148,7 +216,13 @@ impl Keys {
         if known.iter().any(|known| known == key) {
             return Ok(());
         }
-        let Misread { hint, .. } = names_nothing(key, above, known);
+        // `nodes.peek` is rather a figure that was misspelt.
+        let figures: Vec<String> = FigureNames::of_summary().all().collect();
+        let is_near = nearest(key, known.iter().map(String::as_str)).is_some();
+        let hint = match nearest(column, figures.iter().map(String::as_str)).filter(|_| !is_near) {
+            Some(figure) => Some(format!("did you mean `{figure}`?")),
+            None => names_nothing(key, above, known).hint,
+        };
         Err(Misread { message: format!("`{key}` of the column `{column}` is none of the scenario's {above}"), hint })
     }
 }

@@ -1,10 +1,10 @@
 //! Decisions that are counted: "no node is removed twice within 10 minutes", "an HPA turns at most 4 times an hour".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::record::{Decision, Recorder};
 use crate::scenario::spec::{Counted, DecisionRule};
-use crate::units::SimTime;
+use crate::units::{SimTime, nearest};
 
 /// The highest count that a rule finds, and where.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,11 +56,28 @@ pub fn count(rule: &DecisionRule, record: &Recorder) -> Count {
     highest
 }
 
+/// Where no decision at all is `to` what a rule asks for: the nearest that some are, for the rule may be misspelt.
+pub fn no_such_end(rule: &DecisionRule, record: &Recorder) -> Option<String> {
+    let to = rule.to.as_deref().filter(|to| !to.contains('*') && to.parse::<f64>().is_err())?;
+    let ends: BTreeSet<&str> = record.decisions().map(|decision| decision.to).collect();
+    let near = nearest(to, ends.iter().copied().filter(|end| end.parse::<f64>().is_err()))?;
+    (!ends.contains(to)).then(|| format!(" (no decision of the run is to {to}; some are to {near})"))
+}
+
 fn applies(rule: &DecisionRule, decision: &Decision<'_>) -> bool {
     let fits = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|pattern| glob(pattern, text));
     fits(&rule.controller, decision.controller.name())
-        && fits(&rule.object, decision.object)
+        && rule.object.as_ref().is_none_or(|pattern| is_about(pattern, decision.object))
         && fits(&rule.to, decision.to)
+}
+
+/// Whether `object` is one that `pattern` means; one without a namespace means that name in any.
+pub fn is_about(pattern: &str, object: &str) -> bool {
+    let in_any_namespace = || match pattern.split_once('/') {
+        Some((kind, name)) if !name.contains('/') => glob(&format!("{kind}/*/{name}"), object),
+        _ => false,
+    };
+    glob(pattern, object) || in_any_namespace()
 }
 
 /// Up, down, or neither.
@@ -125,6 +142,15 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_nothing_came_to_is_told_with_the_nearest() {
+        let record = record(&[(0, "node/a", "Ready", "ToBeDeleted"), (1, "hpa/a", "1", "2")]);
+        let rule = |to: &str| DecisionRule { to: Some(to.to_owned()), ..DecisionRule::default() };
+        let told = no_such_end(&rule("ToBeDeletd"), &record).unwrap();
+        assert!(told.contains("some are to ToBeDeleted"), "{told}");
+        assert_eq!([no_such_end(&rule("ToBeDeleted"), &record), no_such_end(&rule("3"), &record)], [None, None]);
+    }
+
+    #[test]
     fn a_direction_changes_where_up_follows_down() {
         let record = record(&[
             (0, "hpa/a", "1", "4"),
@@ -141,6 +167,10 @@ mod tests {
     #[test]
     fn stars_stand_for_any_text() {
         assert!(glob("node/*", "node/general-1") && glob("*", "") && glob("a*b*c", "axxbyyc") && glob("a", "a"));
+        assert!(
+            is_about("hpa/web", "hpa/default/web") && is_about("node/a-1", "node/a-1") && is_about("hpa/*", "hpa/a/b")
+        );
+        assert!(!is_about("hpa/web", "hpa/default/shop-web") && !is_about("hpa/prod/web", "hpa/default/web"));
         assert!(!glob("node/*", "hpa/web") && !glob("a*b", "abc") && !glob("a", "ab") && !glob("a*b*b", "ab"));
     }
 }

@@ -155,8 +155,17 @@ impl Expectation {
                 format!("{subject_text} {}{at}{lasting}", parts.join(" and "))
             }
         });
+        let name = one_line(&name);
+        if name.trim().is_empty() {
+            return Err(Misread::new("the `name` is blank"));
+        }
         Ok(Expectation { name, subject, unit, bounds, of_baseline, in_seeds, file: String::new(), line: 0 })
     }
+}
+
+/// A name in one line: a break in it would begin a line of its own in a log, which some read as a command.
+pub fn one_line(name: &str) -> String {
+    name.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 impl Expectation {
@@ -344,6 +353,15 @@ mod tests {
         let unbounded = LongExpectation { metric: Some("nodes.peak".to_owned()), ..LongExpectation::default() };
         let misread = Expectation::compile(&ExpectationSpec::Long(Box::new(unbounded))).unwrap_err();
         assert!(misread.message.contains("no bound"));
+        let named = |name: &str| LongExpectation {
+            metric: Some("nodes.peak".to_owned()),
+            max: Some(Amount::Number(3.0)),
+            name: Some(name.to_owned()),
+            ..LongExpectation::default()
+        };
+        let compile = |name: &str| Expectation::compile(&ExpectationSpec::Long(Box::new(named(name))));
+        assert_eq!(compile("a\n::error::b\u{7}").unwrap().name, "a ::error::b ");
+        assert!(compile(" \n").unwrap_err().message.contains("blank"));
     }
 
     #[test]

@@ -50,7 +50,10 @@ pub fn judge(expectations: &[Expectation], run: &Run<'_>) -> Vec<Verdict> {
                     let reason = found.reason.as_deref().unwrap_or_default();
                     format!("from {} on, last {object}: {reason}", instant(at))
                 });
-                let judged = verdict(expectation, value, because);
+                let mut judged = verdict(expectation, value, because);
+                if let Some(note) = decisions::no_such_end(rule, run.record).filter(|_| found.count == 0) {
+                    judged.shown += &note;
+                }
                 let decision = found.last.filter(|_| !judged.holds).map(|index| witness::decision(run, index));
                 Verdict { decision, ..judged }
             }

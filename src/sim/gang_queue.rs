@@ -4,7 +4,6 @@
 //! whenever a gang arrives and whenever room may have come free.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -23,6 +22,8 @@ use crate::units::SimTime;
 #[derive(Clone, Debug)]
 pub(super) struct GangQueue {
     discipline: Discipline,
+    /// Pod specs of the gangs: their classes.
+    classes: Vec<PodSpecId>,
     /// In order of submission.
     waiting: Vec<Gang>,
     /// Gangs with a place: where, and when they are expected to end.
@@ -41,7 +42,8 @@ struct Placed {
 
 impl GangQueue {
     pub fn new(discipline: Discipline) -> GangQueue {
-        GangQueue { discipline, waiting: Vec::new(), running: BTreeMap::new(), is_due: false, refused: 0 }
+        let (classes, waiting, running) = (Vec::new(), Vec::new(), BTreeMap::new());
+        GangQueue { discipline, classes, waiting, running, is_due: false, refused: 0 }
     }
 
     /// Jobs that wait, in order of submission.
@@ -54,11 +56,17 @@ impl World<'_> {
     /// Takes a gang whose workers have been made.
     pub(super) fn queue_gang(&mut self, job: u32) {
         let spec = &self.scenario.training_jobs[job as usize];
+        let Some(queue) = &mut self.gang_queue else { return };
+        let known = queue.classes.iter().position(|class| *class == spec.spec);
+        let class = known.unwrap_or_else(|| {
+            queue.classes.push(spec.spec);
+            queue.classes.len() - 1
+        });
         let gang = Gang {
             job,
             workers: spec.workers,
             each: self.amounts(spec.spec),
-            eligible: Arc::from([]),
+            class,
             submitted: spec.arrival,
             priority: self.cluster.specs.pod(spec.spec).priority,
             remaining: self.remaining_time(job),
@@ -126,7 +134,7 @@ impl World<'_> {
     }
 
     /// Which nodes would take such a pod if they had room for it.
-    fn eligible(&self, nodes: &[Node], spec: PodSpecId) -> Arc<[bool]> {
+    fn eligible(&self, nodes: &[Node], spec: PodSpecId) -> Vec<bool> {
         let cycle = Cycle::new(self.cluster.state(), spec);
         let would = |node: &Node| {
             let Some(view) = self.cluster.node_view(node.id) else { return false };
@@ -140,12 +148,7 @@ impl World<'_> {
         let Some(mut queue) = self.gang_queue.take() else { return };
         queue.is_due = false;
         let nodes = self.gang_nodes();
-        let mut eligible: FxHashMap<PodSpecId, Arc<[bool]>> = FxHashMap::default();
-        for gang in &mut queue.waiting {
-            let spec = self.scenario.training_jobs[gang.job as usize].spec;
-            let of_spec = eligible.entry(spec).or_insert_with(|| self.eligible(&nodes, spec));
-            gang.eligible = Arc::clone(of_spec);
-        }
+        let eligible = queue.classes.iter().map(|spec| self.eligible(&nodes, *spec)).collect();
         let position: FxHashMap<NodeId, usize> =
             nodes.iter().enumerate().map(|(index, node)| (node.id, index)).collect();
         let holder = |(job, placed): (&u32, &Placed)| Holder {
@@ -155,7 +158,8 @@ impl World<'_> {
             ends: placed.ends,
         };
         let running = queue.running.iter().map(holder).collect();
-        let snapshot = Snapshot { now: self.now, nodes, waiting: std::mem::take(&mut queue.waiting), running };
+        let waiting = std::mem::take(&mut queue.waiting);
+        let snapshot = Snapshot { now: self.now, nodes, eligible, waiting, running };
         let decision = queue.discipline.decide(&snapshot, self.gang_placement());
         let mut started = Vec::with_capacity(decision.starts.len());
         for start in &decision.starts {
@@ -270,12 +274,12 @@ impl World<'_> {
             job,
             workers: of_job.workers,
             each: self.amounts(spec),
-            eligible: self.eligible(&nodes, spec),
+            class: 0,
             submitted: of_job.arrival,
             priority: 0,
             remaining: crate::units::SimDuration::ZERO,
         };
-        let places = placement.place(&nodes, &gang)?;
+        let places = placement.place(&nodes, &self.eligible(&nodes, spec), &gang)?;
         self.book_gang(job, places.into_iter().map(|(index, workers)| (nodes[index].id, workers)))
     }
 }

@@ -1,13 +1,12 @@
-//! Training jobs before they run: in which order gangs start, and where.
+//! Training jobs before they run: who is admitted, in which order gangs start, and where.
 //!
-//! Each question is a folder, each answer a file in it, chosen by name: [`order`] says which of the waiting gangs start
-//! now, [`placement`] on which nodes. All are pure functions over a [`Snapshot`]; `sim` takes the snapshot and carries
-//! out what is decided.
+//! Each question is a folder, each answer a file in it, chosen by name: [`admission`] says whose quota a job may use,
+//! [`order`] which of the waiting gangs start now, [`placement`] on which nodes. All are pure functions over a snapshot
+//! ([`Snapshot`] for the last two); `sim` takes it and carries out what is decided.
 
+pub mod admission;
 pub mod order;
 pub mod placement;
-
-use std::sync::Arc;
 
 use crate::cluster::NodeId;
 use crate::units::{SimDuration, SimTime};
@@ -34,8 +33,8 @@ pub struct Gang {
     pub workers: u32,
     /// What one worker takes.
     pub each: Amounts,
-    /// Which nodes of the snapshot would take a worker if they had room, by position.
-    pub eligible: Arc<[bool]>,
+    /// Gangs of one class may go to the same nodes: its row in [`Snapshot::eligible`].
+    pub class: usize,
     pub submitted: SimTime,
     pub priority: i32,
     /// How long it will run, as far as that can be told beforehand.
@@ -59,6 +58,8 @@ pub struct Snapshot {
     pub now: SimTime,
     /// Ascending by id.
     pub nodes: Vec<Node>,
+    /// By class of gangs: which nodes, by position, would take a worker if they had room.
+    pub eligible: Vec<Vec<bool>>,
     /// In order of submission.
     pub waiting: Vec<Gang>,
     pub running: Vec<Holder>,

@@ -74,6 +74,15 @@ impl Quantity {
     }
 }
 
+impl Add for Quantity {
+    type Output = Quantity;
+
+    /// Capped as what is parsed is.
+    fn add(self, other: Quantity) -> Quantity {
+        Quantity { nanos: (self.nanos + other.nanos).clamp(-MAX_NANOS, MAX_NANOS) }
+    }
+}
+
 fn divide_away(nanos: i128, by: i128) -> i128 {
     let quotient = nanos / by;
     quotient + (nanos % by).signum()

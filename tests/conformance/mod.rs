@@ -3,6 +3,7 @@
 mod cluster_autoscaler;
 mod hpa;
 mod karpenter;
+mod kueue;
 mod schedule;
 
 use std::io::Write as _;

@@ -10,6 +10,7 @@ mod component;
 mod fields;
 pub mod hpa;
 mod karpenter;
+mod kueue;
 mod objects;
 mod release;
 mod schedule;
@@ -51,6 +52,7 @@ enum Controller {
     ClusterAutoscaler,
     Hpa,
     Karpenter,
+    Kueue,
     Schedule,
 }
 
@@ -71,6 +73,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             Controller::ClusterAutoscaler => cluster_autoscaler::decide(input, arguments.seed),
             Controller::Hpa => hpa::decide(input),
             Controller::Karpenter => karpenter::decide(input),
+            Controller::Kueue => kueue::decide(input),
             Controller::Schedule => schedule::decide(input, arguments.seed),
         }
     };

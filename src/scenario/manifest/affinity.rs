@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1 as core;
 use super::selector::{label_selector, merge_label_keys, node_selector_term};
 use super::{ManifestError, unknown_value};
 use crate::cluster::{
-    Affinity, Labels, NodeAffinity, PodAffinity, PodAffinityTerm, SelectorOperator, SpreadPolicy,
+    Affinity, Labels, NodeAffinity, NodeSelectorTerm, PodAffinity, PodAffinityTerm, SelectorOperator, SpreadPolicy,
     TopologySpreadConstraint, Weighted, WhenUnsatisfiable,
 };
 
@@ -32,16 +32,19 @@ pub(super) fn affinity(raw: &core::Affinity, labels: &Labels) -> Result<Affinity
     Ok(affinity)
 }
 
-fn node_affinity(raw: &core::NodeAffinity) -> Result<NodeAffinity, ManifestError> {
-    let mut affinity = NodeAffinity::default();
-    if let Some(selector) = &raw.required_during_scheduling_ignored_during_execution {
-        let mut terms = Vec::new();
-        for (index, term) in selector.node_selector_terms.iter().enumerate() {
-            let term = node_selector_term(term);
-            terms.push(term.map_err(|e| e.within(format!("{REQUIRED}.nodeSelectorTerms[{index}]")))?);
-        }
-        affinity.required = Some(terms);
+/// The alternatives of a required node affinity; `None` where nothing is required.
+pub(super) fn required_node_terms(raw: &core::NodeAffinity) -> Result<Option<Vec<NodeSelectorTerm>>, ManifestError> {
+    let Some(selector) = &raw.required_during_scheduling_ignored_during_execution else { return Ok(None) };
+    let mut terms = Vec::new();
+    for (index, term) in selector.node_selector_terms.iter().enumerate() {
+        let term = node_selector_term(term);
+        terms.push(term.map_err(|e| e.within(format!("{REQUIRED}.nodeSelectorTerms[{index}]")))?);
     }
+    Ok(Some(terms))
+}
+
+fn node_affinity(raw: &core::NodeAffinity) -> Result<NodeAffinity, ManifestError> {
+    let mut affinity = NodeAffinity { required: required_node_terms(raw)?, ..NodeAffinity::default() };
     for (index, raw) in raw.preferred_during_scheduling_ignored_during_execution.iter().flatten().enumerate() {
         let read = || {
             let term = node_selector_term(&raw.preference).map_err(|error| error.within("preference"))?;

@@ -21,6 +21,7 @@ mod budget;
 mod cluster;
 mod daemon_set;
 mod job;
+pub mod kueue;
 mod live_pod;
 mod node;
 mod observed_pod;

@@ -63,7 +63,7 @@ pub struct DecisionRule {
     /// `horizontal-pod-autoscaler`, `cluster-autoscaler`, `karpenter`, `scheduler`, …; default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controller: Option<String>,
-    /// `KIND/NAME` with `*` for any text, such as `hpa/web` or `node/*`.
+    /// `KIND/NAMESPACE/NAME`, or `KIND/NAME` in any namespace, with `*` for any text: `hpa/default/web`, `hpa/web`, `node/*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
     /// What the decision leads to, with `*` for any text, such as `ToBeDeleted`.

@@ -18,7 +18,7 @@ pub(super) fn backfill<'a>(pass: &mut Pass, snapshot: &Snapshot, head: &Gang, re
     let mut shadow = None;
     for ending in holders.chunk_by(|a, b| a.ends == b.ends) {
         ending.iter().for_each(|holder| release(&mut expected, holder));
-        if pass.placement.place(&expected, head).is_some() {
+        if pass.place_on(&expected, head).is_some() {
             shadow = Some(ending[0].ends);
             break;
         }
@@ -38,7 +38,7 @@ pub(super) fn backfill<'a>(pass: &mut Pass, snapshot: &Snapshot, head: &Gang, re
             for (node, workers) in &places {
                 take(&mut with_it[*node].free, &gang.each, *workers, 1);
             }
-            if pass.placement.place(&with_it, head).is_none() {
+            if pass.place_on(&with_it, head).is_none() {
                 continue;
             }
             expected = with_it;

@@ -69,19 +69,34 @@ pub struct Decision {
 impl Discipline {
     /// One pass over the queue.
     pub fn decide(&self, snapshot: &Snapshot, placement: Placement) -> Decision {
-        let mut queue: Vec<&Gang> = snapshot.waiting.iter().collect();
         match self.order {
-            Order::Submitted => {}
-            Order::Priority => queue.sort_by_key(|gang| std::cmp::Reverse(gang.priority)),
-            Order::ShortestRemaining => queue.sort_by_key(|gang| gang.remaining),
+            // As it stands; a long queue is not copied in every pass.
+            Order::Submitted => self.go_through(snapshot.waiting.iter(), snapshot, placement),
+            Order::Priority => {
+                let sorted = sorted(&snapshot.waiting, |gang| std::cmp::Reverse(gang.priority));
+                self.go_through(sorted.into_iter(), snapshot, placement)
+            }
+            Order::ShortestRemaining => {
+                let sorted = sorted(&snapshot.waiting, |gang| gang.remaining);
+                self.go_through(sorted.into_iter(), snapshot, placement)
+            }
         }
+    }
+
+    fn go_through<'a>(
+        &self,
+        queue: impl Iterator<Item = &'a Gang>,
+        snapshot: &Snapshot,
+        placement: Placement,
+    ) -> Decision {
         let gpus = snapshot.nodes.iter().map(|node| node.free[3].max(0)).sum();
-        let mut pass = Pass { nodes: snapshot.nodes.clone(), gpus, decision: Decision::default(), placement };
-        let mut rest = queue.iter();
+        let (nodes, eligible) = (snapshot.nodes.clone(), &snapshot.eligible);
+        let mut pass = Pass { nodes, eligible, gpus, decision: Decision::default(), placement };
+        let mut rest = queue;
         let mut blocked = None;
         for gang in rest.by_ref() {
             if !pass.try_start(gang, false) {
-                blocked = Some(*gang);
+                blocked = Some(gang);
                 break;
             }
         }
@@ -91,23 +106,30 @@ impl Discipline {
             Passing::Everybody => rest.for_each(|gang| {
                 pass.try_start(gang, true);
             }),
-            Passing::Easy => easy::backfill(&mut pass, snapshot, blocked, rest.copied()),
+            Passing::Easy => easy::backfill(&mut pass, snapshot, blocked, rest),
         }
         pass.decision
     }
 }
 
+fn sorted<Key: Ord>(waiting: &[Gang], key: impl Fn(&Gang) -> Key) -> Vec<&Gang> {
+    let mut queue: Vec<&Gang> = waiting.iter().collect();
+    queue.sort_by_key(|gang| key(gang));
+    queue
+}
+
 /// A pass under way.
-struct Pass {
+struct Pass<'s> {
     /// As they are with what has been started.
     nodes: Vec<Node>,
+    eligible: &'s [Vec<bool>],
     /// Whole GPUs that are free.
     gpus: i64,
     decision: Decision,
     placement: Placement,
 }
 
-impl Pass {
+impl Pass<'_> {
     fn try_start(&mut self, gang: &Gang, backfilled: bool) -> bool {
         let Some(places) = self.place(gang) else { return false };
         self.start(gang, places, backfilled);
@@ -119,7 +141,12 @@ impl Pass {
         if gang.each[3] * i64::from(gang.workers) > self.gpus {
             return None;
         }
-        self.placement.place(&self.nodes, gang)
+        self.place_on(&self.nodes, gang)
+    }
+
+    /// On nodes in another state than now.
+    fn place_on(&self, nodes: &[Node], gang: &Gang) -> Option<Vec<(usize, u32)>> {
+        self.placement.place(nodes, self.eligible.get(gang.class)?, gang)
     }
 
     fn start(&mut self, gang: &Gang, places: Vec<(usize, u32)>, backfilled: bool) {

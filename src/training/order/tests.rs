@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::*;
 use crate::cluster::NodeId;
 use crate::units::SimDuration;
@@ -17,7 +15,7 @@ fn snapshot(free: i64, running: &[(u32, i64)], waiting: &[(u32, i64)]) -> Snapsh
         job: index as u32,
         workers: *gpus,
         each: [0, 0, 0, 1],
-        eligible: Arc::from([true]),
+        class: 0,
         submitted: SimTime::from_secs(index as i64),
         priority: index as i32 % 2,
         remaining: SimDuration::from_secs(*seconds),
@@ -25,6 +23,7 @@ fn snapshot(free: i64, running: &[(u32, i64)], waiting: &[(u32, i64)]) -> Snapsh
     Snapshot {
         now: SimTime::from_secs(1_000),
         nodes: vec![node],
+        eligible: vec![vec![true]],
         waiting: waiting.iter().enumerate().map(gang).collect(),
         running: running.iter().enumerate().map(holder).collect(),
     }

@@ -42,13 +42,13 @@ struct Candidate {
 type Places = Vec<(usize, u32)>;
 
 impl Placement {
-    /// The nodes, by position, and how many workers each gets; `None` where the gang does not fit.
+    /// The nodes, by position, and how many workers each gets, of those that are `eligible`; `None` where the gang does not fit.
     /// [`Scored`](Placement::Scored) is asked as [`Packed`](Placement::Packed): whether it fits does not hang on scores.
-    pub fn place(self, nodes: &[Node], gang: &Gang) -> Option<Places> {
+    pub fn place(self, nodes: &[Node], eligible: &[bool], gang: &Gang) -> Option<Places> {
         let candidates: Vec<Candidate> = nodes
             .iter()
             .enumerate()
-            .filter(|(index, _)| gang.eligible.get(*index).copied().unwrap_or(false))
+            .filter(|(index, _)| eligible.get(*index).copied().unwrap_or(false))
             .map(|(node, of)| Candidate {
                 node,
                 room: room(&of.free, &gang.each),

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use super::*;
 use crate::cluster::NodeId;
 use crate::units::{SimDuration, SimTime};
@@ -18,15 +16,15 @@ fn nodes(free: &[(i64, u32)]) -> Vec<Node> {
 
 fn places(policy: Placement, free: &[i64], workers: u32) -> Option<Vec<(usize, u32)>> {
     let free: Vec<(i64, u32)> = free.iter().map(|free| (*free, 0)).collect();
-    policy.place(&nodes(&free), &gang(workers, free.len()))
+    policy.place(&nodes(&free), &vec![true; free.len()], &gang(workers))
 }
 
-fn gang(workers: u32, nodes: usize) -> Gang {
+fn gang(workers: u32) -> Gang {
     Gang {
         job: 0,
         workers,
         each: [3000, 12 << 30, 1, 1],
-        eligible: Arc::from(vec![true; nodes]),
+        class: 0,
         submitted: SimTime::ZERO,
         priority: 0,
         remaining: SimDuration::from_secs(1),
@@ -59,16 +57,15 @@ fn fill_empties_the_fullest_and_spread_does_not() {
 #[test]
 fn gpus_are_of_one_model_where_one_model_has_enough() {
     let mixed = nodes(&[(4, 0), (3, 1), (3, 1), (8, 2)]);
-    assert_eq!(Placement::Packed.place(&mixed[..3], &gang(6, 3)), Some(vec![(1, 3), (2, 3)]));
-    assert_eq!(Placement::Packed.place(&mixed, &gang(6, 4)), Some(vec![(3, 6)]));
-    assert_eq!(Placement::Packed.place(&mixed[..3], &gang(9, 3)), Some(vec![(0, 4), (1, 3), (2, 2)]));
+    assert_eq!(Placement::Packed.place(&mixed[..3], &[true; 3], &gang(6)), Some(vec![(1, 3), (2, 3)]));
+    assert_eq!(Placement::Packed.place(&mixed, &[true; 4], &gang(6)), Some(vec![(3, 6)]));
+    assert_eq!(Placement::Packed.place(&mixed[..3], &[true; 3], &gang(9)), Some(vec![(0, 4), (1, 3), (2, 2)]));
 }
 
 #[test]
 fn what_is_not_eligible_is_not_used() {
-    let mut of_two = gang(2, 2);
-    of_two.eligible = Arc::from([false, true]);
-    assert_eq!(Placement::Packed.place(&nodes(&[(8, 0), (2, 0)]), &of_two), Some(vec![(1, 2)]));
-    of_two.eligible = Arc::from([true, false]);
-    assert_eq!(Placement::Packed.place(&nodes(&[(1, 0), (8, 0)]), &of_two), None);
+    let place =
+        |free: [i64; 2], eligible: [bool; 2]| Placement::Packed.place(&nodes(&free.map(|free| (free, 0))), &eligible, &gang(2));
+    assert_eq!(place([8, 2], [false, true]), Some(vec![(1, 2)]));
+    assert_eq!(place([1, 8], [true, false]), None);
 }

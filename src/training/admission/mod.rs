@@ -1,0 +1,3 @@
+//! Whether a job may start: quotas and queues.
+
+pub mod kueue;

@@ -1,0 +1,86 @@
+//! Kueue against cases from its own table tests.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::decide;
+
+/// Lists are sets unless their key says that they are in order.
+fn matches(path: &str, expected: &Value, answer: &Value) -> Result<(), String> {
+    let differs = || Err(format!("{path}: expected {expected}, got {answer}"));
+    match (expected, answer) {
+        (Value::Object(fields), Value::Object(_)) => fields.iter().try_for_each(|(key, expected)| {
+            matches(&format!("{path}.{key}"), expected, answer.get(key).unwrap_or(&Value::Null))
+        }),
+        (Value::Array(items), Value::Array(answers)) if items.len() == answers.len() => {
+            if path.ends_with(".order") {
+                return items.iter().zip(answers).try_for_each(|(item, answer)| matches(path, item, answer));
+            }
+            let mut left: Vec<&Value> = answers.iter().collect();
+            for item in items {
+                match left.iter().position(|answer| matches(path, item, answer).is_ok()) {
+                    Some(at) => drop(left.swap_remove(at)),
+                    None => return differs(),
+                }
+            }
+            Ok(())
+        }
+        (expected, answer) if expected == answer => Ok(()),
+        _ => differs(),
+    }
+}
+
+/// The cases of a folder, judged; returns how many.
+fn check(folder: &str) -> usize {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance").join(folder);
+    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut cases: Vec<Value> = Vec::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "json")) {
+        cases.extend(serde_json::from_str::<Vec<Value>>(&std::fs::read_to_string(file).unwrap()).unwrap());
+    }
+    let answers = decide("kueue", cases.iter().map(|case| case["input"].clone()).collect());
+    assert_eq!(answers.len(), cases.len());
+    let wrong: Vec<String> = cases
+        .iter()
+        .zip(&answers)
+        .filter_map(|(case, answer)| {
+            let error = match answer.get("error") {
+                Some(error) => error.to_string(),
+                None => matches("", &case["expect"], answer).err()?,
+            };
+            Some(format!("{}: {error}\n  answer: {answer}", case["name"]))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} of {} cases differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    cases.len()
+}
+
+#[test]
+fn every_case_of_upstreams_tables_gives_what_it_expects() {
+    assert!(check("kueue") >= 186);
+}
+
+#[test]
+fn the_order_of_the_objects_means_nothing() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/kueue/schedule.json");
+    let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let reversed = |case: &Value| {
+        let mut input = case["input"].clone();
+        input["objects"].as_array_mut().unwrap().reverse();
+        input
+    };
+    let answers = decide("kueue", cases.iter().map(reversed).collect());
+    for (case, answer) in cases.iter().zip(&answers) {
+        assert_eq!(matches("", &case["expect"], answer), Ok(()), "{}", case["name"]);
+    }
+}
+
+#[test]
+fn the_comparison_sees_one_too_many_and_a_wrong_order() {
+    let answer = json!({"admit": ["a", "b"], "order": ["a", "b"]});
+    assert!(matches("", &json!({"admit": ["b", "a"]}), &answer).is_ok());
+    assert!(matches("", &json!({"admit": ["a"]}), &answer).is_err());
+    assert!(matches("", &json!({"order": ["b", "a"]}), &answer).is_err());
+}
