@@ -7,6 +7,7 @@
 mod field;
 mod figures;
 mod instances;
+mod look_up;
 mod metrics;
 mod pages;
 mod schema;
@@ -14,6 +15,6 @@ mod schema;
 pub use field::{Field, fields_of_document};
 pub use figures::{Figure, figures};
 pub use instances::instance_types;
+pub use look_up::{Found, NoSuchField, look_up};
 pub use metrics::{Metric, metrics};
 pub use pages::{PAGES, Page};
-pub use schema::{Found, NoSuchField, look_up};

@@ -210,7 +210,7 @@ fn a_gang_that_is_tried_in_vain_is_no_news() {
         most_allocated: true,
         ..Plan::default()
     };
-    let run = |plain| watch(&plan.scenario(), 2, RunOptions { plain, audit_every: 1, ..RunOptions::default() });
+    let run = |plain| watch(&plan.scenario(), 2, RunOptions { plain, audit_every: 1 });
     let fast = run(false);
     same_run(&fast, &run(true));
     let first_word = fast.outcome.explanation.wait_reasons.iter().find(|row| row.reason == Mechanism::NoFittingType);

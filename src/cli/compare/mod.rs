@@ -17,12 +17,12 @@ use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::{Outcome, outputs, progress};
 use crate::check::percentage;
-use crate::compare::{self, Comparison, LOOKS, Matchup, Question, Side, SideRun, Verdict};
+use crate::compare::{self, Comparison, LOOKS, Question, Side, SideRun, Verdict};
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::report::table::columns;
 use crate::scenario::Scenario;
 use crate::scenario::spec::Amount;
-use sides::{Entry, Source};
+use sides::{Entry, Source, bad};
 
 /// Seeds where nobody says how many.
 const SEEDS: u32 = 10;
@@ -141,10 +141,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
     print(&comparison, arguments)?;
     let is_worse = comparison.comparisons.iter().any(|row| row.verdict == Verdict::Worse);
     Ok(if arguments.fail_on_worse && is_worse { exit_code::EXPECTATION_FAILED.into() } else { ExitCode::SUCCESS })
-}
-
-fn bad(problem: impl std::fmt::Display) -> Failure {
-    Failure::BadInput(anyhow::anyhow!("{problem}"))
 }
 
 /// A part of one, as `95%` or `0.95`.
@@ -336,9 +332,4 @@ fn print(comparison: &Comparison, arguments: &Arguments) -> Result<(), Failure> 
         Format::Table => write!(out, "{}", compare::table(comparison, columns))?,
     }
     Ok(())
-}
-
-/// The first side against each of the others.
-fn against_the_first(sides: usize) -> Vec<Matchup> {
-    (1..sides).map(|variant| Matchup { baseline: 0, variant }).collect()
 }

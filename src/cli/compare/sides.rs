@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::{against_the_first, bad, made};
+use super::made;
 use crate::cli::changes;
 use crate::cli::diagnostics;
 use crate::cli::exit_code::Failure;
@@ -278,4 +278,14 @@ fn folders_of_scenarios(folders: &[&Path], overrides: &[Override], quiet: bool) 
         return Err(bad("the folders have no scenario of the same name"));
     }
     Ok(read)
+}
+
+/// The first side against each of the others.
+fn against_the_first(sides: usize) -> Vec<Matchup> {
+    (1..sides).map(|variant| Matchup { baseline: 0, variant }).collect()
+}
+
+/// Input that is refused.
+pub fn bad(problem: impl std::fmt::Display) -> Failure {
+    Failure::BadInput(anyhow!("{problem}"))
 }
