@@ -143,11 +143,11 @@ impl WorkerPods<'_> {
         throughputs: &ThroughputTable,
     ) -> Result<PodSpecId, String> {
         if row.duration.is_some() {
-            let key = (row.priority.to_string(), None, 0);
+            let key = (row.priority.to_string(), None, row.num_gpus / workers);
             if let Some(known) = self.specs.get(&key) {
                 return Ok(*known);
             }
-            let pod = PodSpec { priority: row.priority, ..worker(self.jobs, None, lowering) };
+            let pod = PodSpec { priority: row.priority, ..worker(self.jobs, row.num_gpus / workers, None, lowering) };
             let spec = self.intern(lowering, pod, row);
             self.specs.insert(key, spec);
             return Ok(spec);
@@ -170,7 +170,7 @@ impl WorkerPods<'_> {
         if gpus.is_empty() {
             return Err(format!("{} was measured on {} GPUs of no model", row.model, row.num_gpus));
         }
-        let pod = worker(self.jobs, Some(gpus), lowering);
+        let pod = worker(self.jobs, row.num_gpus / workers, Some(gpus), lowering);
         let spec = self.intern(lowering, pod, row);
         self.specs.insert(key, spec);
         Ok(spec)
@@ -184,9 +184,10 @@ impl WorkerPods<'_> {
     }
 }
 
-fn worker(jobs: &JobsSpec, gpus: Option<Vec<String>>, lowering: &mut Lowering<'_>) -> PodSpec {
+/// A pod of so many GPUs, on these models.
+fn worker(jobs: &JobsSpec, count: u32, gpus: Option<Vec<String>>, lowering: &mut Lowering<'_>) -> PodSpec {
     let options: &TrainingOptions = &jobs.training;
-    let count = i64::from(options.gpus_per_worker);
+    let count = i64::from(count);
     let mut requests = Resources::new(options.cpu_per_gpu * count, options.memory_per_gpu * count);
     requests.set_extended(lowering.scenario.specs.resources.intern(resource::NVIDIA_GPU), count);
     let container = Container {
