@@ -188,6 +188,7 @@ impl World<'_> {
     fn start_gang(&mut self, start: &Start, snapshot: &Snapshot) -> bool {
         let nodes = start.places.iter().map(|(index, workers)| (snapshot.nodes[*index].id, *workers));
         let Some(placed) = self.book_gang(start.job, nodes) else { return false };
+        self.gang_is_placed(start.job, &placed);
         for (worker, node) in placed {
             self.kubelet_takes(worker, node);
         }

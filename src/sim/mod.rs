@@ -27,6 +27,7 @@ mod gauges;
 mod hpa;
 mod idle;
 mod images;
+mod job_ledger;
 mod jobs;
 mod karpenter;
 mod kept;
@@ -64,7 +65,7 @@ mod world;
 
 pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
 pub use observer::{
-    CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample, Integrals,
+    Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample, Integrals, JobTimes,
     LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample,
     TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };

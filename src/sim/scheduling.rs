@@ -104,6 +104,7 @@ impl World<'_> {
                 }
             }
         }
+        self.gang_is_placed(job, &placed);
         for (worker, node) in placed {
             self.kubelet_takes(worker, node);
         }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::entities::{End, Role};
 use super::event::Event;
+use super::job_ledger::{JobLedger, Stage};
 use super::observer::{TrainingCounts, TrainingRow, Usage};
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::controller::job::backoff;
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;
-use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime};
+use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
 
 /// One job of the scenario, once it has arrived.
 #[derive(Clone, Debug)]
@@ -35,6 +36,16 @@ pub(super) struct JobRun {
     stalled: bool,
     /// Workers that were told to end and save first.
     saving: Vec<PodId>,
+    /// What it would take with nothing in its way.
+    ideal: SimDuration,
+    pub(super) ledger: JobLedger,
+}
+
+impl JobRun {
+    /// The worker by which the gang is queued.
+    pub fn leads(&self, pod: PodId) -> bool {
+        self.workers.first() == Some(&pod)
+    }
 }
 
 impl World<'_> {
@@ -69,7 +80,10 @@ impl World<'_> {
                 failures: 0,
                 stalled: false,
                 saving: Vec::new(),
+                ideal: SimDuration::ZERO,
+                ledger: JobLedger::new(self.now),
             });
+            self.jobs[index as usize].ideal = self.remaining_time(index);
             self.training.arrived += 1;
             self.training.waiting += 1;
             self.launch_gang(index);
@@ -100,6 +114,13 @@ impl World<'_> {
         self.jobs[job as usize].workers.first().copied()
     }
 
+    /// All workers of the gang have their nodes.
+    pub(super) fn gang_is_placed(&mut self, job: u32, placed: &[(PodId, NodeId)]) {
+        let nodes = placed.iter().map(|(_, node)| *node).collect();
+        let instance_of = &self.instance_of;
+        self.jobs[job as usize].ledger.placed(nodes, |node| instance_of[node.index()], self.now);
+    }
+
     pub(super) fn gang_of(&self, job: u32) -> Vec<PodId> {
         self.jobs[job as usize].workers.clone()
     }
@@ -112,6 +133,7 @@ impl World<'_> {
             return;
         }
         run.started.get_or_insert(self.now);
+        run.ledger.runs(self.now);
         run.held_since = Some(self.now);
         self.training.waiting -= 1;
         self.training.running += 1;
@@ -231,6 +253,7 @@ impl World<'_> {
         self.training.completed += 1;
         let run = &mut self.jobs[job as usize];
         run.finished = Some(self.now);
+        run.ledger.enter(Stage::Over, self.now);
         run.running = 0;
         run.generation += 1;
         let workers = std::mem::take(&mut run.workers);
@@ -255,6 +278,7 @@ impl World<'_> {
             return;
         }
         run.stalled = true;
+        run.ledger.enter(Stage::Stalled, self.now);
         run.generation += 1;
         if run.progress.interrupt(self.now).is_some() {
             run.interruptions += 1;
@@ -339,6 +363,7 @@ impl World<'_> {
             run.interruptions += 1;
         }
         run.generation += 1;
+        run.ledger.enter(Stage::Queued, self.now);
         let saving = std::mem::take(&mut run.saving);
         self.stop_holding(job);
         self.gang_left(job);
@@ -355,6 +380,7 @@ impl World<'_> {
             run.interruptions += 1;
         }
         run.stalled = false;
+        run.ledger.enter(Stage::Queued, self.now);
         run.generation += 1;
         run.running = 0;
         self.stop_holding(job);
@@ -384,13 +410,26 @@ impl World<'_> {
     }
 
     pub(super) fn training_rows(&mut self) -> Vec<TrainingRow> {
+        let mut costs = vec![Usd::ZERO; self.jobs.len()];
+        for pod in &self.pods {
+            if let Role::Worker { job } = pod.role {
+                costs[job as usize] += pod.costs.into_iter().sum::<Usd>();
+            }
+        }
         for job in 0..self.jobs.len() as u32 {
             self.stop_holding(job);
         }
         self.jobs
             .iter()
             .zip(&self.scenario.training_jobs)
-            .map(|(run, spec)| TrainingRow {
+            .zip(costs)
+            .map(|((run, spec), cost)| TrainingRow {
+                queue: Arc::clone(&spec.queue),
+                workers: spec.workers,
+                ideal: run.ideal,
+                times: run.ledger.times(&run.progress.totals_at(self.now), self.now),
+                attempts: run.ledger.attempts.clone(),
+                cost,
                 name: Arc::clone(&spec.name),
                 model: Arc::clone(&spec.model),
                 gpus: spec.num_gpus,

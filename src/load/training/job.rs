@@ -36,6 +36,8 @@ pub struct TrainingJob {
     /// When the present jitter factor is redrawn, in compute time from `since`.
     jitter_left: SimDuration,
     jitter: f64,
+    /// Of `computed`, what stragglers and jitter cost.
+    slow: SimDuration,
     totals: TrainingTotals,
 }
 
@@ -49,6 +51,10 @@ pub struct TrainingTotals {
     pub checkpoint: SimDuration,
     /// Millionths of steps that had to be done again.
     pub lost_micro_steps: i64,
+    /// Compute time whose steps were lost.
+    pub lost: SimDuration,
+    /// Compute time, of steps that were kept, that stragglers and jitter cost.
+    pub slow: SimDuration,
 }
 
 /// What an interruption cost.
@@ -77,6 +83,7 @@ impl TrainingJob {
             computed: SimDuration::ZERO,
             jitter_left: SimDuration::ZERO,
             jitter: 1.0,
+            slow: SimDuration::ZERO,
             totals: TrainingTotals::default(),
         }
     }
@@ -91,7 +98,7 @@ impl TrainingJob {
         self.totals.starts += 1;
         self.placed_rate = rate;
         self.straggling = self.options.variability.draw_stragglers(workers, &mut self.rng);
-        self.computed = SimDuration::ZERO;
+        (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
         self.jitter_left = SimDuration::ZERO;
         let load = self.options.phases.load.duration.sample(&mut self.rng);
         self.enter(Phase::Load, now, now + load);
@@ -114,7 +121,7 @@ impl TrainingJob {
                 Phase::Checkpoint => {
                     self.totals.checkpoints += 1;
                     self.saved = self.done;
-                    self.computed = SimDuration::ZERO;
+                    (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
                     self.compute_from(at);
                 }
                 Phase::Waiting | Phase::Complete => break,
@@ -132,6 +139,11 @@ impl TrainingJob {
         self.settle(now);
         let lost = Lost { micro_steps: self.done - self.saved };
         self.totals.lost_micro_steps += lost.micro_steps;
+        if lost.micro_steps > 0 {
+            self.totals.lost += self.computed;
+            self.totals.slow = self.totals.slow - self.slow;
+        }
+        (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
         self.done = self.saved;
         self.enter(Phase::Waiting, now, SimTime::MAX);
         Some(lost)
@@ -254,6 +266,13 @@ impl TrainingJob {
         &self.totals
     }
 
+    /// What it has spent up to `now`.
+    pub fn totals_at(&self, now: SimTime) -> TrainingTotals {
+        let mut settled = self.clone();
+        settled.settle(now);
+        settled.totals
+    }
+
     /// Books the time since `since`.
     fn settle(&mut self, at: SimTime) {
         let span = at.since(self.since);
@@ -263,6 +282,10 @@ impl TrainingJob {
                 self.totals.compute += span;
                 self.done = self.micro_steps_at(at);
                 self.computed += span;
+                let factor = (self.straggling * self.jitter).min(1.0);
+                let slow = if factor < 1.0 { span.mul_f64(1.0 - factor) } else { SimDuration::ZERO };
+                self.slow += slow;
+                self.totals.slow += slow;
                 self.jitter_left = self.jitter_left - span;
             }
             Phase::Checkpoint => self.totals.checkpoint += span,
