@@ -18,6 +18,7 @@ use windtunnel::scenario::{
     BatchJob, CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, NodeGroup, Outage, Owner,
     ReplicaChange, Scenario, ServiceLoad, TracePod, UsageModel, Workload, WorkloadKind,
 };
+use windtunnel::training::order::Discipline;
 use windtunnel::units::distribution::{Distribution, LogNormal};
 use windtunnel::units::random::entity_of_name;
 use windtunnel::units::{Bytes, Millicores, SimDuration, SimTime, UsdPerHour};
@@ -34,6 +35,8 @@ pub struct Plan {
     pub replicated: Vec<ReplicatedPlan>,
     pub jobs: Vec<JobPlan>,
     pub gangs: Vec<GangPlan>,
+    /// A gang scheduler with this queue places them.
+    pub gang_queue: Option<Discipline>,
     /// (second, index of a replicated workload, replicas)
     pub changes: Vec<(i64, usize, u32)>,
     /// (second, zone)

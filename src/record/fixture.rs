@@ -6,8 +6,8 @@ use super::Recorder;
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
 use crate::sim::{
-    Controller, CountExtents, DecisionRecord, Extent, HpaMetricSample, Integrals, NodeRow, Observer, Outcome,
-    PodCounts, PodRow, ReplicaSample, Sample, ServiceSample, TrainingCounts, JobTimes, TrainingRow, Usage, WorkloadCost,
+    Controller, CountExtents, DecisionRecord, Extent, HpaMetricSample, Integrals, JobTimes, NodeRow, Observer, Outcome,
+    PodCounts, PodRow, ReplicaSample, Sample, ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
 

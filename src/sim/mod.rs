@@ -65,8 +65,8 @@ mod world;
 
 pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
 pub use observer::{
-    Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample, Integrals, JobTimes,
-    LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample,
-    TrainingCounts, TrainingRow, Usage, WorkloadCost,
+    Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,
+    Integrals, JobTimes, LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample,
+    ServiceRow, ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

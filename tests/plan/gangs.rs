@@ -49,7 +49,7 @@ impl Builder {
                 options: Arc::new(options),
                 throughputs: Arc::new(throughputs),
                 placement: Default::default(),
-                discipline: None,
+                discipline: plan.gang_queue,
             });
         }
     }

@@ -64,8 +64,9 @@ fn gpus_are_of_one_model_where_one_model_has_enough() {
 
 #[test]
 fn what_is_not_eligible_is_not_used() {
-    let place =
-        |free: [i64; 2], eligible: [bool; 2]| Placement::Packed.place(&nodes(&free.map(|free| (free, 0))), &eligible, &gang(2));
+    let place = |free: [i64; 2], eligible: [bool; 2]| {
+        Placement::Packed.place(&nodes(&free.map(|free| (free, 0))), &eligible, &gang(2))
+    };
     assert_eq!(place([8, 2], [false, true]), Some(vec![(1, 2)]));
     assert_eq!(place([1, 8], [true, false]), None);
 }
