@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::diagnostic::Place;
+use super::kueue::KueueSetup;
 use super::spec::{ExpectationSpec, InterruptionHandling, NodeLifecycleOptions, TestSpec};
 use super::workload::{Patch, ReplicaChange, VolumeClaim, Workload};
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
@@ -44,6 +45,8 @@ pub struct Scenario {
     pub trace_pods: Vec<TracePod>,
     /// Training jobs, ascending by arrival.
     pub training_jobs: Vec<TrainingJob>,
+    /// Kueue, where its objects are among the manifests.
+    pub kueue: Option<KueueSetup>,
     /// What `training_jobs` have in common; `None` where there are none.
     pub training: Option<Training>,
     pub disruption_budgets: Vec<DisruptionBudget>,
@@ -117,6 +120,7 @@ impl Default for Scenario {
             daemon_sets: Vec::new(),
             trace_pods: Vec::new(),
             training_jobs: Vec::new(),
+            kueue: None,
             training: None,
             disruption_budgets: Vec::new(),
             loads: Vec::new(),

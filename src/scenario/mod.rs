@@ -10,6 +10,7 @@ mod document;
 mod documents;
 mod fields;
 pub mod import;
+mod kueue;
 mod lower;
 mod lowered;
 pub mod manifest;
@@ -24,6 +25,7 @@ mod yaml;
 pub use crate::cost::CapacityType;
 pub use document::{Document, kind_of};
 pub use documents::{Loaded, Override, ScenarioFiles, load};
+pub use kueue::{KueueSetup, QueuedJob, Variant};
 pub use lower::FIXED;
 pub use lowered::{
     CloudLimits, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, Hpa, Karpenter, KedaScaler,

@@ -31,7 +31,7 @@ impl Form {
         match kind {
             "StatefulSet" => Form::Label,
             // The one becomes the label `batch.kubernetes.io/job-name` of its pods, the other one of its nodes.
-            "Job" | "NodePool" => Form::ShortSubdomain,
+            "Job" | "CronJob" | "NodePool" => Form::ShortSubdomain,
             _ => Form::Subdomain,
         }
     }

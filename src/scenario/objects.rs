@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::autoscaling::{v1 as autoscaling_v1, v2 as autoscaling_v2};
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
@@ -10,7 +10,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
-use super::manifest::ManifestError;
+use super::manifest::{ManifestError, kueue};
 use super::names;
 use super::spec::ScaledObjectManifest;
 use super::yaml::{Node, Value, read};
@@ -44,6 +44,7 @@ pub struct Objects {
     pub stateful_sets: Vec<Object<StatefulSet>>,
     pub daemon_sets: Vec<Object<DaemonSet>>,
     pub jobs: Vec<Object<Job>>,
+    pub cron_jobs: Vec<Object<CronJob>>,
     pub pods: Vec<Object<core::Pod>>,
     pub nodes: Vec<Object<core::Node>>,
     pub autoscalers: Vec<Object<autoscaling_v2::HorizontalPodAutoscaler>>,
@@ -54,6 +55,14 @@ pub struct Objects {
     pub claims: Vec<Object<core::PersistentVolumeClaim>>,
     pub persistent_volumes: Vec<Object<core::PersistentVolume>>,
     pub storage_classes: Vec<Object<StorageClass>>,
+    pub cluster_queues: Vec<Object<kueue::Raw<kueue::ClusterQueueSpec>>>,
+    pub local_queues: Vec<Object<kueue::Raw<kueue::LocalQueueSpec>>>,
+    pub resource_flavors: Vec<Object<kueue::Raw<kueue::FlavorSpec>>>,
+    pub cohorts: Vec<Object<kueue::Raw<kueue::CohortSpec>>>,
+    pub admission_checks: Vec<Object<kueue::Raw<kueue::AdmissionCheckSpec>>>,
+    pub topologies: Vec<Object<kueue::Raw<kueue::TopologySpec>>>,
+    pub workload_priority_classes: Vec<Object<kueue::RawPriorityClass>>,
+    pub namespaces: Vec<Object<kueue::RawNamespace>>,
     /// `(kind, namespace, name)` of objects that could not be read: what refers to them is not told as missing.
     pub broken: Vec<(String, String, String)>,
 }
@@ -66,6 +75,9 @@ enum Treatment {
     Ignored,
 }
 
+/// Versions of Kueue's API; `Cohort` and `Topology` were alpha for longer.
+const KUEUE: &[&str] = &["kueue.x-k8s.io/v1beta2", "kueue.x-k8s.io/v1beta1", "kueue.x-k8s.io/v1alpha1"];
+
 /// Kinds with the API versions that we know them in.
 const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("Deployment", &["apps/v1"], Treatment::Read),
@@ -73,6 +85,7 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("StatefulSet", &["apps/v1"], Treatment::Read),
     ("DaemonSet", &["apps/v1"], Treatment::Read),
     ("Job", &["batch/v1"], Treatment::Read),
+    ("CronJob", &["batch/v1"], Treatment::Read),
     ("Pod", &["v1"], Treatment::Read),
     ("Node", &["v1"], Treatment::Read),
     ("HorizontalPodAutoscaler", &["autoscaling/v2", "autoscaling/v1"], Treatment::Read),
@@ -83,6 +96,14 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("PersistentVolumeClaim", &["v1"], Treatment::Read),
     ("PersistentVolume", &["v1"], Treatment::Read),
     ("StorageClass", &["storage.k8s.io/v1"], Treatment::Read),
+    ("ClusterQueue", KUEUE, Treatment::Read),
+    ("LocalQueue", KUEUE, Treatment::Read),
+    ("ResourceFlavor", KUEUE, Treatment::Read),
+    ("Cohort", KUEUE, Treatment::Read),
+    ("AdmissionCheck", KUEUE, Treatment::Read),
+    ("Topology", KUEUE, Treatment::Read),
+    ("WorkloadPriorityClass", KUEUE, Treatment::Read),
+    ("Namespace", &["v1"], Treatment::Read),
     ("ClusterRole", &[], Treatment::Ignored),
     ("ClusterTriggerAuthentication", &[], Treatment::Ignored),
     ("ClusterRoleBinding", &[], Treatment::Ignored),
@@ -95,7 +116,6 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("HTTPRoute", &[], Treatment::Ignored),
     ("Ingress", &[], Treatment::Ignored),
     ("Lease", &[], Treatment::Ignored),
-    ("Namespace", &[], Treatment::Ignored),
     ("NetworkPolicy", &[], Treatment::Ignored),
     ("PodMonitor", &[], Treatment::Ignored),
     ("PrometheusRule", &[], Treatment::Ignored),
@@ -106,6 +126,22 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("ServiceAccount", &[], Treatment::Ignored),
     ("ServiceMonitor", &[], Treatment::Ignored),
     ("TriggerAuthentication", &[], Treatment::Ignored),
+];
+
+/// Kinds that stand in no namespace.
+const CLUSTER_WIDE: [&str; 12] = [
+    "AdmissionCheck",
+    "ClusterQueue",
+    "Cohort",
+    "Namespace",
+    "Node",
+    "NodePool",
+    "PersistentVolume",
+    "PriorityClass",
+    "ResourceFlavor",
+    "StorageClass",
+    "Topology",
+    "WorkloadPriorityClass",
 ];
 
 /// Takes the items out of `kind: List` and of typed lists (`DeploymentList`).
@@ -182,7 +218,7 @@ fn identity(document: &Node, kind: &str, diagnostics: &mut Vec<Diagnostic>) -> O
         diagnostics.push(Diagnostic::error(document.at("metadata.name"), message).hint("add a name under `metadata:`"));
         return None;
     };
-    let is_namespaced = !matches!(kind, "Node" | "NodePool" | "PriorityClass" | "PersistentVolume" | "StorageClass");
+    let is_namespaced = !CLUSTER_WIDE.contains(&kind);
     let namespace = if is_namespaced { text("namespace").unwrap_or("default") } else { "" };
     Some((kind.to_owned(), namespace.to_owned(), name.to_owned()))
 }
@@ -203,6 +239,7 @@ impl Objects {
             "StatefulSet" => typed(node, key, &mut self.stateful_sets, broken, diagnostics),
             "DaemonSet" => typed(node, key, &mut self.daemon_sets, broken, diagnostics),
             "Job" => typed(node, key, &mut self.jobs, broken, diagnostics),
+            "CronJob" => typed(node, key, &mut self.cron_jobs, broken, diagnostics),
             "Pod" => typed(node, key, &mut self.pods, broken, diagnostics),
             "Node" => typed(node, key, &mut self.nodes, broken, diagnostics),
             "PodDisruptionBudget" => typed(node, key, &mut self.budgets, broken, diagnostics),
@@ -217,6 +254,14 @@ impl Objects {
                 self.autoscalers.extend(old.into_iter().map(newer_autoscaler));
             }
             "HorizontalPodAutoscaler" => typed(node, key, &mut self.autoscalers, broken, diagnostics),
+            "ClusterQueue" => typed(node, key, &mut self.cluster_queues, broken, diagnostics),
+            "LocalQueue" => typed(node, key, &mut self.local_queues, broken, diagnostics),
+            "ResourceFlavor" => typed(node, key, &mut self.resource_flavors, broken, diagnostics),
+            "Cohort" => typed(node, key, &mut self.cohorts, broken, diagnostics),
+            "AdmissionCheck" => typed(node, key, &mut self.admission_checks, broken, diagnostics),
+            "Topology" => typed(node, key, &mut self.topologies, broken, diagnostics),
+            "WorkloadPriorityClass" => typed(node, key, &mut self.workload_priority_classes, broken, diagnostics),
+            "Namespace" => typed(node, key, &mut self.namespaces, broken, diagnostics),
             _ => typed(node, key, &mut self.node_pools, broken, diagnostics),
         }
     }

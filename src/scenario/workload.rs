@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cluster::{LabelSelector, NodeSelectorTerm, PodSpecId, WorkloadId};
 use crate::controller::UpdateOptions;
+use crate::controller::cron_job::CronJob;
 use crate::controller::job::{FailureRule, PerIndexLimit, PodReplacement, SuccessRule};
 use crate::units::{Distribution, SimDuration, SimTime};
 
@@ -74,6 +75,8 @@ pub struct BatchJob {
     pub duration: Distribution,
     /// Failures of the application itself.
     pub failures: Option<FailureModel>,
+    /// It is the template of a CronJob's Jobs.
+    pub cron: Option<CronJob>,
 }
 
 impl Default for BatchJob {
@@ -94,6 +97,7 @@ impl Default for BatchJob {
             success_policy: Vec::new(),
             duration: Distribution::Constant(SimDuration::ZERO),
             failures: None,
+            cron: None,
         }
     }
 }

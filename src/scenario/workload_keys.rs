@@ -38,6 +38,7 @@ impl Scenario {
             WorkloadKind::Replicated { owner: Owner::Deployment, .. } => "deployment",
             WorkloadKind::Replicated { owner: Owner::ReplicaSet, .. } => "replicaset",
             WorkloadKind::Replicated { owner: Owner::StatefulSet, .. } => "statefulset",
+            WorkloadKind::Job(job) if job.cron.is_some() => "cronjob",
             WorkloadKind::Job(_) => "job",
             WorkloadKind::Replayed if self.daemon_sets.iter().any(|set| set.workload == workload.id) => "daemonset",
             WorkloadKind::Replayed => "pod",

@@ -51,6 +51,7 @@ impl World<'_> {
         self.audit_waits()?;
         self.audit_training_counts()?;
         self.audit_gangs()?;
+        self.audit_kueue()?;
         self.audit_instances()?;
         self.audit_deletions()?;
         self.audit_claims()?;
@@ -211,7 +212,7 @@ impl World<'_> {
                     same(|| name("live pods and spec.replicas"), live.len(), run.desired as usize)?;
                 }
                 WorkloadKind::Job(job) => {
-                    let most = run.job.most_at_work(job, live.len() as u32);
+                    let most = self.most_pods_at_work(workload.id, job);
                     ensure(live.len() as u32 <= most, || name("too many pods at work"))?;
                 }
                 WorkloadKind::Replayed => {}

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::cpu::{CpuClaim, NodeCpu};
 use super::drain::Drain;
 use super::idle::IdleRun;
@@ -25,6 +27,14 @@ pub(super) enum End {
     Deleted,
 }
 
+/// A Job. A manifest's own has the number 0; a CronJob's has the minute that it was scheduled for since 1970, by which
+/// it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct JobKey {
+    pub workload: WorkloadId,
+    pub run: u32,
+}
+
 /// What a pod belongs to beside its workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -34,9 +44,10 @@ pub(super) enum Role {
     Trace {
         index: u32,
     },
-    /// `index`: the completion index, or a number without meaning where the Job is not indexed.
+    /// `index`: the completion index, or a number without meaning where the Job is not indexed. `run`: see [`JobKey`].
     JobPod {
         index: u32,
+        run: u32,
     },
     Worker {
         job: u32,
@@ -202,7 +213,10 @@ pub(super) struct WorkloadRun {
     pub progressed: Option<SimTime>,
     /// Where a StatefulSet's volumes are, by ordinal.
     pub volumes: BTreeMap<u32, Vec<NodeSelectorTerm>>,
-    pub job: BatchRun,
+    /// Jobs that were created and not deleted, by [`JobKey::run`].
+    pub jobs: BTreeMap<u32, BatchRun>,
+    /// A CronJob's `lastScheduleTime`.
+    pub last_schedule: Option<Timestamp>,
     /// What its pods owe, `[cpu, memory, gpu]`, as far as it is booked; and what they held for it, times nanoseconds.
     pub costs: [Usd; 3],
     pub held: [i128; 3],

@@ -42,7 +42,9 @@ pub enum Event {
     /// A batch Job is created.
     JobStarts { workload: WorkloadId },
     /// The Job controller looks at a Job.
-    JobSync { workload: WorkloadId },
+    JobSync { workload: WorkloadId, run: u32 },
+    /// The CronJob controller looks at a CronJob.
+    CronJobSync { workload: WorkloadId },
     /// A rollout may have made no progress for too long.
     ProgressDeadline { workload: WorkloadId },
     /// A gang whose worker failed by its own fault is made anew.
@@ -119,6 +121,14 @@ pub enum Event {
     ClaimLiveness { instance: u32 },
     /// Karpenter's disruption loop.
     KarpenterDisrupt,
+    /// Kueue's scheduler looks at the heads of its queues.
+    KueueCycle,
+    /// Workloads that Kueue parked may be tried again.
+    KueueWakes,
+    /// The pods of an admitted workload had to be ready by now.
+    KueueTimeout { queued: u32, admission: u32 },
+    /// A workload's back-off in Kueue is over.
+    KueueReturns { queued: u32 },
     /// A sample of the time series.
     Sample,
 }
@@ -162,11 +172,14 @@ impl Event {
             | Event::TraceArrival
             | Event::TrainingArrival
             | Event::JobStarts { .. }
-            | Event::JobSync { .. } => 6,
+            | Event::JobSync { .. }
+            | Event::CronJobSync { .. } => 6,
             Event::ReplicaChange { .. } | Event::Patch { .. } | Event::ProgressDeadline { .. } => 7,
             Event::LoadTick { .. } | Event::DivideCpu => 8,
             Event::Scrape => 9,
             Event::HpaSync { .. } | Event::ScalerTick { .. } => 10,
+            Event::KueueWakes | Event::KueueTimeout { .. } | Event::KueueReturns { .. } => 7,
+            Event::KueueCycle => 10,
             Event::BackoffEnds | Event::PreemptsAgain { .. } | Event::FlushLeftovers => 11,
             Event::Schedule | Event::GangPass => 12,
             Event::ClusterAutoscalerScan { .. }

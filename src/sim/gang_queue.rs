@@ -56,19 +56,21 @@ impl World<'_> {
     /// Takes a gang whose workers have been made.
     pub(super) fn queue_gang(&mut self, job: u32) {
         let spec = &self.scenario.training_jobs[job as usize];
+        // Not the job's own where a queue that admitted it says where it may run.
+        let Some(pods) = self.gang_leader(job).map(|leader| self.cluster.pod(leader).spec) else { return };
         let Some(queue) = &mut self.gang_queue else { return };
-        let known = queue.classes.iter().position(|class| *class == spec.spec);
+        let known = queue.classes.iter().position(|class| *class == pods);
         let class = known.unwrap_or_else(|| {
-            queue.classes.push(spec.spec);
+            queue.classes.push(pods);
             queue.classes.len() - 1
         });
         let gang = Gang {
             job,
             workers: spec.workers,
-            each: self.amounts(spec.spec),
+            each: self.amounts(pods),
             class,
             submitted: spec.arrival,
-            priority: self.cluster.specs.pod(spec.spec).priority,
+            priority: self.cluster.specs.pod(pods).priority,
             remaining: self.remaining_time(job),
         };
         if let Some(queue) = &mut self.gang_queue {
@@ -233,11 +235,11 @@ impl World<'_> {
                 _ => reason += "; it passes gangs that do not fit",
             }
         }
-        let object = self.job_object(start.job);
+        let object = self.gang_object(start.job);
         self.decide(Controller::GangScheduler, object, "Waiting", "Placed", reason);
     }
 
-    fn job_object(&self, job: u32) -> String {
+    fn gang_object(&self, job: u32) -> String {
         let spec = &self.scenario.training_jobs[job as usize];
         let namespace = &self.scenario.workloads[spec.workload.index()].namespace;
         format!("job/{namespace}/{}", spec.name)

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
 
-use super::entities::Role;
+use super::entities::{JobKey, Role};
 use super::event::Event;
+use super::kueue::Queued;
 use super::observer::Controller;
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, RestartPolicy, WorkloadId};
@@ -19,7 +20,6 @@ use crate::units::{SimDuration, SimTime};
 pub(super) struct BatchRun {
     /// Since when it is at work, from its creation or last resumption.
     started: Option<SimTime>,
-    arrived: bool,
     /// Complete or failed.
     finished: bool,
     /// Pods that ended; of an Indexed Job `succeeded_indexes` counts.
@@ -48,6 +48,7 @@ const SUSPENDED: &str = "JobSuspended";
 const FAILED: &str = "JobFailed";
 const SUCCEEDED: &str = "JobSucceeded";
 const SCALED_DOWN: &str = "ScaledDown";
+const REPLACED: &str = "JobReplaced";
 
 impl BatchRun {
     fn succeeded(&self, job: &BatchJob) -> u32 {
@@ -64,38 +65,95 @@ impl BatchRun {
     }
 
     /// For the books' audit: the controller looks a moment after a success, and till then nothing is ended.
-    pub fn most_at_work(&self, job: &BatchJob, active: u32) -> u32 {
+    fn most_at_work(&self, job: &BatchJob, active: u32) -> u32 {
         let waits_to_look = self.next_sync.is_some();
         if waits_to_look { job.parallelism } else { self.wanted(job, active) }
     }
 }
 
 impl World<'_> {
-    pub(super) fn job_starts(&mut self, workload: WorkloadId) {
-        self.workloads[workload.index()].job.arrived = true;
-        self.sync_job(workload);
+    /// The Job is created.
+    pub(super) fn job_starts(&mut self, key: JobKey) {
+        self.workloads[key.workload.index()].jobs.entry(key.run).or_default();
+        if self.cron_job(key.workload).is_none() {
+            self.kueue_sees_job(key.workload);
+        }
+        self.sync_job(key);
     }
 
     /// It was patched: suspended, resumed, or of another size.
     pub(super) fn job_changed(&mut self, workload: WorkloadId) {
-        if self.workloads[workload.index()].job.arrived {
-            self.sync_job(workload);
+        let runs: Vec<u32> = self.workloads[workload.index()].jobs.keys().copied().collect();
+        for run in runs {
+            self.sync_job(JobKey { workload, run });
         }
     }
 
-    pub(super) fn job_sync(&mut self, workload: WorkloadId) {
-        if self.workloads[workload.index()].job.next_sync == Some(self.now) {
-            self.workloads[workload.index()].job.next_sync = None;
-            self.sync_job(workload);
+    /// How many pods of a manifest's own Job are to be at work now.
+    pub(super) fn pods_at_work(&self, workload: WorkloadId) -> u32 {
+        let WorkloadKind::Job(job) = self.kind(workload) else { return 0 };
+        let run = &self.workloads[workload.index()];
+        let active = run.pods.len() as u32;
+        let wanted = run.jobs.get(&0).map_or(0, |state| state.wanted(job, active));
+        self.admitted_parallelism(workload, wanted)
+    }
+
+    pub(super) fn job_sync(&mut self, key: JobKey) {
+        let now = self.now;
+        let Some(run) = self.job_run(key).filter(|run| run.next_sync == Some(now)) else { return };
+        run.next_sync = None;
+        self.sync_job(key);
+    }
+
+    fn plan_job_sync(&mut self, key: JobKey, at: SimTime) {
+        let Some(run) = self.job_run(key) else { return };
+        if !run.finished && run.next_sync.is_none_or(|planned| at < planned) {
+            run.next_sync = Some(at);
+            self.events.push(at, Event::JobSync { workload: key.workload, run: key.run });
         }
     }
 
-    fn plan_job_sync(&mut self, workload: WorkloadId, at: SimTime) {
-        let job = &mut self.workloads[workload.index()].job;
-        if !job.finished && job.next_sync.is_none_or(|planned| at < planned) {
-            job.next_sync = Some(at);
-            self.events.push(at, Event::JobSync { workload });
+    /// `None` before it is created, and once it is deleted.
+    fn job_run(&mut self, key: JobKey) -> Option<&mut BatchRun> {
+        self.workloads[key.workload.index()].jobs.get_mut(&key.run)
+    }
+
+    /// The Job that the pod is of.
+    fn job_of(&self, pod: PodId) -> Option<JobKey> {
+        match self.pods[pod.index()].role {
+            Role::JobPod { run, .. } => Some(JobKey { workload: self.pods[pod.index()].workload, run }),
+            _ => None,
         }
+    }
+
+    /// Its pods among those of the workload.
+    fn of_job(&self, key: JobKey, pods: &[PodId]) -> Vec<PodId> {
+        pods.iter().copied().filter(|pod| self.job_of(*pod) == Some(key)).collect()
+    }
+
+    fn job_pods(&self, key: JobKey) -> Vec<PodId> {
+        self.of_job(key, &self.workloads[key.workload.index()].pods)
+    }
+
+    /// As [`World::workload_object`]; of a CronJob the Job of one time.
+    pub(super) fn job_object(&self, key: JobKey) -> String {
+        let namespace = &self.scenario.workloads[key.workload.index()].namespace;
+        format!("job/{namespace}/{}", self.job_name(key))
+    }
+
+    fn job_name(&self, key: JobKey) -> String {
+        let name = self.workload_name(key.workload);
+        if self.cron_job(key.workload).is_some() { format!("{name}-{}", key.run) } else { name.to_string() }
+    }
+
+    /// For the books' audit: so many pods of the workload may be at work.
+    pub(super) fn most_pods_at_work(&self, workload: WorkloadId, job: &BatchJob) -> u32 {
+        let jobs = &self.workloads[workload.index()].jobs;
+        let most = |(run, state): (&u32, &BatchRun)| {
+            let active = self.job_pods(JobKey { workload, run: *run }).len() as u32;
+            state.most_at_work(job, active)
+        };
+        jobs.iter().map(most).sum()
     }
 
     pub(super) fn job_work(&self, pod: PodId) -> SimDuration {
@@ -117,25 +175,30 @@ impl World<'_> {
 
     /// A container of the pod was restarted in place: that counts where pods restart on failure.
     pub(super) fn owner_sees_restart(&mut self, pod: PodId) {
-        if let Role::JobPod { .. } = self.pods[pod.index()].role {
-            self.plan_job_sync(self.pods[pod.index()].workload, self.now + BATCH_PERIOD);
+        if let Some(key) = self.job_of(pod) {
+            self.plan_job_sync(key, self.now + BATCH_PERIOD);
         }
     }
 
     /// A pod ended, or is being deleted.
     pub(super) fn job_pod_ended(&mut self, pod: PodId, workload: WorkloadId) {
         let WorkloadKind::Job(job) = self.kind(workload) else { return };
+        let Some(key) = self.job_of(pod) else { return };
         let info = self.cluster.pod(pod);
         if info.phase == PodPhase::Succeeded {
-            let Role::JobPod { index } = self.pods[pod.index()].role else { return };
-            let run = &mut self.workloads[workload.index()].job;
+            let Role::JobPod { index, .. } = self.pods[pod.index()].role else { return };
+            let Some(run) = self.job_run(key) else { return };
             run.succeeded += 1;
             run.succeeded_indexes.insert(index);
             (run.failures, run.last_failure) = (0, None);
+            if let Some(completions) = job.completions {
+                let still_wanted = completions.saturating_sub(run.succeeded(job));
+                self.kueue_sees_success(workload, still_wanted);
+            }
         } else if info.is_terminal() || job.pod_replacement == PodReplacement::TerminatingOrFailed {
             self.count_failure(pod, workload);
         }
-        self.plan_job_sync(workload, self.now + BATCH_PERIOD);
+        self.plan_job_sync(key, self.now + BATCH_PERIOD);
     }
 
     /// A pod that was being deleted is gone.
@@ -143,19 +206,20 @@ impl World<'_> {
         let WorkloadKind::Job(job) = self.kind(workload) else { return };
         if job.pod_replacement == PodReplacement::Failed {
             self.count_failure(pod, workload);
-            self.plan_job_sync(workload, self.now + BATCH_PERIOD);
+            let Some(key) = self.job_of(pod) else { return };
+            self.plan_job_sync(key, self.now + BATCH_PERIOD);
         }
     }
 
     fn count_failure(&mut self, pod: PodId, workload: WorkloadId) {
         let WorkloadKind::Job(job) = self.kind(workload) else { return };
-        let Role::JobPod { index } = self.pods[pod.index()].role else { return };
-        if [SUSPENDED, FAILED, SUCCEEDED, SCALED_DOWN].contains(&self.pods[pod.index()].reason) {
+        let Role::JobPod { index, run } = self.pods[pod.index()].role else { return };
+        if [SUSPENDED, FAILED, SUCCEEDED, SCALED_DOWN, REPLACED].contains(&self.pods[pod.index()].reason) {
             return;
         }
         let action = action(&job.failure_policy, &self.failure_of(pod, job));
         let now = self.now;
-        let run = &mut self.workloads[workload.index()].job;
+        let Some(run) = self.job_run(JobKey { workload, run }) else { return };
         run.failures += 1;
         run.last_failure = Some(now);
         let of_index = run.failures_by_index.entry(index).or_insert(IndexFailures { counted: 0, all: 0, last: now });
@@ -191,68 +255,89 @@ impl World<'_> {
     }
 
     /// One pass of the controller (`syncJob`).
-    fn sync_job(&mut self, workload: WorkloadId) {
-        let WorkloadKind::Job(job) = self.kind(workload) else { return };
-        if self.workloads[workload.index()].job.finished {
-            return;
-        }
+    fn sync_job(&mut self, key: JobKey) {
+        let WorkloadKind::Job(job) = self.kind(key.workload) else { return };
         let now = self.now;
-        let run = &mut self.workloads[workload.index()].job;
-        if job.suspended {
+        let is_held = job.suspended || self.is_held(Queued::Job(key.workload));
+        let Some(run) = self.job_run(key).filter(|run| !run.finished) else { return };
+        if is_held {
             run.started = None;
         } else {
             run.started.get_or_insert(now);
         }
-        if let Some(reason) = self.job_failure(workload, job) {
-            return self.finish_job(workload, "Failed", reason, FAILED);
+        let run = &self.workloads[key.workload.index()].jobs[&key.run];
+        if let Some(reason) = self.job_failure(key, job, run) {
+            return self.finish_job(key, "Failed", reason, FAILED);
         }
-        let run = &self.workloads[workload.index()].job;
         let succeeded: Vec<u32> = run.succeeded_indexes.iter().copied().collect();
         if job.success_policy.iter().any(|rule| rule.holds(&succeeded)) {
-            return self.finish_job(workload, "Complete", "SuccessPolicy", SUCCEEDED);
+            return self.finish_job(key, "Complete", "SuccessPolicy", SUCCEEDED);
         }
         if let (Some(deadline), Some(started)) = (job.active_deadline, run.started) {
-            self.plan_job_sync(workload, started + deadline);
+            self.plan_job_sync(key, started + deadline);
         }
-        self.manage_job(workload, job);
-        let run = &self.workloads[workload.index()];
+        self.manage_job(key, job);
+        let has_pods = !self.job_pods(key).is_empty();
+        let Some(run) = self.job_run(key) else { return };
         let is_complete = match job.completions {
-            None => run.job.succeeded > 0,
-            Some(completions) => run.job.succeeded(job) >= completions,
+            None => run.succeeded > 0,
+            Some(completions) => run.succeeded(job) >= completions,
         };
-        if is_complete && run.pods.is_empty() {
-            self.workloads[workload.index()].job.finished = true;
+        if is_complete && !has_pods {
+            self.close_job(key);
         }
     }
 
     /// Why the Job is over without success, where it is.
-    fn job_failure(&self, workload: WorkloadId, job: &BatchJob) -> Option<&'static str> {
-        let run = &self.workloads[workload.index()];
-        if run.job.is_failed_by_policy {
+    fn job_failure(&self, key: JobKey, job: &BatchJob, run: &BatchRun) -> Option<&'static str> {
+        if run.is_failed_by_policy {
             return Some("PodFailurePolicy");
         }
         let restarts_in_place = self.cluster.specs.pod(job.spec).restart_policy == RestartPolicy::OnFailure;
-        let restarts: u32 = run.pods.iter().map(|pod| self.pods[pod.index()].restarts).sum();
-        if run.job.failed > job.backoff_limit || restarts_in_place && restarts >= job.backoff_limit.max(1) {
+        let restarts: u32 = self.job_pods(key).iter().map(|pod| self.pods[pod.index()].restarts).sum();
+        if run.failed > job.backoff_limit || restarts_in_place && restarts >= job.backoff_limit.max(1) {
             return Some("BackoffLimitExceeded");
         }
         let is_late = |started: SimTime| job.active_deadline.is_some_and(|deadline| self.now >= started + deadline);
-        if run.job.started.is_some_and(is_late) {
+        if run.started.is_some_and(is_late) {
             return Some("DeadlineExceeded");
         }
-        let (limit, failed) = (job.per_index?, run.job.failed_indexes.len() as u32);
+        let (limit, failed) = (job.per_index?, run.failed_indexes.len() as u32);
         if limit.max_failed.is_some_and(|most| failed > most) {
             return Some("MaxFailedIndexesExceeded");
         }
-        let over = failed + run.job.succeeded(job);
+        let over = failed + run.succeeded(job);
         (failed > 0 && over >= job.completions.unwrap_or(0)).then_some("FailedIndexes")
     }
 
-    fn finish_job(&mut self, workload: WorkloadId, to: &'static str, reason: &'static str, of_pods: &'static str) {
-        self.workloads[workload.index()].job.finished = true;
-        let object = self.workload_object(workload);
+    fn finish_job(&mut self, key: JobKey, to: &'static str, reason: &'static str, of_pods: &'static str) {
+        let object = self.job_object(key);
         self.decide(Controller::Job, object, "Active", to, reason);
-        self.delete_job_pods(self.workloads[workload.index()].pods.clone(), of_pods);
+        if let Some(run) = self.job_run(key) {
+            run.finished = true;
+        }
+        self.delete_job_pods(self.job_pods(key), of_pods);
+        self.close_job(key);
+    }
+
+    /// It is complete or failed. Of a CronJob it is not looked at again, and the next may have waited for that.
+    fn close_job(&mut self, key: JobKey) {
+        if let Some(run) = self.job_run(key) {
+            run.finished = true;
+        }
+        self.kueue_sees_end(Queued::Job(key.workload));
+        if self.cron_job(key.workload).is_some() {
+            self.workloads[key.workload.index()].jobs.remove(&key.run);
+            self.sync_cron_job(key.workload);
+        }
+    }
+
+    /// A CronJob's next one takes its place: it is deleted, with its pods.
+    pub(super) fn replace_job(&mut self, key: JobKey) {
+        let object = self.job_object(key);
+        self.decide(Controller::Job, object, "Active", "Deleted", "concurrencyPolicy Replace");
+        self.workloads[key.workload.index()].jobs.remove(&key.run);
+        self.delete_job_pods(self.job_pods(key), REPLACED);
     }
 
     fn delete_job_pods(&mut self, pods: Vec<PodId>, reason: &'static str) {
@@ -262,13 +347,13 @@ impl World<'_> {
     }
 
     /// Makes the pods that are missing, or ends those that are too many (`manageJob`).
-    fn manage_job(&mut self, workload: WorkloadId, job: &BatchJob) {
-        let pods = self.workloads[workload.index()].pods.clone();
-        if job.suspended {
+    fn manage_job(&mut self, key: JobKey, job: &BatchJob) {
+        let pods = self.job_pods(key);
+        if job.suspended || self.is_held(Queued::Job(key.workload)) {
             return self.delete_job_pods(pods, SUSPENDED);
         }
         let index_of = |world: &Self, pod: PodId| match world.pods[pod.index()].role {
-            Role::JobPod { index } => index,
+            Role::JobPod { index, .. } => index,
             _ => 0,
         };
         let mut left = pods;
@@ -279,30 +364,31 @@ impl World<'_> {
             left = kept;
         }
         let active = left.len() as u32;
-        let wanted = self.workloads[workload.index()].job.wanted(job, active);
+        let Some(wanted) = self.job_run(key).map(|run| run.wanted(job, active)) else { return };
+        let wanted = self.admitted_parallelism(key.workload, wanted);
         if active > wanted {
             self.rank_for_deletion(&mut left);
             left.truncate((active - wanted) as usize);
             return self.delete_job_pods(left, SCALED_DOWN);
         }
-        let leaving = &self.workloads[workload.index()].leaving;
+        let leaving = self.of_job(key, &self.workloads[key.workload.index()].leaving);
         let waits_for_leavers = job.pod_replacement == PodReplacement::Failed;
         let terminating = if waits_for_leavers { leaving.len() as u32 } else { 0 };
         let missing = (wanted - active).saturating_sub(terminating) as usize;
         if missing == 0 {
             return;
         }
-        let run = &self.workloads[workload.index()].job;
+        let Some(run) = self.job_run(key) else { return };
         let not_before = run.last_failure.map(|last| last + backoff(run.failures));
         if let (None, Some(at)) = (job.per_index, not_before)
             && at > self.now
         {
-            return self.plan_job_sync(workload, at);
+            return self.plan_job_sync(key, at);
         }
         if !job.indexed {
             for _ in 0..missing {
-                let number = self.next_ordinal(workload);
-                self.create_job_pod(workload, job, number, format!("{}-{number}", self.workload_name(workload)));
+                let number = self.next_ordinal(key.workload);
+                self.create_job_pod(key, job, number, format!("{}-{number}", self.job_name(key)));
             }
             return;
         }
@@ -310,37 +396,40 @@ impl World<'_> {
         if waits_for_leavers {
             taken.extend(leaving.iter().map(|pod| index_of(self, *pod)));
         }
-        self.create_indexes(workload, job, &taken, missing);
+        self.create_indexes(key, job, &taken, missing);
     }
 
     /// The lowest indexes that are wanted yet, each after its own back-off where that is counted by index.
-    fn create_indexes(&mut self, workload: WorkloadId, job: &BatchJob, taken: &BTreeSet<u32>, missing: usize) {
-        let run = &self.workloads[workload.index()].job;
+    fn create_indexes(&mut self, key: JobKey, job: &BatchJob, taken: &BTreeSet<u32>, missing: usize) {
+        let now = self.now;
+        let Some(run) = self.job_run(key) else { return };
         let is_pending = |index: &u32| {
             !(taken.contains(index) || run.succeeded_indexes.contains(index) || run.failed_indexes.contains(index))
         };
         let pending: Vec<u32> = (0..job.completions.unwrap_or(0)).filter(is_pending).take(missing).collect();
         let ready_at = |index: &u32| match (job.per_index, run.failures_by_index.get(index)) {
             (Some(_), Some(failures)) => failures.last + backoff(failures.all),
-            _ => self.now,
+            _ => now,
         };
         let times: Vec<(u32, SimTime)> = pending.iter().map(|index| (*index, ready_at(index))).collect();
         for (index, at) in &times {
             if *at > self.now {
-                self.plan_job_sync(workload, *at);
+                self.plan_job_sync(key, *at);
                 continue;
             }
-            let again = self.workloads[workload.index()].job.failures_by_index.get(index).map_or(0, |f| f.all);
+            let again = self.job_run(key).and_then(|run| run.failures_by_index.get(index)).map_or(0, |f| f.all);
             let name = match again {
-                0 => format!("{}-{index}", self.workload_name(workload)),
-                again => format!("{}-{index}-r{again}", self.workload_name(workload)),
+                0 => format!("{}-{index}", self.job_name(key)),
+                again => format!("{}-{index}-r{again}", self.job_name(key)),
             };
-            self.create_job_pod(workload, job, *index, name);
+            self.create_job_pod(key, job, *index, name);
         }
     }
 
-    fn create_job_pod(&mut self, workload: WorkloadId, job: &BatchJob, index: u32, name: String) {
-        let pod = self.create_pod(name.into(), job.spec, workload, Role::JobPod { index });
+    fn create_job_pod(&mut self, key: JobKey, job: &BatchJob, index: u32, name: String) {
+        let role = Role::JobPod { index, run: key.run };
+        let spec = self.admitted_spec(Queued::Job(key.workload), job.spec);
+        let pod = self.create_pod(name.into(), spec, key.workload, role);
         self.enqueue(pod);
     }
 }

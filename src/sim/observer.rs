@@ -63,8 +63,10 @@ controllers! {
     Keda = "keda",
     Manual = "manual",
     Job = "job-controller",
+    CronJob = "cronjob-controller",
     Deployment = "deployment-controller",
     StatefulSet = "statefulset-controller",
+    Kueue = "kueue",
 }
 
 /// One row of `decisions.csv`.

@@ -1,5 +1,6 @@
 //! The event loop.
 
+use super::entities::JobKey;
 use super::event::Event;
 use super::observer::{Observer, Outcome};
 use super::world::World;
@@ -75,6 +76,7 @@ impl World<'_> {
 
     fn start(&mut self) {
         self.start_nodes();
+        self.start_kueue();
         self.start_workloads();
         self.start_training();
         self.start_services();
@@ -111,8 +113,9 @@ impl World<'_> {
             Event::GangPass => self.gang_pass(),
             Event::TraceArrival => self.trace_arrives(),
             Event::TrainingArrival => self.training_arrives(),
-            Event::JobStarts { workload } => self.job_starts(workload),
-            Event::JobSync { workload } => self.job_sync(workload),
+            Event::JobStarts { workload } => self.job_starts(JobKey { workload, run: 0 }),
+            Event::JobSync { workload, run } => self.job_sync(JobKey { workload, run }),
+            Event::CronJobSync { workload } => self.cron_job_sync(workload),
             Event::ProgressDeadline { workload } => self.progress_deadline(workload),
             Event::TrainingPhase { job, generation } => self.training_phase(job, generation),
             Event::NodeRegisters { instance } => self.node_registers(instance),
@@ -150,6 +153,10 @@ impl World<'_> {
             Event::ClaimExpires { instance } => self.claim_expires(instance),
             Event::ClaimLiveness { instance } => self.claim_liveness(instance),
             Event::KarpenterDisrupt => self.karpenter_disrupt(),
+            Event::KueueCycle => self.kueue_cycle(),
+            Event::KueueWakes => self.kueue_wakes(),
+            Event::KueueTimeout { queued, admission } => self.kueue_timeout(queued, admission),
+            Event::KueueReturns { queued } => self.kueue_returns(queued),
             Event::Sample => unreachable!("the loop hands samples to the observer"),
         }
     }

@@ -56,10 +56,15 @@ impl World<'_> {
     fn plan_cron(&mut self, index: usize) {
         let ScalerPolicy::Cron(cron) = &self.scenario.scalers[index].policy else { return };
         let Some(next) = cron.next_after(self.timestamp(self.now)) else { return };
-        let start = i128::from(self.scenario.start_epoch_seconds) * NANOS_PER_SECOND;
-        if let Ok(at) = i64::try_from(next.as_nanosecond() - start) {
-            self.events.push(SimTime::from_nanos(at), Event::ScalerTick { scaler: index as u32 });
+        if let Some(at) = self.instant_of(next) {
+            self.events.push(at, Event::ScalerTick { scaler: index as u32 });
         }
+    }
+
+    /// The instant of the run at a time of the wall clock.
+    pub(super) fn instant_of(&self, time: Timestamp) -> Option<SimTime> {
+        let start = i128::from(self.scenario.start_epoch_seconds) * NANOS_PER_SECOND;
+        i64::try_from(time.as_nanosecond() - start).ok().map(SimTime::from_nanos)
     }
 
     /// The wall clock at an instant of the run.

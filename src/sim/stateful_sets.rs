@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::entities::Role;
+use super::kueue::Queued;
 use super::observer::Controller;
 use super::world::World;
 use crate::cluster::{PodId, PodSpecId, WorkloadId};
@@ -112,8 +113,12 @@ impl World<'_> {
         let workload = self.pods[pod.index()].workload;
         match self.pods[pod.index()].role {
             Role::Replica { .. } => self.reconcile_replicas(workload),
-            Role::JobPod { .. } => self.job_leaver_is_gone(pod, workload),
-            Role::Trace { .. } | Role::Worker { .. } | Role::Daemon => {}
+            Role::JobPod { .. } => {
+                self.job_leaver_is_gone(pod, workload);
+                self.kueue_sees_gone(Queued::Job(workload));
+            }
+            Role::Worker { job } => self.kueue_sees_gone(Queued::Training(job)),
+            Role::Trace { .. } | Role::Daemon => {}
         }
     }
 

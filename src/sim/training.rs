@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::entities::{End, Role};
 use super::event::Event;
 use super::job_ledger::{JobLedger, Stage};
+use super::kueue::Queued;
 use super::observer::{TrainingCounts, TrainingRow, Usage};
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
@@ -86,12 +87,18 @@ impl World<'_> {
             self.jobs[index as usize].ideal = self.remaining_time(index);
             self.training.arrived += 1;
             self.training.waiting += 1;
-            self.launch_gang(index);
+            if !self.kueue_sees_training(index) {
+                self.launch_gang(index);
+            }
         }
     }
 
     /// Makes a gang's workers and queues it by its first.
-    fn launch_gang(&mut self, job: u32) {
+    pub(super) fn launch_gang(&mut self, job: u32) {
+        if self.is_held(Queued::Training(job)) {
+            return;
+        }
+        let pods = self.admitted_spec(Queued::Training(job), self.scenario.training_jobs[job as usize].spec);
         let spec = &self.scenario.training_jobs[job as usize];
         let launch = self.jobs[job as usize].launched;
         self.jobs[job as usize].launched += 1;
@@ -101,7 +108,7 @@ impl World<'_> {
                     0 => format!("{}-worker-{worker}", spec.name),
                     again => format!("{}-worker-{worker}-r{again}", spec.name),
                 };
-                self.create_pod(name.into(), spec.spec, spec.workload, Role::Worker { job })
+                self.create_pod(name.into(), pods, spec.workload, Role::Worker { job })
             })
             .collect();
         let leader = workers[0];
@@ -264,6 +271,12 @@ impl World<'_> {
             self.end_pod(worker, End::Succeeded, "Completed");
         }
         self.room_was_freed(freed);
+        self.kueue_sees_end(Queued::Training(job));
+    }
+
+    /// Its quota was taken back: it stops, and waits for its queue.
+    pub(super) fn gang_is_held(&mut self, job: u32) {
+        self.break_gang(job);
     }
 
     /// A worker's machine stopped without a word. The others wait for it in their next collective operation, holding

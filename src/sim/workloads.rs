@@ -9,7 +9,7 @@ use super::observer::Controller;
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, WorkloadId};
 use crate::controller::deployment::ReplicaSet;
-use crate::scenario::WorkloadKind;
+use crate::scenario::{BatchJob, WorkloadKind};
 
 impl World<'_> {
     /// Creates what exists at time zero and plans what comes later.
@@ -25,6 +25,7 @@ impl World<'_> {
                     self.note_replicas(workload.id);
                     self.reconcile_replicas(workload.id);
                 }
+                WorkloadKind::Job(BatchJob { cron: Some(_), .. }) => self.plan_cron_job(workload.id),
                 WorkloadKind::Job(job) => self.events.push(job.arrival, Event::JobStarts { workload: workload.id }),
                 WorkloadKind::Replayed => {}
             }

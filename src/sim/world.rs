@@ -16,6 +16,7 @@ use super::hpa::HpaRun;
 use super::idle::IdleBook;
 use super::images::NodeImages;
 use super::karpenter::KarpenterRun;
+use super::kueue::KueueRun;
 use super::maxima::Maxima;
 use super::metrics_server::Scrapes;
 use super::node_lifecycle::NodeLifecycle;
@@ -106,6 +107,7 @@ pub struct World<'s> {
     pub(super) polls: Vec<PollState>,
     pub(super) cluster_autoscaler: Option<AutoscalerRun>,
     pub(super) karpenter: Option<KarpenterRun>,
+    pub(super) kueue: Option<Box<KueueRun>>,
     pub(super) node_lifecycle: NodeLifecycle,
     /// What was last said of pods that wait.
     pub(super) waiting: Waiting,
@@ -167,6 +169,7 @@ impl<'s> World<'s> {
             polls: Vec::new(),
             cluster_autoscaler: None,
             karpenter: None,
+            kueue: None,
             node_lifecycle: NodeLifecycle::default(),
             waiting: Waiting::default(),
             budgets_of_others: OnceCell::new(),

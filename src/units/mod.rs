@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows Kubernetes objects; every other room builds on these types.
 
+pub mod cron;
 pub mod distribution;
 mod money;
 mod nearest;

@@ -5,6 +5,7 @@ mod cloud;
 mod container_metric;
 mod cost;
 mod cpu;
+mod cron_jobs;
 mod drain;
 mod explain;
 mod gang_loss;

@@ -25,7 +25,7 @@ spec:
     format: philly
     jobs: jobs.csv
     placement: {placement}
-    queue: {{passing: {queue}}}
+    scheduling: {{passing: {queue}}}
     training: {{cpuPerGpu: 1, memoryPerGpu: 1Gi, phases: {{load: {{duration: 0s}}, checkpoint: {{interval: 0s}}}}}}
 "
     )

@@ -11,6 +11,7 @@ pub const KINDS: &[(&str, &str, &[Field])] = &[
     ("StatefulSet", "", STATEFUL_SET),
     ("DaemonSet", "", DAEMON_SET),
     ("Job", "", JOB),
+    ("CronJob", "", CRON_JOB),
     ("Pod", "", POD),
     ("Node", "", NODE),
     ("HorizontalPodAutoscaler", "autoscaling/v2", AUTOSCALER),
@@ -116,45 +117,60 @@ const DAEMON_SET: &[Field] = &[
     ("status", Inert),
 ];
 
-const JOB: &[Field] = &[
+const CRON_JOB: &[Field] = &[
     ("metadata", Metadata(&["name", "namespace"])),
     (
         "spec",
         Holds(&[
-            ("activeDeadlineSeconds", Acts),
-            ("backoffLimit", Acts),
-            ("backoffLimitPerIndex", Acts),
-            ("completionMode", Acts),
-            ("completions", Acts),
-            ("managedBy", Acts),
-            ("manualSelector", Inert),
-            ("maxFailedIndexes", Acts),
-            ("parallelism", Acts),
-            (
-                "podFailurePolicy",
-                Holds(&[(
-                    "rules",
-                    Holds(&[
-                        ("action", Acts),
-                        ("onExitCodes", Holds(&[("containerName", Acts), ("operator", Acts), ("values", Acts)])),
-                        ("onPodConditions", Holds(&[("status", Acts), ("type", Acts)])),
-                    ]),
-                )]),
-            ),
-            ("podReplacementPolicy", Acts),
-            ("selector", Inert),
-            ("successPolicy", Holds(&[("rules", Holds(&[("succeededCount", Acts), ("succeededIndexes", Acts)]))])),
+            ("concurrencyPolicy", Acts),
+            ("failedJobsHistoryLimit", NotModelled(FINISHED_STAY)),
+            ("jobTemplate", Holds(&[("metadata", Metadata(&[])), ("spec", Holds(JOB_SPEC))])),
+            ("schedule", Acts),
+            ("startingDeadlineSeconds", Acts),
+            ("successfulJobsHistoryLimit", NotModelled(FINISHED_STAY)),
             ("suspend", Acts),
-            ("template", Holds(TEMPLATE)),
-            (
-                "ttlSecondsAfterFinished",
-                NotModelled(
-                    "a finished Job and its pods stay, which hold no room; only a selector that matches them can tell",
-                ),
-            ),
+            ("timeZone", Acts),
         ]),
     ),
+    ("status", NotModelled("the CronJob starts anew: a Job that it missed or that is at work is not taken over")),
+];
+
+const FINISHED_STAY: &str =
+    "a finished Job and its pods stay, which hold no room; only a selector that matches them can tell";
+
+const JOB: &[Field] = &[
+    ("metadata", Metadata(&["name", "namespace"])),
+    ("spec", Holds(JOB_SPEC)),
     ("status", NotModelled("the Job starts anew: what it has done in the cluster is not taken over")),
+];
+
+const JOB_SPEC: &[Field] = &[
+    ("activeDeadlineSeconds", Acts),
+    ("backoffLimit", Acts),
+    ("backoffLimitPerIndex", Acts),
+    ("completionMode", Acts),
+    ("completions", Acts),
+    ("managedBy", Acts),
+    ("manualSelector", Inert),
+    ("maxFailedIndexes", Acts),
+    ("parallelism", Acts),
+    (
+        "podFailurePolicy",
+        Holds(&[(
+            "rules",
+            Holds(&[
+                ("action", Acts),
+                ("onExitCodes", Holds(&[("containerName", Acts), ("operator", Acts), ("values", Acts)])),
+                ("onPodConditions", Holds(&[("status", Acts), ("type", Acts)])),
+            ]),
+        )]),
+    ),
+    ("podReplacementPolicy", Acts),
+    ("selector", Inert),
+    ("successPolicy", Holds(&[("rules", Holds(&[("succeededCount", Acts), ("succeededIndexes", Acts)]))])),
+    ("suspend", Acts),
+    ("template", Holds(TEMPLATE)),
+    ("ttlSecondsAfterFinished", NotModelled(FINISHED_STAY)),
 ];
 
 const POD: &[Field] = &[

@@ -148,6 +148,7 @@ fn fields_of_type(kind: &'static str, version: &str) -> BTreeMap<String, BTreeSe
         ("ReplicaSet", _) => asked::<apps::v1::ReplicaSet>(kind, "apps/v1", &seen),
         ("StatefulSet", _) => asked::<apps::v1::StatefulSet>(kind, "apps/v1", &seen),
         ("DaemonSet", _) => asked::<apps::v1::DaemonSet>(kind, "apps/v1", &seen),
+        ("CronJob", _) => asked::<batch::v1::CronJob>(kind, "batch/v1", &seen),
         ("Job", _) => asked::<batch::v1::Job>(kind, "batch/v1", &seen),
         ("Pod", _) => asked::<core::v1::Pod>(kind, "v1", &seen),
         ("Node", _) => asked::<core::v1::Node>(kind, "v1", &seen),
@@ -227,6 +228,9 @@ fn lowered(documents: Vec<Node>) -> String {
 
 /// Of pods one kind's example speaks for all, be it a template's or a pod's own.
 fn canonical(kind: &str, path: &str) -> String {
+    if let ("CronJob", Some(of_job)) = (kind, path.strip_prefix("spec.jobTemplate.")) {
+        return canonical("Job", of_job);
+    }
     match path.strip_prefix("spec.template.") {
         Some(rest) => format!("template {rest}"),
         None if kind == "Pod" => format!("template {path}"),

@@ -1,12 +1,12 @@
-//! Jobs (`batch/v1`).
+//! Jobs and CronJobs (`batch/v1`).
 
-use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::batch::v1::{CronJob, Job, JobSpec};
 
 use super::workloads::usage;
 use super::{Lowering, instant};
 use crate::cluster::RestartPolicy;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::manifest::{ManifestError, is_managed_elsewhere, job_options};
+use crate::scenario::manifest::{ManifestError, cron_job_options, is_managed_elsewhere, job_options};
 use crate::scenario::objects::Object;
 use crate::scenario::spec::{FailuresSpec, WorkloadSettingsSpec};
 use crate::scenario::{BatchJob, FailureModel, WorkloadKind};
@@ -35,17 +35,59 @@ impl Lowering<'_> {
     ) -> Result<BatchJob, ManifestError> {
         let Some(raw) = &object.value.spec else { return Err(ManifestError::new("spec", "a Job needs a spec")) };
         let labels = JOB_NAME_LABELS.map(|key| (key, object.name.clone()));
-        let mut pod = self.template_pod("Job", "Job", object, &raw.template, &labels)?;
+        self.job_of_spec("Job", object, raw, &labels, settings)
+    }
+
+    pub(super) fn cron_job(&mut self, object: &Object<CronJob>, settings: Option<&WorkloadSettingsSpec>) {
+        let read = self.scheduled_job(object, settings);
+        let Some(job) = self.pod_or_refusal("CronJob", object, read) else { return };
+        if job.cron.as_ref().is_some_and(|cron| cron.is_suspended) {
+            let message = format!("CronJob {} is suspended: it makes no Jobs", object.name);
+            self.push(Diagnostic::warning(object.at("spec.suspend"), message));
+        }
+        let id = self.add_workload("CronJob", object, usage(settings), |_| WorkloadKind::Job(job));
+        let spec = object.value.spec.as_ref().and_then(|raw| raw.job_template.spec.as_ref());
+        let pod = spec.and_then(|spec| spec.template.spec.as_ref());
+        let path = "spec.jobTemplate.spec.template.spec";
+        self.scenario.workloads[id.index()].volumes = self.volumes_of("CronJob", object, pod, path);
+    }
+
+    fn scheduled_job(
+        &mut self,
+        object: &Object<CronJob>,
+        settings: Option<&WorkloadSettingsSpec>,
+    ) -> Result<BatchJob, ManifestError> {
+        let Some(raw) = &object.value.spec else { return Err(ManifestError::new("spec", "a CronJob needs a spec")) };
+        let cron = cron_job_options(raw)?;
+        let Some(of_jobs) = &raw.job_template.spec else {
+            return Err(ManifestError::new("spec.jobTemplate.spec", "a CronJob needs the spec of its Jobs"));
+        };
+        // Each of its Jobs has a name of its own, so no selector can be written for the labels that hold it.
+        let job = self.job_of_spec("CronJob", object, of_jobs, &[], settings);
+        Ok(BatchJob { cron: Some(cron), ..job.map_err(|error| error.within("spec.jobTemplate"))? })
+    }
+
+    /// Paths of errors start at the Job (`spec.…`).
+    fn job_of_spec<T>(
+        &mut self,
+        kind: &'static str,
+        object: &Object<T>,
+        raw: &JobSpec,
+        labels: &[(&str, String)],
+        settings: Option<&WorkloadSettingsSpec>,
+    ) -> Result<BatchJob, ManifestError> {
+        let within = if kind == "CronJob" { "spec.jobTemplate." } else { "" };
+        let mut pod = self.template_pod(kind, "Job", object, &raw.template, labels)?;
         if pod.restart_policy == RestartPolicy::Always {
-            let message = format!("Job {}: its pods restart always, which the API server refuses", object.name);
-            let place = object.at("spec.template.spec.restartPolicy");
+            let message = format!("{kind} {}: its pods restart always, which the API server refuses", object.name);
+            let place = object.at(&format!("{within}spec.template.spec.restartPolicy"));
             self.push(Diagnostic::warning(place, message).hint("set restartPolicy to Never (taken here) or OnFailure"));
             pod.restart_policy = RestartPolicy::Never;
         }
         let job = job_options(raw, pod.restart_policy)?;
         let failures = settings.and_then(|settings| settings.failures);
         Ok(BatchJob {
-            spec: self.intern(pod, "Job", object, "spec.template.spec"),
+            spec: self.intern(pod, kind, object, &format!("{within}spec.template.spec")),
             arrival: settings.and_then(|s| s.arrival).map_or(SimTime::ZERO, instant),
             duration: settings.and_then(|s| s.duration).unwrap_or(Distribution::constant(DEFAULT_JOB_DURATION)),
             failures: failures
@@ -60,7 +102,7 @@ impl Lowering<'_> {
         if raw.is_some_and(is_managed_elsewhere) {
             let message = format!("Job {} is managed by another controller: no pods of it are made", object.name);
             self.push(Diagnostic::warning(object.at("spec.managedBy"), message));
-        } else if job.suspended {
+        } else if job.suspended && !super::kueue::names_a_queue(object) {
             let message = format!("Job {} is suspended: it makes no pods until it is resumed", object.name);
             let hint = "a patch resumes it in mid-run: patches: [{at: 1h, target: {kind: Job, …}, patch: {spec: {suspend: false}}}]";
             self.push(Diagnostic::warning(object.at("spec.suspend"), message).hint(hint));

@@ -78,7 +78,7 @@ impl Lowering<'_> {
             options: Arc::new(jobs.training.clone()),
             throughputs: Arc::new(throughputs),
             placement: jobs.placement,
-            discipline: jobs.queue,
+            discipline: jobs.scheduling,
         });
     }
 

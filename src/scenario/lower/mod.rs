@@ -14,6 +14,7 @@ mod images;
 mod jobs;
 mod keda;
 mod keda_triggers;
+mod kueue;
 mod load;
 mod names;
 mod node_pools;
@@ -70,6 +71,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.storage(&objects);
     lowering.commitments(&spec);
     lowering.workloads(&spec, &objects);
+    lowering.kueue(&spec, &objects);
     lowering.budgets(&objects);
     lowering.scheduler(&spec);
     lowering.cluster_autoscaler(&spec);
@@ -85,6 +87,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.check_outages(&spec);
     lowering.replay(&spec);
     lowering.jobs(&spec);
+    lowering.kueue_variants();
     lowering.check_node_names();
     lowering.diagnostics.extend(omissions);
     // With mistakes about, what can hold a pod is not known.

@@ -13,7 +13,7 @@ use crate::scenario::manifest::{
     stateful_set_update,
 };
 use crate::scenario::objects::{Object, Objects};
-use crate::scenario::spec::{ScenarioSpec, TargetRef, UsageSpec, WorkloadSettingsSpec};
+use crate::scenario::spec::{ScenarioSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec};
 use crate::scenario::{
     DaemonSet, GpuUsage, Owner, ReplicaChange, TracePod, UsageModel, VolumeUse, Workload, WorkloadKind,
 };
@@ -37,6 +37,9 @@ impl Lowering<'_> {
         }
         for object in &objects.jobs {
             self.job(object, settings(spec, "Job", object));
+        }
+        for object in &objects.cron_jobs {
+            self.cron_job(object, settings(spec, "CronJob", object));
         }
         for object in &objects.daemon_sets {
             let read = daemon_set_pod(&object.value, &self.priorities, &mut self.scenario.specs.resources);
@@ -282,7 +285,7 @@ impl Lowering<'_> {
             for (field, is_set, means_something) in [
                 ("startup", settings.startup.is_some(), is_replicated),
                 ("duration", settings.duration.is_some(), is_job),
-                ("arrival", settings.arrival.is_some(), is_job),
+                ("arrival", settings.arrival.is_some(), is_job && settings.target.kind != TargetKind::CronJob),
                 ("failures", settings.failures.is_some(), is_job),
             ] {
                 if is_set && !means_something {

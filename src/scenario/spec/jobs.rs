@@ -29,10 +29,10 @@ pub struct JobsSpec {
     /// Which nodes the workers of a gang get. Default: packed.
     #[serde(default)]
     pub placement: Placement,
-    /// A gang scheduler's queue: who is first, and who may pass. Default: gangs go through kube-scheduler's queue, one at
+    /// A gang scheduler, and how it works its queue off: who is first, and who may pass. Default: gangs go through kube-scheduler's queue, one at
     /// a time, and any that fits starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<Discipline>,
+    pub scheduling: Option<Discipline>,
     /// Only the first so many jobs. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -48,6 +48,9 @@ pub struct JobsSpec {
     /// Image of the workers, of a size that `kubelet.imageSizes` gives. Default: on every node already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The Kueue LocalQueue that admits the jobs, in their namespace. Default: they start when they arrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
     /// GPUs, CPU and memory of a worker, and its phases.
     #[serde(default)]
     pub training: TrainingOptions,

@@ -8,6 +8,7 @@ mod cluster;
 mod expect;
 mod jobs;
 mod keda;
+mod kueue;
 mod load;
 mod node_lifecycle;
 mod node_pools;
@@ -26,6 +27,7 @@ pub use cluster::{CommitmentSpec, CostSpec, DescribedObjectSpec, KubeletSpec, Me
 pub use expect::{Amount, Counted, DecisionRule, ExpectationSpec, LongExpectation, TestSpec};
 pub use jobs::{JobsFormat, JobsSpec};
 pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
+pub use kueue::{KueueSpec, PreemptionStrategy};
 pub use load::{LoadSpec, RequestLogSpec};
 pub use node_lifecycle::{InterruptionHandling, NodeLifecycleOptions};
 pub use node_pools::{LaunchErrorSpec, NodePoolsSpec, OfferedPrices, OfferingStockOutSpec};
@@ -113,6 +115,9 @@ pub struct ScenarioSpec {
     /// Training jobs of a trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs: Option<JobsSpec>,
+    /// Kueue's own configuration; its queues and quotas are objects of the manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kueue: Option<KueueSpec>,
     /// Pods (and nodes) of a trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<ReplaySpec>,

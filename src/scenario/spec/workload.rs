@@ -25,6 +25,7 @@ pub enum TargetKind {
     StatefulSet,
     Job,
     DaemonSet,
+    CronJob,
 }
 
 impl fmt::Display for TargetRef {

@@ -29,6 +29,9 @@ impl RawQuantity {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Raw<S> {
+    pub api_version: Option<String>,
+    pub kind: Option<String>,
+    pub status: Option<serde_json::Value>,
     #[serde(default)]
     pub metadata: ObjectMeta,
     #[serde(default = "Option::default")]
@@ -143,6 +146,7 @@ pub struct FlavorSpec {
 #[serde(rename_all = "camelCase", default)]
 pub struct LocalQueueSpec {
     pub cluster_queue: String,
+    pub fair_sharing: Option<RawFairSharing>,
     pub stop_policy: Option<String>,
 }
 
@@ -150,6 +154,9 @@ pub struct LocalQueueSpec {
 #[serde(rename_all = "camelCase", default)]
 pub struct AdmissionCheckSpec {
     pub controller_name: String,
+    pub parameters: Option<serde_json::Value>,
+    /// `v1beta1`.
+    pub retry_delay_minutes: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -166,15 +173,23 @@ pub struct RawLevel {
 
 /// A `WorkloadPriorityClass` has its value at the top.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RawPriorityClass {
+    pub api_version: Option<String>,
+    pub kind: Option<String>,
+    pub description: Option<String>,
     #[serde(default)]
     pub metadata: ObjectMeta,
     pub value: i32,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct RawNamespace {
+    pub api_version: Option<String>,
+    pub kind: Option<String>,
+    pub spec: Option<serde_json::Value>,
+    pub status: Option<serde_json::Value>,
     pub metadata: ObjectMeta,
 }
 

@@ -214,6 +214,29 @@ impl Cache {
         Some(holder.queue)
     }
 
+    /// Counts what is used anew, from those that hold it.
+    pub fn audit(&self) -> Result<(), String> {
+        let mut anew = Books::new(Arc::clone(&self.books.tree));
+        for holder in self.holders.values() {
+            for (pair, amount) in &holder.usage {
+                anew.add(holder.queue, *pair, *amount);
+            }
+        }
+        for node in self.books.tree.ids() {
+            for pair in (0..self.names.pairs() as u32).map(Fr) {
+                let (used, counted) = (self.books.used(node, pair), anew.used(node, pair));
+                let name = &self.books.tree.node(node).name;
+                if used != counted {
+                    return Err(format!("{name} uses {used:?} by its books, {counted:?} by those that hold it"));
+                }
+                if self.books.tree.node(node).parent.is_none() && used > self.books.tree.subtree(node, pair) {
+                    return Err(format!("{name} uses {used:?}, more than there is"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Every ClusterQueue of the tree that this one stands in.
     pub fn tree_of(&self, queue: NodeId) -> Vec<NodeId> {
         self.books.tree.queues_below(self.books.tree.root(queue))

@@ -183,6 +183,13 @@ impl Kueue {
         woken
     }
 
+    /// A back-off is over.
+    pub fn back_off_ends(&mut self, id: WorkloadId, now: SimTime) {
+        let workload = &mut self.workloads[id.index()];
+        (workload.requeued, workload.requeue_at) = (Some(true), None);
+        self.queues.add(id, &self.workloads[id.index()], &self.cache, &self.options, now);
+    }
+
     /// A workload has ended or was deleted. The ClusterQueues that may have room now.
     pub fn finish(&mut self, id: WorkloadId) -> Vec<NodeId> {
         let workload = &mut self.workloads[id.index()];
