@@ -15,6 +15,7 @@ mod hpa;
 mod images;
 mod jobs;
 mod kubelet;
+mod kueue;
 mod memory;
 mod node_failure;
 mod past_the_scheduler;

@@ -62,6 +62,13 @@ fn every_case_of_upstreams_tables_gives_what_it_expects() {
     assert!(check("kueue") >= 186);
 }
 
+/// Rows of the table test of `FindTopologyAssignments`: required, preferred and unconstrained, slices and slices within
+/// slices, the gate `TASProfileMixed`. Not among them: leaders in a group, replacement of failed nodes, balanced placement.
+#[test]
+fn pods_go_to_the_domains_of_a_topology_that_upstream_chooses() {
+    assert!(check("kueue_topology") >= 62);
+}
+
 #[test]
 fn the_order_of_the_objects_means_nothing() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/kueue/schedule.json");

@@ -90,7 +90,7 @@ impl Question {
     }
 }
 
-fn options(fields: &Fields<'_>) -> Result<Options, Refusal> {
+pub fn options(fields: &Fields<'_>) -> Result<Options, Refusal> {
     let mut options = Options::default();
     let mut gates = Vec::new();
     gates.extend(fields.get("featureGates").map(|value| (fields.at("featureGates"), value)));

@@ -5,6 +5,7 @@
 mod cycles;
 mod input;
 mod orders;
+mod placement;
 mod show;
 mod stages;
 
@@ -37,6 +38,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("requeue", &["queueingStrategy", "reason", "lastTriedFlavorIdx"]),
     ("pods_ready", &["waitForPodsReady"]),
     ("backoff_over", &[]),
+    ("topology", &["nodes", "levels", "nodeLabels", "podSets"]),
 ];
 
 const COMMON: [&str; 5] = ["kind", "now", "options", "objects", "featureGates"];
@@ -71,6 +73,7 @@ pub fn decide(input: &Value) -> Result<Value, Refusal> {
         Some("target_order") => orders::target_order(&question()?, &fields),
         Some("policy") => orders::policy(&question()?, &fields),
         Some("reduce") => stages::reduced(&fields),
+        Some("topology") => placement::topology(&fields),
         Some("requeue") => orders::requeue(&fields),
         Some("pods_ready") => stages::pods_ready(&question()?, &fields),
         _ => stages::backoff_over(&question()?),

@@ -6,7 +6,7 @@ mod workload;
 
 pub use queues::{admission_check, cluster_queue, cohort, flavor, local_queue, namespace, priority_class, topology};
 pub use raw::{
-    AdmissionCheckSpec, ClusterQueueSpec, CohortSpec, FlavorSpec, LocalQueueSpec, Raw, RawNamespace, RawPriorityClass,
-    RawWorkload, TopologySpec,
+    AdmissionCheckSpec, ClusterQueueSpec, CohortSpec, FlavorSpec, LocalQueueSpec, Raw, RawNamespace, RawPodSet,
+    RawPriorityClass, RawWorkload, TopologySpec,
 };
-pub use workload::workload;
+pub use workload::{pod_set, topology_node, workload};

@@ -229,6 +229,15 @@ pub struct RawTopologyRequest {
     pub pod_set_group_name: Option<String>,
     pub pod_set_slice_required_topology: Option<String>,
     pub pod_set_slice_size: Option<i32>,
+    pub podset_slice_required_topology_constraints: Vec<RawSlice>,
+}
+
+/// Pods that stay together within a level.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RawSlice {
+    pub topology: String,
+    pub size: i32,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -8,18 +8,38 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::affinity::required_node_terms;
 use super::super::selector::toleration;
-use super::super::{ManifestError, instant, unknown_value};
+use super::super::{ManifestError, instant, read_taints, unknown_value};
 use super::queues::{key_of, name_of};
 use super::raw::{RawAdmission, RawCondition, RawPodSet, RawWorkload};
 use crate::training::admission::kueue::names::{Names, ResourceIx};
 use crate::training::admission::kueue::objects::{Mark, PreemptionReason};
-use crate::training::admission::kueue::topology::{TopologyRequest, Want};
+use crate::training::admission::kueue::topology::{TopologyNode, TopologyRequest, Want};
 use crate::training::admission::kueue::workload::{
     Admission, CheckState, CheckStatus, Eviction, PodSet, PodSetAdmission, PodShape, PodsReady, Workload,
 };
 use crate::units::{Quantity, SimDuration, SimTime};
 
 const BOOST: &str = "kueue.x-k8s.io/priority-boost";
+
+/// A node as topology-aware scheduling sees it.
+pub fn topology_node(raw: &core::Node, names: &mut Names) -> Result<TopologyNode, ManifestError> {
+    let spec = raw.spec.clone().unwrap_or_default();
+    let status = raw.status.clone().unwrap_or_default();
+    let is_ready = |condition: &core::NodeCondition| condition.type_ == "Ready" && condition.status == "True";
+    let mut free = BTreeMap::new();
+    for (name, quantity) in status.allocatable.iter().flatten() {
+        let amount = Quantity::parse_non_negative(&quantity.0)
+            .map_err(|error| ManifestError::new(format!("status.allocatable.{name}"), error.to_string()))?;
+        free.insert(names.resource(name), whole(name, amount));
+    }
+    let taints = read_taints(spec.taints.as_deref().unwrap_or_default());
+    Ok(TopologyNode {
+        labels: raw.metadata.labels.clone().unwrap_or_default(),
+        taints: taints.map_err(|error| error.within("spec.taints"))?,
+        usable: status.conditions.iter().flatten().any(is_ready) && spec.unschedulable != Some(true),
+        free,
+    })
+}
 
 type Amounts = BTreeMap<String, Quantity>;
 
@@ -48,7 +68,7 @@ pub fn workload(raw: &RawWorkload, names: &mut Names) -> Result<Workload, Manife
     Ok(workload)
 }
 
-fn pod_set(raw: &RawPodSet, names: &mut Names) -> Result<PodSet, ManifestError> {
+pub fn pod_set(raw: &RawPodSet, names: &mut Names) -> Result<PodSet, ManifestError> {
     let count = raw.count.unwrap_or(1);
     for (field, number) in [("count", Some(count)), ("minCount", raw.min_count)] {
         if number.is_some_and(|number| number < 0) {
@@ -65,7 +85,14 @@ fn pod_set(raw: &RawPodSet, names: &mut Names) -> Result<PodSet, ManifestError> 
             (_, _, Some(true)) => Want::Unconstrained,
             _ => Want::Nothing,
         };
-        let slices = request.pod_set_slice_required_topology.clone().zip(request.pod_set_slice_size);
+        let mut slices: Vec<(String, i32)> = request
+            .podset_slice_required_topology_constraints
+            .iter()
+            .map(|slice| (slice.topology.clone(), slice.size))
+            .collect();
+        if let Some(level) = &request.pod_set_slice_required_topology {
+            slices = vec![(level.clone(), request.pod_set_slice_size.unwrap_or(0))];
+        }
         TopologyRequest { want, slices }
     });
     Ok(PodSet {

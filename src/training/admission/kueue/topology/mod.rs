@@ -2,14 +2,21 @@
 //!
 //! Kueue (0.20): `pkg/cache/scheduler/tas_flavor_snapshot.go`, `pkg/scheduler/flavorassigner/tas_flavorassigner.go`.
 
+mod domains;
+mod place;
+
+pub use domains::{Domains, TopologyNode};
+pub use place::place;
+
 use std::sync::Arc;
 
 /// `podSets[].topologyRequest`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TopologyRequest {
     pub want: Want,
-    /// `podSetSliceRequiredTopology` and `podSetSliceSize`.
-    pub slices: Option<(String, i32)>,
+    /// Levels and sizes of slices that stay together, the widest first: `podSetSliceRequiredTopology` with
+    /// `podSetSliceSize`, or `podsetSliceRequiredTopologyConstraints`.
+    pub slices: Vec<(String, i32)>,
 }
 
 /// How close together the pods of a pod set want to be.
