@@ -65,8 +65,8 @@ fn every_case_of_upstreams_tables_gives_what_it_expects() {
 /// Rows of the table test of `FindTopologyAssignments`: required, preferred and unconstrained, slices and slices within
 /// slices, the gate `TASProfileMixed`. Not among them: leaders in a group, replacement of failed nodes, balanced placement.
 #[test]
-fn pods_go_to_the_domains_of_a_topology_that_upstream_chooses() {
-    assert!(check("kueue_topology") >= 62);
+fn placement_in_topologies_and_provisioning_are_upstreams() {
+    assert!(check("kueue_beyond") >= 72);
 }
 
 #[test]
