@@ -53,6 +53,8 @@ pub(super) struct KueueRun {
     /// So many cycles without effect in a row show that none will have one.
     patience: u32,
     variants: FxHashMap<(PodSpecId, Vec<Arc<str>>), PodSpecId>,
+    /// By workload: its index in the scenario's queued jobs.
+    queued_jobs: FxHashMap<WorkloadId, usize>,
 }
 
 impl KueueRun {
@@ -71,6 +73,7 @@ impl KueueRun {
             wake_is_planned: false,
             cycle_is_planned: false,
             patience: flavors as u32 + 1,
+            queued_jobs: setup.jobs.iter().enumerate().map(|(index, job)| (job.workload, index)).collect(),
             variants: setup
                 .variants
                 .iter()
@@ -123,10 +126,8 @@ impl World<'_> {
     /// A Job is created: if it names a queue, it waits there.
     pub(super) fn kueue_sees_job(&mut self, workload: WorkloadId) {
         let scenario = self.scenario;
-        let Some(queued) = scenario.kueue.iter().flat_map(|setup| &setup.jobs).find(|job| job.workload == workload)
-        else {
-            return;
-        };
+        let index = self.kueue.as_ref().and_then(|kueue| kueue.queued_jobs.get(&workload).copied());
+        let Some(queued) = index.and_then(|index| scenario.kueue.as_ref()?.jobs.get(index)) else { return };
         let WorkloadKind::Job(job) = self.kind(workload) else { return };
         let of = &scenario.workloads[workload.index()];
         let count = job.completions.map_or(job.parallelism, |completions| completions.min(job.parallelism));
