@@ -91,3 +91,34 @@ fn the_comparison_sees_one_too_many_and_a_wrong_order() {
     assert!(matches("", &json!({"admit": ["a"]}), &answer).is_err());
     assert!(matches("", &json!({"order": ["b", "a"]}), &answer).is_err());
 }
+
+#[test]
+fn what_cannot_be_read_is_refused_at_its_place() {
+    let now = "2026-01-01T12:00:00Z";
+    let queue = |spec: Value| json!({"now": now, "objects": [{"kind": "ClusterQueue", "metadata": {"name": "a"}, "spec": spec}]});
+    let quota = json!([{"coveredResources": ["cpu"], "flavors": [{"name": "f", "resources": [{"name": "cpu", "nominalQuota": "4x"}]}]}]);
+    let wrong = [
+        (json!({"objects": []}), "now: missing"),
+        (json!({"now": now, "objects": [{"kind": "ClusterQueu"}]}), "objects[0].kind: "),
+        (queue(json!({"queueingStrategy": "Strict"})), "objects[0].spec.queueingStrategy: "),
+        (
+            queue(json!({"resourceGroups": quota})),
+            "objects[0].spec.resourceGroups[0].flavors[0].resources[0].nominalQuota: ",
+        ),
+        (json!({"kind": "assigns"}), "kind: "),
+        (
+            json!({"now": now, "objects": [], "options": {"featureGates": {"Nope": true}}}),
+            "options.featureGates.Nope: ",
+        ),
+        (
+            json!({"now": now, "objects": [], "kind": "assign", "workload": "default/x"}),
+            "workload: there is no workload",
+        ),
+        (json!({"kind": "reduce", "podSets": [{"count": -1}], "countLimit": 3}), "podSets[0]: "),
+    ];
+    let answers = decide("kueue", wrong.iter().map(|(input, _)| input.clone()).collect());
+    for ((input, start), answer) in wrong.iter().zip(&answers) {
+        let error = answer["error"].as_str().unwrap_or_default();
+        assert!(error.starts_with(start), "{input}: {error}");
+    }
+}
