@@ -122,3 +122,28 @@ fn what_cannot_be_read_is_refused_at_its_place() {
         assert!(error.starts_with(start), "{input}: {error}");
     }
 }
+
+/// `checkPodSetAndFlavorMatchForTAS` of `pkg/scheduler/flavorassigner/tas_flavorassigner.go`.
+#[test]
+fn a_flavor_with_a_topology_is_for_those_that_ask_for_one() {
+    let flavor = |name: &str, topology: Value| json!({"kind": "ResourceFlavor", "metadata": {"name": name}, "spec": {"topologyName": topology}});
+    let quotas = |names: &[&str]| -> Value {
+        names.iter().map(|name| json!({"name": name, "resources": [{"name": "cpu", "nominalQuota": "4"}]})).collect()
+    };
+    let chosen = |flavors: &[&str], request: Value| {
+        let input = json!({"kind": "assign", "now": "2026-01-01T12:00:00Z", "workload": "default/w", "objects": [
+            flavor("racks", json!("tree")),
+            flavor("plain", Value::Null),
+            {"kind": "Topology", "metadata": {"name": "tree"}, "spec": {"levels": [{"nodeLabel": "rack"}, {"nodeLabel": "kubernetes.io/hostname"}]}},
+            {"kind": "ClusterQueue", "metadata": {"name": "q"}, "spec": {"namespaceSelector": {}, "resourceGroups": [{"coveredResources": ["cpu"], "flavors": quotas(flavors)}]}},
+            {"kind": "LocalQueue", "metadata": {"name": "q", "namespace": "default"}, "spec": {"clusterQueue": "q"}},
+            {"kind": "Workload", "metadata": {"name": "w", "namespace": "default"}, "spec": {"queueName": "q", "podSets": [
+                {"name": "main", "count": 1, "topologyRequest": request, "template": {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]}}}]}}]});
+        decide("kueue", vec![input])[0]["podSets"][0]["flavors"]["cpu"]["flavor"].clone()
+    };
+    let both = ["racks", "plain"];
+    assert_eq!(chosen(&both, Value::Null), "plain");
+    assert_eq!(chosen(&["racks"], Value::Null), "racks", "there is no other");
+    assert_eq!(chosen(&["plain", "racks"], json!({"required": "rack"})), "racks");
+    assert_eq!(chosen(&both, json!({"required": "block"})), Value::Null, "no such level");
+}
