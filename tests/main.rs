@@ -22,5 +22,6 @@ mod services;
 mod shell;
 mod snapshots;
 mod sweep;
+mod training;
 mod used;
 mod watch;

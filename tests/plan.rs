@@ -1,9 +1,8 @@
 //! A small made-up cluster and its work in plain numbers, which proptest can draw and shrink, and the [`Scenario`] that
 //! they make.
 
+mod gangs;
 mod money;
-
-use std::sync::Arc;
 
 use windtunnel::autoscaler::cluster_autoscaler::{self, GroupOptions};
 use windtunnel::autoscaler::hpa::{HpaSpec, MetricSpec, ResourceTarget};
@@ -15,11 +14,11 @@ use windtunnel::cluster::{
 };
 use windtunnel::controller::UpdateOptions;
 use windtunnel::load::SignalSpec;
-use windtunnel::load::training::{ThroughputRow, ThroughputTable, TrainingOptions};
 use windtunnel::scenario::{
     BatchJob, CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, NodeGroup, Outage, Owner,
-    ReplicaChange, Scenario, ServiceLoad, TracePod, Training, TrainingJob, UsageModel, Workload, WorkloadKind,
+    ReplicaChange, Scenario, ServiceLoad, TracePod, UsageModel, Workload, WorkloadKind,
 };
+use windtunnel::training::order::Discipline;
 use windtunnel::units::distribution::{Distribution, LogNormal};
 use windtunnel::units::random::entity_of_name;
 use windtunnel::units::{Bytes, Millicores, SimDuration, SimTime, UsdPerHour};
@@ -36,6 +35,8 @@ pub struct Plan {
     pub replicated: Vec<ReplicatedPlan>,
     pub jobs: Vec<JobPlan>,
     pub gangs: Vec<GangPlan>,
+    /// A gang scheduler with this queue places them.
+    pub gang_queue: Option<Discipline>,
     /// (second, index of a replicated workload, replicas)
     pub changes: Vec<(i64, usize, u32)>,
     /// (second, zone)
@@ -429,44 +430,6 @@ impl Builder {
                 ..BatchJob::default()
             });
             self.workload(&name, kind, job.ask.memory_use);
-        }
-    }
-
-    fn gangs(&mut self, plan: &Plan) {
-        let mut gangs: Vec<(usize, &GangPlan)> = plan.gangs.iter().enumerate().collect();
-        gangs.sort_by_key(|(_, gang)| gang.arrival);
-        for (index, gang) in gangs {
-            let name = format!("train-{index}");
-            let spec = self.spec(&name, "Job", &AskPlan { gpu_milli: 1000, ..gang.ask.clone() });
-            let workload = self.workload(&name, WorkloadKind::Replayed, gang.ask.memory_use);
-            self.scenario.training_jobs.push(TrainingJob {
-                name: name.into(),
-                workload,
-                arrival: SimTime::from_secs(gang.arrival),
-                spec,
-                workers: gang.workers,
-                num_gpus: gang.workers,
-                model: "ResNet-50".into(),
-                batch_size: None,
-                total_steps: gang.steps,
-            });
-        }
-        if !plan.gangs.is_empty() {
-            let options: TrainingOptions = serde_saphyr::from_str(
-                "{variability: {jitter: {sigma: 0.2, every: 30s}}, phases: {checkpoint: {interval: 2m, duration: 5s}}}",
-            )
-            .expect("options as the documentation has them");
-            let row = |num_gpus: u32, consolidated| ThroughputRow {
-                model: "ResNet-50".into(),
-                batch_size: None,
-                gpu: "V100".into(),
-                num_gpus,
-                consolidated,
-                steps_per_second: f64::from(num_gpus) * if consolidated { 5.0 } else { 3.0 },
-            };
-            let rows = (1..=4).flat_map(|gpus| [row(gpus, true), row(gpus, false)]);
-            let throughputs = ThroughputTable::from_rows(rows).expect("each setting stands once");
-            self.scenario.training = Some(Training { options: Arc::new(options), throughputs: Arc::new(throughputs) });
         }
     }
 

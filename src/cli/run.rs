@@ -104,6 +104,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
     folder.write("decisions.csv", &csv::decisions(&recorder))?;
     folder.write("pods.csv", &csv::pods(&outcome))?;
     folder.write("nodes.csv", &csv::nodes(&outcome))?;
+    if !outcome.training.is_empty() {
+        folder.write("jobs.csv", &csv::jobs(&outcome))?;
+        folder.write("attempts.csv", &csv::attempts(&outcome))?;
+    }
     let judged_figures = if expectations.is_empty() { Vec::new() } else { figures(&summary) };
     let held = Run { summary: &summary, figures: &judged_figures, record: &recorder, outcome: &outcome };
     let suite = judge(&expectations, &held);
@@ -184,14 +188,14 @@ fn judge(expectations: &[Expectation], run: &Run<'_>) -> Suite {
 
 /// Every file that the run may write.
 fn outputs(arguments: &Arguments) -> Vec<String> {
-    let always =
-        ["timeseries.csv", "decisions.csv", "pods.csv", "nodes.csv", "engine.json", "summary.json"].map(str::to_owned);
+    let tables = ["timeseries.csv", "decisions.csv", "pods.csv", "nodes.csv", "jobs.csv", "attempts.csv"];
+    let always = tables.into_iter().chain(["engine.json", "summary.json"]).map(str::to_owned);
     let pictures = |extension: &'static str, wanted: bool| {
         plot::PLOTS.iter().filter(move |_| wanted).map(move |plot| format!("{}.{extension}", plot.name))
     };
     let svgs = pictures("svg", !arguments.no_plots);
     let page = (!arguments.no_plots && arguments.html.is_none()).then(|| "report.html".to_owned());
-    always.into_iter().chain(page).chain(svgs).chain(pictures("png", arguments.png)).collect()
+    always.chain(page).chain(svgs).chain(pictures("png", arguments.png)).collect()
 }
 
 fn write_plots(

@@ -35,6 +35,8 @@ pub enum Unit {
     DemandSeconds,
     /// A metric's own.
     Metric,
+    /// One over another of the same unit.
+    Ratio,
 }
 
 impl Unit {
@@ -57,6 +59,7 @@ impl Unit {
             Unit::GpuHours => "GPU hours",
             Unit::Demand => "requests a second, or cores",
             Unit::DemandSeconds => "requests, or core-seconds",
+            Unit::Ratio => "ratio",
             Unit::Metric => "the metric's own, or percent",
         }
     }
@@ -73,7 +76,7 @@ pub struct Column<Row, Context = ()> {
     pub(super) cell: fn(&Row, &Context, &mut Cells),
 }
 
-const fn column<Row, Context>(
+pub(super) const fn column<Row, Context>(
     name: &'static str,
     unit: Unit,
     upstream: &'static str,

@@ -6,7 +6,7 @@ use super::Recorder;
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
 use crate::sim::{
-    Controller, CountExtents, DecisionRecord, Extent, HpaMetricSample, Integrals, NodeRow, Observer, Outcome,
+    Controller, CountExtents, DecisionRecord, Extent, HpaMetricSample, Integrals, JobTimes, NodeRow, Observer, Outcome,
     PodCounts, PodRow, ReplicaSample, Sample, ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
@@ -209,5 +209,11 @@ fn job(index: i64) -> TrainingRow {
         steps_lost: 100.0,
         interruptions: u32::from(index == 2),
         gpu_hours: 4.0,
+        queue: if index % 2 == 0 { "research".into() } else { "".into() },
+        workers: 4,
+        ideal: SimDuration::from_secs(1_000),
+        times: JobTimes { goodput: SimDuration::from_secs(900), ..JobTimes::default() },
+        attempts: Vec::new(),
+        cost: Usd::from_nanos(1_500_000_000),
     }
 }

@@ -11,6 +11,7 @@ mod figures;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod hpas;
+pub mod jobs;
 mod provenance;
 mod recorder;
 mod services;

@@ -15,8 +15,8 @@ use super::services::{Services, services};
 use super::waits::{self, NeverScheduled};
 use super::{Hours, Provenance, Spread};
 use crate::cluster::PodPhase;
-use crate::sim::{CommitmentCost, Outcome, WorkloadCost};
-use crate::units::SimTime;
+use crate::sim::{CommitmentCost, Outcome, TrainingRow, WorkloadCost};
+use crate::units::{SimTime, Usd};
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Summary {
@@ -176,6 +176,38 @@ pub struct TrainingSummary {
     pub goodput: f64,
     pub interruptions: u64,
     pub gpu_hours: f64,
+    /// From submission to the first placement; censored where there was none.
+    pub queue_time_seconds: Spread,
+    /// Completion time over what it would take at once at the best measured speed; mean over completed jobs.
+    pub slowdown_mean: f64,
+    /// Effective training time ratio: goodput over the time since the first placement, all jobs together.
+    pub ettr: f64,
+    /// Computing steps that were kept, summed over jobs.
+    pub goodput_seconds: f64,
+    /// The rest of the time from submission to end, summed over jobs, by cause. `data` (waiting for data) is not modelled.
+    pub badput_seconds: BTreeMap<&'static str, f64>,
+    /// GPU hours of compute that was kept.
+    pub useful_gpu_hours: f64,
+    /// GPU hours that jobs held and that made nothing that was kept.
+    pub lost_gpu_hours: f64,
+    /// Time in which all workers ran, over interruptions; `null` without one.
+    pub mean_time_to_interruption_seconds: f64,
+    /// What the jobs' workers owe, without what nobody used.
+    pub cost_usd: f64,
+    pub cost_per_job_usd: f64,
+    pub cost_per_useful_gpu_hour_usd: f64,
+    /// By queue or team, where the list has them.
+    pub by_queue: BTreeMap<String, QueueSummary>,
+}
+
+/// The jobs of one queue.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct QueueSummary {
+    pub jobs: u64,
+    pub completed: u64,
+    pub queue_time_seconds: Spread,
+    pub gpu_hours: f64,
+    pub cost_usd: f64,
 }
 
 impl Summary {
@@ -282,6 +314,17 @@ fn training(outcome: &Outcome) -> TrainingSummary {
     let last_end = last_end.filter(|_| outcome.training_to_come == 0);
     let steps_done: f64 = jobs.iter().map(|job| job.steps_done).sum();
     let steps_lost: f64 = jobs.iter().map(|job| job.steps_lost).sum();
+    let goodput: f64 = jobs.iter().map(|job| job.times.goodput.as_secs_f64()).sum();
+    let placed = |job: &TrainingRow| Some(job.until(outcome).since(job.attempts.first()?.placed).as_secs_f64());
+    let since_placed: f64 = jobs.iter().filter_map(placed).sum();
+    let useful: f64 = jobs.iter().map(TrainingRow::useful_gpu_hours).sum();
+    let cost = jobs.iter().map(|job| job.cost).sum::<Usd>();
+    let interruptions: u64 = jobs.iter().map(|job| u64::from(job.interruptions)).sum();
+    let at_work = |job: &TrainingRow| {
+        let of = job.times;
+        (of.goodput + of.load + of.checkpoint + of.lost + of.straggler).as_secs_f64()
+    };
+    let running: f64 = jobs.iter().map(at_work).sum();
     TrainingSummary {
         jobs: jobs.len() as u64,
         started: jobs.iter().filter(|job| job.started.is_some()).count() as u64,
@@ -294,7 +337,50 @@ fn training(outcome: &Outcome) -> TrainingSummary {
         steps_done,
         steps_lost,
         goodput: fraction(steps_done, steps_done + steps_lost),
-        interruptions: jobs.iter().map(|job| u64::from(job.interruptions)).sum(),
+        interruptions,
         gpu_hours: jobs.iter().map(|job| job.gpu_hours).sum(),
+        queue_time_seconds: Spread::of(jobs.iter().map(|job| waits::queue_of_job(job, outcome))),
+        slowdown_mean: mean(jobs.iter().filter_map(TrainingRow::slowdown)),
+        ettr: fraction(goodput, since_placed),
+        goodput_seconds: goodput,
+        badput_seconds: badput_seconds(jobs),
+        useful_gpu_hours: useful,
+        lost_gpu_hours: jobs.iter().map(TrainingRow::lost_gpu_hours).sum(),
+        mean_time_to_interruption_seconds: fraction(running, interruptions as f64),
+        cost_usd: cost.as_f64(),
+        cost_per_job_usd: fraction(cost.as_f64(), jobs.len() as f64),
+        cost_per_useful_gpu_hour_usd: fraction(cost.as_f64(), useful),
+        by_queue: by_queue(outcome),
     }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    fraction(sum, count)
+}
+
+fn badput_seconds(jobs: &[TrainingRow]) -> BTreeMap<&'static str, f64> {
+    let mut nanos: BTreeMap<&'static str, i128> = BTreeMap::new();
+    for (cause, time) in jobs.iter().flat_map(|job| job.times.badput()) {
+        *nanos.entry(cause).or_default() += i128::from(time.nanos());
+    }
+    nanos.into_iter().map(|(cause, nanos)| (cause, nanos as f64 / 1e9)).collect()
+}
+
+fn by_queue(outcome: &Outcome) -> BTreeMap<String, QueueSummary> {
+    let mut queues: BTreeMap<&str, Vec<&TrainingRow>> = BTreeMap::new();
+    for job in outcome.training.iter().filter(|job| !job.queue.is_empty()) {
+        queues.entry(&job.queue).or_default().push(job);
+    }
+    let of = |(name, jobs): (&str, Vec<&TrainingRow>)| {
+        let summary = QueueSummary {
+            jobs: jobs.len() as u64,
+            completed: jobs.iter().filter(|job| job.finished.is_some()).count() as u64,
+            queue_time_seconds: Spread::of(jobs.iter().map(|job| waits::queue_of_job(job, outcome))),
+            gpu_hours: jobs.iter().map(|job| job.gpu_hours).sum(),
+            cost_usd: jobs.iter().map(|job| job.cost).sum::<Usd>().as_f64(),
+        };
+        (name.to_owned(), summary)
+    };
+    queues.into_iter().map(of).collect()
 }

@@ -39,6 +39,11 @@ pub fn of_job(job: &TrainingRow, outcome: &Outcome) -> Seen {
     seen(job.arrival, job.started, end_of(outcome))
 }
 
+/// From arrival to the job's first placement.
+pub fn queue_of_job(job: &TrainingRow, outcome: &Outcome) -> Seen {
+    seen(job.arrival, job.attempts.first().map(|attempt| attempt.placed), end_of(outcome))
+}
+
 /// From arrival to the end of the job's work.
 pub fn completion_of_job(job: &TrainingRow, outcome: &Outcome) -> Seen {
     seen(job.arrival, job.finished, end_of(outcome))

@@ -9,6 +9,7 @@ use super::metrics::metrics;
 use super::schema::Schema;
 use crate::check::FUNCTION_NAMES;
 use crate::record::columns::{self, Column};
+use crate::record::jobs;
 use crate::scenario::import::FORMATS;
 use crate::scenario::spec::{DecisionRule, LongExpectation, TestSpec};
 use crate::sim::{Controller, IdleReason, Mechanism};
@@ -165,6 +166,10 @@ fn outputs() -> String {
     columns_of(&mut out, columns::POD, "");
     out += "\n## nodes.csv\n";
     columns_of(&mut out, columns::NODE, "");
+    out += "\n## jobs.csv\n\nOf runs with training jobs.\n";
+    columns_of(&mut out, jobs::JOB, "");
+    out += "\n## attempts.csv\n\nOf runs with training jobs: a row a start of one.\n";
+    columns_of(&mut out, jobs::ATTEMPT, "");
     out += "\n## engine.json\n\nWhat the run took: events, scheduling attempts and loops of autoscalers, wall seconds, peak memory. The only file whose\nfigures differ between equal runs.\n";
     out
 }

@@ -15,9 +15,11 @@ use crate::cluster::{DisruptionBudget, Labels, NodeGroupId, NodeShapeId, PodSpec
 use crate::cost::{AttributionPrices, Billing, CapacityType, Commitment};
 use crate::load::each_request::Request;
 use crate::load::service::{QueueSpec, RequestCost};
-use crate::load::training::{ThroughputTable, TrainingOptions};
+use crate::load::training::{StepRate, ThroughputTable, TrainingOptions};
 use crate::load::{ServiceMetric, SignalSpec, WallClock};
 use crate::scheduler::SchedulerOptions;
+use crate::training::order::Discipline;
+use crate::training::placement::Placement;
 use crate::units::{Bytes, Distribution, SimDuration, SimTime, UsdPerHour};
 
 /// Everything that a run needs beside its seed. Cheap to share between the runs of a sweep.
@@ -272,6 +274,10 @@ pub struct TrainingJob {
     pub model: Arc<str>,
     pub batch_size: Option<u32>,
     pub total_steps: u64,
+    /// The job's speed wherever it runs: its duration is known. `None`: as measured.
+    pub fixed_rate: Option<StepRate>,
+    /// Whose queue or team it is; empty where that is not said.
+    pub queue: Arc<str>,
 }
 
 /// How fast training jobs are and how their pods behave.
@@ -279,6 +285,9 @@ pub struct TrainingJob {
 pub struct Training {
     pub options: Arc<TrainingOptions>,
     pub throughputs: Arc<ThroughputTable>,
+    pub placement: Placement,
+    /// How the queue of gangs is worked off; `None`: by kube-scheduler's queue, a gang at a time.
+    pub discipline: Option<Discipline>,
 }
 
 /// Demand for a service, shared by its ready pods.

@@ -46,8 +46,10 @@ impl Tables {
     }
 
     /// A trace of jobs with their measured speeds.
-    pub fn jobs(&self, format: &str, jobs: &str, throughputs: &str) -> Read<Trace> {
-        self.read(format, vec![("jobs", jobs.to_owned()), ("throughputs", throughputs.to_owned())])
+    pub fn jobs(&self, format: &str, jobs: &str, throughputs: Option<&str>) -> Read<Trace> {
+        let mut inputs = vec![("jobs", jobs.to_owned())];
+        inputs.extend(throughputs.map(|throughputs| ("throughputs", throughputs.to_owned())));
+        self.read(format, inputs)
     }
 
     fn read(&self, format: &str, inputs: Vec<(&'static str, String)>) -> Read<Trace> {

@@ -6,7 +6,7 @@ use super::observer::Controller;
 use super::world::World;
 use crate::cluster::WorkloadId;
 use crate::controller::cron_job::{Concurrency, CronJob, SCHEDULE_DELTA};
-use crate::scenario::WorkloadKind;
+use crate::scenario::{BatchJob, WorkloadKind};
 use crate::units::SimTime;
 
 impl World<'_> {
@@ -33,7 +33,10 @@ impl World<'_> {
 
     /// One pass of the controller (`syncCronJob`).
     pub(super) fn sync_cron_job(&mut self, workload: WorkloadId) {
-        let Some(cron) = self.cron_job(workload).filter(|cron| !cron.is_suspended) else { return };
+        let WorkloadKind::Job(BatchJob { cron: Some(cron), .. }) = self.kind(workload) else { return };
+        if cron.is_suspended {
+            return;
+        }
         let created = self.timestamp(SimTime::ZERO);
         let since = self.workloads[workload.index()].last_schedule.unwrap_or(created);
         let Some(due) = cron.due(since, self.timestamp(self.now)) else { return };
@@ -52,6 +55,9 @@ impl World<'_> {
             }
             Concurrency::Allow | Concurrency::Forbid => {}
         }
+        let (object, job) = (self.workload_object(workload), self.job_object(JobKey { workload, run }));
+        let reason = format!("SuccessfulCreate: schedule {}", cron.schedule);
+        self.decide(Controller::CronJob, object, "", job, reason);
         self.workloads[workload.index()].last_schedule = Some(due);
         self.job_starts(JobKey { workload, run });
     }

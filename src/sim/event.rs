@@ -33,6 +33,8 @@ pub enum Event {
     FlushLeftovers,
     /// The scheduler takes pods off its active queue until it is empty.
     Schedule,
+    /// The gang scheduler goes through its queue.
+    GangPass,
     /// The next pod of the trace arrives.
     TraceArrival,
     /// The next training job arrives.
@@ -179,7 +181,7 @@ impl Event {
             Event::KueueWakes | Event::KueueTimeout { .. } | Event::KueueReturns { .. } => 7,
             Event::KueueCycle => 10,
             Event::BackoffEnds | Event::PreemptsAgain { .. } | Event::FlushLeftovers => 11,
-            Event::Schedule => 12,
+            Event::Schedule | Event::GangPass => 12,
             Event::ClusterAutoscalerScan { .. }
             | Event::KarpenterRetry
             | Event::ClaimsLaunch

@@ -53,6 +53,8 @@ pub(super) struct KueueRun {
     /// So many cycles without effect in a row show that none will have one.
     patience: u32,
     variants: FxHashMap<(PodSpecId, Vec<Arc<str>>), PodSpecId>,
+    /// By workload: its index in the scenario's queued jobs.
+    queued_jobs: FxHashMap<WorkloadId, usize>,
 }
 
 impl KueueRun {
@@ -71,6 +73,7 @@ impl KueueRun {
             wake_is_planned: false,
             cycle_is_planned: false,
             patience: flavors as u32 + 1,
+            queued_jobs: setup.jobs.iter().enumerate().map(|(index, job)| (job.workload, index)).collect(),
             variants: setup
                 .variants
                 .iter()
@@ -123,17 +126,15 @@ impl World<'_> {
     /// A Job is created: if it names a queue, it waits there.
     pub(super) fn kueue_sees_job(&mut self, workload: WorkloadId) {
         let scenario = self.scenario;
-        let Some(queued) = scenario.kueue.iter().flat_map(|setup| &setup.jobs).find(|job| job.workload == workload)
-        else {
-            return;
-        };
+        let index = self.kueue.as_ref().and_then(|kueue| kueue.queued_jobs.get(&workload).copied());
+        let Some(queued) = index.and_then(|index| scenario.kueue.as_ref()?.jobs.get(index)) else { return };
         let WorkloadKind::Job(job) = self.kind(workload) else { return };
         let of = &scenario.workloads[workload.index()];
         let count = job.completions.map_or(job.parallelism, |completions| completions.min(job.parallelism));
         let set = PodSet {
             name: MAIN.into(),
-            count: count as i32,
-            min_count: queued.min_parallelism.map(|min| min.min(count) as i32),
+            count: i32::try_from(count).unwrap_or(i32::MAX),
+            min_count: queued.min_parallelism.map(|min| i32::try_from(min.min(count)).unwrap_or(i32::MAX)),
             ..PodSet::default()
         };
         let key = format!("{}/job-{}", of.namespace, of.name);
@@ -146,7 +147,8 @@ impl World<'_> {
         let Some(queue) = scenario.kueue.as_ref().and_then(|setup| setup.training_queue.as_ref()) else { return false };
         let job = &scenario.training_jobs[index as usize];
         let pod = scenario.specs.pod(job.spec);
-        let set = PodSet { name: MAIN.into(), count: job.workers as i32, ..PodSet::default() };
+        let count = i32::try_from(job.workers).unwrap_or(i32::MAX);
+        let set = PodSet { name: MAIN.into(), count, ..PodSet::default() };
         let key = format!("{}/trainingjob-{}", pod.namespace, job.name);
         let (namespace, priority): (Arc<str>, i64) = (pod.namespace.as_str().into(), i64::from(pod.priority));
         self.queue_up(Queued::Training(index), &key, &namespace, queue, priority, job.spec, set);
@@ -392,7 +394,7 @@ impl World<'_> {
         let Some(kueue) = &mut self.kueue else { return };
         let Some(id) = kueue.ids.get(&Queued::Job(workload)).copied() else { return };
         let Some(count) = kueue.state.workload(id).pod_sets.first().map(|set| set.count) else { return };
-        let spare = count - count.min(still_wanted as i32);
+        let spare = count - count.min(i32::try_from(still_wanted).unwrap_or(i32::MAX));
         if spare <= 0 || kueue.state.workload(id).reclaimable.iter().any(|(_, given)| *given >= spare) {
             return;
         }

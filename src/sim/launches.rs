@@ -1,7 +1,7 @@
 //! What Karpenter's cloud delivers when it is asked: offerings that are out of stock, and create calls that fail.
 //!
 //! A fleet request tries a claim's offerings, cheapest first. Those without capacity are not asked for again for a while
-//! (AWS's provider, `pkg/cache`, `UnavailableOfferingsTTL`); where none is left, the claim is deleted at once
+//! (AWS's provider, `pkg/cache/cache.go`, `UnavailableOfferingsTTL`); where none is left, the claim is deleted at once
 //! (`InsufficientCapacityError`, `pkg/controllers/nodeclaim/lifecycle/launch.go`). A call that fails for another reason
 //! is made again until the claim is too old (`liveness.go`); meanwhile Karpenter's state of the cluster counts as not
 //! synced, and neither provisioning nor disruption goes on (`pkg/controllers/state/cluster.go`).
@@ -19,8 +19,10 @@ use crate::units::{SimDuration, SimTime};
 /// How long an offering that was out of stock is left alone.
 const UNAVAILABLE_FOR: SimDuration = SimDuration::from_mins(3);
 
-/// Between two calls for a claim: the longest pause of the lifecycle controller's rate limiter.
-const CALL_AGAIN: SimDuration = SimDuration::from_secs(10);
+/// Between two calls for a claim: doubled with each that fails (`pkg/controllers/nodeclaim/lifecycle/controller.go`, the
+/// exponential rate limiter of 1.0 and later).
+const CALL_AGAIN: SimDuration = SimDuration::from_secs(1);
+const CALL_AGAIN_MAX: SimDuration = SimDuration::from_mins(1);
 
 /// The catalogue as Karpenter knows it: less what it has found out of stock.
 #[derive(Clone, Debug)]
@@ -37,6 +39,16 @@ pub(super) struct Unlaunched {
     create: CreateClaim,
     why: &'static str,
     since: SimTime,
+    /// Calls that failed, and when the next is made.
+    failures: u32,
+    next_call: SimTime,
+}
+
+impl Unlaunched {
+    fn call_failed(&mut self, now: SimTime) {
+        self.next_call = now + (CALL_AGAIN * (1 << self.failures.min(6))).min(CALL_AGAIN_MAX);
+        self.failures += 1;
+    }
 }
 
 impl Offers {
@@ -80,12 +92,9 @@ impl World<'_> {
                 "LaunchFailed",
                 "the create call failed; it is made again",
             );
-            let claim = Unlaunched { name: Arc::clone(name), create: create.clone(), why, since: self.now };
-            let run = self.karpenter.as_mut().expect("only asked where there is a Karpenter");
-            if run.unlaunched.is_empty() {
-                self.events.push(self.now + CALL_AGAIN, Event::ClaimsLaunch);
-            }
-            run.unlaunched.push(claim);
+            let (since, next_call) = (self.now, self.now);
+            let name = Arc::clone(name);
+            self.keep_unlaunched(Unlaunched { name, create: create.clone(), why, since, failures: 0, next_call });
             return true;
         }
         let Some(launch) = self.in_stock(spec, create) else {
@@ -96,6 +105,14 @@ impl World<'_> {
         };
         self.launch_claim(spec, name, create, launch, why);
         true
+    }
+
+    /// A call for the claim failed.
+    fn keep_unlaunched(&mut self, mut claim: Unlaunched) {
+        claim.call_failed(self.now);
+        self.events.push(claim.next_call, Event::ClaimsLaunch);
+        let run = self.karpenter.as_mut().expect("only asked where there is a Karpenter");
+        run.unlaunched.push(claim);
     }
 
     /// The cheapest offering that the cloud can deliver; those that it finds out of stock are left alone for a while.
@@ -147,17 +164,19 @@ impl World<'_> {
         let Some(run) = &mut self.karpenter else { return };
         let is_down = spec.launch_errors.iter().any(|(from, to)| (*from..*to).contains(&self.now));
         for claim in std::mem::take(&mut run.unlaunched) {
-            if self.now - claim.since >= LAUNCH_TIMEOUT {
+            if claim.next_call > self.now {
+                self.karpenter.as_mut().expect("looked up above").unlaunched.push(claim);
+            } else if self.now - claim.since >= LAUNCH_TIMEOUT {
                 let reason = format!("it was not launched within {LAUNCH_TIMEOUT}");
                 self.decide(Controller::Karpenter, format!("nodeclaim/{}", claim.name), "Created", "Deleted", reason);
             } else if is_down {
-                self.karpenter.as_mut().expect("looked up above").unlaunched.push(claim);
+                self.keep_unlaunched(claim);
             } else {
                 self.call_for(spec, &claim.name, &claim.create, claim.why);
             }
         }
         if self.karpenter.as_ref().is_some_and(|run| !run.unlaunched.is_empty()) {
-            return self.events.push(self.now + CALL_AGAIN, Event::ClaimsLaunch);
+            return;
         }
         self.advance_commands();
         if self.pods_need_nodes() {

@@ -22,11 +22,13 @@ mod event;
 mod evictor;
 mod explanation;
 mod external_metrics;
+mod gang_queue;
 mod gang_room;
 mod gauges;
 mod hpa;
 mod idle;
 mod images;
+mod job_ledger;
 mod jobs;
 mod karpenter;
 mod kept;
@@ -65,8 +67,8 @@ mod world;
 
 pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
 pub use observer::{
-    CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample, Integrals,
-    LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow, ServiceSample,
-    TrainingCounts, TrainingRow, Usage, WorkloadCost,
+    Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,
+    Integrals, JobTimes, LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample,
+    ServiceRow, ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};

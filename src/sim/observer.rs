@@ -55,6 +55,7 @@ controllers! {
     ClusterAutoscaler = "cluster-autoscaler",
     Karpenter = "karpenter",
     Scheduler = "kube-scheduler",
+    GangScheduler = "gang-scheduler",
     Kubelet = "kubelet",
     Cloud = "cloud",
     NodeLifecycle = "node-lifecycle-controller",
@@ -422,4 +423,50 @@ pub struct TrainingRow {
     pub steps_lost: f64,
     pub interruptions: u32,
     pub gpu_hours: f64,
+    /// Whose queue or team it is; empty where that is not said.
+    pub queue: Arc<str>,
+    pub workers: u32,
+    /// What it would take at the best speed that was measured, with nothing in its way.
+    pub ideal: SimDuration,
+    pub times: JobTimes,
+    pub attempts: Vec<Attempt>,
+    /// What its workers owe.
+    pub cost: Usd,
+}
+
+/// Where a job's time went, from its arrival to its end or the run's. The parts add up to the whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobTimes {
+    /// Without nodes, and none on its way.
+    pub queue: SimDuration,
+    /// Without nodes, while one for it was on its way.
+    pub provision: SimDuration,
+    /// From its placement until all containers run: images, start.
+    pub image: SimDuration,
+    /// Reading the model, data or a checkpoint.
+    pub load: SimDuration,
+    pub checkpoint: SimDuration,
+    /// Computing what an interruption then lost.
+    pub lost: SimDuration,
+    /// Waiting for a worker that had gone silent.
+    pub detect: SimDuration,
+    /// Computing slower than its placement allows, for stragglers and jitter.
+    pub straggler: SimDuration,
+    /// The rest: computing what was kept.
+    pub goodput: SimDuration,
+}
+
+/// One start of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub queued: SimTime,
+    /// Its gang got nodes.
+    pub placed: SimTime,
+    /// All its workers ran.
+    pub started: Option<SimTime>,
+    pub ended: Option<SimTime>,
+    /// `Completed`, `Interrupted`, or `Running` at the end of the run.
+    pub reason: &'static str,
+    /// Indexes into [`Outcome::nodes`], ascending.
+    pub nodes: Vec<u32>,
 }

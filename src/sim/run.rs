@@ -110,6 +110,7 @@ impl World<'_> {
                 self.events.push(self.now + LEFTOVER_FLUSH, Event::FlushLeftovers);
             }
             Event::Schedule => self.schedule(),
+            Event::GangPass => self.gang_pass(),
             Event::TraceArrival => self.trace_arrives(),
             Event::TrainingArrival => self.training_arrives(),
             Event::JobStarts { workload } => self.job_starts(JobKey { workload, run: 0 }),

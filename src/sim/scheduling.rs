@@ -80,8 +80,9 @@ impl World<'_> {
     fn schedule_gang(&mut self, job: u32, leader: PodId) {
         let workers = self.gang_of(job);
         let refused_before = self.cluster.pod(leader).unschedulable_since;
-        let mut placed = Vec::with_capacity(workers.len());
-        for worker in &workers {
+        let mut placed = self.place_together(job, leader).unwrap_or_default();
+        let one_by_one = if placed.is_empty() { &workers[..] } else { &[] };
+        for worker in one_by_one {
             match self.choose_node(*worker, self.cluster.pod(*worker).spec) {
                 Ok(node) => {
                     self.book(*worker, node);
@@ -106,6 +107,7 @@ impl World<'_> {
                 }
             }
         }
+        self.gang_is_placed(job, &placed);
         for (worker, node) in placed {
             self.kubelet_takes(worker, node);
         }
@@ -128,7 +130,7 @@ impl World<'_> {
         !self.plain && pod.priority <= self.lowest_priority && !hangs_on_others(pod)
     }
 
-    fn autoscalers_hear_of_pod(&mut self) {
+    pub(super) fn autoscalers_hear_of_pod(&mut self) {
         self.autoscaler_hears_of_pod();
         self.karpenter_hears_of_pod();
     }
@@ -214,12 +216,12 @@ impl World<'_> {
         if some_room_would_do { Cure::Room } else { Cure::Node }
     }
 
-    fn try_filters(&self, cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), filter::Rejection> {
+    pub(super) fn try_filters(&self, cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), filter::Rejection> {
         filter::run(&self.profile.filters, cycle, node)
     }
 
     /// A pod was placed: those with affinity to it, or spread with it, may try again.
-    fn placement_may_help(&mut self) {
+    pub(super) fn placement_may_help(&mut self) {
         if !self.placements_matter || self.queue.unschedulable_len() == 0 {
             return;
         }
@@ -231,6 +233,7 @@ impl World<'_> {
     /// Pods that waited for room may try again. Those that no node could take on which room was freed are spared the
     /// try, where only their own node has a say.
     pub(super) fn room_was_freed(&mut self, node: Option<NodeId>) {
+        self.gangs_may_start();
         if self.queue.unschedulable_len() == 0 {
             self.freed.clear();
             return;
@@ -264,6 +267,7 @@ impl World<'_> {
 
     /// A node came or changed for the better: pods that it could take may try again.
     pub(super) fn node_may_help(&mut self, node: NodeId) {
+        self.gangs_may_start();
         if self.queue.unschedulable_len() == 0 {
             return;
         }
@@ -309,6 +313,10 @@ impl World<'_> {
     /// Pods that the scheduler has called unschedulable, ascending by id.
     pub(super) fn unschedulable_pods(&self) -> Vec<PodId> {
         let mut pods: Vec<PodId> = self.queue.waiting().filter(|pod| self.is_unschedulable(*pod)).collect();
+        if let Some(gangs) = &self.gang_queue {
+            let leaders = gangs.waiting().filter_map(|job| self.gang_leader(job));
+            pods.extend(leaders.filter(|pod| self.is_unschedulable(*pod)));
+        }
         // A waiting gang is queued by its leader alone.
         let led: Vec<PodId> = pods
             .iter()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::entities::{End, Role};
 use super::event::Event;
+use super::job_ledger::{JobLedger, Stage};
 use super::kueue::Queued;
 use super::observer::{TrainingCounts, TrainingRow, Usage};
 use super::world::World;
@@ -11,7 +12,7 @@ use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::controller::job::backoff;
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;
-use crate::units::{Bytes, GpuMilli, Millicores, SimTime};
+use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
 
 /// One job of the scenario, once it has arrived.
 #[derive(Clone, Debug)]
@@ -36,6 +37,16 @@ pub(super) struct JobRun {
     stalled: bool,
     /// Workers that were told to end and save first.
     saving: Vec<PodId>,
+    /// What it would take with nothing in its way.
+    ideal: SimDuration,
+    pub(super) ledger: JobLedger,
+}
+
+impl JobRun {
+    /// The worker by which the gang is queued.
+    pub fn leads(&self, pod: PodId) -> bool {
+        self.workers.first() == Some(&pod)
+    }
 }
 
 impl World<'_> {
@@ -70,7 +81,10 @@ impl World<'_> {
                 failures: 0,
                 stalled: false,
                 saving: Vec::new(),
+                ideal: SimDuration::ZERO,
+                ledger: JobLedger::new(self.now),
             });
+            self.jobs[index as usize].ideal = self.remaining_time(index);
             self.training.arrived += 1;
             self.training.waiting += 1;
             if !self.kueue_sees_training(index) {
@@ -99,12 +113,19 @@ impl World<'_> {
             .collect();
         let leader = workers[0];
         self.jobs[job as usize].workers = workers;
-        self.enqueue(leader);
+        if self.gang_queue.is_some() { self.queue_gang(job) } else { self.enqueue(leader) }
     }
 
     /// The worker by which a gang is queued.
     pub(super) fn gang_leader(&self, job: u32) -> Option<PodId> {
         self.jobs[job as usize].workers.first().copied()
+    }
+
+    /// All workers of the gang have their nodes.
+    pub(super) fn gang_is_placed(&mut self, job: u32, placed: &[(PodId, NodeId)]) {
+        let nodes = placed.iter().map(|(_, node)| *node).collect();
+        let instance_of = &self.instance_of;
+        self.jobs[job as usize].ledger.placed(nodes, |node| instance_of[node.index()], self.now);
     }
 
     pub(super) fn gang_of(&self, job: u32) -> Vec<PodId> {
@@ -119,6 +140,7 @@ impl World<'_> {
             return;
         }
         run.started.get_or_insert(self.now);
+        run.ledger.runs(self.now);
         run.held_since = Some(self.now);
         self.training.waiting -= 1;
         self.training.running += 1;
@@ -129,12 +151,16 @@ impl World<'_> {
         let workers = self.scenario.training_jobs[job as usize].workers;
         let now = self.now;
         self.jobs[job as usize].progress.start(now, rate, workers);
+        self.gang_runs(job);
         self.follow_phase(job);
     }
 
     /// Speed of the job where its workers are: that of the slowest GPU model among them.
     fn placed_rate(&self, job: u32) -> StepRate {
         let spec = &self.scenario.training_jobs[job as usize];
+        if let Some(rate) = spec.fixed_rate {
+            return rate;
+        }
         let training = self.scenario.training.as_ref().expect("jobs come with a table");
         let nodes: Vec<NodeId> =
             self.jobs[job as usize].workers.iter().filter_map(|pod| self.cluster.pod(*pod).node).collect();
@@ -159,6 +185,28 @@ impl World<'_> {
             })
             .min()
             .unwrap_or_default()
+    }
+
+    /// What is left to do, at the best speed that was measured: what a queue can know of a gang that waits.
+    pub(super) fn remaining_time(&self, job: u32) -> SimDuration {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let progress = &self.jobs[job as usize].progress;
+        let training = self.scenario.training.as_ref().expect("jobs come with a table");
+        let rate = spec.fixed_rate.unwrap_or_else(|| {
+            let (model, batch_size, num_gpus) = (&*spec.model, spec.batch_size, spec.num_gpus);
+            let gpus = training.throughputs.gpus_of(model, batch_size);
+            let of = |gpu: &&str| {
+                let asked = Configuration { model, batch_size, gpu, num_gpus, consolidated: true };
+                training.throughputs.step_rate(&asked, training.options.beyond_measured).ok().flatten()
+            };
+            gpus.iter().filter_map(of).max().unwrap_or_default()
+        });
+        progress.time_left(rate)
+    }
+
+    /// When the job will end if nothing comes between.
+    pub(super) fn expected_end(&self, job: u32) -> SimTime {
+        self.jobs[job as usize].progress.expected_end(self.now)
     }
 
     pub(super) fn training_phase(&mut self, job: u32, generation: u32) {
@@ -212,9 +260,11 @@ impl World<'_> {
         self.training.completed += 1;
         let run = &mut self.jobs[job as usize];
         run.finished = Some(self.now);
+        run.ledger.enter(Stage::Over, self.now);
         run.running = 0;
         run.generation += 1;
         let workers = std::mem::take(&mut run.workers);
+        self.gang_left(job);
         let mut freed = None;
         for worker in workers {
             freed = self.cluster.pod(worker).node;
@@ -241,6 +291,7 @@ impl World<'_> {
             return;
         }
         run.stalled = true;
+        run.ledger.enter(Stage::Stalled, self.now);
         run.generation += 1;
         if run.progress.interrupt(self.now).is_some() {
             run.interruptions += 1;
@@ -325,8 +376,10 @@ impl World<'_> {
             run.interruptions += 1;
         }
         run.generation += 1;
+        run.ledger.enter(Stage::Queued, self.now);
         let saving = std::mem::take(&mut run.saving);
         self.stop_holding(job);
+        self.gang_left(job);
         for worker in saving {
             self.pod_gone(worker);
         }
@@ -340,9 +393,11 @@ impl World<'_> {
             run.interruptions += 1;
         }
         run.stalled = false;
+        run.ledger.enter(Stage::Queued, self.now);
         run.generation += 1;
         run.running = 0;
         self.stop_holding(job);
+        self.gang_left(job);
         // Emptied first, so that the deletions below don't come back here.
         let workers = std::mem::take(&mut self.jobs[job as usize].workers);
         for worker in workers {
@@ -368,13 +423,26 @@ impl World<'_> {
     }
 
     pub(super) fn training_rows(&mut self) -> Vec<TrainingRow> {
+        let mut costs = vec![Usd::ZERO; self.jobs.len()];
+        for pod in &self.pods {
+            if let Role::Worker { job } = pod.role {
+                costs[job as usize] += pod.costs.into_iter().sum::<Usd>();
+            }
+        }
         for job in 0..self.jobs.len() as u32 {
             self.stop_holding(job);
         }
         self.jobs
             .iter()
             .zip(&self.scenario.training_jobs)
-            .map(|(run, spec)| TrainingRow {
+            .zip(costs)
+            .map(|((run, spec), cost)| TrainingRow {
+                queue: Arc::clone(&spec.queue),
+                workers: spec.workers,
+                ideal: run.ideal,
+                times: run.ledger.times(&run.progress.totals_at(self.now), self.now),
+                attempts: run.ledger.attempts.clone(),
+                cost,
                 name: Arc::clone(&spec.name),
                 model: Arc::clone(&spec.model),
                 gpus: spec.num_gpus,

@@ -97,6 +97,12 @@ impl World<'_> {
         let run = &mut record.wait;
         let (from, reason, account) = (run.since, run.reason, run.account);
         let until = backed_off.map_or(now, |at| at.max(from));
+        if let (Role::Worker { job }, Mechanism::OnItsWay, true) = (record.role, reason, until > from)
+            && self.jobs[job as usize].leads(pod)
+        {
+            self.jobs[job as usize].ledger.provision += until - from;
+        }
+        let run = &mut record.wait;
         self.wait_times.add(run, reason, account, from, until);
         self.wait_times.add(run, Mechanism::SchedulerBackoff, workload, until, now);
         run.since = now;

@@ -10,6 +10,7 @@ use super::cluster_autoscaler::AutoscalerRun;
 use super::cpu::{CpuClaim, Divisions};
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
+use super::gang_queue::GangQueue;
 use super::gauges::Gauges;
 use super::hpa::HpaRun;
 use super::idle::IdleBook;
@@ -88,6 +89,8 @@ pub struct World<'s> {
     pub(super) groups: Vec<GroupRun>,
     /// Training jobs that have arrived, in the order of the scenario.
     pub(super) jobs: Vec<JobRun>,
+    /// Where gangs have a scheduler of their own.
+    pub(super) gang_queue: Option<GangQueue>,
     /// Loads of the scenario, running.
     pub(super) services: Vec<ServiceRun>,
     /// By workload: its load.
@@ -155,6 +158,7 @@ impl<'s> World<'s> {
             image_lists: Vec::new(),
             next_trace_pod: 0,
             jobs: Vec::new(),
+            gang_queue: scenario.training.as_ref().and_then(|training| training.discipline).map(GangQueue::new),
             services: Vec::new(),
             service_of: vec![None; scenario.workloads.len()],
             scrapes: Scrapes::default(),

@@ -99,6 +99,23 @@ impl Distribution {
         Distribution::Constant(duration)
     }
 
+    /// The mean of the draws; of a normal distribution without its cut at zero.
+    pub fn mean(&self) -> SimDuration {
+        match *self {
+            Distribution::Constant(duration) => duration,
+            Distribution::LogNormal(LogNormal { median, p95 }) => {
+                let sigma = (p95.as_secs_f64() / median.as_secs_f64()).ln() / NORMAL_P95;
+                median.mul_f64((sigma * sigma / 2.0).exp())
+            }
+            Distribution::Exponential(Exponential { mean }) => mean,
+            Distribution::Uniform(Uniform { min, max }) => (min + max).mul_f64(0.5),
+            Distribution::Weibull(Weibull { scale, shape }) => {
+                scale.mul_f64(statrs::function::gamma::gamma(1.0 + 1.0 / shape))
+            }
+            Distribution::Normal(Normal { mean, .. }) => mean,
+        }
+    }
+
     /// One draw, at least zero and rounded to the nanosecond. A constant draws nothing from `rng`.
     pub fn sample(&self, rng: &mut impl Rng) -> SimDuration {
         let seconds = match *self {

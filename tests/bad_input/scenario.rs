@@ -256,6 +256,22 @@ spec:
 }
 
 #[test]
+fn a_stock_out_of_what_is_not_on_offer_or_that_ends_before_it_begins() {
+    let with = |span: &str| format!("duration: 1h\n  nodePools: {{stockOuts: [{{{span}}}]}}");
+    let pool = "\n---\napiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: default}\nspec: {template: {spec: {nodeClassRef: {group: g, \
+                kind: EC2NodeClass, name: d}, requirements: [{key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}]}}}\n";
+    for (span, parts) in [
+        ("from: 10m, to: 5m", ["the span ends (5m", "s.yaml:7:"]),
+        ("from: 0s, to: 5m, zones: [zone-x]", ["no zone zone-x is on offer", "s.yaml:7:"]),
+        ("from: 0s, to: 5m, instanceTypes: [m6i.larg]", ["no instance type m6i.larg is on offer", "m6i.large"]),
+        ("from: 0s, to: 5m, capacityTypes: [sport]", ["no capacity type sport is on offer", "spot"]),
+    ] {
+        let scenario = SCENARIO.replacen("duration: 1h", &with(span), 1);
+        refused(&folder(&scenario, &format!("{MANIFESTS}{pool}")), &["s.yaml"], &parts);
+    }
+}
+
+#[test]
 fn a_trace_with_a_missing_column_a_bad_row_or_times_that_run_backwards() {
     let scenario = "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {name: case}\nspec:\n  duration: 1h\n  nodes: [{name: n, capacity: {cpu: 4, memory: 8Gi}}]\n  replay: {format: csv, pods: p.csv}\n";
     let header = "name,arrival_s,duration_s,cpu_milli,memory_bytes\n";

@@ -160,3 +160,46 @@ proptest! {
         }
     }
 }
+
+/// Training jobs of a trace wait for their queue, and a gang whose quota is taken back stops and comes again.
+#[test]
+fn a_gang_gives_borrowed_quota_back_and_comes_again() {
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/data/gavel");
+    let gpus = |name: &str, nominal: u32| {
+        queue(name, nominal, "", RECLAIM)
+            .replace("coveredResources: [cpu]", "coveredResources: [nvidia.com/gpu]")
+            .replace("{name: cpu,", "{name: nvidia.com/gpu,")
+    };
+    let own = job("own", "b", 1)
+        .replace("requests: {cpu: '1'}", "requests: {nvidia.com/gpu: 4}, limits: {nvidia.com/gpu: 4}");
+    let objects = [FLAVOR.to_owned(), gpus("a", 0), gpus("b", 8), own].concat();
+    let ignore_undeclared = objects.replace("[nvidia.com/gpu]", "[nvidia.com/gpu, cpu, memory]").replace(
+        "{name: nvidia.com/gpu, nominalQuota: 0}",
+        "{name: nvidia.com/gpu, nominalQuota: 0}, {name: cpu, nominalQuota: 900}, {name: memory, nominalQuota: 9Ti}",
+    );
+    let all = ignore_undeclared.replace(
+        "{name: nvidia.com/gpu, nominalQuota: 8}",
+        "{name: nvidia.com/gpu, nominalQuota: 8}, {name: cpu, nominalQuota: 900}, {name: memory, nominalQuota: 9Ti}",
+    );
+    let spec = format!(
+        "  duration: 3d\n  nodes: [{{name: n, count: 1, instanceType: p3.16xlarge}}]\n  jobs: {{jobs: {data}/jobs-0e4a51.csv, \
+         throughputs: {data}/throughputs.csv, limit: 12, timeScale: 0.01, queue: a}}\n  workloads:\n{}",
+        setting("own", 20_000, 3_000)
+    );
+    let run = written(&spec, &all);
+    assert_eq!(run.created("own"), [20_000]);
+    let evicted = run.decisions("InCohortReclamation for job/default/own");
+    assert!(!evicted.is_empty(), "{:?}", run.decisions("kueue"));
+    let again = run.decisions("trainingjob").len();
+    assert!(again > evicted.len(), "those evicted are admitted again");
+    for gang in evicted {
+        let name =
+            gang.split("trainingjob/default/").nth(1).and_then(|rest| rest.split([',', ' ', '"']).next()).unwrap_or("");
+        let starts = run
+            .decisions(name)
+            .iter()
+            .filter(|line| line.contains("Admitted") && line.contains("ClusterQueue a"))
+            .count();
+        assert!(starts >= 2, "{name}: {:?}", run.decisions(name));
+    }
+}

@@ -5,6 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 use windtunnel::cluster::TaintEffect;
 
+use windtunnel::training::order::{Discipline, Order, Passing};
+
 use crate::plan::{AskPlan, GangPlan, GpuPlan, GroupPlan, JobPlan, LoadPlan, NodePlan, Plan, PodPlan, ReplicatedPlan};
 
 const HOUR: i64 = 3_600;
@@ -19,11 +21,11 @@ pub fn fixed_cluster() -> impl Strategy<Value = Plan> {
             (any::<bool>(), option::weighted(0.3, 1..500i64)),
             prop_oneof![Just(0), 1..5_000i64],
             prop_oneof![Just(0), 1..40_000i64],
-            any::<bool>(),
+            (any::<bool>(), gang_queue()),
         ),
     )
         .prop_map(|((nodes, pods, replicated, jobs, gangs), changes, outages, rest)| {
-            let ((daemon_set, commitment_cents), start_millis, end_millis, most_allocated) = rest;
+            let ((daemon_set, commitment_cents), start_millis, end_millis, (most_allocated, gang_queue)) = rest;
             Plan {
                 minutes: 60,
                 nodes,
@@ -32,6 +34,7 @@ pub fn fixed_cluster() -> impl Strategy<Value = Plan> {
                 replicated,
                 jobs,
                 gangs,
+                gang_queue,
                 changes,
                 outages,
                 daemon_set,
@@ -50,6 +53,12 @@ pub fn autoscaled_cluster() -> impl Strategy<Value = Plan> {
         nodes: if alone { Vec::new() } else { plan.nodes },
         ..plan
     })
+}
+
+fn gang_queue() -> impl Strategy<Value = Option<Discipline>> {
+    let order = prop_oneof![Just(Order::Submitted), Just(Order::Priority), Just(Order::ShortestRemaining)];
+    let passing = prop_oneof![Just(Passing::Nobody), Just(Passing::Easy), Just(Passing::Everybody)];
+    option::weighted(0.4, (order, passing).prop_map(|(order, passing)| Discipline { order, passing }))
 }
 
 fn node() -> impl Strategy<Value = NodePlan> {

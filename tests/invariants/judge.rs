@@ -19,6 +19,28 @@ pub fn books(scenario: &Scenario, run: &Watched) {
     costs_sum_up(scenario, &run.outcome, end);
     reasons_sum_up(&run.outcome, end);
     training_ends_in_time(&run.outcome);
+    jobs_account_for_all_their_time(&run.outcome, end);
+}
+
+/// Goodput and badput by cause are the time from submission to the end; attempts follow one another.
+fn jobs_account_for_all_their_time(outcome: &Outcome, end: SimTime) {
+    for job in &outcome.training {
+        let times = job.times;
+        let parts: i64 = times.badput().iter().map(|(_, part)| part.nanos()).sum::<i64>() + times.goodput.nanos();
+        let whole = job.finished.unwrap_or(end) - job.arrival;
+        assert_eq!(parts, whole.nanos(), "{job:?}");
+        assert!(times.badput().iter().all(|(_, part)| part.nanos() >= 0) && times.goodput.nanos() >= 0, "{job:?}");
+        let mut free = job.arrival;
+        for attempt in &job.attempts {
+            assert!(attempt.queued >= free && attempt.placed >= attempt.queued, "{job:?}");
+            assert!(attempt.started.is_none_or(|started| started >= attempt.placed), "{job:?}");
+            free = attempt.ended.unwrap_or(end);
+        }
+        let completed = job.attempts.last().is_some_and(|attempt| attempt.reason == "Completed");
+        assert_eq!(job.finished.is_some(), completed, "{job:?}");
+        let pods = outcome.pods.iter().filter(|pod| pod.name.starts_with(&format!("{}-worker-", job.name)));
+        assert_eq!(pods.map(|pod| pod.cost).sum::<Usd>(), job.cost, "{job:?}");
+    }
 }
 
 /// Idle money and waits are told for some reason, to the last digit, and few of them for none.

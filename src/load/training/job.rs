@@ -36,6 +36,8 @@ pub struct TrainingJob {
     /// When the present jitter factor is redrawn, in compute time from `since`.
     jitter_left: SimDuration,
     jitter: f64,
+    /// Of `computed`, what stragglers and jitter cost.
+    slow: SimDuration,
     totals: TrainingTotals,
 }
 
@@ -49,6 +51,10 @@ pub struct TrainingTotals {
     pub checkpoint: SimDuration,
     /// Millionths of steps that had to be done again.
     pub lost_micro_steps: i64,
+    /// Compute time whose steps were lost.
+    pub lost: SimDuration,
+    /// Compute time, of steps that were kept, that stragglers and jitter cost.
+    pub slow: SimDuration,
 }
 
 /// What an interruption cost.
@@ -77,6 +83,7 @@ impl TrainingJob {
             computed: SimDuration::ZERO,
             jitter_left: SimDuration::ZERO,
             jitter: 1.0,
+            slow: SimDuration::ZERO,
             totals: TrainingTotals::default(),
         }
     }
@@ -91,7 +98,7 @@ impl TrainingJob {
         self.totals.starts += 1;
         self.placed_rate = rate;
         self.straggling = self.options.variability.draw_stragglers(workers, &mut self.rng);
-        self.computed = SimDuration::ZERO;
+        (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
         self.jitter_left = SimDuration::ZERO;
         let load = self.options.phases.load.duration.sample(&mut self.rng);
         self.enter(Phase::Load, now, now + load);
@@ -114,7 +121,7 @@ impl TrainingJob {
                 Phase::Checkpoint => {
                     self.totals.checkpoints += 1;
                     self.saved = self.done;
-                    self.computed = SimDuration::ZERO;
+                    (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
                     self.compute_from(at);
                 }
                 Phase::Waiting | Phase::Complete => break,
@@ -132,6 +139,11 @@ impl TrainingJob {
         self.settle(now);
         let lost = Lost { micro_steps: self.done - self.saved };
         self.totals.lost_micro_steps += lost.micro_steps;
+        if lost.micro_steps > 0 {
+            self.totals.lost += self.computed;
+            self.totals.slow = self.totals.slow - self.slow;
+        }
+        (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
         self.done = self.saved;
         self.enter(Phase::Waiting, now, SimTime::MAX);
         Some(lost)
@@ -196,6 +208,38 @@ impl TrainingJob {
         ahead.completed_at().unwrap_or(SimTime::MAX)
     }
 
+    /// How long what is not saved yet will take at a speed, loading and saves included, draws left out.
+    pub fn time_left(&self, rate: StepRate) -> SimDuration {
+        let phases = &self.options.phases;
+        let load = phases.load.duration.mean();
+        load + self.with_saves(rate.time_for(self.total - self.saved), phases.checkpoint.interval)
+    }
+
+    /// When it will end if nothing interrupts it, at the present speed; [`SimTime::MAX`] while it waits.
+    pub fn expected_end(&self, now: SimTime) -> SimTime {
+        let left = self.placed_rate.time_for(self.total - self.micro_steps_at(now));
+        let first_save = self.checkpoint_left();
+        match self.phase {
+            Phase::Waiting => SimTime::MAX,
+            Phase::Complete => self.since,
+            Phase::Compute => now + self.with_saves(left, first_save),
+            Phase::Load | Phase::Checkpoint => {
+                self.until + self.with_saves(left, self.options.phases.checkpoint.interval)
+            }
+        }
+    }
+
+    /// Compute time with the saves that fall into it, the first of them after `first`.
+    fn with_saves(&self, compute: SimDuration, first: SimDuration) -> SimDuration {
+        let (interval, pause) =
+            (self.options.phases.checkpoint.interval, self.options.phases.checkpoint.duration.mean());
+        if interval == SimDuration::ZERO || compute <= first || compute == SimDuration::MAX {
+            return compute;
+        }
+        let saves = 1 + ((compute - first).nanos() - 1) / interval.nanos();
+        compute + pause * saves
+    }
+
     /// Millionths of steps done at `now`, which must not lie beyond [`next_change`](Self::next_change).
     pub fn micro_steps_at(&self, now: SimTime) -> i64 {
         let made = if self.phase == Phase::Compute { self.rate.steps_in(now.since(self.since)) } else { 0 };
@@ -222,6 +266,13 @@ impl TrainingJob {
         &self.totals
     }
 
+    /// What it has spent up to `now`.
+    pub fn totals_at(&self, now: SimTime) -> TrainingTotals {
+        let mut settled = self.clone();
+        settled.settle(now);
+        settled.totals
+    }
+
     /// Books the time since `since`.
     fn settle(&mut self, at: SimTime) {
         let span = at.since(self.since);
@@ -231,6 +282,10 @@ impl TrainingJob {
                 self.totals.compute += span;
                 self.done = self.micro_steps_at(at);
                 self.computed += span;
+                let factor = (self.straggling * self.jitter).min(1.0);
+                let slow = if factor < 1.0 { span.mul_f64(1.0 - factor) } else { SimDuration::ZERO };
+                self.slow += slow;
+                self.totals.slow += slow;
                 self.jitter_left = self.jitter_left - span;
             }
             Phase::Checkpoint => self.totals.checkpoint += span,

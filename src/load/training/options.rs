@@ -12,6 +12,10 @@ use crate::units::{Bytes, Millicores, SimDuration, SimTime};
 pub struct TrainingOptions {
     /// GPUs of one worker pod; a job of N GPUs is a gang of N / gpusPerWorker pods. Default: 1.
     pub gpus_per_worker: u32,
+    /// One worker pod for as many of a job's GPUs as it may have, up to this many: as launchers like torchrun put a job on
+    /// whole nodes. Takes the place of gpusPerWorker. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_gpus_per_worker: Option<u32>,
     /// CPU that a worker requests for each of its GPUs. Default: 3, which leaves room for the system on every GPU
     /// node type of the catalogue.
     pub cpu_per_gpu: Millicores,
@@ -35,6 +39,7 @@ impl Default for TrainingOptions {
     fn default() -> TrainingOptions {
         TrainingOptions {
             gpus_per_worker: 1,
+            max_gpus_per_worker: None,
             cpu_per_gpu: Millicores(3000),
             memory_per_gpu: Bytes(12 << 30),
             beyond_measured: BeyondMeasured::default(),
@@ -51,6 +56,12 @@ impl TrainingOptions {
         if self.gpus_per_worker == 0 {
             return Err(TrainingError::new("gpusPerWorker", "must be 1 or more"));
         }
+        if self.max_gpus_per_worker == Some(0) {
+            return Err(TrainingError::new("maxGpusPerWorker", "must be 1 or more"));
+        }
+        if self.max_gpus_per_worker.is_some() && self.gpus_per_worker != 1 {
+            return Err(TrainingError::new("maxGpusPerWorker", "either this or gpusPerWorker"));
+        }
         self.phases.validate()?;
         self.variability.validate()
     }
@@ -60,7 +71,10 @@ impl TrainingOptions {
     /// # Errors
     /// Where the GPUs cannot be shared out evenly.
     pub fn workers(&self, num_gpus: u32) -> Result<u32, TrainingError> {
-        let per_worker = self.gpus_per_worker;
+        let per_worker = match self.max_gpus_per_worker {
+            Some(most) => (1..=most.min(num_gpus)).rev().find(|each| num_gpus % each == 0).unwrap_or(1),
+            None => self.gpus_per_worker,
+        };
         if num_gpus == 0 || per_worker == 0 || !num_gpus.is_multiple_of(per_worker) {
             let problem = format!("{num_gpus} GPUs cannot be shared out to workers of {per_worker}");
             return Err(TrainingError::new("gpusPerWorker", problem));
@@ -80,4 +94,9 @@ pub struct TrainingJobRow {
     pub num_gpus: u32,
     /// The work to do.
     pub total_steps: u64,
+    /// Where the trace has durations in place of work: it takes this long wherever it runs.
+    pub duration: Option<SimDuration>,
+    /// Its queue, team or virtual cluster; empty where the trace does not say.
+    pub queue: String,
+    pub priority: i32,
 }

@@ -1,10 +1,10 @@
-//! `timeseries.csv`, `decisions.csv`, `pods.csv` and `nodes.csv`, with the columns of [`columns`].
+//! `timeseries.csv`, `decisions.csv`, `pods.csv`, `nodes.csv`, `jobs.csv` and `attempts.csv`, with the columns of [`columns`].
 
 use std::borrow::Borrow;
 use std::sync::Arc;
 
 use crate::record::columns::{self, Column, Unit};
-use crate::record::{Cells, Recorder};
+use crate::record::{Cells, Recorder, jobs};
 use crate::sim::Outcome;
 
 /// One row a sample; the columns of node groups, workloads, services and HPAs follow those that every run has.
@@ -52,6 +52,16 @@ pub fn pods(outcome: &Outcome) -> Vec<u8> {
 
 pub fn nodes(outcome: &Outcome) -> Vec<u8> {
     table(columns::NODE, outcome.nodes.iter(), outcome, outcome.start_epoch_seconds, 200)
+}
+
+/// A row a training job.
+pub fn jobs(outcome: &Outcome) -> Vec<u8> {
+    table(jobs::JOB, outcome.training.iter(), outcome, outcome.start_epoch_seconds, 250)
+}
+
+/// A row a start of a training job.
+pub fn attempts(outcome: &Outcome) -> Vec<u8> {
+    table(jobs::ATTEMPT, jobs::starts(outcome).into_iter(), outcome, outcome.start_epoch_seconds, 100)
 }
 
 fn table<Row, Context>(

@@ -71,6 +71,17 @@ pub(super) const GAVEL_JOBS: &[InputColumn] = &[
     needed("total_steps", "steps until it is complete"),
 ];
 
+pub(super) const TIMED_JOBS: &[InputColumn] = &[
+    optional("job", "name of the job; default: after its row, from job-0 on"),
+    needed("arrival_s", "seconds from the start"),
+    needed("duration_s", "seconds that it runs once started"),
+    needed("num_gpus", "GPUs of the job"),
+    optional("queue", "its queue or team"),
+    optional("virtual_cluster", "the same, as the Philly trace calls it"),
+    optional("model", "default: empty"),
+    optional("priority", "default 0"),
+];
+
 pub(super) const GAVEL_THROUGHPUTS: &[InputColumn] = &[
     needed("model", "as jobs name it"),
     needed("batch_size", "empty where the model has one setting"),

@@ -42,6 +42,9 @@ fn read_jobs(reader: impl Read, file: &str, speeds: &ThroughputTable) -> Result<
             batch_size: batch_size(&row, batch)?,
             num_gpus: at_least_one(&row, gpus, MOST_GPUS)? as u32,
             total_steps: at_least_one(&row, steps, i64::MAX / 1_000_000)? as u64,
+            duration: None,
+            queue: String::new(),
+            priority: 0,
         };
         if let Err(error) = speeds.knows(&job.model, job.batch_size) {
             return Err(row.refuse(model, format!("a measured model and batch size ({error})")));
@@ -81,7 +84,7 @@ fn batch_size(row: &Row<'_>, column: Column) -> Result<Option<u32>, ImportError>
     at_least_one(row, column, u32::MAX.into()).map(|size| Some(size as u32))
 }
 
-fn at_least_one(row: &Row<'_>, column: Column, most: i64) -> Result<i64, ImportError> {
+pub(super) fn at_least_one(row: &Row<'_>, column: Column, most: i64) -> Result<i64, ImportError> {
     match row.integer(column, most)? {
         0 => Err(row.refuse(column, "1 or more")),
         number => Ok(number),

@@ -13,6 +13,7 @@ mod openb;
 mod requests;
 mod series;
 mod table;
+mod timed_jobs;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -151,6 +152,13 @@ pub const FORMATS: &[Format] = &[
         inputs: &[("jobs", true), ("throughputs", true)],
         columns: &[("jobs", columns::GAVEL_JOBS), ("throughputs", columns::GAVEL_THROUGHPUTS)],
         read: gavel::read,
+    },
+    Format {
+        name: "philly",
+        about: "jobs of Microsoft's Philly cluster, or any jobs by their duration",
+        inputs: &[("jobs", true)],
+        columns: &[("jobs", columns::TIMED_JOBS)],
+        read: timed_jobs::read,
     },
 ];
 

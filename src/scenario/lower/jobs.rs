@@ -7,13 +7,16 @@ use rustc_hash::FxHashMap;
 use super::replay::gpu_models;
 use super::{Lowering, PodOrigin, shared};
 use crate::cluster::{Container, Labels, PodSpec, PodSpecId, Resources, RestartPolicy, WorkloadId, resource};
-use crate::load::training::{Configuration, ThroughputTable, TrainingJobRow, TrainingOptions};
+use crate::load::training::{Configuration, StepRate, ThroughputTable, TrainingJobRow, TrainingOptions};
 use crate::scenario::spec::{JobsFormat, JobsSpec, ScenarioSpec, UsageSpec};
 use crate::scenario::{Training, TrainingJob};
 use crate::units::SimTime;
 
 /// The workload that all jobs of a trace belong to.
 const WORKLOAD: &str = "training-jobs";
+
+/// Nanoseconds of a step of a job that is known by its duration.
+const STEP: u64 = 1_000_000;
 
 impl Lowering<'_> {
     pub(super) fn jobs(&mut self, spec: &ScenarioSpec) {
@@ -28,8 +31,20 @@ impl Lowering<'_> {
                 return;
             }
         }
-        let JobsFormat::Gavel = jobs.format;
-        let trace = match self.tables.jobs("gavel", &jobs.jobs, &jobs.throughputs) {
+        let format = match (jobs.format, &jobs.throughputs) {
+            (JobsFormat::Gavel, Some(_)) => "gavel",
+            (JobsFormat::Philly, None) => "philly",
+            (JobsFormat::Gavel, None) => {
+                self.error("jobs.throughputs", "jobs of the format gavel need measured speeds").hint =
+                    Some("or give durations: format: philly".to_owned());
+                return;
+            }
+            (JobsFormat::Philly, Some(_)) => {
+                self.error("jobs.throughputs", "jobs of the format philly take their own duration wherever they run");
+                return;
+            }
+        };
+        let trace = match self.tables.jobs(format, &jobs.jobs, jobs.throughputs.as_deref()) {
             Ok(trace) => trace,
             Err(refused) => return self.refuse_table(&refused.error, &format!("jobs.{}", refused.input)),
         };
@@ -42,8 +57,13 @@ impl Lowering<'_> {
         };
         let workload = self.trace_workload(shared(WORKLOAD), &jobs.namespace, &UsageSpec::default());
         let mut pods = WorkerPods { specs: FxHashMap::default(), jobs, workload };
-        for row in trace.jobs.iter().take(jobs.limit.unwrap_or(usize::MAX)) {
-            if let Some(job) = self.training_job(row, &throughputs, &mut pods) {
+        let taken = trace.jobs.iter().skip(jobs.skip).take(jobs.limit.unwrap_or(usize::MAX));
+        let first = taken.clone().next().filter(|_| jobs.from_first).map_or(SimTime::ZERO, |row| row.arrival);
+        for row in taken {
+            if let Some(mut job) = self.training_job(row, &throughputs, &mut pods) {
+                let since = row.arrival.since(first);
+                job.arrival =
+                    SimTime::ZERO + if jobs.time_scale == 1.0 { since } else { since.mul_f64(jobs.time_scale) };
                 self.scenario.training_jobs.push(job);
             }
         }
@@ -54,8 +74,12 @@ impl Lowering<'_> {
             let warning = crate::scenario::diagnostic::Diagnostic::warning(self.at("duration"), message);
             self.push(warning.hint("raise the duration, or set jobs.limit"));
         }
-        self.scenario.training =
-            Some(Training { options: Arc::new(jobs.training.clone()), throughputs: Arc::new(throughputs) });
+        self.scenario.training = Some(Training {
+            options: Arc::new(jobs.training.clone()),
+            throughputs: Arc::new(throughputs),
+            placement: jobs.placement,
+            discipline: jobs.scheduling,
+        });
     }
 
     fn training_job(
@@ -84,13 +108,20 @@ impl Lowering<'_> {
         Some(TrainingJob {
             name: shared(&row.name),
             workload: pods.workload,
-            arrival: SimTime::ZERO + row.arrival.since(SimTime::ZERO).mul_f64(pods.jobs.time_scale),
+            arrival: row.arrival,
             spec,
             workers,
             num_gpus: row.num_gpus,
             model: shared(&row.model),
             batch_size: row.batch_size,
-            total_steps: ((row.total_steps as f64 * pods.jobs.step_scale).round() as u64).max(1),
+            total_steps: match row.duration {
+                Some(takes) if pods.jobs.step_scale == 1.0 => takes.nanos() as u64 / STEP,
+                Some(takes) => takes.mul_f64(pods.jobs.step_scale).nanos() as u64 / STEP,
+                None => (row.total_steps as f64 * pods.jobs.step_scale).round() as u64,
+            }
+            .max(1),
+            fixed_rate: row.duration.map(|_| StepRate::from_steps_per_second(1e9 / STEP as f64)),
+            queue: shared(&row.queue),
         })
     }
 }
@@ -111,6 +142,16 @@ impl WorkerPods<'_> {
         workers: u32,
         throughputs: &ThroughputTable,
     ) -> Result<PodSpecId, String> {
+        if row.duration.is_some() {
+            let key = (row.priority.to_string(), None, row.num_gpus / workers);
+            if let Some(known) = self.specs.get(&key) {
+                return Ok(*known);
+            }
+            let pod = PodSpec { priority: row.priority, ..worker(self.jobs, row.num_gpus / workers, None, lowering) };
+            let spec = self.intern(lowering, pod, row);
+            self.specs.insert(key, spec);
+            return Ok(spec);
+        }
         let key = (row.model.clone(), row.batch_size, row.num_gpus);
         if let Some(known) = self.specs.get(&key) {
             return Ok(*known);
@@ -129,18 +170,24 @@ impl WorkerPods<'_> {
         if gpus.is_empty() {
             return Err(format!("{} was measured on {} GPUs of no model", row.model, row.num_gpus));
         }
-        let pod = worker(self.jobs, gpus, lowering);
-        let spec = lowering.scenario.specs.intern_pod(pod);
-        let place = lowering.at("jobs.jobs").clone();
-        lowering.origins.push(PodOrigin { spec, what: format!("training job {}", row.name), place });
+        let pod = worker(self.jobs, row.num_gpus / workers, Some(gpus), lowering);
+        let spec = self.intern(lowering, pod, row);
         self.specs.insert(key, spec);
         Ok(spec)
     }
+
+    fn intern(&self, lowering: &mut Lowering<'_>, pod: PodSpec, row: &TrainingJobRow) -> PodSpecId {
+        let spec = lowering.scenario.specs.intern_pod(pod);
+        let place = lowering.at("jobs.jobs").clone();
+        lowering.origins.push(PodOrigin { spec, what: format!("training job {}", row.name), place });
+        spec
+    }
 }
 
-fn worker(jobs: &JobsSpec, gpus: Vec<String>, lowering: &mut Lowering<'_>) -> PodSpec {
+/// A pod of so many GPUs, on these models.
+fn worker(jobs: &JobsSpec, count: u32, gpus: Option<Vec<String>>, lowering: &mut Lowering<'_>) -> PodSpec {
     let options: &TrainingOptions = &jobs.training;
-    let count = i64::from(options.gpus_per_worker);
+    let count = i64::from(count);
     let mut requests = Resources::new(options.cpu_per_gpu * count, options.memory_per_gpu * count);
     requests.set_extended(lowering.scenario.specs.resources.intern(resource::NVIDIA_GPU), count);
     let container = Container {
@@ -154,7 +201,7 @@ fn worker(jobs: &JobsSpec, gpus: Vec<String>, lowering: &mut Lowering<'_>) -> Po
         namespace: jobs.namespace.clone(),
         labels: Labels::from([("app".to_owned(), WORKLOAD.to_owned())]),
         containers: vec![container],
-        affinity: gpu_models(gpus.into_iter()),
+        affinity: gpu_models(gpus.into_iter().flatten()),
         preempts: true,
         restart_policy: RestartPolicy::Never,
         termination_grace_period: options.termination_grace_period,

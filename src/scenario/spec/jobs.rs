@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::load::training::TrainingOptions;
+use crate::training::order::Discipline;
+use crate::training::placement::Placement;
 
 /// A trace of training jobs.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -12,10 +14,25 @@ pub struct JobsSpec {
     /// Default: gavel.
     #[serde(default)]
     pub format: JobsFormat,
-    /// The jobs' file, relative to the scenario: `job, arrival_s, model, batch_size, num_gpus, total_steps`.
+    /// The jobs' file, relative to the scenario; for `gavel`: `job, arrival_s, model, batch_size, num_gpus, total_steps`.
     pub jobs: String,
-    /// The measured speeds' file: `model, batch_size, gpu, num_gpus, consolidated, steps_per_second`.
-    pub throughputs: String,
+    /// The measured speeds' file: `model, batch_size, gpu, num_gpus, consolidated, steps_per_second`. Needed with `gavel`;
+    /// jobs of `philly` take their own duration wherever they run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughputs: Option<String>,
+    /// Leave out the first so many jobs. Default: 0.
+    #[serde(default)]
+    pub skip: usize,
+    /// Count time from the first job that is taken. Default: false.
+    #[serde(default)]
+    pub from_first: bool,
+    /// Which nodes the workers of a gang get. Default: packed.
+    #[serde(default)]
+    pub placement: Placement,
+    /// A gang scheduler, and how it works its queue off: who is first, and who may pass. Default: gangs go through kube-scheduler's queue, one at
+    /// a time, and any that fits starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduling: Option<Discipline>,
     /// Only the first so many jobs. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -43,8 +60,11 @@ pub struct JobsSpec {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobsFormat {
+    /// Work in steps, with measured speeds.
     #[default]
     Gavel,
+    /// Durations: `arrival_s, duration_s, num_gpus`, and `job`, `queue` (or `virtual_cluster`), `model`, `priority`.
+    Philly,
 }
 
 const fn one() -> f64 {

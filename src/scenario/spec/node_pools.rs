@@ -43,7 +43,8 @@ pub struct NodePoolsSpec {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stock_outs: Vec<OfferingStockOutSpec>,
     /// Spans in which every create call fails for another reason (quota, throttling, a wrong template). It is made again
-    /// every 10s; after 5m without success the claim is deleted. Until then Karpenter does nothing else.
+    /// after 1s, 2s, 4s and so on up to 1m; after 5m without success the claim is deleted. Until then Karpenter does
+    /// nothing else.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub launch_errors: Vec<LaunchErrorSpec>,
     /// Interruptions of one spot node an hour. Default: 0.06 (measured, as for node groups).

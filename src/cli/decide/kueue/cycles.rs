@@ -101,7 +101,11 @@ fn outcome(question: &Question, report: &CycleReport) -> Map<String, Value> {
     let reasons: Map<String, Value> = report
         .waiting
         .iter()
-        .map(|(id, waiting, _)| (kueue.workload(*id).key.to_string(), Value::from(waiting.name())))
+        .map(|(id, waiting, _)| {
+            // Before the gate there was one reason for all.
+            let reason = if kueue.options.gates.observability { waiting.name() } else { "Pending" };
+            (kueue.workload(*id).key.to_string(), Value::from(reason))
+        })
         .collect();
     let mut answer = Map::new();
     answer.insert("admit".into(), admitted.into());

@@ -135,7 +135,7 @@ pub fn options(fields: &Fields<'_>) -> Result<Options, Refusal> {
             let Some(on) = value.as_bool() else {
                 return Err(Refusal::new(set.at(name), "expected true or false"));
             };
-            if !options.gates.set(name, on) {
+            if !options.gates.set(name, on) && !Gates::WITHOUT_EFFECT.contains(&name.as_str()) {
                 let hint = did_you_mean(name, Gates::NAMES.iter().copied());
                 return Err(Refusal::new(set.at(name), format!("a feature gate that is not modelled{hint}")));
             }

@@ -2,6 +2,7 @@
 //!
 //! One whole cycle from the objects, or with `kind` one step of it by itself, in the form of Kueue's own table tests.
 
+mod checks;
 mod cycles;
 mod input;
 mod orders;
@@ -38,6 +39,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("requeue", &["queueingStrategy", "reason", "lastTriedFlavorIdx"]),
     ("pods_ready", &["waitForPodsReady"]),
     ("backoff_over", &[]),
+    ("provisioning", &["request", "attempt", "retries", "state", "admitted", "retryStrategy", "otherChecks"]),
     ("topology", &["nodes", "levels", "nodeLabels", "podSets"]),
 ];
 
@@ -73,6 +75,7 @@ pub fn decide(input: &Value) -> Result<Value, Refusal> {
         Some("target_order") => orders::target_order(&question()?, &fields),
         Some("policy") => orders::policy(&question()?, &fields),
         Some("reduce") => stages::reduced(&fields),
+        Some("provisioning") => checks::provisioning(&fields),
         Some("topology") => placement::topology(&fields),
         Some("requeue") => orders::requeue(&fields),
         Some("pods_ready") => stages::pods_ready(&question()?, &fields),

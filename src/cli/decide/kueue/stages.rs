@@ -259,6 +259,12 @@ struct Sizes {
 pub fn reduced(fields: &Fields<'_>) -> Result<Value, Refusal> {
     let sets: Vec<Sizes> = fields.items("podSets")?;
     let limit = fields.required_integer("countLimit")?;
+    for (index, set) in sets.iter().enumerate() {
+        if set.count < 0 || set.min_count.is_some_and(|min| min < 0) {
+            let path = format!("{}[{index}]", fields.at("podSets"));
+            return Err(Refusal::new(path, "counts must not be negative"));
+        }
+    }
     let full: Vec<i32> = sets.iter().map(|set| set.count).collect();
     let spare: Vec<i32> = sets.iter().map(|set| (set.count - set.min_count.unwrap_or(set.count)).max(0)).collect();
     let mut last = 0;

@@ -62,6 +62,8 @@ pub struct Cache {
     namespaces: BTreeMap<Arc<str>, Labels>,
     /// By flavor id; `None` where the object is missing.
     flavors: Vec<Option<Flavor>>,
+    /// Levels of topologies by name.
+    topologies: BTreeMap<Arc<str>, Vec<String>>,
     holders: FxHashMap<WorkloadId, Holder>,
     members: Vec<BTreeSet<WorkloadId>>,
 }
@@ -144,6 +146,7 @@ impl Cache {
                 .map(|space| (Arc::clone(&space.name), space.labels.clone()))
                 .collect(),
             flavors,
+            topologies: objects.topologies.iter().map(|one| (Arc::clone(&one.name), one.levels.clone())).collect(),
             holders: FxHashMap::default(),
         }
     }
@@ -178,6 +181,11 @@ impl Cache {
 
     pub fn flavor(&self, id: FlavorId) -> Option<&Flavor> {
         self.flavors.get(id.0 as usize)?.as_ref()
+    }
+
+    /// The levels of a topology, the widest first.
+    pub fn topology(&self, name: &str) -> Option<&[String]> {
+        self.topologies.get(name).map(Vec::as_slice)
     }
 
     pub fn holder(&self, id: WorkloadId) -> Option<&Holder> {

@@ -184,7 +184,7 @@ fn nominate(snapshot: &mut Snapshot<'_>, mut head: Head, moment: Moment, nominat
     if found.is_none() && snapshot.options.gates.partial_admission && workload.can_shrink() {
         let counts: Vec<i32> = workload.pod_sets.iter().map(|set| set.count).collect();
         let spare: Vec<i32> =
-            workload.pod_sets.iter().map(|set| set.count - set.min_count.unwrap_or(set.count)).collect();
+            workload.pod_sets.iter().map(|set| (set.count - set.min_count.unwrap_or(set.count)).max(0)).collect();
         found = reduce(&counts, &spare, |counts| {
             let assignment = assigner.assign(snapshot, Some(counts), &mut oracle);
             let targets = match assignment.mode() {

@@ -5,6 +5,7 @@
 use super::cache::{Group, Snapshot};
 use super::names::FlavorId;
 use super::objects::Flavor;
+use super::topology::Want;
 use super::tree::NodeId;
 use super::workload::PodSet;
 use crate::cluster::TaintEffect;
@@ -12,14 +13,49 @@ use crate::cluster::TaintEffect;
 /// Why the flavor is none for these pod sets; `None` where it is one.
 pub fn why_no_match(
     snapshot: &Snapshot<'_>,
-    _queue: NodeId,
+    queue: NodeId,
     flavor: FlavorId,
     sets: &[&PodSet],
-    _group: &Group,
+    group: &Group,
 ) -> Option<String> {
     let name = snapshot.cache.names.flavor_name(flavor);
     let Some(flavor) = snapshot.cache.flavor(flavor) else { return Some(format!("there is no flavor {name}")) };
-    sets.iter().find_map(|set| why_no_match_of_one(flavor, set))
+    sets.iter().find_map(|set| {
+        let by_topology = || why_no_topology(snapshot, queue, flavor, set, group);
+        snapshot.options.gates.topology_aware.then(by_topology).flatten().or_else(|| why_no_match_of_one(flavor, set))
+    })
+}
+
+/// A flavor with a topology is for those that ask for one, unless the ClusterQueue has no other.
+fn why_no_topology(
+    snapshot: &Snapshot<'_>,
+    queue: NodeId,
+    flavor: &Flavor,
+    set: &PodSet,
+    group: &Group,
+) -> Option<String> {
+    let name = &flavor.name;
+    let asked = set.topology.as_ref().filter(|request| request.want != Want::Nothing || !request.slices.is_empty());
+    let Some(request) = asked else {
+        let has_topology = |id: &FlavorId| snapshot.cache.flavor(*id).is_some_and(|flavor| flavor.topology.is_some());
+        let mut flavors = snapshot.queue(queue).groups.iter().flat_map(|group| &group.flavors);
+        let is_implied = flavors.all(has_topology);
+        return (flavor.topology.is_some() && !is_implied)
+            .then(|| format!("flavor {name} is for pod sets that ask for a topology"));
+    };
+    let Some(topology) = &flavor.topology else {
+        // What it provides beside the pods' own resources does no harm.
+        let overlaps = set.pod.requests.iter().any(|(resource, _)| group.covered.contains(resource));
+        return overlaps.then(|| format!("flavor {name} has no topology"));
+    };
+    let levels = snapshot.cache.topology(topology)?;
+    let level = match &request.want {
+        Want::Required(level) | Want::Preferred(level) => Some(level),
+        Want::Nothing | Want::Unconstrained => None,
+    };
+    let mut wanted = level.into_iter().chain(request.slices.iter().map(|(level, _)| level));
+    let missing = wanted.find(|level| !levels.contains(level))?;
+    Some(format!("the topology of flavor {name} has no level {missing}"))
 }
 
 fn why_no_match_of_one(flavor: &Flavor, set: &PodSet) -> Option<String> {

@@ -19,6 +19,7 @@ pub mod objects;
 pub mod partial;
 pub mod pods_ready;
 pub mod preemption;
+pub mod provisioning;
 pub mod queues;
 pub mod share;
 pub mod topology;

@@ -225,6 +225,15 @@ macro_rules! gates {
 
         impl Gates {
             pub const NAMES: &[&str] = &[$($name,)*];
+            /// Gates of what is not modelled: they change nothing here.
+            pub const WITHOUT_EFFECT: &[&str] = &[
+                "AdmissionFairSharing",
+                "ConcurrentAdmission",
+                "ElasticJobsViaWorkloadSlices",
+                "MultiKueueOrchestratedPreemption",
+                "TASBalancedPlacement",
+                "TASFailedNodeReplacementFailFast",
+            ];
 
             /// Whether there is a gate of this name; sets it.
             pub fn set(&mut self, name: &str, on: bool) -> bool {
@@ -254,6 +263,7 @@ gates! {
     quota_check_strategy "QuotaCheckStrategy" true,
     priority_boost "PriorityBoost" false,
     prioritize_preemptors "PrioritizePreemptorWorkloads" false,
+    observability "UnadmittedWorkloadsObservability" true,
 }
 
 /// An instant and a reason.

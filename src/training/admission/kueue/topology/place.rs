@@ -110,8 +110,9 @@ impl Search<'_> {
             self.count_room(*child, level + 1, set, pods);
             let of_child = self.counts[*child];
             // A child gives whole inner slices only.
-            counts.pods += self.inner[level + 1].map_or(of_child.pods, |size| of_child.pods / size * size);
-            counts.slices += of_child.slices;
+            let whole = self.inner[level + 1].map_or(of_child.pods, |size| of_child.pods / size * size);
+            counts.pods = counts.pods.saturating_add(whole);
+            counts.slices = counts.slices.saturating_add(of_child.slices);
         }
         if level == self.slice_level {
             counts.slices = counts.pods / self.size;

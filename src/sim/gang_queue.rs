@@ -1,0 +1,288 @@
+//! A gang scheduler of its own: the queue of waiting gangs, and what a pass over it starts.
+//!
+//! It sees the cluster as it is and binds pods itself; the default scheduler never gets to see its gangs. A pass comes
+//! whenever a gang arrives and whenever room may have come free.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::event::Event;
+use super::observer::Controller;
+use super::world::{World, hangs_on_others};
+use crate::cluster::{ClusterView, NodeId, PodId, PodSpecId, label};
+use crate::scheduler::Cycle;
+use crate::scheduler::queue::Cure;
+use crate::training::order::{Discipline, Start};
+use crate::training::placement::Placement;
+use crate::training::{Amounts, Gang, Holder, Node, Snapshot};
+use crate::units::SimTime;
+
+/// Gangs that a scheduler of their own places.
+#[derive(Clone, Debug)]
+pub(super) struct GangQueue {
+    discipline: Discipline,
+    /// Pod specs of the gangs: their classes.
+    classes: Vec<PodSpecId>,
+    /// In order of submission.
+    waiting: Vec<Gang>,
+    /// Gangs with a place: where, and when they are expected to end.
+    running: BTreeMap<u32, Placed>,
+    is_due: bool,
+    /// Of those that wait, the ones that have been looked at.
+    refused: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Placed {
+    each: Amounts,
+    nodes: Vec<(NodeId, u32)>,
+    ends: SimTime,
+}
+
+impl GangQueue {
+    pub fn new(discipline: Discipline) -> GangQueue {
+        let (classes, waiting, running) = (Vec::new(), Vec::new(), BTreeMap::new());
+        GangQueue { discipline, classes, waiting, running, is_due: false, refused: 0 }
+    }
+
+    /// Jobs that wait, in order of submission.
+    pub fn waiting(&self) -> impl Iterator<Item = u32> + '_ {
+        self.waiting.iter().map(|gang| gang.job)
+    }
+}
+
+impl World<'_> {
+    /// Takes a gang whose workers have been made.
+    pub(super) fn queue_gang(&mut self, job: u32) {
+        let spec = &self.scenario.training_jobs[job as usize];
+        // Not the job's own where a queue that admitted it says where it may run.
+        let Some(pods) = self.gang_leader(job).map(|leader| self.cluster.pod(leader).spec) else { return };
+        let Some(queue) = &mut self.gang_queue else { return };
+        let known = queue.classes.iter().position(|class| *class == pods);
+        let class = known.unwrap_or_else(|| {
+            queue.classes.push(pods);
+            queue.classes.len() - 1
+        });
+        let gang = Gang {
+            job,
+            workers: spec.workers,
+            each: self.amounts(pods),
+            class,
+            submitted: spec.arrival,
+            priority: self.cluster.specs.pod(pods).priority,
+            remaining: self.remaining_time(job),
+        };
+        if let Some(queue) = &mut self.gang_queue {
+            // A gang that comes again stands where it stood.
+            let at = queue.waiting.partition_point(|other| (other.submitted, other.job) < (gang.submitted, job));
+            queue.refused = queue.refused.min(at);
+            queue.waiting.insert(at, gang);
+        }
+        self.gangs_may_start();
+    }
+
+    /// Room may have come free, or a gang has come.
+    pub(super) fn gangs_may_start(&mut self) {
+        if let Some(queue) = &mut self.gang_queue
+            && !queue.is_due
+            && !queue.waiting.is_empty()
+        {
+            queue.is_due = true;
+            self.events.push(self.now, Event::GangPass);
+        }
+    }
+
+    /// The gang holds nothing any more.
+    pub(super) fn gang_left(&mut self, job: u32) {
+        if let Some(queue) = &mut self.gang_queue {
+            queue.running.remove(&job);
+        }
+    }
+
+    /// When it will end is known better now that it runs.
+    pub(super) fn gang_runs(&mut self, job: u32) {
+        let ends = self.expected_end(job);
+        if let Some(placed) = self.gang_queue.as_mut().and_then(|queue| queue.running.get_mut(&job)) {
+            placed.ends = ends;
+        }
+    }
+
+    fn amounts(&self, spec: PodSpecId) -> Amounts {
+        let specs = &self.cluster.specs;
+        let pod = specs.pod(spec);
+        let requests = &pod.requests;
+        [requests.cpu.get(), requests.memory.get(), 1, specs.whole_gpus(pod)]
+    }
+
+    /// The nodes that take pods at all.
+    fn gang_nodes(&self) -> Vec<Node> {
+        let gpu = self.cluster.specs.nvidia_gpu();
+        let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut nodes: Vec<Node> = Vec::new();
+        for view in self.cluster.node_views() {
+            let product = view.label(label::GPU_PRODUCT).unwrap_or_default();
+            let next = kinds.len() as u32;
+            let kind = *kinds.entry(product).or_insert(next);
+            let (all, used) = (&view.shape.allocatable, &view.state.requested);
+            let gpus = |of: &crate::cluster::Resources| gpu.map_or(0, |gpu| of.extended(gpu));
+            let whole = [all.cpu.get(), all.memory.get(), view.shape.max_pods, gpus(all)];
+            let taken = [used.cpu.get(), used.memory.get(), view.state.pods.len() as i64, gpus(used)];
+            let free = std::array::from_fn(|index| whole[index] - taken[index]);
+            // What daemons hold is never a gang's: a node without other pods is whole.
+            nodes.push(Node { id: view.id, free, whole: if gpus(used) == 0 { free } else { whole }, kind });
+        }
+        nodes
+    }
+
+    /// Which nodes would take such a pod if they had room for it.
+    fn eligible(&self, nodes: &[Node], spec: PodSpecId) -> Vec<bool> {
+        let cycle = Cycle::new(self.cluster.state(), spec);
+        let would = |node: &Node| {
+            let Some(view) = self.cluster.node_view(node.id) else { return false };
+            self.try_filters(&cycle, &view).map_or_else(|refusal| !refusal.reason.is_unresolvable(), |()| true)
+        };
+        nodes.iter().map(would).collect()
+    }
+
+    /// A pass over the queue.
+    pub(super) fn gang_pass(&mut self) {
+        let Some(mut queue) = self.gang_queue.take() else { return };
+        queue.is_due = false;
+        let nodes = self.gang_nodes();
+        let eligible = queue.classes.iter().map(|spec| self.eligible(&nodes, *spec)).collect();
+        let position: FxHashMap<NodeId, usize> =
+            nodes.iter().enumerate().map(|(index, node)| (node.id, index)).collect();
+        let holder = |(job, placed): (&u32, &Placed)| Holder {
+            job: *job,
+            each: placed.each,
+            places: placed.nodes.iter().filter_map(|(node, workers)| Some((*position.get(node)?, *workers))).collect(),
+            ends: placed.ends,
+        };
+        let running = queue.running.iter().map(holder).collect();
+        let waiting = std::mem::take(&mut queue.waiting);
+        let snapshot = Snapshot { now: self.now, nodes, eligible, waiting, running };
+        let decision = queue.discipline.decide(&snapshot, self.gang_placement());
+        let mut started = Vec::with_capacity(decision.starts.len());
+        for start in &decision.starts {
+            let Some(gang) = snapshot.waiting.iter().find(|gang| gang.job == start.job) else { continue };
+            if !self.start_gang(start, &snapshot) {
+                continue;
+            }
+            started.push(start.job);
+            let nodes = start.places.iter().map(|(index, workers)| (snapshot.nodes[*index].id, *workers)).collect();
+            let ends = self.now + gang.remaining;
+            queue.running.insert(start.job, Placed { each: gang.each, nodes, ends });
+            self.tell_start(start, &decision.reserved);
+        }
+        queue.waiting = snapshot.waiting;
+        if !started.is_empty() {
+            queue.waiting.retain(|gang| !started.contains(&gang.job));
+            queue.refused = queue.refused.saturating_sub(started.len());
+        }
+        let unheard: Vec<u32> = queue.waiting[queue.refused..].iter().map(|gang| gang.job).collect();
+        queue.refused = queue.waiting.len();
+        self.gang_queue = Some(queue);
+        self.refuse_gangs(&unheard);
+    }
+
+    /// Binds all workers of a gang; not where a node refuses one after all.
+    fn start_gang(&mut self, start: &Start, snapshot: &Snapshot) -> bool {
+        let nodes = start.places.iter().map(|(index, workers)| (snapshot.nodes[*index].id, *workers));
+        let Some(placed) = self.book_gang(start.job, nodes) else { return false };
+        self.gang_is_placed(start.job, &placed);
+        for (worker, node) in placed {
+            self.kubelet_takes(worker, node);
+        }
+        self.placement_may_help();
+        true
+    }
+
+    /// Books the workers, in order, on these nodes; all or none.
+    fn book_gang(&mut self, job: u32, nodes: impl Iterator<Item = (NodeId, u32)>) -> Option<Vec<(PodId, NodeId)>> {
+        let workers = self.gang_of(job);
+        let since = self.gang_leader(job).and_then(|leader| self.cluster.pod(leader).unschedulable_since);
+        let places = nodes.flat_map(|(node, count)| std::iter::repeat_n(node, count as usize));
+        let mut placed = Vec::with_capacity(workers.len());
+        for (worker, node) in workers.iter().zip(places) {
+            let cycle = Cycle::new(self.cluster.state(), self.cluster.pod(*worker).spec);
+            let view = self.cluster.node_view(node);
+            if view.is_none_or(|view| self.try_filters(&cycle, &view).is_err()) {
+                break;
+            }
+            self.book(*worker, node);
+            placed.push((*worker, node));
+        }
+        if placed.len() == workers.len() {
+            return Some(placed);
+        }
+        for (worker, _) in placed.into_iter().rev() {
+            self.unbook_unstarted(worker, since);
+        }
+        None
+    }
+
+    fn tell_start(&mut self, start: &Start, reserved: &Option<(u32, Option<SimTime>)>) {
+        let workers: u32 = start.places.iter().map(|(_, workers)| workers).sum();
+        let nodes = start.places.len();
+        let mut reason = format!("{workers} workers on {nodes} node{}", if nodes == 1 { "" } else { "s" });
+        if start.backfilled {
+            match reserved {
+                Some((head, Some(at))) => {
+                    let head = &self.scenario.training_jobs[*head as usize].name;
+                    reason += &format!("; it passes {head}, which it does not keep from starting at {at}");
+                }
+                _ => reason += "; it passes gangs that do not fit",
+            }
+        }
+        let object = self.gang_object(start.job);
+        self.decide(Controller::GangScheduler, object, "Waiting", "Placed", reason);
+    }
+
+    fn gang_object(&self, job: u32) -> String {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let namespace = &self.scenario.workloads[spec.workload.index()].namespace;
+        format!("job/{namespace}/{}", spec.name)
+    }
+
+    /// Those that wait from this pass on wait for room, and autoscalers hear of them.
+    fn refuse_gangs(&mut self, jobs: &[u32]) {
+        let mut is_news = false;
+        for job in jobs {
+            for worker in self.gang_of(*job) {
+                is_news |= self.cluster.set_unschedulable(worker, self.now);
+                self.refused_gang_wait(worker, false, Cure::Room);
+            }
+        }
+        if is_news {
+            self.autoscalers_hear_of_pod();
+        }
+    }
+
+    pub(super) fn gang_placement(&self) -> Placement {
+        self.scenario.training.as_ref().map_or(Placement::default(), |training| training.placement)
+    }
+
+    /// The gang's places together, where its placement is not left to the scores of single pods and no worker's place
+    /// hangs on other pods. `None`: one by one.
+    pub(super) fn place_together(&mut self, job: u32, leader: PodId) -> Option<Vec<(PodId, NodeId)>> {
+        let spec = self.cluster.pod(leader).spec;
+        let of_job = &self.scenario.training_jobs[job as usize];
+        let placement = self.gang_placement();
+        if placement == Placement::Scored || of_job.workers < 2 || hangs_on_others(self.cluster.specs.pod(spec)) {
+            return None;
+        }
+        let nodes = self.gang_nodes();
+        let gang = Gang {
+            job,
+            workers: of_job.workers,
+            each: self.amounts(spec),
+            class: 0,
+            submitted: of_job.arrival,
+            priority: 0,
+            remaining: crate::units::SimDuration::ZERO,
+        };
+        let places = placement.place(&nodes, &self.eligible(&nodes, spec), &gang)?;
+        self.book_gang(job, places.into_iter().map(|(index, workers)| (nodes[index].id, workers)))
+    }
+}

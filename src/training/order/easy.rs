@@ -1,0 +1,48 @@
+//! EASY backfill: the first gang that does not fit has a reservation at the earliest instant at which it would if only
+//! those at work end; whoever does not delay it may pass.
+
+use super::{Gang, Holder, Pass, Snapshot, release};
+use crate::training::take;
+
+pub(super) fn backfill<'a>(pass: &mut Pass, snapshot: &Snapshot, head: &Gang, rest: impl Iterator<Item = &'a Gang>) {
+    let by_job = |job: u32| snapshot.waiting.iter().find(|gang| gang.job == job);
+    let started = pass.decision.starts.iter().filter_map(|start| {
+        let gang = by_job(start.job)?;
+        let ends = snapshot.now + gang.remaining;
+        Some(Holder { job: gang.job, each: gang.each, places: start.places.clone(), ends })
+    });
+    let mut holders: Vec<Holder> = snapshot.running.iter().cloned().chain(started).collect();
+    holders.sort_by_key(|holder| holder.ends);
+    // The state expected at the reservation, and when that is.
+    let mut expected = pass.nodes.clone();
+    let mut shadow = None;
+    for ending in holders.chunk_by(|a, b| a.ends == b.ends) {
+        ending.iter().for_each(|holder| release(&mut expected, holder));
+        if pass.place_on(&expected, head).is_some() {
+            shadow = Some(ending[0].ends);
+            break;
+        }
+    }
+    pass.decision.reserved = Some((head.job, shadow));
+    let Some(shadow) = shadow else {
+        // It fits at no time: nobody delays it.
+        rest.for_each(|gang| {
+            pass.try_start(gang, true);
+        });
+        return;
+    };
+    for gang in rest {
+        let Some(places) = pass.place(gang) else { continue };
+        if snapshot.now + gang.remaining > shadow {
+            let mut with_it = expected.clone();
+            for (node, workers) in &places {
+                take(&mut with_it[*node].free, &gang.each, *workers, 1);
+            }
+            if pass.place_on(&with_it, head).is_none() {
+                continue;
+            }
+            expected = with_it;
+        }
+        pass.start(gang, places, true);
+    }
+}

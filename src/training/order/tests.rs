@@ -1,0 +1,71 @@
+use super::*;
+use crate::cluster::NodeId;
+use crate::units::SimDuration;
+
+/// One node of eight GPUs of which so many are free.
+fn snapshot(free: i64, running: &[(u32, i64)], waiting: &[(u32, i64)]) -> Snapshot {
+    let node = Node { id: NodeId::new(0), free: [0, 0, 0, free], whole: [0, 0, 0, 8], kind: 0 };
+    let holder = |(index, (gpus, ends)): (usize, &(u32, i64))| Holder {
+        job: 100 + index as u32,
+        each: [0, 0, 0, 1],
+        places: vec![(0, *gpus)],
+        ends: SimTime::from_secs(*ends),
+    };
+    let gang = |(index, (gpus, seconds)): (usize, &(u32, i64))| Gang {
+        job: index as u32,
+        workers: *gpus,
+        each: [0, 0, 0, 1],
+        class: 0,
+        submitted: SimTime::from_secs(index as i64),
+        priority: index as i32 % 2,
+        remaining: SimDuration::from_secs(*seconds),
+    };
+    Snapshot {
+        now: SimTime::from_secs(1_000),
+        nodes: vec![node],
+        eligible: vec![vec![true]],
+        waiting: waiting.iter().enumerate().map(gang).collect(),
+        running: running.iter().enumerate().map(holder).collect(),
+    }
+}
+
+fn starts(order: Order, passing: Passing, snapshot: &Snapshot) -> Vec<u32> {
+    let decision = Discipline { order, passing }.decide(snapshot, Placement::Packed);
+    decision.starts.iter().map(|start| start.job).collect()
+}
+
+#[test]
+fn nobody_passes_or_everybody_does() {
+    let at = snapshot(5, &[(3, 1_100)], &[(2, 50), (6, 10), (3, 500), (1, 20)]);
+    assert_eq!(starts(Order::Submitted, Passing::Nobody, &at), [0]);
+    assert_eq!(starts(Order::Submitted, Passing::Everybody, &at), [0, 2]);
+}
+
+/// The second, of six, will fit when the three that run end, at 1,100: two stay free then if nobody else is there.
+#[test]
+fn who_does_not_delay_the_first_may_pass() {
+    let at = |waiting: &[(u32, i64)]| snapshot(5, &[(3, 1_100)], waiting);
+    let easy = |waiting: &[(u32, i64)]| starts(Order::Submitted, Passing::Easy, &at(waiting));
+    // Done in time; too long for the three, not for the two that are left beside.
+    assert_eq!(easy(&[(6, 10), (3, 100)]), [1]);
+    assert_eq!(easy(&[(6, 10), (3, 101)]), [] as [u32; 0]);
+    assert_eq!(easy(&[(6, 10), (2, 500)]), [1]);
+    assert_eq!(easy(&[(6, 10), (1, 500), (1, 500), (1, 500)]), [1, 2]);
+    let decision = Discipline { order: Order::Submitted, passing: Passing::Easy }
+        .decide(&at(&[(6, 10), (3, 101)]), Placement::Packed);
+    assert_eq!(decision.reserved, Some((0, Some(SimTime::from_secs(1_100)))));
+}
+
+#[test]
+fn a_gang_that_never_fits_holds_up_nobody() {
+    let at = snapshot(5, &[(3, 1_100)], &[(9, 10), (3, 500)]);
+    assert_eq!(starts(Order::Submitted, Passing::Easy, &at), [1]);
+}
+
+#[test]
+fn the_queue_is_sorted() {
+    let at = snapshot(4, &[], &[(4, 50), (4, 10), (4, 30), (4, 20)]);
+    assert_eq!(starts(Order::Submitted, Passing::Nobody, &at), [0]);
+    assert_eq!(starts(Order::ShortestRemaining, Passing::Nobody, &at), [1]);
+    assert_eq!(starts(Order::Priority, Passing::Nobody, &at), [1]);
+}

@@ -1,0 +1,56 @@
+//! The training jobs of a drawn scenario.
+
+use std::sync::Arc;
+
+use windtunnel::load::training::{ThroughputRow, ThroughputTable, TrainingOptions};
+use windtunnel::scenario::{Training, TrainingJob, WorkloadKind};
+use windtunnel::units::SimTime;
+
+use super::{AskPlan, Builder, GangPlan, Plan};
+
+impl Builder {
+    pub(super) fn gangs(&mut self, plan: &Plan) {
+        let mut gangs: Vec<(usize, &GangPlan)> = plan.gangs.iter().enumerate().collect();
+        gangs.sort_by_key(|(_, gang)| gang.arrival);
+        for (index, gang) in gangs {
+            let name = format!("train-{index}");
+            let spec = self.spec(&name, "Job", &AskPlan { gpu_milli: 1000, ..gang.ask.clone() });
+            let workload = self.workload(&name, WorkloadKind::Replayed, gang.ask.memory_use);
+            self.scenario.training_jobs.push(TrainingJob {
+                name: name.into(),
+                workload,
+                arrival: SimTime::from_secs(gang.arrival),
+                spec,
+                workers: gang.workers,
+                num_gpus: gang.workers,
+                model: "ResNet-50".into(),
+                batch_size: None,
+                total_steps: gang.steps,
+                fixed_rate: None,
+                queue: "".into(),
+            });
+        }
+        if !plan.gangs.is_empty() {
+            let options: TrainingOptions = serde_saphyr::from_str(
+                "{variability: {jitter: {sigma: 0.2, every: 30s}}, phases: {checkpoint: {interval: 2m, duration: 5s}}}",
+            )
+            .expect("options as the documentation has them");
+            let row = |num_gpus: u32, consolidated| ThroughputRow {
+                model: "ResNet-50".into(),
+                batch_size: None,
+                gpu: "V100".into(),
+                num_gpus,
+                consolidated,
+                steps_per_second: f64::from(num_gpus) * if consolidated { 5.0 } else { 3.0 },
+            };
+            let rows = (1..=4).flat_map(|gpus| [row(gpus, true), row(gpus, false)]);
+            let throughputs = ThroughputTable::from_rows(rows).expect("each setting stands once");
+            self.scenario.training = Some(Training {
+                options: Arc::new(options),
+                throughputs: Arc::new(throughputs),
+                placement: Default::default(),
+                discipline: plan.gang_queue,
+            });
+        }
+    }
+}
