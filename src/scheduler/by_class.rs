@@ -43,7 +43,7 @@ impl ByClass {
 
 fn is_for_itself(specs: &Specs, spec: PodSpecId, profile: &Profile) -> bool {
     let pod = specs.pod(spec);
-    profile.scores.iter().all(|(score, _)| score.stands_alone() || score.scope() == Scope::Cluster)
+    !profile.scores.iter().any(|(score, _)| score.ranks_nodes())
         && pod.topology_spread_constraints.is_empty()
         && pod.affinity.node.preferred.is_empty()
         && !specs.touched_by_affinity(spec)

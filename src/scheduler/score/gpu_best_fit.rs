@@ -26,6 +26,10 @@ impl Score for GpuBestFit {
         false
     }
 
+    fn ranks_nodes(&self) -> bool {
+        true
+    }
+
     fn applies(&self, _scoring: &Scoring<'_>) -> bool {
         true
     }

@@ -60,6 +60,11 @@ pub trait Score: Sync {
         false
     }
 
+    /// Whether what a pod without any constraints scores on a node hangs on the other feasible nodes.
+    fn ranks_nodes(&self) -> bool {
+        false
+    }
+
     /// False where the plugin has nothing to say of this pod (upstream's PreScore answers `Skip`): it counts as zero
     /// for every node, and is not normalized.
     fn applies(&self, scoring: &Scoring<'_>) -> bool;

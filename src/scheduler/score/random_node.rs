@@ -31,6 +31,10 @@ impl Score for RandomNode {
         true
     }
 
+    fn ranks_nodes(&self) -> bool {
+        true
+    }
+
     fn applies(&self, _scoring: &Scoring<'_>) -> bool {
         true
     }
