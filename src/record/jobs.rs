@@ -72,7 +72,7 @@ impl JobTimes {
 #[rustfmt::skip]
 pub const JOB: &[Column<TrainingRow, Outcome>] = &[
     column("job", Unit::Text, "", "name", |row, _, out| out.text(&row.name)),
-    column("queue", Unit::Text, "", "its queue or virtual cluster; empty where the list has none", |row, _, out| out.text(&row.queue)),
+    column("queue", Unit::Text, "", "its queue or virtual cluster as the list has it, else jobs.queue; empty where there is neither", |row, _, out| out.text(&row.queue)),
     column("team", Unit::Text, "", "the same: lists know no other", |row, _, out| out.text(&row.queue)),
     column("model", Unit::Text, "", "what it trains; empty where the list does not say", |row, _, out| out.text(&row.model)),
     column("gpus", Unit::Gpus, "", "of all its workers", |row, _, out| out.integer(row.gpus)),

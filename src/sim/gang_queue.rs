@@ -93,10 +93,13 @@ impl World<'_> {
         }
     }
 
-    /// The gang holds nothing any more.
+    /// The gang holds nothing any more, and waits no longer if it did.
     pub(super) fn gang_left(&mut self, job: u32) {
-        if let Some(queue) = &mut self.gang_queue {
-            queue.running.remove(&job);
+        let Some(queue) = &mut self.gang_queue else { return };
+        queue.running.remove(&job);
+        if let Some(at) = queue.waiting.iter().position(|gang| gang.job == job) {
+            queue.waiting.remove(at);
+            queue.refused -= usize::from(at < queue.refused);
         }
     }
 

@@ -72,7 +72,7 @@ impl TrainingOptions {
     /// Where the GPUs cannot be shared out evenly.
     pub fn workers(&self, num_gpus: u32) -> Result<u32, TrainingError> {
         let per_worker = match self.max_gpus_per_worker {
-            Some(most) => (1..=most.min(num_gpus)).rev().find(|each| num_gpus % each == 0).unwrap_or(1),
+            Some(most) => (1..=most.min(num_gpus)).rev().find(|each| num_gpus.is_multiple_of(*each)).unwrap_or(1),
             None => self.gpus_per_worker,
         };
         if num_gpus == 0 || per_worker == 0 || !num_gpus.is_multiple_of(per_worker) {

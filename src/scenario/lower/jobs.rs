@@ -121,7 +121,10 @@ impl Lowering<'_> {
             }
             .max(1),
             fixed_rate: row.duration.map(|_| StepRate::from_steps_per_second(1e9 / STEP as f64)),
-            queue: shared(&row.queue),
+            queue: match (row.queue.is_empty(), &pods.jobs.queue) {
+                (true, Some(queue)) => shared(queue),
+                _ => shared(&row.queue),
+            },
         })
     }
 }
