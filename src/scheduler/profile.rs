@@ -196,6 +196,10 @@ pub enum ProfileError {
     Backoff { initial: u32, max: u32 },
     #[error("podMaxInUnschedulablePodsDuration: {0} is not above 0s")]
     UnschedulableDuration(SimDuration),
+    #[error(
+        "typicalPods: no plugin that reads them is on; set scoreWeights.FragmentationGradient or gpuDevice: FragmentationGradient"
+    )]
+    UnreadPods,
     #[error("{path}: resource {name:?} is listed twice")]
     DuplicateResource { path: String, name: String },
 }
@@ -241,14 +245,21 @@ impl Profile {
             .filter(|(_, weight)| *weight > 0)
             .collect();
         let typical_pods = stated_pods(&options.typical_pods).into();
-        Ok(Profile { options, filters, scores, typical_pods, seed: 0 })
+        let profile = Profile { options, filters, scores, typical_pods, seed: 0 };
+        if !profile.typical_pods.is_empty() && !profile.reads_typical_pods() {
+            return Err(ProfileError::UnreadPods);
+        }
+        Ok(profile)
+    }
+
+    fn reads_typical_pods(&self) -> bool {
+        self.scores.iter().any(|(score, _)| score.name() == "FragmentationGradient")
+            || self.options.gpu_device == GpuDevice::FragmentationGradient
     }
 
     /// Whether a plugin that is on asks what pods are typical, and none were stated.
     pub fn lacks_typical_pods(&self) -> bool {
-        let reads = self.scores.iter().any(|(score, _)| score.name() == "FragmentationGradient")
-            || self.options.gpu_device == GpuDevice::FragmentationGradient;
-        reads && self.typical_pods.is_empty()
+        self.reads_typical_pods() && self.typical_pods.is_empty()
     }
 
     /// How many feasible nodes end the search among `nodes`.
