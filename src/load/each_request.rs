@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rand::RngExt;
 use rand_distr::{Distribution as _, Exp1, Gamma};
 use rand_pcg::Pcg64Mcg;
+use rustc_hash::FxHashMap;
 
 use super::latency::Histogram;
 use super::queueing::Latency;
@@ -156,6 +157,8 @@ pub struct EachRequest {
     /// Which of the ready pods a request is sent to that cannot tell the dead ones.
     chance: Pcg64Mcg,
     servers: Vec<Server>,
+    /// Where the pods in use stand among the servers.
+    by_key: FxHashMap<u32, usize>,
     free: Vec<usize>,
     /// Places that take requests, the emptiest first: requests in it, position.
     open: BTreeSet<(u32, usize)>,
@@ -189,6 +192,7 @@ impl EachRequest {
             arrivals,
             chance,
             servers: Vec::new(),
+            by_key: FxHashMap::default(),
             free: Vec::new(),
             open: BTreeSet::new(),
             ends: BinaryHeap::new(),
@@ -214,19 +218,20 @@ impl EachRequest {
     pub fn set_servers(&mut self, now: SimTime, offers: &[ServerOffer], leaves: impl Fn(u32) -> Leaver) -> Happened {
         let now = seconds(now);
         let mut happened = Happened::default();
-        let mut known: Vec<Option<usize>> = vec![None; offers.len()];
-        for index in 0..self.servers.len() {
+        let known: Vec<Option<usize>> = offers.iter().map(|offer| self.by_key.get(&offer.key).copied()).collect();
+        let mut is_offered = vec![false; self.servers.len()];
+        known.iter().flatten().for_each(|index| is_offered[*index] = true);
+        for (index, is_offered) in is_offered.into_iter().enumerate() {
             if self.servers[index].generation == u32::MAX {
                 continue;
             }
-            let offer = offers.iter().position(|offer| offer.key == self.servers[index].key);
-            match offer {
-                Some(offer) => known[offer] = Some(index),
-                None if leaves(self.servers[index].key) == Leaver::Gone => {
+            match is_offered {
+                true => {}
+                false if leaves(self.servers[index].key) == Leaver::Gone => {
                     happened.lost += self.servers[index].inside.len() as u64;
                     self.remove(index);
                 }
-                None => {
+                false => {
                     self.open.remove(&(self.servers[index].inside.len() as u32, index));
                     self.servers[index].is_closed = true;
                     if self.servers[index].inside.is_empty() {
@@ -265,22 +270,21 @@ impl EachRequest {
             generation,
             done: 0.0,
         };
-        match self.free.pop() {
-            Some(index) => {
-                self.servers[index] = server;
-                index
-            }
-            None => {
-                self.servers.push(server);
-                self.servers.len() - 1
-            }
+        let index = self.free.pop().unwrap_or(self.servers.len());
+        if index == self.servers.len() {
+            self.servers.push(server);
+        } else {
+            self.servers[index] = server;
         }
+        self.by_key.insert(key, index);
+        index
     }
 
     /// Its ends in the heap are void from now on: nobody has that generation.
     fn remove(&mut self, index: usize) {
         self.open.remove(&(self.servers[index].inside.len() as u32, index));
         self.ends.retain(|Reverse((_, of, _))| *of != index);
+        self.by_key.remove(&self.servers[index].key);
         self.servers[index].inside.clear();
         self.servers[index].generation = u32::MAX;
         self.free.push(index);
@@ -480,10 +484,7 @@ impl EachRequest {
 
     /// What the pod did since it was last asked, in thousandths of a request of size one a second.
     pub fn rate(&mut self, key: u32, now: SimTime, span: SimDuration) -> i64 {
-        let Some(index) = self.servers.iter().position(|server| server.key == key && server.generation != u32::MAX)
-        else {
-            return 0;
-        };
+        let Some(index) = self.by_key.get(&key).copied() else { return 0 };
         self.work_until(index, seconds(now));
         let done = std::mem::take(&mut self.servers[index].done);
         if span > SimDuration::ZERO { (done * 1000.0 / span.as_secs_f64()).round() as i64 } else { 0 }

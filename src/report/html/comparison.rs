@@ -1,7 +1,7 @@
 //! The page of a comparison: its answer, the intervals, the table, and why.
 
-use super::CSS;
 use super::escape::{escape, fill};
+use super::{CSS, configurations};
 
 /// What a page of a comparison is made from, in words already.
 #[derive(Clone, Debug)]
@@ -54,8 +54,7 @@ pub fn page(page: &ComparisonPage<'_>) -> String {
         page.why.iter().map(|(title, lines)| format!("<h3>{}</h3><ul>{}</ul>", escape(title), list(lines))).collect();
     let notes: Vec<&str> = page.notes.iter().map(String::as_str).collect();
     let notes = if notes.is_empty() { String::new() } else { format!("<h3>Notes</h3><ul>{}</ul>", list(&notes)) };
-    let facts: String =
-        page.facts.iter().map(|(fact, value)| format!("<dt>{fact}</dt><dd>{}</dd>", escape(value))).collect();
+    let facts = configurations::facts(&page.facts);
     fill(
         HTML,
         &[

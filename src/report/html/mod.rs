@@ -6,6 +6,7 @@
 
 mod charts;
 mod comparison;
+mod configurations;
 mod cost;
 mod decisions;
 mod escape;

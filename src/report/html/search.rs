@@ -1,8 +1,7 @@
 //! The page of an optimization: what is best and how sure that is, the plot, and a table of all that were run.
 
 use super::escape::{escape, fill, name};
-use super::{CSS, MOST_BYTES};
-use crate::report::plot::number;
+use super::{CSS, configurations};
 
 /// What a page of an optimization is made from, in words already.
 #[derive(Clone, Debug)]
@@ -39,46 +38,25 @@ pub struct SearchRow {
 }
 
 const HTML: &str = include_str!("../../../assets/report/search.html");
-const SCRIPT: &str =
-    concat!(include_str!("../../../assets/report/sweep.js"), include_str!("../../../assets/report/theme.js"));
 
-/// The page, at most [`MOST_BYTES`] long: of more rows than fit the first stand in it, and that is said.
+/// The page, at most [`MOST_BYTES`](super::MOST_BYTES) long: of more rows than fit the first stand in it, and that is said.
 pub fn page(page: &SearchPage<'_>) -> String {
-    let mut most = page.rows.len();
-    loop {
-        let text = within(page, most);
-        if text.len() <= MOST_BYTES || most == 0 {
-            return text;
-        }
-        most /= 2;
-    }
+    configurations::within_bounds(page.rows.len(), |most| within(page, most))
 }
 
 fn within(page: &SearchPage<'_>, most: usize) -> String {
-    let heading = |text: &str, class: &str| {
-        format!("<th scope=\"col\"{class}><button type=\"button\">{}</button></th>", escape(text))
-    };
-    let mut header = heading("#", " class=\"n\"") + &heading("mark", "");
-    page.parameters.iter().for_each(|text| header += &heading(text, ""));
-    page.figures.iter().for_each(|text| header += &heading(text, " class=\"n\""));
-    header += &heading("seeds", " class=\"n\"");
+    let mut header = configurations::header("mark", &page.parameters, &page.figures);
+    header += &configurations::heading("seeds", " class=\"n\"");
     let rows: String = page.rows.iter().take(most).enumerate().map(|(index, of)| row(index, of)).collect();
     let lines: String = page.lines.iter().map(|line| format!("<li>{}</li>", escape(line))).collect();
-    let facts: String =
-        page.facts.iter().map(|(fact, value)| format!("<dt>{fact}</dt><dd>{}</dd>", escape(value))).collect();
+    let facts = configurations::facts(&page.facts);
     let plot = page.plot.map_or_else(String::new, |plot| {
         format!(
             "<section aria-labelledby=\"plot-h\"><h2 id=\"plot-h\">Against the first condition</h2><div class=\"picture \
              scroll\" tabindex=\"0\" role=\"region\" aria-label=\"The plot\">{plot}</div></section>"
         )
     });
-    let left_out = match page.rows.len() - most.min(page.rows.len()) {
-        0 => String::new(),
-        more => format!(
-            "<p class=\"note\">{} more configurations are left out to keep this page under 5 MB: see runs.csv.</p>",
-            number(more as f64, 0)
-        ),
-    };
+    let left_out = configurations::left_out(page.rows.len(), most);
     fill(
         HTML,
         &[
@@ -93,7 +71,7 @@ fn within(page: &SearchPage<'_>, most: usize) -> String {
             ("left_out", &left_out),
             ("facts", &facts),
             ("file", &escape(page.file)),
-            ("script", SCRIPT),
+            ("script", configurations::SCRIPT),
         ],
     )
 }
@@ -112,6 +90,7 @@ fn row(index: usize, of: &SearchRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::html::MOST_BYTES;
 
     fn search(rows: usize) -> String {
         let row = |index: usize| SearchRow {

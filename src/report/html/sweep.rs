@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::escape::{escape, fill, name};
-use super::{CSS, MOST_BYTES};
+use super::{CSS, configurations};
 use crate::report::plot::number;
 use crate::units::spoken;
 
@@ -46,39 +46,17 @@ pub struct Measure {
 }
 
 const HTML: &str = include_str!("../../../assets/report/sweep.html");
-const SCRIPT: &str =
-    concat!(include_str!("../../../assets/report/sweep.js"), include_str!("../../../assets/report/theme.js"));
 
-/// The page, at most [`MOST_BYTES`] long: of more rows than fit the first stand in it, and that is said.
+/// The page, at most [`MOST_BYTES`](super::MOST_BYTES) long: of more rows than fit the first stand in it, and that is said.
 pub fn page(page: &SweepPage<'_>) -> String {
-    let mut most = page.rows.len();
-    loop {
-        let text = within(page, most);
-        if text.len() <= MOST_BYTES || most == 0 {
-            return text;
-        }
-        most /= 2;
-    }
+    configurations::within_bounds(page.rows.len(), |most| within(page, most))
 }
 
 fn within(page: &SweepPage<'_>, most: usize) -> String {
-    let heading = |text: &str, class: &str| {
-        format!("<th scope=\"col\"{class}><button type=\"button\">{}</button></th>", escape(text))
-    };
-    let mut header = heading("#", " class=\"n\"");
-    header += &heading("front", "");
-    page.parameters.iter().for_each(|text| header += &heading(text, ""));
-    page.figures.iter().for_each(|text| header += &heading(text, " class=\"n\""));
+    let header = configurations::header("front", &page.parameters, &page.figures);
     let rows: String = page.rows.iter().take(most).enumerate().map(|(index, of)| row(index, of)).collect();
-    let facts: String =
-        page.facts.iter().map(|(fact, value)| format!("<dt>{fact}</dt><dd>{}</dd>", escape(value))).collect();
-    let left_out = match page.rows.len() - most.min(page.rows.len()) {
-        0 => String::new(),
-        more => format!(
-            "<p class=\"note\">{} more configurations are left out to keep this page under 5 MB: see runs.csv.</p>",
-            number(more as f64, 0)
-        ),
-    };
+    let facts = configurations::facts(&page.facts);
+    let left_out = configurations::left_out(page.rows.len(), most);
     fill(
         HTML,
         &[
@@ -91,7 +69,7 @@ fn within(page: &SweepPage<'_>, most: usize) -> String {
             ("left_out", &left_out),
             ("facts", &facts),
             ("file", &escape(page.file)),
-            ("script", SCRIPT),
+            ("script", configurations::SCRIPT),
         ],
     )
 }
@@ -131,6 +109,7 @@ fn shown(measure: &Measure) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::html::MOST_BYTES;
 
     fn sweep(rows: usize) -> String {
         let measure = Measure { low: 100.0, mean: 212.0, high: 300.0, is_seconds: true };
