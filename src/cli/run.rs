@@ -98,6 +98,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let started = Instant::now();
     let outcome = sim::run(&scenario, seed, &mut Progress::new(&mut recorder, scenario.duration, arguments.quiet));
     let wall_seconds = started.elapsed().as_secs_f64();
+    if let Some(stopped) = &outcome.stopped {
+        return Err(stopped.clone().into());
+    }
 
     let summary = Summary { provenance: provenance.clone(), ..Summary::of(&outcome) };
     folder.write("timeseries.csv", &csv::timeseries(&recorder))?;

@@ -35,6 +35,7 @@ mod kept;
 mod kueue;
 mod launches;
 mod ledger;
+mod limit;
 mod maxima;
 mod memory;
 mod metrics_server;
@@ -66,6 +67,7 @@ mod workloads;
 mod world;
 
 pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
+pub use limit::Stopped;
 pub use observer::{
     Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,
     Integrals, JobTimes, LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::explanation::{Explanation, Verdict};
+use super::limit::Stopped;
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
 use crate::load::service::Work;
@@ -277,6 +278,8 @@ pub struct Outcome {
     pub oom_kills: u32,
     pub restarts: u32,
     pub interruptions: u32,
+    /// Why the run ended before its time; `None`: it did not.
+    pub stopped: Option<Stopped>,
     pub figures: EngineFigures,
 }
 
