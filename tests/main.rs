@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod behaviour;
+mod bounds;
 mod check;
 mod ci;
 mod circles;

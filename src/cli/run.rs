@@ -122,6 +122,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
         exposition::write(file, &mut tape, scenario.start_epoch_seconds, file_terms)?;
     }
     let wall_seconds = started.elapsed().as_secs_f64();
+    if let Some(stopped) = &outcome.stopped {
+        return Err(stopped.clone().into());
+    }
 
     let summary = Summary { provenance: provenance.clone(), ..Summary::of(&outcome) };
     folder.write("timeseries.csv", &csv::timeseries(&recorder))?;

@@ -34,7 +34,7 @@ impl Document {
     /// # Errors
     /// As [`Document::open`].
     pub fn parse(name: &str, text: &str) -> Result<Document, Vec<Diagnostic>> {
-        Document::of(Source { name: name.to_owned(), text: text.to_owned() })
+        Document::of(Source::new(name, text))
     }
 
     fn of(source: Source) -> Result<Document, Vec<Diagnostic>> {

@@ -36,6 +36,7 @@ mod kept;
 mod kueue;
 mod launches;
 mod ledger;
+mod limit;
 mod maxima;
 mod memory;
 mod metrics_server;
@@ -68,6 +69,7 @@ mod world;
 
 pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
 pub use exposed::{Exposed, ExposedNode, ExposedPod, ExposedWorkload, PodOwner};
+pub use limit::Stopped;
 pub use observer::{
     Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,
     Integrals, JobTimes, LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample,

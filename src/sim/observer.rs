@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::explanation::{Explanation, Verdict};
 use super::exposed::Exposed;
+use super::limit::Stopped;
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
 use crate::load::service::Work;
@@ -286,6 +287,8 @@ pub struct Outcome {
     pub oom_kills: u32,
     pub restarts: u32,
     pub interruptions: u32,
+    /// Why the run ended before its time; `None`: it did not.
+    pub stopped: Option<Stopped>,
     pub figures: EngineFigures,
 }
 

@@ -34,7 +34,7 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
     world.start();
     world.start_exposition(observer);
     let end = SimTime::ZERO + scenario.duration;
-    let mut standstill = 0;
+    let (mut standstill, mut stopped) = (0, None);
     while let Some(at) = world.events.next_at() {
         if at > end {
             break;
@@ -63,10 +63,16 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
         for decision in world.decisions.drain(..) {
             observer.decision(&decision);
         }
+        if world.is_full() {
+            stopped = Some(world.stopped());
+            break;
+        }
     }
     world.note_counts();
-    world.now = end;
-    let outcome = world.finish(observer);
+    if stopped.is_none() {
+        world.now = end;
+    }
+    let outcome = Outcome { stopped, ..world.finish(observer) };
     observer.finished(&outcome);
     outcome
 }

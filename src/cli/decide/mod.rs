@@ -11,6 +11,7 @@ mod fields;
 pub mod hpa;
 mod karpenter;
 mod kueue;
+mod limits;
 mod objects;
 mod release;
 mod schedule;
@@ -69,6 +70,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let input: Value =
         serde_json::from_str(&text).with_context(|| format!("{}: not JSON", arguments.file.display()))?;
     let judge = |input: &Value| -> Result<Value, Refusal> {
+        // The HPA's arithmetic is upstream's at any size, and held against it.
+        if !matches!(arguments.controller, Controller::Hpa) {
+            limits::integers_are_moderate(input)?;
+        }
         match arguments.controller {
             Controller::ClusterAutoscaler => cluster_autoscaler::decide(input, arguments.seed),
             Controller::Hpa => hpa::decide(input),

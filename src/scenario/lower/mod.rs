@@ -15,6 +15,7 @@ mod jobs;
 mod keda;
 mod keda_triggers;
 mod kueue;
+mod limits;
 mod load;
 mod names;
 mod node_pools;
@@ -62,6 +63,9 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     let Some(ScenarioDocument { metadata, spec, .. }) = read else { return Lowered { scenario: None, diagnostics } };
     let mut lowering = Lowering::new(document, tables, empty_scenario(metadata.name, &spec), diagnostics);
     lowering.objects_are_complete = is_complete;
+    if !lowering.check_counts(&spec) {
+        return Lowered { scenario: None, diagnostics: lowering.diagnostics };
+    }
     lowering.settings(&spec);
     lowering.check_names(&spec);
     lowering.priority_classes(&objects);
@@ -90,6 +94,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.kueue_variants();
     lowering.check_node_names();
     lowering.diagnostics.extend(omissions);
+    lowering.check_size();
     // With mistakes about, what can hold a pod is not known.
     if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
         lowering.check_fit();
@@ -227,6 +232,7 @@ fn empty_scenario(name: String, spec: &ScenarioSpec) -> Scenario {
         seed: spec.seed,
         duration: spec.duration.unwrap_or(PLACEHOLDER_DURATION),
         sample_interval: spec.sample_interval,
+        max_pods: spec.max_pods,
         hpa_flags: spec.autoscaling.horizontal_pod_autoscaler,
         scheduler: spec.scheduler.clone(),
         kubelet: settings::kubelet(&spec.kubelet),

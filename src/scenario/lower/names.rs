@@ -11,6 +11,9 @@ use crate::scenario::{FixedNode, NodeGroup};
 /// The row of fixed nodes in `cost.by_node_group`.
 pub const FIXED: &str = "fixed";
 
+/// Of one scenario: each has to be found in its text, and nobody reads more.
+const MOST_MISTAKES: usize = 1_000;
+
 impl Lowering<'_> {
     /// Names that the document itself gives, whatever they name. Zones, labels and taints go into tables too.
     pub(super) fn check_names(&mut self, spec: &ScenarioSpec) {
@@ -59,8 +62,11 @@ impl Lowering<'_> {
     }
 
     fn check_name_at(&mut self, form: Form, name: &str, what: &str, path: &str) {
-        let diagnostic = form.check(name, what, self.at(path));
-        self.diagnostics.extend(diagnostic);
+        // Only what is wrong needs its place, and enough is enough.
+        if !form.holds(name) && self.diagnostics.len() < MOST_MISTAKES {
+            let diagnostic = form.check(name, what, self.at(path));
+            self.diagnostics.extend(diagnostic);
+        }
     }
 
     fn check_labels<'l>(&mut self, labels: impl Iterator<Item = (&'l String, &'l String)>, path: &str) {

@@ -14,7 +14,7 @@ use super::diagnostic::Place;
 
 pub use de::read;
 pub use parse::{parse, parse_value};
-pub use path::PathError;
+pub use path::{PathError, check_length};
 
 /// One YAML value.
 #[derive(Clone, Debug)]
