@@ -47,6 +47,7 @@ pub mod controller;
 pub mod cost;
 pub mod load;
 pub mod optimize;
+pub mod promql;
 pub mod record;
 pub mod reference;
 pub mod report;
