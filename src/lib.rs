@@ -46,6 +46,7 @@ pub mod compare;
 pub mod controller;
 pub mod cost;
 pub mod load;
+pub mod monitoring;
 pub mod optimize;
 pub mod promql;
 pub mod record;

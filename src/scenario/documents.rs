@@ -12,6 +12,7 @@ use rustc_hash::FxHashSet;
 use super::diagnostic::{Diagnostic, Place, Source, shortened};
 use super::digest::Digests;
 use super::lower::{self, Lowered};
+use super::source::read_source;
 use super::tables::Tables;
 use super::yaml::{Entry, Node, PathError, Value, check_length, parse, parse_value};
 use super::{Scenario, spec};
@@ -145,17 +146,6 @@ pub struct ScenarioFiles {
 
 /// Names of `--values` files among the digests.
 const VALUES: &str = "--values ";
-
-pub(super) fn read_source(path: &Path) -> Result<Source, String> {
-    let name = path.display().to_string();
-    match std::fs::read(path) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Ok(Source::new(name, text)),
-            Err(error) => Err(format!("{name} is not text (byte {} is not UTF-8)", error.utf8_error().valid_up_to())),
-        },
-        Err(error) => Err(format!("{name} can't be read: {error}")),
-    }
-}
 
 impl ScenarioFiles {
     /// Reads and parses the scenario's own file; manifests follow when it is lowered.

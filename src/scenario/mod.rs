@@ -14,9 +14,12 @@ mod kueue;
 mod lower;
 mod lowered;
 pub mod manifest;
+mod monitoring;
 mod names;
 mod objects;
+mod rules;
 pub mod size;
+mod source;
 pub mod spec;
 mod tables;
 mod workload;
@@ -33,7 +36,9 @@ pub use lowered::{
     KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler, ScalerPolicy, Scenario,
     ServiceLoad, Test, TracePod, Training, TrainingJob,
 };
+pub use monitoring::Monitoring;
 pub use names::names_results;
+pub use rules::{Rule, RuleGroup, RuleKind, read_rules};
 pub use workload::{
     BatchJob, FailureModel, GpuUsage, Owner, Patch, ReplicaChange, UsageModel, VolumeClaim, VolumeScope, VolumeUse,
     Workload, WorkloadKind,
