@@ -42,7 +42,7 @@ use super::manifest::PriorityClasses;
 use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
 use super::tables::Tables;
-use super::yaml::{Node, read};
+use super::yaml::{Node, control_characters, read};
 use crate::cluster::{PodSpecId, WorkloadId};
 use crate::units::{SimDuration, SimTime};
 
@@ -58,6 +58,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     let mut diagnostics = Vec::new();
     let omissions = fields::report(&objects);
     let objects = read_objects(objects, &mut diagnostics);
+    diagnostics.extend(control_characters(document));
     let (read, mistakes) = read::<ScenarioDocument>(document);
     diagnostics.extend(mistakes);
     let Some(ScenarioDocument { metadata, spec, .. }) = read else { return Lowered { scenario: None, diagnostics } };
