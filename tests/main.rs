@@ -13,6 +13,7 @@ mod determinism;
 mod figures;
 mod house;
 mod invariants;
+mod monitoring;
 mod optimize;
 mod outputs;
 mod pages;

@@ -8,6 +8,7 @@ pub mod decide;
 mod diagnostics;
 pub mod exit_code;
 mod explain;
+mod exposition;
 mod format;
 mod import;
 mod init;

@@ -21,6 +21,7 @@ mod entities;
 mod event;
 mod evictor;
 mod explanation;
+mod exposed;
 mod external_metrics;
 mod gang_queue;
 mod gang_room;
@@ -67,6 +68,7 @@ mod workloads;
 mod world;
 
 pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
+pub use exposed::{Exposed, ExposedNode, ExposedPod, ExposedWorkload, PodOwner};
 pub use limit::Stopped;
 pub use observer::{
     Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,

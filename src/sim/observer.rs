@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::explanation::{Explanation, Verdict};
+use super::exposed::Exposed;
 use super::limit::Stopped;
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
@@ -17,6 +18,14 @@ pub trait Observer {
 
     /// Called at time zero, at every sample interval and at the end.
     fn sample(&mut self, _sample: &Sample<'_>) {}
+
+    /// How often [`scrape`](Observer::scrape) is to be called, from time zero on; `None`: never. Asked once.
+    fn scrape_interval(&self) -> Option<SimDuration> {
+        None
+    }
+
+    /// The cluster's objects, at every scrape interval before the end and at the end where one falls there.
+    fn scrape(&mut self, _exposed: &Exposed<'_>) {}
 
     /// Called once.
     fn finished(&mut self, _outcome: &Outcome) {}

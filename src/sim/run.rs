@@ -32,6 +32,7 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
     world.plain = options.plain;
     world.verbose = observer.wants_verbose_decisions();
     world.start();
+    world.start_exposition(observer);
     let end = SimTime::ZERO + scenario.duration;
     let (mut standstill, mut stopped) = (0, None);
     while let Some(at) = world.events.next_at() {
@@ -47,10 +48,14 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
             world.now = at;
         }
         world.counts.events += 1;
-        if event == Event::Sample {
-            world.sample(observer);
-        } else {
-            world.handle(event);
+        match event {
+            Event::Sample => world.sample(observer),
+            Event::Exposition => {
+                // Who looks changes nothing, not even a count.
+                world.counts.events -= 1;
+                world.expose(observer);
+            }
+            event => world.handle(event),
         }
         if options.audit_every > 0 && world.counts.events.is_multiple_of(options.audit_every) {
             world.hold_books_together(event, standstill);
@@ -163,7 +168,7 @@ impl World<'_> {
             Event::KueueWakes => self.kueue_wakes(),
             Event::KueueTimeout { queued, admission } => self.kueue_timeout(queued, admission),
             Event::KueueReturns { queued } => self.kueue_returns(queued),
-            Event::Sample => unreachable!("the loop hands samples to the observer"),
+            Event::Sample | Event::Exposition => unreachable!("the loop hands them to the observer"),
         }
     }
 }
