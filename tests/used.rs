@@ -19,9 +19,7 @@ const IDLE: [(&str, &str); 3] = [
 ];
 
 /// Public items that only tests use, and why they stay.
-const FOR_TESTS: [(&str, &str); 4] = [
-    ("own", "for programs that embed the library: examples/expander.rs"),
-    ("OwnExpander", "what it makes"),
+const FOR_TESTS: [(&str, &str); 2] = [
     ("accrued", "a bill that still runs, which tests hold the closed one against"),
     ("next_expiry", "when time alone could matter to Karpenter's disruption"),
 ];
