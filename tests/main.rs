@@ -11,6 +11,7 @@ mod compare;
 mod conformance;
 mod determinism;
 mod figures;
+mod fuzz;
 mod house;
 mod invariants;
 mod monitoring;

@@ -10,6 +10,8 @@ mod diagnostics;
 pub mod exit_code;
 mod explain;
 mod exposition;
+#[cfg(test)]
+mod faults;
 mod format;
 mod import;
 mod init;
@@ -66,8 +68,18 @@ enum Command {
 pub fn main() -> ExitCode {
     exit_code::install_panic_hook();
     interrupt::install();
-    let arguments = Arguments::parse();
-    let outcome = match arguments.command {
+    match dispatch(Arguments::parse()) {
+        Ok(code) => code,
+        Err(failure) if failure.is_broken_pipe() => exit_code::FINE.into(),
+        Err(failure) => {
+            failure.report(&mut io::stderr());
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Outcome {
+    match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Alerts(arguments) => alerts::run(&arguments),
@@ -84,14 +96,6 @@ pub fn main() -> ExitCode {
         Command::Reference(arguments) => reference::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(failure) if failure.is_broken_pipe() => exit_code::FINE.into(),
-        Err(failure) => {
-            failure.report(&mut io::stderr());
-            failure.exit_code()
-        }
     }
 }
 

@@ -4,12 +4,13 @@
 //! A comment, its first line (its last in XML, which begins with a declaration), says that we wrote it and has the hash of
 //! the rest. JSON knows no comments: what such a file is, its caller must tell.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::disk;
 use super::folder::is_same_file;
 use super::lock::{Lock, LockError};
 use super::manifest::hash;
@@ -115,15 +116,12 @@ pub fn stream(
     }
     let (target, _lock) = locked(path)?;
     let new = Scratch::file(beside(&target, "new"));
-    let stage = || -> io::Result<()> {
-        let mut file = File::create(new.path())?;
-        text(&mut file)?;
-        file.sync_all()
-    };
-    stage().map_err(refused)?;
+    disk::stream(new.path(), text).map_err(refused)?;
     let _guard = scratch::putting_in_place();
     may_write(path, terms)?;
-    fs::rename(new.path(), &target).map_err(refused)
+    disk::rename(new.path(), &target).map_err(refused)?;
+    disk::sync_folder(target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+    Ok(())
 }
 
 /// A file of this purpose beside the target.

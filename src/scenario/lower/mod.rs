@@ -43,7 +43,7 @@ use super::manifest::PriorityClasses;
 use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
 use super::tables::Tables;
-use super::yaml::{Node, read};
+use super::yaml::{Node, control_characters, read};
 use crate::cluster::{PodSpecId, WorkloadId};
 use crate::units::{SimDuration, SimTime};
 
@@ -59,6 +59,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     let mut diagnostics = Vec::new();
     let omissions = fields::report(&objects);
     let objects = read_objects(objects, &mut diagnostics);
+    diagnostics.extend(control_characters(document));
     let (read, mistakes) = read::<ScenarioDocument>(document);
     diagnostics.extend(mistakes);
     let Some(ScenarioDocument { metadata, spec, .. }) = read else { return Lowered { scenario: None, diagnostics } };
@@ -202,6 +203,11 @@ impl<'a> Lowering<'a> {
     }
 
     fn nearest_workload(&self, name: &str) -> Option<String> {
+        // Beyond the mistakes that are shown nobody reads a hint, and each looks at all names.
+        const MOST_HINTS: usize = 50;
+        if self.diagnostics.len() > MOST_HINTS {
+            return None;
+        }
         let names: Vec<String> =
             self.known.iter().map(|known| format!("{} {}/{}", known.kind, known.namespace, known.name)).collect();
         suggestion(name, &names.iter().map(String::as_str).collect::<Vec<_>>())

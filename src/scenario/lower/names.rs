@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Lowering;
 use crate::scenario::diagnostic::{Diagnostic, Place};
-use crate::scenario::names::{Form, is_printable};
+use crate::scenario::names::Form;
 use crate::scenario::spec::{ScenarioSpec, TaintSpec};
 use crate::scenario::{FixedNode, NodeGroup};
 
@@ -17,10 +17,6 @@ const MOST_MISTAKES: usize = 1_000;
 impl Lowering<'_> {
     /// Names that the document itself gives, whatever they name. Zones, labels and taints go into tables too.
     pub(super) fn check_names(&mut self, spec: &ScenarioSpec) {
-        if !is_printable(&spec.description.replace(['\n', '\t'], "")) {
-            self.error("description", "the description holds control characters").hint =
-                Some("take them out: they would act on the terminal that shows it".to_owned());
-        }
         for (index, node) in spec.nodes.iter().enumerate() {
             let path = format!("nodes[{index}]");
             self.check_name_at(Form::Subdomain, &node.name, "the name of a node", &format!("{path}.name"));
