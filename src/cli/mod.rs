@@ -10,6 +10,7 @@ pub mod exit_code;
 mod explain;
 mod format;
 mod import;
+mod import_cluster;
 mod init;
 mod instance_types;
 mod interrupt;
