@@ -74,11 +74,13 @@ pub fn finish(
         let hint = "nothing was written: no object of a kind that is simulated was found";
         return Err(anyhow::anyhow!(hint).into());
     }
-    let is_whole = imported.broken.is_empty()
-        && unreadable.is_empty()
-        && !imported.reports.iter().any(|report| report.changes);
+    let is_whole =
+        imported.broken.is_empty() && unreadable.is_empty() && !imported.reports.iter().any(|report| report.changes);
     if strict && !is_whole {
-        return Err(anyhow::anyhow!("--strict: the above would be left out or changes the outcome; nothing was written").into());
+        return Err(anyhow::anyhow!(
+            "--strict: the above would be left out or changes the outcome; nothing was written"
+        )
+        .into());
     }
     single::write(output, &imported.text, Comment::Yaml, terms)?;
     let mut out = io::stdout().lock();

@@ -31,9 +31,9 @@ pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use kueue::{KueueSetup, QueuedJob, Variant};
 pub use lower::FIXED;
 pub use lowered::{
-    CloudLimits, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, GroupNode, Hpa, Karpenter, KedaScaler,
-    KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler, ScalerPolicy, Scenario,
-    ServiceLoad, StandingPod, Test, TracePod, Training, TrainingJob,
+    CloudLimits, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, GroupNode, Hpa, Karpenter,
+    KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler, ScalerPolicy,
+    Scenario, ServiceLoad, StandingPod, Test, TracePod, Training, TrainingJob,
 };
 pub use names::names_results;
 pub use workload::{

@@ -198,7 +198,9 @@ fn pass_over(document: &Node, kind: &str, version: &str, told: &mut Told, diagno
     let place = document.at("kind");
     match bearing(kind, version) {
         Some(Bearing::None) => told.add(Weight::Nothing, kind, NO_PART, place),
-        Some(Bearing::NotModelled(meaning)) => told.add(Weight::Changes, kind, format!("not modelled: {meaning}"), place),
+        Some(Bearing::NotModelled(meaning)) => {
+            told.add(Weight::Changes, kind, format!("not modelled: {meaning}"), place)
+        }
         None => {
             // A kind of ours, misspelt, is a mistake; one that we do not know is the cluster's own.
             let near = KINDS.iter().filter(|known| known.1.contains(&version)).map(|known| known.0);
@@ -207,7 +209,8 @@ fn pass_over(document: &Node, kind: &str, version: &str, told: &mut Told, diagno
                 let hint = suggestion(kind, &read);
                 diagnostics.push(Diagnostic::error(place, format!("unknown kind `{kind}`")).maybe_hint(hint));
             } else {
-                let meaning = format!("a kind of {version} that is not known here: what it makes or changes is not simulated");
+                let meaning =
+                    format!("a kind of {version} that is not known here: what it makes or changes is not simulated");
                 told.add(Weight::Changes, kind, meaning, place);
             }
         }

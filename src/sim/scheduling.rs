@@ -13,8 +13,8 @@ use crate::scheduler::score::gpu::{Ask, Room};
 use crate::scheduler::{
     self, ByClass, Cycle, GpuDevice, Preemption, PreemptionAttempt, TieBreak, by_class, device, filter,
 };
-use crate::units::{SimDuration, SimTime};
 use crate::units::random::stream;
+use crate::units::{SimDuration, SimTime};
 
 /// What is known of a spec, so that a hundred equal pods are not judged a hundred times.
 #[derive(Clone, Copy, Debug, Default)]

@@ -42,7 +42,9 @@ pub fn of_autoscalers(objects: &[Node], settings: &Settings, told: &mut Told) ->
         if millicores <= 0 {
             continue;
         }
-        let meaning = format!("no usage is given: constant CPU work, so that it stands at {basis}; give --usage FILE or state `load:`");
+        let meaning = format!(
+            "no usage is given: constant CPU work, so that it stands at {basis}; give --usage FILE or state `load:`"
+        );
         told.add(Weight::Differs, "HorizontalPodAutoscaler", meaning, &hpa.place);
         let (kind, namespace, name) = (kind.to_owned(), namespace.to_owned(), name.to_owned());
         demands.push(Demand { kind, namespace, name, millicores });
@@ -92,7 +94,8 @@ pub fn millicores_of(node: &Node) -> Option<i64> {
 
 /// CPU that one pod of a workload requests; a limit stands in for a request.
 pub fn cpu_request(workload: &Node) -> i64 {
-    let containers = pod_spec_path(workload).and_then(|path| workload.find(path)).and_then(|spec| spec.get("containers"));
+    let containers =
+        pod_spec_path(workload).and_then(|path| workload.find(path)).and_then(|spec| spec.get("containers"));
     let request = |container: &Node| {
         let of = |list: &str| container.find(&["resources", list, "cpu"]).and_then(millicores_of);
         of("requests").or_else(|| of("limits")).unwrap_or(0)

@@ -50,7 +50,12 @@ pub fn scenario(parts: &Parts<'_>, objects: &[Node]) -> Node {
         let autoscaler = Node::mapping(place, autoscaler);
         spec.push(("autoscaling", Node::mapping(place, vec![("clusterAutoscaler", autoscaler)])));
     }
-    let load: Vec<Node> = parts.demands.iter().filter(|demand| holds(objects, &demand.kind, &demand.namespace, &demand.name)).map(|demand| load(demand, place)).collect();
+    let load: Vec<Node> = parts
+        .demands
+        .iter()
+        .filter(|demand| holds(objects, &demand.kind, &demand.namespace, &demand.name))
+        .map(|demand| load(demand, place))
+        .collect();
     if !load.is_empty() {
         spec.push(("load", Node::sequence(place, load)));
     }
@@ -148,8 +153,10 @@ fn workloads(parts: &Parts<'_>, objects: &[Node], place: &Place) -> Vec<Node> {
             .map(|pod| running(pod, parts.moment, place))
             .collect();
         if !pods.is_empty() {
-            let fields =
-                vec![("target", target(TARGETS[kind], namespace, name, place)), ("running", Node::sequence(place, pods))];
+            let fields = vec![
+                ("target", target(TARGETS[kind], namespace, name, place)),
+                ("running", Node::sequence(place, pods)),
+            ];
             workloads.push(Node::mapping(place, fields));
         }
     }

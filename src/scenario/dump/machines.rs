@@ -107,12 +107,15 @@ fn group(name: &str, nodes: &[&Node], scaling: &Scaling, told: &mut Told) -> Nod
         *types.entry(labels.get(label::INSTANCE_TYPE).map_or("", String::as_str)).or_default() += 1;
     }
     // The commonest, of equals the first by name.
-    let (instance_type, _) = types.iter().rev().max_by_key(|(_, count)| **count).map(|(n, c)| (*n, *c)).unwrap_or(("", 0));
+    let (instance_type, _) =
+        types.iter().rev().max_by_key(|(_, count)| **count).map(|(n, c)| (*n, *c)).unwrap_or(("", 0));
     if types.len() > 1 {
-        let meaning = format!("node group {name} has {} instance types: new nodes are all {instance_type}", types.len());
+        let meaning =
+            format!("node group {name} has {} instance types: new nodes are all {instance_type}", types.len());
         told.add(Weight::Differs, "Node", meaning, place);
     }
-    let typical = all.iter().position(|labels| labels.get(label::INSTANCE_TYPE).map_or("", String::as_str) == instance_type);
+    let typical =
+        all.iter().position(|labels| labels.get(label::INSTANCE_TYPE).map_or("", String::as_str) == instance_type);
     let typical = nodes[typical.unwrap_or(0)];
     let text = |text: &str| Node::text(place, text);
     let number = |value: i64| Node::integer(place, value);

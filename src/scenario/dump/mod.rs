@@ -245,7 +245,8 @@ impl Broken {
         let mut seen: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
         let before = self.all.len();
         // Names and numbers apart, a wording is a kind of mistake.
-        let wording = |mistake: &Diagnostic| mistake.message.split([' ', '`', '"']).take(4).collect::<Vec<_>>().join(" ");
+        let wording =
+            |mistake: &Diagnostic| mistake.message.split([' ', '`', '"']).take(4).collect::<Vec<_>>().join(" ");
         let shown: Vec<Diagnostic> = self
             .all
             .into_iter()

@@ -71,7 +71,8 @@ fn yaml_parts(text: &str) -> Vec<Range<usize>> {
     let mut start = 0;
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        let is_mark = line.strip_prefix("---").is_some_and(|rest| rest.trim_end().is_empty() || rest.starts_with([' ', '\t']));
+        let is_mark =
+            line.strip_prefix("---").is_some_and(|rest| rest.trim_end().is_empty() || rest.starts_with([' ', '\t']));
         if is_mark && at > start {
             document_parts(text, start..at, &mut parts);
             start = at;
@@ -107,7 +108,8 @@ fn items_of(text: &str, document: &Range<usize>) -> Option<Vec<Range<usize>>> {
         let has_dash = body[indent..].starts_with("- ") || body[indent..] == *"-";
         if indent == 0 && !has_dash {
             is_over |= items.is_some();
-            is_list |= body.strip_prefix("kind:").is_some_and(|kind| kind.trim().trim_matches(['"', '\'']).ends_with("List"));
+            is_list |=
+                body.strip_prefix("kind:").is_some_and(|kind| kind.trim().trim_matches(['"', '\'']).ends_with("List"));
             begins_items = body == "items:";
             // What is shared by all items can't be cut.
             if body.contains(['&', '*']) {

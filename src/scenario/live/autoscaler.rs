@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::dialect::set_version;
+use super::edit::set_version;
 use crate::scenario::diagnostic::{Place, Source};
 use crate::scenario::yaml::{Node, parse};
 

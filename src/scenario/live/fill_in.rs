@@ -145,7 +145,8 @@ pub fn runtime_classes(objects: &mut Vec<Node>, told: &mut Told) {
         let Some(spec) = object.find_mut(path).filter(|_| !is_admitted) else { continue };
         let Some(name) = spec.text_at(&["runtimeClassName"]).filter(|name| !name.is_empty()) else { continue };
         let Some(class) = classes.iter().find(|class| class.name() == Some(name)) else {
-            let meaning = format!("there is no RuntimeClass {name}: its overhead, selector and tolerations are not added");
+            let meaning =
+                format!("there is no RuntimeClass {name}: its overhead, selector and tolerations are not added");
             let place = spec.at("runtimeClassName").clone();
             told.add(Weight::Changes, "Pod", meaning, &place);
             continue;

@@ -12,7 +12,8 @@ pub enum Bearing {
     NotModelled(&'static str),
 }
 
-const RENDER: &str = "what it renders is not in it; give the output of `helm template`, `kustomize build` or `kubectl get`";
+const RENDER: &str =
+    "what it renders is not in it; give the output of `helm template`, `kustomize build` or `kubectl get`";
 const TRAINING: &str = "the pods that it makes are not simulated; those that run are taken as they are";
 const WORKFLOW: &str = "the pods of its steps are not simulated; those that run are taken as they are";
 const DEVICES: &str = "no DRA driver offers devices, so that pods with resource claims stay pending";
@@ -30,8 +31,16 @@ const KINDS: &[(&str, &str, Bearing)] = &[
     ("ScaledJob", "keda.sh", Bearing::NotModelled("no Jobs are made for its triggers")),
     ("LimitRange", "", Bearing::None),
     ("RuntimeClass", "", Bearing::None),
-    ("Provisioner", "karpenter.sh", Bearing::NotModelled("its nodes are not made; write it as a karpenter.sh/v1 NodePool")),
-    ("NodeOverlay", "karpenter.sh", Bearing::NotModelled("instance types keep the prices and capacities of the catalogue")),
+    (
+        "Provisioner",
+        "karpenter.sh",
+        Bearing::NotModelled("its nodes are not made; write it as a karpenter.sh/v1 NodePool"),
+    ),
+    (
+        "NodeOverlay",
+        "karpenter.sh",
+        Bearing::NotModelled("instance types keep the prices and capacities of the catalogue"),
+    ),
     ("CapacityBuffer", "", Bearing::NotModelled("no room is held ready")),
     ("ProvisioningRequest", "", Bearing::NotModelled("no capacity is asked for ahead of pods")),
     ("PodGroup", "", Bearing::NotModelled("its pods are scheduled one by one, not all or none")),
@@ -77,7 +86,11 @@ const KINDS: &[(&str, &str, Bearing)] = &[
     ("MachineSet", "", Bearing::NotModelled(MACHINES)),
     ("MachinePool", "", Bearing::NotModelled(MACHINES)),
     ("MachineAutoscaler", "", Bearing::NotModelled(MACHINES)),
-    ("ClusterAutoscaler", "autoscaling.openshift.io", Bearing::NotModelled("state its options in autoscaling.clusterAutoscaler")),
+    (
+        "ClusterAutoscaler",
+        "autoscaling.openshift.io",
+        Bearing::NotModelled("state its options in autoscaling.clusterAutoscaler"),
+    ),
     ("InstanceGroup", "kops.k8s.io", Bearing::NotModelled(MACHINES)),
     ("ClusterConfig", "eksctl.io", Bearing::NotModelled(MACHINES)),
     ("Machine", "", Bearing::None),

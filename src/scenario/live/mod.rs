@@ -6,14 +6,15 @@
 
 mod autoscaler;
 mod dialect;
+mod edit;
 mod fill_in;
 mod kinds;
 mod owners;
 mod rewrite;
 mod told;
 
-pub use kinds::{Bearing, bearing};
 pub use fill_in::pod_spec_path;
+pub use kinds::{Bearing, bearing};
 pub use owners::{Owned, RunningPod, is_live, moment_of};
 pub use told::{NO_PART, Told, Weight};
 

@@ -133,7 +133,9 @@ impl Index {
         };
         let is_there = self.holds(owner, &namespace, &owner_name);
         match (kind.as_str(), owner) {
-            ("ReplicaSet", "Deployment") if is_there || object.integer_at(&["spec", "replicas"]) == Some(0) => Fate::Owned,
+            ("ReplicaSet", "Deployment") if is_there || object.integer_at(&["spec", "replicas"]) == Some(0) => {
+                Fate::Owned
+            }
             ("HorizontalPodAutoscaler", "ScaledObject") | ("ReplicaSet", "ReplicaSet") if is_there => Fate::Owned,
             ("StatefulSet", "StatefulSet" | "Pod") => Fate::Owned,
             _ => Fate::Stays,
@@ -153,7 +155,8 @@ impl Index {
                 owner,
                 name: name.clone(),
                 node: node.to_owned(),
-                since: instant_at(pod, &["status", "startTime"]).or(instant_at(pod, &["metadata", "creationTimestamp"])),
+                since: instant_at(pod, &["status", "startTime"])
+                    .or(instant_at(pod, &["metadata", "creationTimestamp"])),
                 ready: is_ready(pod),
                 place: pod.place.clone(),
             }))
@@ -219,7 +222,8 @@ fn is_ready(pod: &Node) -> bool {
 fn has_finished(job: &Node) -> bool {
     let conditions = job.find(&["status", "conditions"]).map(Node::items).unwrap_or_default();
     conditions.iter().any(|condition| {
-        matches!(condition.text_at(&["type"]), Some("Complete" | "Failed")) && condition.text_at(&["status"]) == Some("True")
+        matches!(condition.text_at(&["type"]), Some("Complete" | "Failed"))
+            && condition.text_at(&["status"]) == Some("True")
     })
 }
 
@@ -264,7 +268,9 @@ fn static_pods(mirrors: Vec<Node>, objects: &mut Vec<Node>, told: &mut Told) {
         told.add_some(Weight::Nothing, "Pod", meaning, rewrite::place_of(&pods[0]), pods.len() as u64);
         let place = &pods[0].place;
         let mut spec = pods[0].get("spec").cloned().unwrap_or_else(|| Node::mapping(place, Vec::new()));
-        spec.retain(|key| matches!(key, "containers" | "initContainers" | "priorityClassName" | "priority" | "hostNetwork"));
+        spec.retain(|key| {
+            matches!(key, "containers" | "initContainers" | "priorityClassName" | "priority" | "hostNetwork")
+        });
         let everywhere = Node::mapping(place, vec![("operator", Node::text(place, "Exists"))]);
         spec.put("tolerations", Node::sequence(place, vec![everywhere]));
         let labels = || Node::mapping(place, vec![("windtunnel/static-pod", Node::text(place, called.clone()))]);

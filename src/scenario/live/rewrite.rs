@@ -1,7 +1,7 @@
 //! Kinds that are read as the pods that they make: ReplicationControllers, Argo's Rollouts, LeaderWorkerSets, Ray's
 //! clusters and services, and other projects' Deployments and StatefulSets.
 
-use super::dialect::{select_by_template, set_kind, set_version};
+use super::edit::{select_by_template, set_kind, set_version};
 use super::told::{Told, Weight};
 use crate::scenario::diagnostic::Place;
 use crate::scenario::yaml::Node;
@@ -44,7 +44,10 @@ pub fn as_pods(mut object: Node, kind: &str, version: &str, told: &mut Told) -> 
         ("StatefulSet", "apps.kruise.io") => {
             told.add(Weight::Differs, kind, "runs as a StatefulSet of apps/v1", &object.place);
             set_version(&mut object, "apps/v1");
-            keep(&mut object, &["replicas", "selector", "template", "serviceName", "podManagementPolicy", "volumeClaimTemplates"]);
+            keep(
+                &mut object,
+                &["replicas", "selector", "template", "serviceName", "podManagementPolicy", "volumeClaimTemplates"],
+            );
             vec![object]
         }
         ("DaemonSet", "apps.kruise.io") => {
@@ -126,14 +129,22 @@ fn part_metadata(object: &Node, name: String) -> Node {
 }
 
 /// A controller of `replicas` pods of the template, told from others by `labels`.
-fn controller(object: &Node, kind: &str, name: String, replicas: i64, template: &Node, labels: &[(&str, String)]) -> Node {
+fn controller(
+    object: &Node,
+    kind: &str,
+    name: String,
+    replicas: i64,
+    template: &Node,
+    labels: &[(&str, String)],
+) -> Node {
     let place = &object.place;
     let mut template = template.clone();
     let metadata = template.child("metadata").child("labels");
     for (key, value) in labels {
         metadata.put(key, Node::text(place, value.clone()));
     }
-    let selector: Vec<(&str, Node)> = labels.iter().map(|(key, value)| (*key, Node::text(place, value.clone()))).collect();
+    let selector: Vec<(&str, Node)> =
+        labels.iter().map(|(key, value)| (*key, Node::text(place, value.clone()))).collect();
     let mut spec = vec![
         ("replicas", Node::integer(place, replicas)),
         ("selector", Node::mapping(place, vec![("matchLabels", Node::mapping(place, selector))])),

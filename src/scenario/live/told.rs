@@ -67,7 +67,13 @@ impl Told {
         let mut lines: Vec<Line<'_>> = self
             .lines
             .iter()
-            .map(|((weight, kind, meaning), (count, place))| Line { weight: *weight, kind, count: *count, meaning, place })
+            .map(|((weight, kind, meaning), (count, place))| Line {
+                weight: *weight,
+                kind,
+                count: *count,
+                meaning,
+                place,
+            })
             .collect();
         lines.sort_by_key(|line| (line.weight, std::cmp::Reverse(line.count)));
         lines
@@ -78,9 +84,9 @@ impl Told {
         let (nothing, lines): (Vec<Line<'_>>, Vec<Line<'_>>) =
             self.lines().into_iter().partition(|line| line.weight == Weight::Nothing);
         let all: Vec<String> = nothing.iter().map(Line::short).collect();
-        let nothing = nothing.first().map(|first| {
-            Diagnostic::warning(first.place, format!("not in the simulation: {}", all.join(", ")))
-        });
+        let nothing = nothing
+            .first()
+            .map(|first| Diagnostic::warning(first.place, format!("not in the simulation: {}", all.join(", "))));
         let one = |line: Line<'_>| {
             let noun = if line.count == 1 { "object" } else { "objects" };
             Diagnostic::warning(line.place, format!("{} ({} {noun}): {}", line.kind, line.count, line.meaning))

@@ -78,7 +78,9 @@ impl Lowering<'_> {
             let is_slip = !is_live(&object.node) && nearest(&name, names.iter().map(String::as_str)).is_some();
             let diagnostic = match is_slip {
                 true => Diagnostic::error(place, message).maybe_hint(self.nearest_workload(&name)),
-                false => Diagnostic::warning(place, message).hint("it scales nothing, as in a cluster (FailedGetScale)"),
+                false => {
+                    Diagnostic::warning(place, message).hint("it scales nothing, as in a cluster (FailedGetScale)")
+                }
             };
             self.push(diagnostic);
         }

@@ -59,8 +59,8 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     let mut diagnostics = Vec::new();
     let mut told = Told::default();
     let moment = objects.iter().filter_map(moment_of).max();
+    let live: Vec<Place> = objects.iter().filter(|object| is_live(object)).map(|o| o.place.clone()).collect();
     let settled = settle(objects, &mut told);
-    let live: Vec<Place> = settled.objects.iter().filter(|object| is_live(object)).map(|o| o.place.clone()).collect();
     let omissions = fields::report(&settled.objects);
     let mut objects = read_objects(settled, &mut told, &mut diagnostics);
     objects.moment = moment;

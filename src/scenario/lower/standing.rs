@@ -62,7 +62,10 @@ impl Lowering<'_> {
                 None => {
                     let shape = self.scenario.specs.intern_shape(shape);
                     let price = listed.unwrap_or(UsdPerHour::ZERO);
-                    self.add_node(FixedNode { name: live.name, shape, instance_type, price }, object.at("metadata.name"));
+                    self.add_node(
+                        FixedNode { name: live.name, shape, instance_type, price },
+                        object.at("metadata.name"),
+                    );
                 }
             }
         }
@@ -77,7 +80,8 @@ impl Lowering<'_> {
     fn group_of(&self, shape: &NodeShape) -> Option<NodeGroupId> {
         let pool = shape.labels.get(label::NODE_POOL);
         let named = |name: &str, is_pool: bool| {
-            let found = self.scenario.node_groups.iter().find(|group| *group.name == *name && group.is_node_pool == is_pool);
+            let found =
+                self.scenario.node_groups.iter().find(|group| *group.name == *name && group.is_node_pool == is_pool);
             found.map(|group| group.id)
         };
         match pool {
@@ -95,9 +99,12 @@ impl Lowering<'_> {
             }
             group.initial_size = standing;
             if standing > group.max_size {
-                let message =
-                    format!("{standing} nodes of node group {} stand, above its maxSize of {}", group.name, group.max_size);
-                self.diagnostics.push(Diagnostic::note(message).hint("raise maxSize: the group starts with all of them"));
+                let message = format!(
+                    "{standing} nodes of node group {} stand, above its maxSize of {}",
+                    group.name, group.max_size
+                );
+                self.diagnostics
+                    .push(Diagnostic::note(message).hint("raise maxSize: the group starts with all of them"));
                 group.max_size = standing;
             }
         }
@@ -118,9 +125,8 @@ impl Lowering<'_> {
         let mut standing = Vec::new();
         for pod in &objects.running {
             let (kind, namespace, name) = &pod.owner;
-            let known = |known: &&super::Known| {
-                known.kind == *kind && known.namespace == *namespace && known.name == *name
-            };
+            let known =
+                |known: &&super::Known| known.kind == *kind && known.namespace == *namespace && known.name == *name;
             let Some(known) = self.known.iter().find(known) else { continue };
             if !nodes.contains(pod.node.as_str()) {
                 elsewhere.push(pod);
@@ -145,7 +151,9 @@ impl Lowering<'_> {
         });
         self.running_of_settings(spec, &mut standing);
         // Pods of a StatefulSet by their number, others oldest first.
-        standing.sort_by(|a, b| (a.workload, number_of(a), a.started, &a.name).cmp(&(b.workload, number_of(b), b.started, &b.name)));
+        standing.sort_by(|a, b| {
+            (a.workload, number_of(a), a.started, &a.name).cmp(&(b.workload, number_of(b), b.started, &b.name))
+        });
         self.scenario.standing_pods = standing;
         self.diagnostics.extend(lost);
     }
@@ -158,15 +166,19 @@ impl Lowering<'_> {
             // A target that is not there is told with the other settings.
             let target = &settings.target;
             let kind = format!("{:?}", target.kind);
-            let found = self.known.iter().find(|known| {
-                known.kind == kind && known.namespace == target.namespace && known.name == target.name
-            });
+            let found = self
+                .known
+                .iter()
+                .find(|known| known.kind == kind && known.namespace == target.namespace && known.name == target.name);
             let Some(workload) = found.map(|known| known.id) else { continue };
             for (at, pod) in settings.running.iter().enumerate() {
                 let is_there = self.scenario.nodes.iter().any(|node| *node.name == *pod.node)
                     || self.scenario.group_nodes.iter().any(|node| *node.node.name == *pod.node);
                 if !is_there {
-                    self.error(&format!("workloads[{index}].running[{at}].node"), format!("there is no node {}", pod.node));
+                    self.error(
+                        &format!("workloads[{index}].running[{at}].node"),
+                        format!("there is no node {}", pod.node),
+                    );
                     continue;
                 }
                 standing.push(StandingPod {

@@ -262,7 +262,9 @@ mod tests {
     #[test]
     fn small_things_stand_on_a_line_and_large_ones_below_their_key() {
         let long = "x".repeat(60);
-        let text = format!("spec:\n  containers:\n    - name: {long}\n      image: {long}\n      ports: [{{a: 1}}, {{a: 2}}]\n");
+        let text = format!(
+            "spec:\n  containers:\n    - name: {long}\n      image: {long}\n      ports: [{{a: 1}}, {{a: 2}}]\n"
+        );
         assert_eq!(emit(&tree(&text)), text);
         assert_eq!(emit(&tree("metadata:\n  name: a\n")), "metadata: {name: a}\n");
     }
