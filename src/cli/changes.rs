@@ -26,14 +26,19 @@ pub struct Changes {
     /// Change a value of the scenario, such as nodeGroups.general.maxSize=5; wins over --values
     #[arg(long = "set", value_name = "PATH=VALUE")]
     sets: Vec<String>,
+    /// Pods that a run may make, live and ended (about a kilobyte each); sets `maxPods` of the scenario
+    #[arg(long, value_name = "N")]
+    max_pods: Option<u64>,
 }
 
 impl Changes {
     /// Every change in its order, files of values first. Mistakes are shown, all of them.
     pub fn read(&self) -> Result<Vec<Override>, Failure> {
         let of_files = self.values.iter().map(|file| Override::values(file));
-        let read: Vec<_> =
-            of_files.chain(self.sets.iter().map(|text| Override::parse(text).map(|one| vec![one]))).collect();
+        let max_pods = self.max_pods.map(|count| format!("maxPods={count}"));
+        let read: Vec<_> = of_files
+            .chain(max_pods.iter().chain(&self.sets).map(|text| Override::parse(text).map(|one| vec![one])))
+            .collect();
         let mistakes: Vec<_> = read.iter().filter_map(|read| read.as_ref().err()).flatten().cloned().collect();
         if !mistakes.is_empty() {
             diagnostics::show(&mistakes);

@@ -155,7 +155,7 @@ pub fn source(path: &Path) -> Result<Source, String> {
     };
     read.map_err(|error| format!("can't be read: {error}"))?;
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source { name, text }),
+        Ok(text) => Ok(Source::new(name, text)),
         Err(error) => Err(format!("is not text (byte {} is not UTF-8)", error.utf8_error().valid_up_to())),
     }
 }

@@ -19,6 +19,7 @@ pub mod manifest;
 mod names;
 mod node_labels;
 mod objects;
+pub mod size;
 pub mod spec;
 mod tables;
 mod workload;

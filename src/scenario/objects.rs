@@ -7,9 +7,8 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::api::storage::v1::StorageClass;
-use serde::de::DeserializeOwned;
-
 use rustc_hash::FxHashSet;
+use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
 use super::live::{Bearing, NO_PART, RunningPod, Settled, Told, Weight, bearing};
@@ -125,15 +124,22 @@ const CLUSTER_WIDE: [&str; 12] = [
 /// Takes the items out of `kind: List` and of typed lists (`DeploymentList`).
 pub fn flatten_lists(documents: Vec<Node>) -> Vec<Node> {
     let mut objects = Vec::with_capacity(documents.len());
-    for document in documents {
+    for mut document in documents {
         let is_list = document.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
-        let items = if is_list { document.get("items").cloned() } else { None };
-        match items {
-            Some(Node { value: Value::Sequence(items), .. }) => objects.extend(flatten_lists(items)),
-            _ => objects.push(document),
+        match if is_list { take_items(&mut document) } else { None } {
+            Some(items) => objects.extend(flatten_lists(items)),
+            None => objects.push(document),
         }
     }
     objects
+}
+
+fn take_items(list: &mut Node) -> Option<Vec<Node>> {
+    let Value::Mapping(entries) = &mut list.value else { return None };
+    match &mut entries.iter_mut().find(|entry| entry.key == "items")?.value.value {
+        Value::Sequence(items) => Some(std::mem::take(items)),
+        _ => None,
+    }
 }
 
 /// Whether a run reads this object's kind; what it does not is told.

@@ -22,6 +22,7 @@ use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::report::table::columns;
 use crate::scenario::Scenario;
 use crate::scenario::spec::Amount;
+use crate::sim::Stopped;
 use sides::{Entry, Source, bad};
 
 /// Seeds where nobody says how many.
@@ -233,12 +234,12 @@ impl<'a> Runs<'a> {
         let one = |(index, seed, scenario): (usize, u64, &Scenario)| {
             let run = compare::run_one(scenario, seed);
             bar.inc(1);
-            (index, run)
+            Ok((index, run?))
         };
-        let ran: Vec<(usize, SideRun)> =
+        let ran: Result<Vec<(usize, SideRun)>, Stopped> =
             self.threads.install(|| jobs.into_par_iter().with_max_len(1).map(one).collect());
         bar.finish_and_clear();
-        for (index, run) in ran {
+        for (index, run) in ran? {
             self.made[index].push(run);
         }
         let side = |(entry, runs): (&Entry, &Vec<SideRun>)| {

@@ -119,6 +119,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
         };
         scenario.duration = scenario.duration.mul_f64(trial.horizon);
         let outcome = sim::run(&scenario, trial.seed, &mut ());
+        if let Some(stopped) = &outcome.stopped {
+            let mut invalid = invalid.lock().expect("no reader panics while it holds the lock");
+            invalid.insert(trial.configuration, stopped.to_string());
+            return None;
+        }
         let figures = figures(&Summary::of(&outcome));
         let value = |name: &str| value_of(&figures, name).unwrap_or(f64::NAN);
         let tried = Tried {

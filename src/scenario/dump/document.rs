@@ -26,7 +26,7 @@ pub struct Parts<'a> {
 }
 
 pub fn scenario(parts: &Parts<'_>, objects: &[Node]) -> Node {
-    let place = Place::start_of(&Arc::new(Source { name: String::new(), text: String::new() }));
+    let place = Place::start_of(&Arc::new(Source::new("", "")));
     let place = &place;
     let text = |text: &str| Node::text(place, text);
     let mut spec = vec![("description", text("What windtunnel import cluster read of a cluster's objects."))];

@@ -177,7 +177,7 @@ fn is_read(object: &Node, told: &mut Told) -> bool {
 
 /// What lowering refuses of the objects and of the document.
 fn refused_by_lowering(document: &Node, objects: &[Node]) -> Vec<Diagnostic> {
-    let source = Arc::new(Source { name: "the scenario".to_owned(), text: emit(document) });
+    let source = Arc::new(Source::new("the scenario", emit(document)));
     let Ok(parsed) = parse(&source) else { return Vec::new() };
     let Some(parsed) = parsed.first() else { return Vec::new() };
     let tables = Tables::new(Path::new("").to_owned(), Arc::default());

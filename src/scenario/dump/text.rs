@@ -19,11 +19,14 @@ pub struct Objects<T> {
     pub strangers: usize,
 }
 
+/// What one stretch of a text holds, and how many documents in it are no objects.
+type Part<T> = Result<(Vec<T>, usize), Vec<Diagnostic>>;
+
 /// Reads every object of a text; `keep` makes of it what is to be kept, as soon as it is read.
 pub fn objects<T: Send>(source: &Arc<Source>, keep: impl Fn(Node) -> Vec<T> + Sync) -> Objects<T> {
     let is_json = source.text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']);
     let parts = if is_json { json_parts(&source.text) } else { yaml_parts(&source.text) };
-    let read: Vec<Result<(Vec<T>, usize), Vec<Diagnostic>>> = parts
+    let read: Vec<Part<T>> = parts
         .into_par_iter()
         .map(|part| {
             let mut kept = Vec::new();
@@ -122,7 +125,10 @@ fn items_of(text: &str, document: &Range<usize>) -> Option<Vec<Range<usize>>> {
             continue;
         }
         match &mut items {
-            None if begins_items && has_dash => items = Some((indent, vec![start..at])),
+            None if begins_items && has_dash => {
+                let first = start..at;
+                items = Some((indent, Vec::from([first])));
+            }
             Some((of, found)) if has_dash && indent == *of => found.push(start..at),
             Some((_, found)) => found.last_mut()?.end = at,
             None => {}
@@ -204,7 +210,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> (Vec<String>, usize, usize) {
-        let source = Arc::new(Source { name: "t".into(), text: text.into() });
+        let source = Arc::new(Source::new("t", text));
         let read = objects(&source, |node| vec![node.name().unwrap_or("?").to_owned()]);
         (read.kept, read.problems.len(), read.strangers)
     }

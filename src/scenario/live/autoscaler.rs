@@ -67,7 +67,7 @@ fn utilization(place: &Place, resource: &str, percentage: Node) -> Node {
 
 /// JSON that stands in a string, with all of it at the string's place.
 fn of_json(text: &str, place: &Place) -> Option<Node> {
-    let source = Arc::new(Source { name: place.source.name.clone(), text: text.to_owned() });
+    let source = Arc::new(Source::new(place.source.name.clone(), text));
     let mut node = parse(&source).ok()?.into_iter().next()?;
     put_at(&mut node, place);
     Some(node)

@@ -15,6 +15,7 @@ mod jobs;
 mod keda;
 mod keda_triggers;
 mod kueue;
+mod limits;
 mod load;
 mod names;
 mod node_pools;
@@ -43,7 +44,7 @@ use super::manifest::PriorityClasses;
 use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
 use super::tables::Tables;
-use super::yaml::{Node, read};
+use super::yaml::{Node, control_characters, read};
 use crate::cluster::{PodSpecId, WorkloadId};
 use crate::units::{SimDuration, SimTime};
 
@@ -65,11 +66,15 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     let mut objects = read_objects(settled, &mut told, &mut diagnostics);
     objects.moment = moment;
     diagnostics.extend(told.diagnostics());
+    diagnostics.extend(control_characters(document));
     let (read, mistakes) = read::<ScenarioDocument>(document);
     diagnostics.extend(mistakes);
     let Some(ScenarioDocument { metadata, spec, .. }) = read else { return Lowered { scenario: None, diagnostics } };
     let mut lowering = Lowering::new(document, tables, empty_scenario(metadata.name, &spec), diagnostics);
     lowering.objects_are_complete = is_complete;
+    if !lowering.check_counts(&spec) {
+        return Lowered { scenario: None, diagnostics: lowering.diagnostics };
+    }
     lowering.settings(&spec);
     if spec.start.is_some() {
         objects.moment = objects.moment.max(Some(lowering.scenario.start_epoch_seconds));
@@ -103,6 +108,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.kueue_variants();
     lowering.check_node_names();
     lowering.diagnostics.extend(omissions);
+    lowering.check_size();
     // A cluster holds what it holds: what of a live object can't be read is left out.
     leave_out_live(&live, &mut lowering.diagnostics);
     // With mistakes about, what can hold a pod is not known.
@@ -254,6 +260,7 @@ fn empty_scenario(name: String, spec: &ScenarioSpec) -> Scenario {
         seed: spec.seed,
         duration: spec.duration.unwrap_or(PLACEHOLDER_DURATION),
         sample_interval: spec.sample_interval,
+        max_pods: spec.max_pods,
         hpa_flags: spec.autoscaling.horizontal_pod_autoscaler,
         scheduler: spec.scheduler.clone(),
         kubelet: settings::kubelet(&spec.kubelet),

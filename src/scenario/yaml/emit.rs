@@ -230,7 +230,7 @@ mod tests {
     use crate::scenario::diagnostic::Source;
 
     fn tree(text: &str) -> Node {
-        parse(&Arc::new(Source { name: "t".into(), text: text.into() })).unwrap().remove(0)
+        parse(&Arc::new(Source::new("t", text))).unwrap().remove(0)
     }
 
     fn same(a: &Node, b: &Node) -> bool {

@@ -10,6 +10,7 @@ mod merge;
 mod overlay;
 mod parse;
 mod path;
+mod plain_text;
 mod scalar;
 
 use super::diagnostic::Place;
@@ -17,7 +18,8 @@ use super::diagnostic::Place;
 pub use de::read;
 pub use emit::emit;
 pub use parse::{parse, parse_item, parse_value};
-pub use path::PathError;
+pub use path::{PathError, check_length};
+pub use plain_text::control_characters;
 
 /// One YAML value.
 #[derive(Clone, Debug)]
