@@ -25,7 +25,7 @@ fn path(path: &Path) -> &str {
 /// Runs a scenario; its summary and everything that was said.
 fn run(scenario: &Path) -> (Value, String) {
     let folder = TempDir::new().expect("a folder");
-    let (_, said, code) = windtunnel(&["run", path(scenario), "--quiet", "--out", path(folder.path())]);
+    let (_, said, code) = windtunnel(&["run", path(scenario), "--out", path(folder.path())]);
     assert_eq!(code, Some(0), "{said}");
     let summary = fs::read_to_string(folder.path().join("summary.json")).expect("a summary");
     (serde_json::from_str(&summary).expect("JSON"), said)
