@@ -2,6 +2,7 @@
 //! scenario comes from, a file or standard input.
 
 use std::io::{self, Read};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -56,6 +57,15 @@ impl Changes {
     pub fn files(&self) -> &[PathBuf] {
         &self.values
     }
+}
+
+/// The most threads that can be asked for: beyond the cores of any machine.
+const MOST_THREADS: usize = 1024;
+
+/// Reads `--jobs`.
+pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let count: NonZeroUsize = text.parse().map_err(|_| format!("it is not a whole number from 1 to {MOST_THREADS}"))?;
+    if count.get() <= MOST_THREADS { Ok(count) } else { Err(format!("{MOST_THREADS} threads at most")) }
 }
 
 /// True for `-`.

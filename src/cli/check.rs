@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use rayon::prelude::*;
 
-use super::changes::{self, Changes};
+use super::changes::{self, Changes, threads};
 use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::{Outcome, diagnostics, outputs, progress};
@@ -42,7 +42,7 @@ pub struct Arguments {
     #[arg(long)]
     seed: Option<u64>,
     /// Threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     /// Keep the figures under this name
     #[arg(long, value_name = "NAME", conflicts_with = "baseline")]

@@ -133,3 +133,58 @@ fn a_mistake_far_down_a_long_list_is_found_by_halves() {
     write(&shop, "input.json", &input);
     refused(&shop, "windtunnel decide cluster-autoscaler input.json", "pods[19000].name");
 }
+
+/// Four times the objects must not take much more than four times as long.
+#[test]
+fn the_time_of_reading_follows_the_number_of_objects() {
+    let shop = Workshop::new();
+    let hpa = |index: usize| {
+        format!(
+            "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: d{index}}}\nspec:\n  scaleTargetRef: \
+             {{apiVersion: apps/v1, kind: Deployment, name: d{index}}}\n  minReplicas: 1\n  maxReplicas: 3\n  metrics: [{{type: Resource, \
+             resource: {{name: cpu, target: {{type: Utilization, averageUtilization: 50}}}}}}]\n"
+        )
+    };
+    let load =
+        |index: usize| format!("    - {{target: {{kind: Deployment, name: d{index}}}, cpu: {{constant: 10m}}}}\n");
+    let missing =
+        |index: usize| format!("    - {{target: {{kind: Deployment, name: e{index}}}, cpu: {{constant: 10m}}}}\n");
+    let named = |count: usize, of: &dyn Fn(usize) -> String| (0..count).map(of).collect::<String>();
+    let deployments = |count: usize| named(count, &|index| deployment(&format!("d{index}"), "replicas: 1"));
+    let kinds: [(&str, &dyn Fn(usize) -> String); 4] = [
+        ("deployments", &|count| HEAD.to_owned() + &deployments(count)),
+        ("orphaned autoscalers", &|count| HEAD.to_owned() + &named(count, &hpa)),
+        ("loads", &|count| format!("{HEAD}  load:\n{}{}", named(count, &load), deployments(count))),
+        ("missing targets", &|count| format!("{HEAD}  load:\n{}{}", named(count, &missing), deployments(count))),
+    ];
+    for (name, text) in kinds {
+        let seconds = |count: usize| {
+            write(&shop, "s.yaml", &text(count));
+            let took = |_| {
+                let started = std::time::Instant::now();
+                let said = within_bounds(&shop, "windtunnel validate s.yaml");
+                assert!([0, 2].contains(&said.code), "{name}: {}", said.err);
+                started.elapsed().as_secs_f64()
+            };
+            // The least of two: the machine may be busy with something else.
+            (0..2).map(took).fold(f64::INFINITY, f64::min)
+        };
+        let (few, many) = (seconds(500), seconds(2_000));
+        assert!(many < 10.0 * few + 0.5, "{name}: {few:.2} s for 500, {many:.2} s for 2,000");
+    }
+}
+
+#[test]
+fn tests_and_threads_have_a_most() {
+    let shop = Workshop::new();
+    let tests =
+        (0..201).map(|index| format!("    - {{name: t{index}, set: {{duration: 2m}}, expect: ['nodes.peak < 9']}}\n"));
+    write(&shop, "s.yaml", &format!("{HEAD}  tests:\n{}", tests.collect::<String>()));
+    refused(&shop, "windtunnel validate s.yaml", "201 tests with 201 runs; 200 tests");
+    let seeds = "  tests: [{name: t, seeds: 4294967295, set: {duration: 2m}, expect: ['nodes.peak < 9']}]\n";
+    write(&shop, "t.yaml", &format!("{HEAD}{seeds}"));
+    refused(&shop, "windtunnel check t.yaml", "1 tests with 4294967295 runs");
+    for command in ["check", "compare", "sweep", "optimize"] {
+        refused(&shop, &format!("windtunnel {command} s.yaml --jobs 1000000"), "1024 threads at most");
+    }
+}

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Args;
 use rayon::prelude::*;
 
-use super::changes::{self, Changes};
+use super::changes::{self, Changes, threads};
 use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::{Outcome, outputs, progress};
@@ -73,7 +73,7 @@ pub struct Arguments {
     #[arg(long)]
     fail_on_worse: bool,
     /// Threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     /// Write the comparison as Markdown, for a pull-request comment
     #[arg(long, value_name = "FILE", alias = "markdown")]

@@ -14,6 +14,7 @@ use clap::Args;
 use rayon::prelude::*;
 
 use super::changes::Changes;
+use super::changes::threads;
 use super::exit_code::Failure;
 use super::format::Format;
 use super::sweep::OpenSweep;
@@ -71,7 +72,7 @@ pub struct Arguments {
     #[arg(long)]
     force: bool,
     /// Threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     /// What to print
     #[arg(long, value_enum, default_value_t)]

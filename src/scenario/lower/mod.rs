@@ -228,6 +228,11 @@ impl<'a> Lowering<'a> {
     }
 
     fn nearest_workload(&self, name: &str) -> Option<String> {
+        // Beyond the mistakes that are shown nobody reads a hint, and each looks at all names.
+        const MOST_HINTS: usize = 50;
+        if self.diagnostics.len() > MOST_HINTS {
+            return None;
+        }
         let names: Vec<String> =
             self.known.iter().map(|known| format!("{} {}/{}", known.kind, known.namespace, known.name)).collect();
         suggestion(name, &names.iter().map(String::as_str).collect::<Vec<_>>())
