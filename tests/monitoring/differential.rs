@@ -24,7 +24,7 @@ const RECORDED: &str = "tests/monitoring/data/recorded.jsonl";
 const SAMPLES: &str = "tests/monitoring/data/samples.txt.gz";
 
 /// The samples of a file of metrics.
-fn store_of(text: &str) -> Store {
+pub fn store_of(text: &str) -> Store {
     let mut store = Store::default();
     for (series, points) in read(text) {
         let (name, rest) = series.split_once('{').unwrap_or((&series, "}"));

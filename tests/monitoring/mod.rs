@@ -4,3 +4,4 @@ mod alerts;
 mod differential;
 mod exposition;
 mod promqltest;
+mod shipped;

@@ -150,7 +150,7 @@ impl Metric {
 
 metrics! {
     Prometheus {
-        Up = "up", Gauge, "", "job, instance", "1 where the target answers a scrape; the control plane always does, a kubelet and a node-exporter as long as their machine works.";
+        Up = "up", Gauge, "", "job, instance, metrics_path", "1 where the target answers a scrape; the control plane always does, a kubelet and a node-exporter as long as their machine works.";
     }
     KubeStateMetrics {
         KubePodInfo = "kube_pod_info", Gauge, "", "namespace, pod, uid, node, created_by_kind, created_by_name, priority_class", "A pod; always 1.";
