@@ -11,14 +11,14 @@ use super::axis::{Axis, close_axis};
 use super::canvas::{self, Align, Canvas, Draw, PlotError, text_width};
 use super::labels::Room;
 use super::marks::{Mark, MarkEntry, MarkLegend};
-use super::render::{FAINT_INK, GRID, INK, LEFT, MADE_BY, RIGHT, TEXT, WHITE, WIDTH, header, made_by};
+use super::render::{header, made_by};
+use super::sheet::{FAINT_INK, GRID, INK, KEY_ROW, LEFT, MADE_BY, RIGHT, TEXT, WHITE, WIDTH};
 
 const TOP: f64 = 84.0;
 const PLOT: f64 = 400.0;
 const AXIS: f64 = 64.0;
 /// Beside the plot, where there are points whose wait is not known.
 const GUTTER: f64 = 76.0;
-pub(super) const KEY_ROW: f64 = 20.0;
 /// More configurations than these, and only the unbeaten ones are numbered.
 const MOST_NUMBERED: usize = 40;
 

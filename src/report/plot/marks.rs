@@ -3,8 +3,7 @@
 use plotters::prelude::DrawingBackend;
 
 use super::canvas::{Align, Canvas, PlotError, text_width};
-use super::cost_against_wait::KEY_ROW;
-use super::render::{INK, LEFT, RIGHT, TEXT, WIDTH};
+use super::sheet::{INK, KEY_ROW, LEFT, RIGHT, TEXT, WIDTH};
 use super::{Color, Configuration};
 
 /// Where the first row of the legend stands.
