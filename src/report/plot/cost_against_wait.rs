@@ -187,7 +187,7 @@ impl Draw for Tradeoff {
         // Those that are beaten first, so that they cover none that are not.
         for pass in [false, true] {
             for (_, point) in shown().filter(|(_, point)| point.unbeaten == pass) {
-                let (color, mark) = (legend.color(point), legend.mark(point));
+                let (color, mark) = (legend.color(&point.settings), legend.mark(&point.settings));
                 let at = (x(point.x.mean), y(point.y.mean));
                 let within = |value: f64, low: f64, high: f64| value.clamp(low, high);
                 let x_ends = [point.x.low, point.x.high].map(|value| within(x(value), LEFT, WIDTH - RIGHT));
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(few.legend().shape.unwrap().values, ["0", "1", "2"]);
         let first = &plot.configurations[0];
         let other = plot.configurations.iter().find(|other| other.settings[0] != first.settings[0]).unwrap();
-        assert!(legend.color(first) != legend.color(other));
+        assert!(legend.color(&first.settings) != legend.color(&other.settings));
         let svg = plot.svg().unwrap();
         assert!(
             ["expander", "least-waste", "target", "<title>Cost against wait: grid"]
