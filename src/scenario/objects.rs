@@ -10,6 +10,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
+use super::manifest::training::{RawTraining, TrainJobSpec, TrainingManifest, TrainingRuntimeSpec};
 use super::manifest::{ManifestError, kueue};
 use super::names;
 use super::spec::ScaledObjectManifest;
@@ -63,6 +64,8 @@ pub struct Objects {
     pub topologies: Vec<Object<kueue::Raw<kueue::TopologySpec>>>,
     pub workload_priority_classes: Vec<Object<kueue::RawPriorityClass>>,
     pub namespaces: Vec<Object<kueue::RawNamespace>>,
+    pub training: Vec<Object<TrainingManifest>>,
+    pub training_runtimes: Vec<Object<RawTraining<TrainingRuntimeSpec>>>,
     /// `(kind, namespace, name)` of objects that could not be read: what refers to them is not told as missing.
     pub broken: Vec<(String, String, String)>,
 }
@@ -77,6 +80,9 @@ enum Treatment {
 
 /// Versions of Kueue's API; `Cohort` and `Topology` were alpha for longer.
 const KUEUE: &[&str] = &["kueue.x-k8s.io/v1beta2", "kueue.x-k8s.io/v1beta1", "kueue.x-k8s.io/v1alpha1"];
+
+const TRAINER: &[&str] = &["trainer.kubeflow.org/v1alpha1"];
+const KUBEFLOW: &[&str] = &["kubeflow.org/v1"];
 
 /// Kinds with the API versions that we know them in.
 const KINDS: &[(&str, &[&str], Treatment)] = &[
@@ -104,6 +110,18 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
     ("Topology", KUEUE, Treatment::Read),
     ("WorkloadPriorityClass", KUEUE, Treatment::Read),
     ("Namespace", &["v1"], Treatment::Read),
+    ("PyTorchJob", KUBEFLOW, Treatment::Read),
+    ("TFJob", KUBEFLOW, Treatment::Read),
+    ("MPIJob", &["kubeflow.org/v1", "kubeflow.org/v2beta1"], Treatment::Read),
+    ("XGBoostJob", KUBEFLOW, Treatment::Read),
+    ("PaddleJob", KUBEFLOW, Treatment::Read),
+    ("JAXJob", KUBEFLOW, Treatment::Read),
+    ("JobSet", &["jobset.x-k8s.io/v1alpha2"], Treatment::Read),
+    ("TrainJob", TRAINER, Treatment::Read),
+    ("TrainingRuntime", TRAINER, Treatment::Read),
+    ("ClusterTrainingRuntime", TRAINER, Treatment::Read),
+    ("RayCluster", &["ray.io/v1"], Treatment::Read),
+    ("RayJob", &["ray.io/v1"], Treatment::Read),
     ("ClusterRole", &[], Treatment::Ignored),
     ("ClusterTriggerAuthentication", &[], Treatment::Ignored),
     ("ClusterRoleBinding", &[], Treatment::Ignored),
@@ -129,9 +147,10 @@ const KINDS: &[(&str, &[&str], Treatment)] = &[
 ];
 
 /// Kinds that stand in no namespace.
-const CLUSTER_WIDE: [&str; 12] = [
+const CLUSTER_WIDE: [&str; 13] = [
     "AdmissionCheck",
     "ClusterQueue",
+    "ClusterTrainingRuntime",
     "Cohort",
     "Namespace",
     "Node",
@@ -262,6 +281,23 @@ impl Objects {
             "Topology" => typed(node, key, &mut self.topologies, broken, diagnostics),
             "WorkloadPriorityClass" => typed(node, key, &mut self.workload_priority_classes, broken, diagnostics),
             "Namespace" => typed(node, key, &mut self.namespaces, broken, diagnostics),
+            "PyTorchJob" | "TFJob" | "MPIJob" | "XGBoostJob" | "PaddleJob" | "JAXJob" => {
+                trained(node, key, TrainingManifest::Kubeflow, &mut self.training, broken, diagnostics);
+            }
+            "JobSet" => trained(node, key, TrainingManifest::JobSet, &mut self.training, broken, diagnostics),
+            "TrainJob" => {
+                let namespace = key.1.clone();
+                let read = |mut raw: RawTraining<TrainJobSpec>| {
+                    raw.spec.namespace = namespace;
+                    TrainingManifest::TrainJob(raw)
+                };
+                trained(node, key, read, &mut self.training, broken, diagnostics);
+            }
+            "RayCluster" => trained(node, key, TrainingManifest::RayCluster, &mut self.training, broken, diagnostics),
+            "RayJob" => trained(node, key, TrainingManifest::RayJob, &mut self.training, broken, diagnostics),
+            "TrainingRuntime" | "ClusterTrainingRuntime" => {
+                typed(node, key, &mut self.training_runtimes, broken, diagnostics);
+            }
             _ => typed(node, key, &mut self.node_pools, broken, diagnostics),
         }
     }
@@ -280,6 +316,21 @@ fn typed<T: DeserializeOwned>(
         Some(value) => list.push(Object { value, node, name: key.2, namespace: key.1 }),
         None => broken.push(key),
     }
+}
+
+fn trained<T: DeserializeOwned>(
+    node: Node,
+    key: (String, String, String),
+    of: impl FnOnce(T) -> TrainingManifest,
+    list: &mut Vec<Object<TrainingManifest>>,
+    broken: &mut Vec<(String, String, String)>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let mut read = Vec::new();
+    typed(node, key, &mut read, broken, diagnostics);
+    let read =
+        read.pop().map(|Object { value, node, name, namespace }| Object { value: of(value), node, name, namespace });
+    list.extend(read);
 }
 
 /// `autoscaling/v1` knows one metric, CPU utilization; as the API server converts it (default 80 %).

@@ -7,6 +7,7 @@ mod pod;
 mod table;
 #[cfg(test)]
 mod tests;
+mod training;
 
 use std::collections::BTreeMap;
 
