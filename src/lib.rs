@@ -38,6 +38,8 @@
 //! Where to go from here: [`sim`] for the engine, [`autoscaler`] and [`scheduler`] for the controllers, which are pure
 //! functions from a snapshot to a decision with reasons, [`load`] for demand, [`cost`] for prices and bills.
 
+#![forbid(unsafe_code)]
+
 pub mod autoscaler;
 pub mod check;
 pub mod cli;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod behaviour;
+mod bounds;
 mod check;
 mod ci;
 mod circles;
@@ -10,8 +11,10 @@ mod compare;
 mod conformance;
 mod determinism;
 mod figures;
+mod fuzz;
 mod house;
 mod invariants;
+mod monitoring;
 mod optimize;
 mod outputs;
 mod pages;

@@ -12,7 +12,8 @@ const LOOK_ONLY: [&str; 6] = ["validate", "check", "default", "none", "fmt", "de
 const MAKERS: [&str; 4] = ["jobs.rs", "replay.rs", "nodes.rs", "node_pools.rs"];
 
 /// Options that nothing acts on, and why that is as it should be or when it ends.
-const IDLE: [(&str, &str); 2] = [
+const IDLE: [(&str, &str); 3] = [
+    ("ScenarioSpec.description", "a sentence for those who read the file"),
     ("NodeClaimTemplateSpec.node_class_ref", "what a node class describes is stated under nodePools"),
     ("NodePoolManifest.api_version", "any but karpenter.sh/v1 is refused"),
 ];

@@ -2,6 +2,7 @@
 //! scenario comes from, a file or standard input.
 
 use std::io::{self, Read};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -26,14 +27,19 @@ pub struct Changes {
     /// Change a value of the scenario, such as nodeGroups.general.maxSize=5; wins over --values
     #[arg(long = "set", value_name = "PATH=VALUE")]
     sets: Vec<String>,
+    /// Pods that a run may make, live and ended (about a kilobyte each); sets `maxPods` of the scenario
+    #[arg(long, value_name = "N")]
+    max_pods: Option<u64>,
 }
 
 impl Changes {
     /// Every change in its order, files of values first. Mistakes are shown, all of them.
     pub fn read(&self) -> Result<Vec<Override>, Failure> {
         let of_files = self.values.iter().map(|file| Override::values(file));
-        let read: Vec<_> =
-            of_files.chain(self.sets.iter().map(|text| Override::parse(text).map(|one| vec![one]))).collect();
+        let max_pods = self.max_pods.map(|count| format!("maxPods={count}"));
+        let read: Vec<_> = of_files
+            .chain(max_pods.iter().chain(&self.sets).map(|text| Override::parse(text).map(|one| vec![one])))
+            .collect();
         let mistakes: Vec<_> = read.iter().filter_map(|read| read.as_ref().err()).flatten().cloned().collect();
         if !mistakes.is_empty() {
             diagnostics::show(&mistakes);
@@ -51,6 +57,15 @@ impl Changes {
     pub fn files(&self) -> &[PathBuf] {
         &self.values
     }
+}
+
+/// The most threads that can be asked for: beyond the cores of any machine.
+const MOST_THREADS: usize = 1024;
+
+/// Reads `--jobs`.
+pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let count: NonZeroUsize = text.parse().map_err(|_| format!("it is not a whole number from 1 to {MOST_THREADS}"))?;
+    if count.get() <= MOST_THREADS { Ok(count) } else { Err(format!("{MOST_THREADS} threads at most")) }
 }
 
 /// True for `-`.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use rayon::prelude::*;
 
-use super::changes::{self, Changes};
+use super::changes::{self, Changes, threads};
 use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::{Outcome, diagnostics, outputs, progress};
@@ -20,7 +20,7 @@ use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::{Figure, Recorder, Summary, VERSION, figures};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Override, Scenario, ScenarioFiles, names_results};
-use crate::sim;
+use crate::sim::{self, Stopped};
 
 /// Run scenarios and judge their expectations (exit code 1 when one fails)
 #[derive(Args)]
@@ -42,7 +42,7 @@ pub struct Arguments {
     #[arg(long)]
     seed: Option<u64>,
     /// Threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     /// Keep the figures under this name
     #[arg(long, value_name = "NAME", conflicts_with = "baseline")]
@@ -235,31 +235,38 @@ fn run_all(prepared: &[Prepared], arguments: &Arguments) -> Result<Vec<Judged>, 
         .collect();
     let bar = progress::bar(runs.len() as u64, "runs", arguments.quiet);
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, NonZeroUsize::get)).build()?;
-    let judged: Vec<(usize, u64, Vec<Verdict>, Vec<Figure>)> = threads.install(|| {
+    let judged: Result<Vec<(usize, u64, Vec<Verdict>, Vec<Figure>)>, Stopped> = threads.install(|| {
         let one = |(index, seed): (usize, u64)| {
             let Prepared { scenario, plan, .. } = &prepared[index];
-            let (verdicts, figures) = judge_one(scenario, &plan.expectations, seed);
+            let (verdicts, figures) = judge_one(scenario, &plan.expectations, seed)?;
             bar.inc(1);
-            (index, seed, verdicts, figures)
+            Ok((index, seed, verdicts, figures))
         };
         runs.into_par_iter().with_max_len(1).map(one).collect()
     });
     bar.finish_and_clear();
     let mut by_plan: Vec<Judged> = prepared.iter().map(|_| Judged::default()).collect();
-    for (index, seed, verdicts, figures) in judged {
+    for (index, seed, verdicts, figures) in judged? {
         by_plan[index].verdicts.push((seed, verdicts));
         by_plan[index].figures.push((seed, figures));
     }
     Ok(by_plan)
 }
 
-fn judge_one(scenario: &Scenario, expectations: &[Expectation], seed: u64) -> (Vec<Verdict>, Vec<Figure>) {
+fn judge_one(
+    scenario: &Scenario,
+    expectations: &[Expectation],
+    seed: u64,
+) -> Result<(Vec<Verdict>, Vec<Figure>), Stopped> {
     let mut record = Recorder::new(scenario, false);
     let outcome = sim::run(scenario, seed, &mut record);
+    if let Some(stopped) = &outcome.stopped {
+        return Err(stopped.clone());
+    }
     let summary = Summary::of(&outcome);
     let figures = figures(&summary);
     let run = Run { summary: &summary, figures: &figures, record: &record, outcome: &outcome };
-    (check::judge(expectations, &run), figures)
+    Ok((check::judge(expectations, &run), figures))
 }
 
 fn suite(prepared: &Prepared, runs: &Judged, baseline: Option<&Baseline>, arguments: &Arguments) -> Suite {

@@ -4,13 +4,29 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::scenario::diagnostic::{Diagnostic, Place};
 
-/// Draws each, in their order.
+/// Errors and warnings of one reading that are drawn; the rest are counted.
+const MOST_SHOWN: usize = 50;
+
+/// Draws them in their order: the first [`MOST_SHOWN`] errors and as many warnings, and how many more there are.
 pub fn show(diagnostics: &[Diagnostic]) {
     let mut out = io::stderr().lock();
     let is_styled = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let (mut errors, mut warnings) = (0, 0);
     for diagnostic in diagnostics {
-        // Nothing can be done where standard error itself is gone.
-        let _ = writeln!(out, "{}\n", diagnostic.draw(is_styled));
+        let count = if diagnostic.is_error() { &mut errors } else { &mut warnings };
+        *count += 1;
+        if *count <= MOST_SHOWN {
+            // Nothing can be done where standard error itself is gone.
+            let _ = writeln!(out, "{}\n", diagnostic.draw(is_styled));
+        }
+    }
+    let more =
+        [(errors, "error"), (warnings, "warning")].map(|(count, what)| (count.max(MOST_SHOWN) - MOST_SHOWN, what));
+    let more = more.iter().filter(|(count, _)| *count > 0);
+    let more: Vec<String> =
+        more.map(|(count, what)| format!("{count} more {what}{}", if *count == 1 { "" } else { "s" })).collect();
+    if !more.is_empty() {
+        let _ = writeln!(out, "… and {}\n", more.join(" and "));
     }
 }
 

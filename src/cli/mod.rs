@@ -8,6 +8,9 @@ pub mod decide;
 mod diagnostics;
 pub mod exit_code;
 mod explain;
+mod exposition;
+#[cfg(test)]
+mod faults;
 mod format;
 mod import;
 mod init;
@@ -63,8 +66,18 @@ enum Command {
 pub fn main() -> ExitCode {
     exit_code::install_panic_hook();
     interrupt::install();
-    let arguments = Arguments::parse();
-    let outcome = match arguments.command {
+    match dispatch(Arguments::parse()) {
+        Ok(code) => code,
+        Err(failure) if failure.is_broken_pipe() => exit_code::FINE.into(),
+        Err(failure) => {
+            failure.report(&mut io::stderr());
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Outcome {
+    match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
@@ -80,14 +93,6 @@ pub fn main() -> ExitCode {
         Command::Reference(arguments) => reference::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(failure) if failure.is_broken_pipe() => exit_code::FINE.into(),
-        Err(failure) => {
-            failure.report(&mut io::stderr());
-            failure.exit_code()
-        }
     }
 }
 

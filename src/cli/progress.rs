@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::sim::{DecisionRecord, Observer, Outcome, Sample};
+use crate::sim::{DecisionRecord, Exposed, Observer, Outcome, Sample};
 use crate::units::SimDuration;
 
 /// A bar of `length` steps; hidden off a terminal or where `quiet`.
@@ -34,6 +34,14 @@ impl<O: Observer> Observer for Progress<'_, O> {
     fn sample(&mut self, sample: &Sample<'_>) {
         self.bar.set_position((sample.at.as_secs_f64() / 3600.0) as u64);
         self.inner.sample(sample);
+    }
+
+    fn scrape_interval(&self) -> Option<SimDuration> {
+        self.inner.scrape_interval()
+    }
+
+    fn scrape(&mut self, exposed: &Exposed<'_>) {
+        self.inner.scrape(exposed);
     }
 
     fn finished(&mut self, outcome: &Outcome) {

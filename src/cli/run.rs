@@ -11,8 +11,10 @@ use super::changes::{self, Changes};
 use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::progress::Progress;
-use super::{Outcome, check, diagnostics, memory};
+use super::{Outcome, check, diagnostics, exposition, memory};
 use crate::check::{Expectation, Run, SeedVerdict, Suite, Tally, Verdict};
+use crate::record::metrics::openmetrics::Tape;
+use crate::record::metrics::{Exporter, Watched};
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::writer::{OutputFolder, Terms, csv, json};
 use crate::record::{Provenance, Recorder, Summary, figures};
@@ -21,6 +23,7 @@ use crate::report::{html, table};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Loaded, Scenario};
 use crate::sim;
+use crate::units::SimDuration;
 
 /// Simulate a scenario and write its cost and utilization
 #[derive(Args)]
@@ -49,6 +52,12 @@ pub struct Arguments {
     /// File of the report, one page that opens without a network [default: report.html in the folder of the results]
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// File of the run's metrics as a live cluster exports them, OpenMetrics text; compressed where it ends in .gz
+    #[arg(long, value_name = "FILE")]
+    openmetrics: Option<PathBuf>,
+    /// How often metrics are scraped [default: 15s]
+    #[arg(long, value_name = "DURATION", requires = "openmetrics", value_parser = exposition::interval)]
+    scrape_interval: Option<SimDuration>,
     /// Replace results in the folder that were made from something else (another scenario, setting, seed or version)
     #[arg(long)]
     force: bool,
@@ -88,16 +97,34 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let inputs = [files.inputs(), arguments.changes.files().to_vec()].concat();
     let outputs = outputs(arguments);
     let terms = Terms { inputs: &inputs, outputs: &outputs, force: arguments.force };
-    let html_terms = FileTerms { inputs: &inputs, force: arguments.force };
+    let file_terms = FileTerms { inputs: &inputs, force: arguments.force };
     if let Some(file) = &arguments.html {
-        single::may_write(file, html_terms)?;
+        single::may_write(file, file_terms)?;
+    }
+    if let Some(file) = &arguments.openmetrics {
+        exposition::may_write(file, file_terms)?;
     }
     let folder = OutputFolder::prepare(&out, &provenance, terms)?;
 
     let mut recorder = Recorder::new(&scenario, arguments.verbose_decisions);
     let started = Instant::now();
-    let outcome = sim::run(&scenario, seed, &mut Progress::new(&mut recorder, scenario.duration, arguments.quiet));
+    let mut tape = Tape::default();
+    let mut watched = Watched {
+        recorder: &mut recorder,
+        exporter: arguments.openmetrics.as_ref().map(|_| {
+            let interval = arguments.scrape_interval.unwrap_or(exposition::INTERVAL);
+            (Exporter::new(scenario.start_epoch_seconds, vec![&mut tape]), interval)
+        }),
+    };
+    let outcome = sim::run(&scenario, seed, &mut Progress::new(&mut watched, scenario.duration, arguments.quiet));
+    drop(watched);
+    if let Some(file) = &arguments.openmetrics {
+        exposition::write(file, &mut tape, scenario.start_epoch_seconds, file_terms)?;
+    }
     let wall_seconds = started.elapsed().as_secs_f64();
+    if let Some(stopped) = &outcome.stopped {
+        return Err(stopped.clone().into());
+    }
 
     let summary = Summary { provenance: provenance.clone(), ..Summary::of(&outcome) };
     folder.write("timeseries.csv", &csv::timeseries(&recorder))?;
@@ -130,7 +157,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     });
     match (&page, &arguments.html) {
         (Some(page), None) => folder.write("report.html", page.as_bytes())?,
-        (Some(page), Some(file)) => single::write(file, page, Comment::Xml, html_terms)?,
+        (Some(page), Some(file)) => single::write(file, page, Comment::Xml, file_terms)?,
         (None, _) => {}
     }
     let peak_memory_bytes = memory::peak_bytes();

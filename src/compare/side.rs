@@ -3,7 +3,7 @@
 use super::reasons::DecisionTally;
 use crate::record::{Figure, Summary, figures, value_of};
 use crate::scenario::Scenario;
-use crate::sim;
+use crate::sim::{self, Stopped};
 
 /// One of the ways to run that are compared.
 #[derive(Clone, Debug, Default)]
@@ -59,8 +59,14 @@ impl Side {
 }
 
 /// Runs `scenario` under `seed`.
-pub fn run_one(scenario: &Scenario, seed: u64) -> SideRun {
+///
+/// # Errors
+/// The run did not come to its end.
+pub fn run_one(scenario: &Scenario, seed: u64) -> Result<SideRun, Stopped> {
     let mut decisions = DecisionTally::default();
     let outcome = sim::run(scenario, seed, &mut decisions);
-    SideRun { seed, figures: figures(&Summary::of(&outcome)), decisions }
+    match outcome.stopped {
+        Some(stopped) => Err(stopped),
+        None => Ok(SideRun { seed, figures: figures(&Summary::of(&outcome)), decisions }),
+    }
 }

@@ -46,7 +46,7 @@ pub struct SignalSpec {
     /// Noise that multiplies the sum of the base patterns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<NoiseSpec>,
-    /// Multiplies the whole signal. Default: 1.
+    /// Multiplies the whole signal; from 0 to 1e12. Default: 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
     /// How often a pattern that changes all the time takes a new value. Default: 15s, metrics-server's scrape interval.
@@ -63,11 +63,12 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// Demand at `at` in thousandths of its unit (millicores, or requests per 1,000 seconds), never negative.
+    /// Demand at `at` in thousandths of its unit (millicores, or requests per 1,000 seconds), never negative and never
+    /// above [`LARGEST`].
     pub fn value_at(&self, at: SimTime) -> i64 {
         let base: f64 = self.addends.iter().map(|model| model.value_at(at)).sum();
         let value = self.factors.iter().fold(base * self.scale, |value, model| value * model.value_at(at));
-        value.round().max(0.0) as i64
+        value.round().clamp(0.0, LARGEST) as i64
     }
 
     /// The earliest instant after `at` where the value may differ; [`SimTime::MAX`] where it never does again.
@@ -76,6 +77,10 @@ impl Signal {
         models.map(|model| model.next_change_after(at)).min().unwrap_or(SimTime::MAX)
     }
 }
+
+/// Nine trillion of any unit, in thousandths (2⁵³): sums over pods and hours stay within their integers.
+const LARGEST: f64 = (1_i64 << 53) as f64;
+const MOST_SCALE: f64 = 1e12;
 
 const DEFAULT_RESOLUTION: SimDuration = SimDuration::from_secs(15);
 
@@ -90,8 +95,8 @@ impl SignalSpec {
             return Err(SignalError::new("resolution", format!("{resolution} is too fine; 1ms is the finest")));
         }
         let scale = self.scale.unwrap_or(1.0);
-        if !(scale.is_finite() && scale >= 0.0) {
-            return Err(SignalError::new("scale", format!("{scale} must be a number of zero or more")));
+        if !(0.0..=MOST_SCALE).contains(&scale) {
+            return Err(SignalError::new("scale", format!("{scale} must be a number from zero to {MOST_SCALE:e}")));
         }
         let grid = Grid::new(resolution);
         let addends = compile::bases(self, context, grid)?;

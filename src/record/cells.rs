@@ -2,7 +2,8 @@
 //!
 //! A big run writes millions of cells, nearly all of them integers or decimals with a fixed number of places, so those
 //! are written digit by digit. RFC 4180: a cell is quoted only where it holds a comma, a quote or a line break; lines
-//! end in `\n`, as most tools for CSV expect.
+//! end in `\n`, as most tools for CSV expect. A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a
+//! formula: a text that does, and is no number, gets a `'` before it, and what would act on a terminal is written out.
 
 use std::io::Write;
 
@@ -171,16 +172,10 @@ impl Cells {
     }
 
     fn quoted_where_needed(&mut self, parts: &[&str]) {
-        let special = |byte: u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
-        if parts.iter().any(|part| part.bytes().any(special)) {
-            self.bytes.push(b'"');
-            for byte in parts.iter().flat_map(|part| part.bytes()) {
-                if byte == b'"' {
-                    self.bytes.push(b'"');
-                }
-                self.bytes.push(byte);
-            }
-            self.bytes.push(b'"');
+        let special = |byte: u8| byte.is_ascii_control() || matches!(byte, b',' | b'"');
+        let is_formula = parts.first().is_some_and(|first| is_formula(first, parts.len()));
+        if is_formula || parts.iter().any(|part| part.bytes().any(special)) {
+            self.quoted(&parts.concat(), is_formula);
         } else {
             for part in parts {
                 self.bytes.extend_from_slice(part.as_bytes());
@@ -188,6 +183,24 @@ impl Cells {
         }
         self.bytes.push(b',');
     }
+
+    fn quoted(&mut self, text: &str, is_formula: bool) {
+        let is_quoted = text.contains([',', '"', '\n']);
+        self.bytes.extend(is_quoted.then_some(b'"'));
+        self.bytes.extend(is_formula.then_some(b'\''));
+        for c in text.chars() {
+            match c {
+                '"' => self.bytes.extend_from_slice(b"\"\""),
+                c if c.is_control() && c != '\n' => self.bytes.extend(c.escape_default().map(|c| c as u8)),
+                c => self.bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        self.bytes.extend(is_quoted.then_some(b'"'));
+    }
+}
+
+fn is_formula(first: &str, parts: usize) -> bool {
+    first.starts_with(['=', '+', '-', '@']) && (parts > 1 || first.parse::<f64>().is_err()) && first != "-"
 }
 
 #[cfg(test)]
@@ -240,9 +253,18 @@ mod tests {
         assert_eq!(dated(Some(i64::MAX), 0), "\n");
     }
 
+    #[test]
+    fn formulas_and_what_a_terminal_acts_on_are_made_harmless() {
+        let written = row(|cells| {
+            ["=1+1", "@x,y", "-5", "-", "+1e3", "-a", "a\u{1b}[31m\r"].iter().for_each(|text| cells.text(text))
+        });
+        assert_eq!(written, "'=1+1,\"'@x,y\",-5,-,+1e3,'-a,a\\u{1b}[31m\\r\n");
+        assert_eq!(row(|cells| cells.dotted(["-5", "x"])), "'-5.x\n");
+    }
+
     proptest! {
         #[test]
-        fn the_csv_crate_reads_back_what_was_written(texts in proptest::collection::vec("[ -~\n\r\"]{0,12}", 2..6)) {
+        fn the_csv_crate_reads_back_what_was_written(texts in proptest::collection::vec("([ -*,./-<>?A-~\n\"][ -~\n\"]{0,11})?", 2..6)) {
             let written = row(|cells| texts.iter().for_each(|text| cells.text(text)));
             let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(written.as_bytes());
             let read: Vec<String> = reader.records().next().unwrap().unwrap().iter().map(str::to_owned).collect();

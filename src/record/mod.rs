@@ -12,6 +12,7 @@ mod figures;
 pub(crate) mod fixture;
 mod hpas;
 pub mod jobs;
+pub mod metrics;
 mod provenance;
 mod recorder;
 mod services;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::units::nearest;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -15,6 +15,59 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Render
 pub struct Source {
     pub name: String,
     pub text: String,
+    /// Made when the first place is asked for.
+    index: OnceLock<TextIndex>,
+}
+
+impl Source {
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Source {
+        Source { name: name.into(), text: text.into(), index: OnceLock::new() }
+    }
+
+    fn index(&self) -> &TextIndex {
+        self.index.get_or_init(|| TextIndex::of(&self.text))
+    }
+}
+
+/// Where lines start and how many characters stand before each block, so that thousands of places in one text, or in
+/// one line, cost no walk each.
+#[derive(Debug)]
+struct TextIndex {
+    line_starts: Vec<usize>,
+    chars_before_block: Vec<usize>,
+}
+
+impl TextIndex {
+    /// In bytes.
+    const BLOCK: usize = 1024;
+
+    fn of(text: &str) -> TextIndex {
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
+        let mut before = 0;
+        let mut chars_before_block = Vec::with_capacity(text.len() / Self::BLOCK + 1);
+        for block in text.as_bytes().chunks(Self::BLOCK) {
+            chars_before_block.push(before);
+            before += chars_begun(block);
+        }
+        TextIndex { line_starts, chars_before_block }
+    }
+
+    fn chars_before(&self, text: &str, at: usize) -> usize {
+        let Some((block, before)) =
+            self.chars_before_block.get(at / Self::BLOCK).map(|before| (at / Self::BLOCK, *before)).or_else(|| {
+                let last = self.chars_before_block.len().checked_sub(1)?;
+                Some((last, self.chars_before_block[last]))
+            })
+        else {
+            return 0;
+        };
+        before + chars_begun(&text.as_bytes()[block * Self::BLOCK..at])
+    }
+}
+
+fn chars_begun(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
 /// A stretch of a [`Source`], in bytes.
@@ -36,10 +89,19 @@ impl Place {
 
     /// Line and column of the start, both from 1; a column is a character.
     pub fn line_and_column(&self) -> (usize, usize) {
-        let before = &self.source.text[..floor_char_boundary(&self.source.text, self.span.start)];
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let (text, index) = (&self.source.text, self.source.index());
+        let at = floor_char_boundary(text, self.span.start);
+        let line = index.line_starts.partition_point(|start| *start <= at);
+        let column = index.chars_before(text, at) - index.chars_before(text, index.line_starts[line - 1]) + 1;
         (line, column)
+    }
+
+    /// The bytes of the line that it starts on, without its end.
+    fn first_line(&self) -> Range<usize> {
+        let starts = &self.source.index().line_starts;
+        let line = starts.partition_point(|start| *start <= self.span.start.min(self.source.text.len()));
+        let end = starts.get(line).map_or(self.source.text.len(), |next| next - 1);
+        starts[line - 1]..end
     }
 }
 
@@ -119,7 +181,7 @@ impl Diagnostic {
         let (line, column) = place.line_and_column();
         Diagnostic {
             severity,
-            message,
+            message: plain(message),
             file: place.source.name.clone(),
             line,
             column,
@@ -167,14 +229,16 @@ impl Diagnostic {
     }
 }
 
+/// The one line that the stretch starts on: a whole mapping would hide what is wrong with it, and to draw it from the
+/// whole text would walk over that for each mistake.
 fn snippet<'a>(place: &'a Place, label: Option<&'a str>) -> Snippet<'a, Annotation<'a>> {
     let text = &place.source.text;
+    let line = place.first_line();
     let start = floor_char_boundary(text, place.span.start);
-    // Only the first line of the stretch is marked: a whole mapping would hide what is wrong with it.
-    let line_end = text[start..].find('\n').map_or(text.len(), |length| start + length);
-    let end = floor_char_boundary(text, place.span.end).clamp(start, line_end);
-    let annotation = AnnotationKind::Primary.span(start..end).label(label);
-    Snippet::source(text.as_str()).path(place.source.name.as_str()).annotation(annotation)
+    let end = floor_char_boundary(text, place.span.end).clamp(start, line.end.max(start));
+    let annotation = AnnotationKind::Primary.span(start - line.start..end - line.start).label(label);
+    let (number, _) = place.line_and_column();
+    Snippet::source(&text[line]).line_start(number).path(place.source.name.as_str()).annotation(annotation)
 }
 
 impl fmt::Display for Diagnostic {
@@ -192,6 +256,24 @@ impl fmt::Display for Diagnostic {
             write!(f, "; {hint}")?;
         }
         Ok(())
+    }
+}
+
+/// A message quotes what users wrote: bytes that would steer a terminal are written out.
+fn plain(message: String) -> String {
+    if !message.chars().any(char::is_control) {
+        return message;
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    message.chars().map(escaped).collect()
+}
+
+/// The start of a text that a message quotes, where it is longer than anyone reads.
+pub fn shortened(text: &str) -> std::borrow::Cow<'_, str> {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        None => text.into(),
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()).into(),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::diagnostic::{Diagnostic, Place, Source};
 use super::documents::read_source;
 use super::spec::KIND;
-use super::yaml::{Node, parse, read};
+use super::yaml::{Node, control_characters, parse, read};
 
 /// A parsed document with its places.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Document {
     /// # Errors
     /// As [`Document::open`].
     pub fn parse(name: &str, text: &str) -> Result<Document, Vec<Diagnostic>> {
-        Document::of(Source { name: name.to_owned(), text: text.to_owned() })
+        Document::of(Source::new(name, text))
     }
 
     fn of(source: Source) -> Result<Document, Vec<Diagnostic>> {
@@ -66,7 +66,9 @@ impl Document {
 
     /// A `T` from the document, and everything that is wrong with it.
     pub fn read<T: DeserializeOwned>(&self) -> (Option<T>, Vec<Diagnostic>) {
-        read(&self.node)
+        let (value, mut mistakes) = read(&self.node);
+        mistakes.extend(control_characters(&self.node));
+        (value, mistakes)
     }
 
     /// The place of what a dotted path leads to, or of the innermost value on the way that exists.

@@ -4,14 +4,17 @@
 //! [`ScenarioFiles::load`] applies overrides to copies of the trees, so that places survive.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::diagnostic::{Diagnostic, Place, Source};
+use rustc_hash::FxHashSet;
+
+use super::diagnostic::{Diagnostic, Place, Source, shortened};
 use super::digest::Digests;
 use super::lower::{self, Lowered};
 use super::tables::Tables;
-use super::yaml::{Entry, Node, PathError, Value, parse, parse_value};
+use super::yaml::{Entry, Node, PathError, Value, check_length, parse, parse_value};
 use super::{Scenario, spec};
 use crate::units::nearest;
 
@@ -34,7 +37,7 @@ impl Override {
     /// # Errors
     /// No `=`, an empty path, or a value that is not YAML.
     pub fn parse(text: &str) -> Result<Override, Vec<Diagnostic>> {
-        let source = Arc::new(Source { name: "--set".to_owned(), text: text.to_owned() });
+        let source = Arc::new(Source::new("--set", text));
         let Some((path, value)) = text.split_once('=').filter(|(path, _)| !path.trim().is_empty()) else {
             let diagnostic = Diagnostic::error(&Place::start_of(&source), format!("`{text}` is not an override"));
             return Err(vec![diagnostic.expected("path=value").hint("such as nodeGroups.general.maxSize=5")]);
@@ -83,6 +86,7 @@ impl Override {
     }
 
     fn apply(&self, root: &mut Node, path: &str) -> Result<(), PathError> {
+        check_length(path)?;
         if !self.lays {
             return root.set(path, self.value.clone());
         }
@@ -143,11 +147,23 @@ pub struct ScenarioFiles {
 /// Names of `--values` files among the digests.
 const VALUES: &str = "--values ";
 
+/// Of a scenario, a manifest or a file of values: a larger one is something else, such as a device without an end.
+const MOST_BYTES: u64 = 256 << 20;
+
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 pub(super) fn read_source(path: &Path) -> Result<Source, String> {
     let name = path.display().to_string();
-    match std::fs::read(path) {
+    match read_bounded(path) {
+        Ok(bytes) if bytes.len() as u64 > MOST_BYTES => {
+            Err(format!("{name} has more than {} MB; a file of this kind has no more", MOST_BYTES >> 20))
+        }
         Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Ok(Source { name, text }),
+            Ok(text) => Ok(Source::new(name, text)),
             Err(error) => Err(format!("{name} is not text (byte {} is not UTF-8)", error.utf8_error().valid_up_to())),
         },
         Err(error) => Err(format!("{name} can't be read: {error}")),
@@ -173,7 +189,7 @@ impl ScenarioFiles {
     /// # Errors
     /// As [`ScenarioFiles::open`].
     pub fn of_text(name: &str, text: String) -> Result<ScenarioFiles, Vec<Diagnostic>> {
-        ScenarioFiles::read(Path::new(name), Source { name: name.to_owned(), text })
+        ScenarioFiles::read(Path::new(name), Source::new(name, text))
     }
 
     fn read(path: &Path, source: Source) -> Result<ScenarioFiles, Vec<Diagnostic>> {
@@ -262,15 +278,14 @@ impl ScenarioFiles {
     fn read_manifests(&self, scenario: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<Node> {
         let mut objects = Vec::new();
         let mut cache = self.manifests.lock().expect("no reader panics while it holds the lock");
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen: FxHashSet<&str> = FxHashSet::default();
         for item in scenario.get("spec").and_then(|spec| spec.get("manifests")).map_or(&[][..], Node::items) {
             // Anything but text is told by the typed reading.
             let Some(path) = item.as_str() else { continue };
-            if seen.contains(&path) {
+            if !seen.insert(path) {
                 diagnostics.push(Diagnostic::error(&item.place, format!("{path} is listed twice")));
                 continue;
             }
-            seen.push(path);
             let read = cache.entry(path.to_owned()).or_insert_with(|| {
                 let source = read_source(&self.folder.join(path)).map(Arc::new);
                 match source {
@@ -361,5 +376,5 @@ fn set_in_object(objects: &mut [Node], change: &Override, diagnostics: &mut Vec<
 
 fn refused(change: &Override, problem: String, hint: Option<String>) -> Diagnostic {
     let option = if change.lays { "--values: " } else { "--set " };
-    Diagnostic::error(&change.place, format!("{option}{}: {problem}", change.path)).maybe_hint(hint)
+    Diagnostic::error(&change.place, format!("{option}{}: {problem}", shortened(&change.path))).maybe_hint(hint)
 }

@@ -34,6 +34,8 @@ pub struct Scenario {
     pub duration: SimDuration,
     /// Interval of the rows of `timeseries.csv`.
     pub sample_interval: SimDuration,
+    /// Pods that a run may make; it ends where it comes to them.
+    pub max_pods: u64,
     /// Pod specs and node shapes, interned; the run's cluster starts from a copy.
     pub specs: Specs,
     pub nodes: Vec<FixedNode>,
@@ -113,6 +115,7 @@ impl Default for Scenario {
             start_epoch_seconds: 0,
             duration: SimDuration::from_mins(60),
             sample_interval: SimDuration::from_mins(1),
+            max_pods: super::size::DEFAULT_MAX_PODS,
             specs: Specs::default(),
             nodes: Vec::new(),
             node_groups: Vec::new(),

@@ -16,6 +16,7 @@ mod lowered;
 pub mod manifest;
 mod names;
 mod objects;
+pub mod size;
 pub mod spec;
 mod tables;
 mod workload;

@@ -99,11 +99,6 @@ pub fn names_results(name: &str) -> bool {
     !name.is_empty() && name.len() <= RESULTS && !name.starts_with(['.', '-']) && name.chars().all(is_plain)
 }
 
-/// Text that a terminal would act on rather than show.
-pub fn is_printable(text: &str) -> bool {
-    !text.chars().any(|c| c.is_control())
-}
-
 /// Names within an object: its own, its namespace, its containers, and its labels and those of its pods.
 pub fn check_object(object: &Node, kind: &str, diagnostics: &mut Vec<Diagnostic>) {
     let text = |path: &[&str]| {

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::api::storage::v1::StorageClass;
+use rustc_hash::FxHashSet;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
@@ -166,21 +167,28 @@ const CLUSTER_WIDE: [&str; 13] = [
 /// Takes the items out of `kind: List` and of typed lists (`DeploymentList`).
 pub fn flatten_lists(documents: Vec<Node>) -> Vec<Node> {
     let mut objects = Vec::with_capacity(documents.len());
-    for document in documents {
+    for mut document in documents {
         let is_list = document.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
-        let items = if is_list { document.get("items").cloned() } else { None };
-        match items {
-            Some(Node { value: Value::Sequence(items), .. }) => objects.extend(flatten_lists(items)),
-            _ => objects.push(document),
+        match if is_list { take_items(&mut document) } else { None } {
+            Some(items) => objects.extend(flatten_lists(items)),
+            None => objects.push(document),
         }
     }
     objects
 }
 
+fn take_items(list: &mut Node) -> Option<Vec<Node>> {
+    let Value::Mapping(entries) = &mut list.value else { return None };
+    match &mut entries.iter_mut().find(|entry| entry.key == "items")?.value.value {
+        Value::Sequence(items) => Some(std::mem::take(items)),
+        _ => None,
+    }
+}
+
 /// Reads every document into the list of its kind.
 pub fn read_objects(documents: Vec<Node>, diagnostics: &mut Vec<Diagnostic>) -> Objects {
     let mut objects = Objects::default();
-    let mut seen: Vec<(String, String, String)> = Vec::new();
+    let mut seen: FxHashSet<(String, String, String)> = FxHashSet::default();
     for document in documents {
         let Some((kind, version)) = kind_and_version(&document, diagnostics) else { continue };
         let Some(key) = identity(&document, &kind, diagnostics) else { continue };
@@ -191,7 +199,7 @@ pub fn read_objects(documents: Vec<Node>, diagnostics: &mut Vec<Diagnostic>) -> 
             diagnostics.push(Diagnostic::error(place, message).hint("give each object a name of its own"));
             continue;
         }
-        seen.push(key.clone());
+        seen.insert(key.clone());
         objects.add(document, &kind, &version, key, diagnostics);
     }
     objects

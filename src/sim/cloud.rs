@@ -114,6 +114,8 @@ impl World<'_> {
             reason: "",
             used: Default::default(),
             cpu: NodeCpu::default(),
+            cpu_counter: 0,
+            counted_at: self.now,
             under_memory_pressure: false,
             images: NodeImages::default(),
             pods_run: 0,

@@ -79,6 +79,10 @@ pub(super) struct PodRun {
     /// Its container began to run, for the first time and for the last.
     pub first_started: Option<SimTime>,
     pub started: Option<SimTime>,
+    /// Its container runs.
+    pub runs: bool,
+    /// Why its container ended the last time that it was to start again.
+    pub last_end: Option<&'static str>,
     pub ready_at: Option<SimTime>,
     pub finished: Option<SimTime>,
     pub restarts: u32,
@@ -152,6 +156,9 @@ pub(super) struct Instance {
     pub deleted: Option<SimTime>,
     pub reason: &'static str,
     pub used: Usage,
+    /// CPU that its pods used up to `counted_at`, in millicore-nanoseconds.
+    pub cpu_counter: i128,
+    pub counted_at: SimTime,
     pub cpu: NodeCpu,
     /// Its kubelet is to look at its memory.
     pub under_memory_pressure: bool,
@@ -166,6 +173,13 @@ pub(super) struct Instance {
     pub cost: Usd,
     /// Why the part of it is idle that is.
     pub idle: IdleRun,
+}
+
+impl Instance {
+    /// The CPU counter at `now`, in millicore-nanoseconds.
+    pub fn cpu_counter_at(&self, now: SimTime) -> i128 {
+        self.cpu_counter + i128::from(self.used.cpu.get()) * i128::from((now - self.counted_at).nanos())
+    }
 }
 
 /// A node group at the cloud. Its target is met by [`instances`](GroupRun::instances) and

@@ -131,6 +131,8 @@ pub enum Event {
     KueueReturns { queued: u32 },
     /// A sample of the time series.
     Sample,
+    /// Exporters show the cluster's objects to an observer that wants to see them.
+    Exposition,
 }
 
 impl Event {
@@ -190,7 +192,7 @@ impl Event {
             | Event::ClaimExpires { .. }
             | Event::ClaimLiveness { .. }
             | Event::KarpenterDisrupt => 13,
-            Event::Sample => 15,
+            Event::Sample | Event::Exposition => 15,
         }
     }
 }

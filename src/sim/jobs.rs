@@ -387,6 +387,9 @@ impl World<'_> {
         }
         if !job.indexed {
             for _ in 0..missing {
+                if self.is_full() {
+                    return;
+                }
                 let number = self.next_ordinal(key.workload);
                 self.create_job_pod(key, job, number, format!("{}-{number}", self.job_name(key)));
             }
@@ -402,11 +405,12 @@ impl World<'_> {
     /// The lowest indexes that are wanted yet, each after its own back-off where that is counted by index.
     fn create_indexes(&mut self, key: JobKey, job: &BatchJob, taken: &BTreeSet<u32>, missing: usize) {
         let now = self.now;
+        let room = self.scenario.max_pods.saturating_sub(self.pods.len() as u64) as usize;
         let Some(run) = self.job_run(key) else { return };
         let is_pending = |index: &u32| {
             !(taken.contains(index) || run.succeeded_indexes.contains(index) || run.failed_indexes.contains(index))
         };
-        let pending: Vec<u32> = (0..job.completions.unwrap_or(0)).filter(is_pending).take(missing).collect();
+        let pending: Vec<u32> = (0..job.completions.unwrap_or(0)).filter(is_pending).take(missing.min(room)).collect();
         let ready_at = |index: &u32| match (job.per_index, run.failures_by_index.get(index)) {
             (Some(_), Some(failures)) => failures.last + backoff(failures.all),
             _ => now,

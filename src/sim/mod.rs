@@ -22,6 +22,7 @@ mod entities;
 mod event;
 mod evictor;
 mod explanation;
+mod exposed;
 mod external_metrics;
 mod gang_queue;
 mod gang_room;
@@ -36,6 +37,7 @@ mod kept;
 mod kueue;
 mod launches;
 mod ledger;
+mod limit;
 mod maxima;
 mod memory;
 mod metrics_server;
@@ -67,6 +69,8 @@ mod workloads;
 mod world;
 
 pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
+pub use exposed::{Exposed, ExposedNode, ExposedPod, ExposedWorkload, PodOwner};
+pub use limit::Stopped;
 pub use observer::{
     Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,
     Integrals, JobTimes, LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample,

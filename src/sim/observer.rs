@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::explanation::{Explanation, Verdict};
+use super::exposed::Exposed;
+use super::limit::Stopped;
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
 use crate::load::service::Work;
@@ -16,6 +18,14 @@ pub trait Observer {
 
     /// Called at time zero, at every sample interval and at the end.
     fn sample(&mut self, _sample: &Sample<'_>) {}
+
+    /// How often [`scrape`](Observer::scrape) is to be called, from time zero on; `None`: never. Asked once.
+    fn scrape_interval(&self) -> Option<SimDuration> {
+        None
+    }
+
+    /// The cluster's objects, at every scrape interval before the end and at the end where one falls there.
+    fn scrape(&mut self, _exposed: &Exposed<'_>) {}
 
     /// Called once.
     fn finished(&mut self, _outcome: &Outcome) {}
@@ -277,6 +287,8 @@ pub struct Outcome {
     pub oom_kills: u32,
     pub restarts: u32,
     pub interruptions: u32,
+    /// Why the run ended before its time; `None`: it did not.
+    pub stopped: Option<Stopped>,
     pub figures: EngineFigures,
 }
 

@@ -122,6 +122,7 @@ impl World<'_> {
             oom_kills: self.counts.oom_kills,
             restarts: self.counts.restarts,
             interruptions: self.counts.interruptions,
+            stopped: None,
             figures: EngineFigures {
                 events: self.counts.events,
                 scheduling_attempts: self.counts.scheduling_attempts,

@@ -51,6 +51,7 @@ impl World<'_> {
         }
         let run = &mut self.pods[pod.index()];
         run.started = Some(self.now);
+        run.runs = true;
         run.first_started.get_or_insert(self.now);
         run.counter_at_start = run.cpu_counter_at(self.now);
         self.set_running(pod);
@@ -134,6 +135,8 @@ impl World<'_> {
             0 => SimDuration::ZERO,
             crashes => (CRASH_BACKOFF_INITIAL * (1 << (crashes - 1).min(10))).min(CRASH_BACKOFF_MAX),
         };
+        run.runs = false;
+        run.last_end = Some(reason);
         run.crashes += 1;
         run.restarts += 1;
         run.generation += 1;

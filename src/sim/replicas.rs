@@ -53,6 +53,9 @@ impl World<'_> {
             return;
         }
         for _ in live..wanted {
+            if self.is_full() {
+                return;
+            }
             let ordinal = self.next_ordinal(workload);
             self.create_replica(workload, template, ordinal);
         }

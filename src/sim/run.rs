@@ -32,8 +32,9 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
     world.plain = options.plain;
     world.verbose = observer.wants_verbose_decisions();
     world.start();
+    world.start_exposition(observer);
     let end = SimTime::ZERO + scenario.duration;
-    let mut standstill = 0;
+    let (mut standstill, mut stopped) = (0, None);
     while let Some(at) = world.events.next_at() {
         if at > end {
             break;
@@ -47,10 +48,14 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
             world.now = at;
         }
         world.counts.events += 1;
-        if event == Event::Sample {
-            world.sample(observer);
-        } else {
-            world.handle(event);
+        match event {
+            Event::Sample => world.sample(observer),
+            Event::Exposition => {
+                // Who looks changes nothing, not even a count.
+                world.counts.events -= 1;
+                world.expose(observer);
+            }
+            event => world.handle(event),
         }
         if options.audit_every > 0 && world.counts.events.is_multiple_of(options.audit_every) {
             world.hold_books_together(event, standstill);
@@ -58,10 +63,16 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
         for decision in world.decisions.drain(..) {
             observer.decision(&decision);
         }
+        if world.is_full() {
+            stopped = Some(world.stopped());
+            break;
+        }
     }
     world.note_counts();
-    world.now = end;
-    let outcome = world.finish(observer);
+    if stopped.is_none() {
+        world.now = end;
+    }
+    let outcome = Outcome { stopped, ..world.finish(observer) };
     observer.finished(&outcome);
     outcome
 }
@@ -157,7 +168,7 @@ impl World<'_> {
             Event::KueueWakes => self.kueue_wakes(),
             Event::KueueTimeout { queued, admission } => self.kueue_timeout(queued, admission),
             Event::KueueReturns { queued } => self.kueue_returns(queued),
-            Event::Sample => unreachable!("the loop hands samples to the observer"),
+            Event::Sample | Event::Exposition => unreachable!("the loop hands them to the observer"),
         }
     }
 }

@@ -21,7 +21,7 @@ impl World<'_> {
         ordered: bool,
         update: &UpdateOptions,
     ) {
-        loop {
+        while !self.is_full() {
             match self.next_ordinal_step(workload, spec, ordered, update) {
                 OrdinalStep::Create(ordinal) => {
                     let template = self.revision_of(workload, spec, ordinal, update);

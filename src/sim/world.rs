@@ -40,7 +40,7 @@ use crate::scenario::{Scenario, UsageModel};
 use crate::scheduler::fragmentation::typical_pods;
 use crate::scheduler::queue::{QueueOptions, SchedulingQueue};
 use crate::scheduler::{self, Profile};
-use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd};
+use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
 
 /// Everything that a run changes.
 pub struct World<'s> {
@@ -121,6 +121,8 @@ pub struct World<'s> {
     /// The observer wants refusals too.
     pub(super) verbose: bool,
     pub(super) schedule_is_due: bool,
+    /// How often an observer looks at objects.
+    pub(super) exposition_interval: Option<SimDuration>,
     /// Counts between samples.
     pub(super) gauges: Gauges,
     pub(super) training: TrainingCounts,
@@ -180,6 +182,7 @@ impl<'s> World<'s> {
             verbose: false,
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
             schedule_is_due: false,
+            exposition_interval: None,
             gauges: Gauges::new(scenario.node_groups.len(), scenario.workloads.len()),
             training: TrainingCounts::default(),
             decisions: Vec::new(),
@@ -224,6 +227,8 @@ impl<'s> World<'s> {
             scheduled: None,
             first_started: None,
             started: None,
+            runs: false,
+            last_end: None,
             ready_at: None,
             finished: None,
             restarts: 0,
@@ -308,7 +313,12 @@ impl<'s> World<'s> {
         let before = std::mem::replace(&mut run.used, used);
         self.cluster.change_used(before, used, self.now);
         if let Some(node) = self.cluster.pod(pod).node {
-            let on_node = &mut self.instances[self.instance_of[node.index()] as usize].used;
+            let instance = &mut self.instances[self.instance_of[node.index()] as usize];
+            if used.cpu != before.cpu {
+                instance.cpu_counter = instance.cpu_counter_at(self.now);
+                instance.counted_at = self.now;
+            }
+            let on_node = &mut instance.used;
             on_node.cpu += used.cpu - before.cpu;
             on_node.memory += used.memory - before.memory;
             on_node.gpu += used.gpu - before.gpu;

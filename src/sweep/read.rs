@@ -165,6 +165,10 @@ impl Reading<'_> {
                 if points.iter().any(|point| point.label.as_deref() == Some(&variant.label)) {
                     self.error(&place, format!("the label {:?} stands twice", variant.label));
                 }
+                if variant.label.starts_with(['=', '+', '-', '@']) {
+                    let problem = format!("the label {:?} would be a formula in a spreadsheet", variant.label);
+                    self.hinted(&place, problem, Some("begin it with something else than =, +, - or @".to_owned()));
+                }
                 if variant.label.trim().is_empty() {
                     self.error(&place, "the label is empty");
                 }

@@ -58,12 +58,22 @@ impl Prepared<'_> {
             .collect();
         let row = |(configuration, scenario, seed): (usize, &Scenario, u64)| {
             let outcome = sim::run(scenario, seed, &mut ());
-            let row = Row { configuration, seed, figures: figures(&Summary::of(&outcome)) };
             ran();
-            row
+            match &outcome.stopped {
+                Some(stopped) => Err((configuration, format!("seed {seed}: {stopped}"))),
+                None => Ok(Row { configuration, seed, figures: figures(&Summary::of(&outcome)) }),
+            }
         };
-        let rows = self.threads.install(|| runs.into_par_iter().with_max_len(1).map(row).collect());
-        Results { rows, errors: self.errors() }
+        let ran: Vec<Result<Row, (usize, String)>> =
+            self.threads.install(|| runs.into_par_iter().with_max_len(1).map(row).collect());
+        let mut results = Results { rows: Vec::with_capacity(ran.len()), errors: self.errors() };
+        for one in ran {
+            match one {
+                Ok(row) => results.rows.push(row),
+                Err(stopped) => results.errors.push(stopped),
+            }
+        }
+        results
     }
 }
 

@@ -3,5 +3,5 @@
 mod cloud;
 pub mod draw;
 mod hpa;
-mod judge;
+pub mod judge;
 pub mod runs;

@@ -114,7 +114,7 @@ fn books_balance_in_every_scenario_of_the_repository() {
 }
 
 /// Byte for byte, in all that an observer gets to see.
-fn same_run(fast: &Watched, plain: &Watched) {
+pub(crate) fn same_run(fast: &Watched, plain: &Watched) {
     for (fast, plain) in fast.lines.iter().zip(&plain.lines) {
         assert_eq!(fast, plain, "the fast run and the plain one part here");
     }

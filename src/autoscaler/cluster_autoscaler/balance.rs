@@ -147,7 +147,8 @@ pub struct Share {
 /// and swap full ones out of the way.
 pub fn distribute(groups: &[Share], new_nodes: i64) -> Vec<Share> {
     let mut shares: Vec<Share> = groups.iter().copied().filter(|group| group.size != group.max).collect();
-    let room: i64 = shares.iter().map(|group| (group.max - group.size).max(0)).sum();
+    let room = |group: &Share| group.max.saturating_sub(group.size).max(0);
+    let room = shares.iter().map(room).fold(0, i64::saturating_add);
     let mut left = new_nodes.min(room);
     shares.sort_by_key(|group| group.size);
     let (mut start, mut current) = (0, 0);

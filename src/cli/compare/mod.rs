@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Args;
 use rayon::prelude::*;
 
-use super::changes::{self, Changes};
+use super::changes::{self, Changes, threads};
 use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::{Outcome, outputs, progress};
@@ -22,6 +22,7 @@ use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::report::table::columns;
 use crate::scenario::Scenario;
 use crate::scenario::spec::Amount;
+use crate::sim::Stopped;
 use sides::{Entry, Source, bad};
 
 /// Seeds where nobody says how many.
@@ -72,7 +73,7 @@ pub struct Arguments {
     #[arg(long)]
     fail_on_worse: bool,
     /// Threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     /// Write the comparison as Markdown, for a pull-request comment
     #[arg(long, value_name = "FILE", alias = "markdown")]
@@ -233,12 +234,12 @@ impl<'a> Runs<'a> {
         let one = |(index, seed, scenario): (usize, u64, &Scenario)| {
             let run = compare::run_one(scenario, seed);
             bar.inc(1);
-            (index, run)
+            Ok((index, run?))
         };
-        let ran: Vec<(usize, SideRun)> =
+        let ran: Result<Vec<(usize, SideRun)>, Stopped> =
             self.threads.install(|| jobs.into_par_iter().with_max_len(1).map(one).collect());
         bar.finish_and_clear();
-        for (index, run) in ran {
+        for (index, run) in ran? {
             self.made[index].push(run);
         }
         let side = |(entry, runs): (&Entry, &Vec<SideRun>)| {

@@ -8,6 +8,9 @@ use super::Refusal;
 use crate::scenario::manifest::{ManifestError, instant};
 use crate::units::{SimTime, did_you_mean};
 
+/// Of an object in which the culprit of a mistake is looked for.
+const MOST_KEYS: usize = 100;
+
 /// A JSON object at a path. Unknown fields were refused when it was made.
 pub(super) struct Fields<'a> {
     path: String,
@@ -186,6 +189,8 @@ fn culprit<T: DeserializeOwned>(root: &Value, message: &str) -> String {
     let (mut pointer, mut path) = (String::new(), String::new());
     loop {
         let (step, name) = match root.pointer(&pointer) {
+            // Each key costs a reading of the whole.
+            Some(Value::Object(map)) if map.len() > MOST_KEYS => return path,
             Some(Value::Object(map)) => {
                 let guilty = map.keys().find(|key| {
                     let mut copy = root.clone();
@@ -199,15 +204,23 @@ fn culprit<T: DeserializeOwned>(root: &Value, message: &str) -> String {
                 (key.replace('~', "~0").replace('/', "~1"), format!("{joint}{key}"))
             }
             Some(Value::Array(items)) => {
-                // The list is read in order: the first item with which it fails is the one.
-                let guilty = (0..items.len()).find(|index| {
+                // The list is read in order: the first item with which it fails is the one, found by halves.
+                let fails_with = |count: usize| {
                     let mut copy = root.clone();
                     if let Some(Value::Array(items)) = copy.pointer_mut(&pointer) {
-                        items.truncate(index + 1);
+                        items.truncate(count);
                     }
                     still_fails(&copy)
-                });
-                let Some(index) = guilty else { return path };
+                };
+                let (mut holds, mut fails) = (0, items.len());
+                if fails == 0 || !fails_with(fails) || fails_with(0) {
+                    return path;
+                }
+                while fails - holds > 1 {
+                    let middle = holds.midpoint(fails);
+                    *(if fails_with(middle) { &mut fails } else { &mut holds }) = middle;
+                }
+                let index = holds;
                 (index.to_string(), format!("[{index}]"))
             }
             _ => return path,

@@ -11,6 +11,7 @@ mod fields;
 pub mod hpa;
 mod karpenter;
 mod kueue;
+mod limits;
 mod objects;
 mod release;
 mod schedule;
@@ -47,8 +48,9 @@ pub struct Arguments {
     seed: u64,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Controller {
+/// The controllers that can be asked.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Controller {
     ClusterAutoscaler,
     Hpa,
     Karpenter,
@@ -68,15 +70,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let text = read(&arguments.file)?;
     let input: Value =
         serde_json::from_str(&text).with_context(|| format!("{}: not JSON", arguments.file.display()))?;
-    let judge = |input: &Value| -> Result<Value, Refusal> {
-        match arguments.controller {
-            Controller::ClusterAutoscaler => cluster_autoscaler::decide(input, arguments.seed),
-            Controller::Hpa => hpa::decide(input),
-            Controller::Karpenter => karpenter::decide(input),
-            Controller::Kueue => kueue::decide(input),
-            Controller::Schedule => schedule::decide(input, arguments.seed),
-        }
-    };
+    let judge = |input: &Value| answer(arguments.controller, input, arguments.seed);
     let mut out = io::stdout().lock();
     match input {
         Value::Array(inputs) => {
@@ -103,6 +97,24 @@ pub fn run(arguments: &Arguments) -> Outcome {
             writeln!(out)?;
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// What one controller would do with one input.
+///
+/// # Errors
+/// The field that can't be judged, and why.
+pub fn answer(controller: Controller, input: &Value, seed: u64) -> Result<Value, Refusal> {
+    // The HPA's arithmetic is upstream's at any size, and held against it.
+    if !matches!(controller, Controller::Hpa) {
+        limits::integers_are_moderate(input)?;
+    }
+    match controller {
+        Controller::ClusterAutoscaler => cluster_autoscaler::decide(input, seed),
+        Controller::Hpa => hpa::decide(input),
+        Controller::Karpenter => karpenter::decide(input),
+        Controller::Kueue => kueue::decide(input),
+        Controller::Schedule => schedule::decide(input, seed),
     }
 }
 

@@ -14,6 +14,7 @@ use clap::Args;
 use rayon::prelude::*;
 
 use super::changes::Changes;
+use super::changes::threads;
 use super::exit_code::Failure;
 use super::format::Format;
 use super::sweep::OpenSweep;
@@ -71,7 +72,7 @@ pub struct Arguments {
     #[arg(long)]
     force: bool,
     /// Threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     /// What to print
     #[arg(long, value_enum, default_value_t)]
@@ -119,6 +120,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
         };
         scenario.duration = scenario.duration.mul_f64(trial.horizon);
         let outcome = sim::run(&scenario, trial.seed, &mut ());
+        if let Some(stopped) = &outcome.stopped {
+            let mut invalid = invalid.lock().expect("no reader panics while it holds the lock");
+            invalid.insert(trial.configuration, stopped.to_string());
+            return None;
+        }
         let figures = figures(&Summary::of(&outcome));
         let value = |name: &str| value_of(&figures, name).unwrap_or(f64::NAN);
         let tried = Tried {

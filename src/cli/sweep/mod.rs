@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::changes::{self, Changes};
+use super::changes::{self, Changes, threads};
 use super::exit_code::Failure;
 use super::format::Format;
 use super::outputs::none_twice;
@@ -51,7 +51,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
     /// Write the plot as PNG too
     #[arg(long)]

@@ -7,14 +7,15 @@
 //! are ever replaced or removed.
 
 use std::cell::RefCell;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::disk;
 use super::lock::{Lock, LockError};
 use super::manifest::{MANIFEST, Manifest, Owner};
 use super::scratch::{self, Scratch};
@@ -109,7 +110,7 @@ impl OutputFolder {
             return Err(FolderError::Occupied { path: path.to_owned(), difference });
         }
         let staging = path.join(STAGING);
-        fs::create_dir(&staging).map_err(|source| FolderError::Write { path: staging.clone(), source })?;
+        disk::create_dir(&staging).map_err(|source| FolderError::Write { path: staging.clone(), source })?;
         let folder = OutputFolder {
             path: path.to_owned(),
             before,
@@ -146,22 +147,28 @@ impl OutputFolder {
         let manifest = self.written.borrow().to_json();
         self.stage("manifest", &manifest)?;
         let staged = self.staging.path();
-        sync_folder(staged);
+        disk::sync_folder(staged);
         // From here on a signal waits, and a kill leaves what the next run finishes.
         let _guard = scratch::putting_in_place();
-        fs::rename(staged.join("manifest"), staged.join(COMPLETE))
+        disk::rename(&staged.join("manifest"), &staged.join(COMPLETE))
             .map_err(|source| FolderError::Write { path: staged.join(COMPLETE), source })?;
-        sync_folder(staged);
-        put_in_place(&self.path, &self.before, &self.written.borrow())
+        disk::sync_folder(staged);
+        let OutputFolder { path, before, written, staging, .. } = self;
+        let put = || put_in_place(&path, &before, &written.borrow());
+        // The new result is whole and marked, and the earlier one no longer is: it is tried once more, and what fails
+        // then is left for the next run, which finishes it.
+        match put().or_else(|_| put()) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                staging.leave();
+                Err(error)
+            }
+        }
     }
 
     fn stage(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
-        let write = || -> io::Result<()> {
-            let mut file = File::create_new(self.staging.path().join(name))?;
-            file.write_all(bytes)?;
-            file.sync_all()
-        };
-        write().map_err(|source| FolderError::Write { path: self.path.join(name), source })
+        disk::write_new(&self.staging.path().join(name), bytes)
+            .map_err(|source| FolderError::Write { path: self.path.join(name), source })
     }
 
     fn check(&self, name: &str, terms: Terms<'_>) -> Result<(), FolderError> {
@@ -217,13 +224,13 @@ fn finish_or_clear(path: &Path) -> Result<(), FolderError> {
 /// Renames the staged files into place. May be begun anew where it was cut off.
 fn put_in_place(path: &Path, before: &Manifest, written: &Manifest) -> Result<(), FolderError> {
     let staging = path.join(STAGING);
-    let remove = |name: &str| match fs::remove_file(path.join(name)) {
+    let remove = |name: &str| match disk::remove_file(&path.join(name)) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(FolderError::Write { path: path.join(name), source })
         }
         _ => Ok(()),
     };
-    let place = |from: &str, name: &str| match fs::rename(staging.join(from), path.join(name)) {
+    let place = |from: &str, name: &str| match disk::rename(&staging.join(from), &path.join(name)) {
         // It is there already.
         Err(source) if source.kind() == io::ErrorKind::NotFound && path.join(name).exists() => Ok(()),
         Err(source) => Err(FolderError::Write { path: path.join(name), source }),
@@ -245,9 +252,9 @@ fn put_in_place(path: &Path, before: &Manifest, written: &Manifest) -> Result<()
     for name in written.names().filter(is_owner) {
         place(name, name)?;
     }
-    sync_folder(path);
+    disk::sync_folder(path);
     place(COMPLETE, MANIFEST)?;
-    sync_folder(path);
+    disk::sync_folder(path);
     Ok(())
 }
 
@@ -263,13 +270,6 @@ pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {
     }
     let resolved = |path: &Path| fs::canonicalize(path).ok();
     resolved(one).is_some_and(|path| resolved(other) == Some(path))
-}
-
-/// Makes renames last. Systems that can't do that for a folder do without.
-fn sync_folder(path: &Path) {
-    if let Ok(folder) = File::open(path) {
-        let _ = folder.sync_all();
-    }
 }
 
 /// The file that tells what the folder's results were made from.

@@ -4,6 +4,7 @@
 //! add a format, add its file here and a line where the command line gathers what it writes.
 
 pub mod csv;
+pub mod disk;
 mod folder;
 pub mod json;
 mod lock;

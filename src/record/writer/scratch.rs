@@ -55,15 +55,25 @@ impl Scratch {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// It stays: somebody else takes care of it.
+    pub fn leave(self) {
+        self.forget();
+        std::mem::forget(self);
+    }
+
+    fn forget(&self) {
+        let mut entries = entries();
+        if let Some(at) = entries.iter().rposition(|entry| entry.kind == self.kind && entry.path == self.path) {
+            entries.remove(at);
+        }
+    }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         remove(&self.path, self.kind);
-        let mut entries = entries();
-        if let Some(at) = entries.iter().rposition(|entry| entry.kind == self.kind && entry.path == self.path) {
-            entries.remove(at);
-        }
+        self.forget();
     }
 }
 

@@ -4,12 +4,13 @@
 //! A comment, its first line (its last in XML, which begins with a declaration), says that we wrote it and has the hash of
 //! the rest. JSON knows no comments: what such a file is, its caller must tell.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::disk;
 use super::folder::is_same_file;
 use super::lock::{Lock, LockError};
 use super::manifest::hash;
@@ -94,34 +95,49 @@ pub fn may_write(path: &Path, terms: FileTerms<'_>) -> Result<(), FileError> {
 /// # Errors
 /// As [`may_write`], another process at the same file, and what the disk says.
 pub fn write(path: &Path, text: &str, comment: Comment, terms: FileTerms<'_>) -> Result<(), FileError> {
-    may_write(path, terms)?;
     let marked = marked(text, comment);
+    stream(path, terms, |out| out.write_all(marked.as_bytes()))
+}
+
+/// As [`write`], of a text that is written bit by bit and bears no mark.
+///
+/// # Errors
+/// As [`write`].
+pub fn stream(
+    path: &Path,
+    terms: FileTerms<'_>,
+    text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), FileError> {
+    may_write(path, terms)?;
     let refused = |source| FileError::Write { path: path.to_owned(), source };
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        // A pipe or a terminal.
         let mut device = OpenOptions::new().write(true).open(path).map_err(refused)?;
-        return device.write_all(marked.as_bytes()).map_err(refused);
+        return text(&mut device).map_err(refused);
     }
-    // What a link leads to is written, and the link stays.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let aside = |what: &str| {
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        target.with_file_name(format!(".{name}.windtunnel-{what}"))
-    };
-    let _lock = Lock::take(&aside("lock")).map_err(|error| match error {
-        LockError::Held(_) => FileError::Busy { path: path.to_owned() },
-        LockError::Io(source) => refused(source),
-    })?;
-    let new = Scratch::file(aside("new"));
-    let stage = || -> io::Result<()> {
-        let mut file = File::create(new.path())?;
-        file.write_all(marked.as_bytes())?;
-        file.sync_all()
-    };
-    stage().map_err(refused)?;
+    let (target, _lock) = locked(path)?;
+    let new = Scratch::file(beside(&target, "new"));
+    disk::stream(new.path(), text).map_err(refused)?;
     let _guard = scratch::putting_in_place();
     may_write(path, terms)?;
-    fs::rename(new.path(), &target).map_err(refused)
+    disk::rename(new.path(), &target).map_err(refused)?;
+    disk::sync_folder(target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+    Ok(())
+}
+
+/// A file of this purpose beside the target.
+fn beside(target: &Path, purpose: &str) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!(".{name}.windtunnel-{purpose}"))
+}
+
+/// What a link leads to is written, and the link stays.
+fn locked(path: &Path) -> Result<(PathBuf, Lock), FileError> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let lock = Lock::take(&beside(&target, "lock")).map_err(|error| match error {
+        LockError::Held(_) => FileError::Busy { path: path.to_owned() },
+        LockError::Io(source) => FileError::Write { path: path.to_owned(), source },
+    })?;
+    Ok((target, lock))
 }
 
 fn marked(text: &str, comment: Comment) -> String {

@@ -83,6 +83,8 @@ pub fn svg(page: &impl Draw) -> Result<String, PlotError> {
     if let Some(end) = text.find('>') {
         text.insert_str(end + 1, &format!("<title>{}</title>", escaped(&page.title())));
     }
+    // XML takes no control characters, not even escaped.
+    text.retain(|c| !c.is_control() || matches!(c, '\n' | '\t'));
     Ok(text)
 }
 

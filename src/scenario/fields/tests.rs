@@ -211,7 +211,7 @@ fn compare(
 const SAMPLE: &str = include_str!("sample.yaml");
 
 fn documents(text: &str) -> Vec<Node> {
-    parse(&Arc::new(Source { name: "sample".into(), text: text.into() })).expect("it is YAML")
+    parse(&Arc::new(Source::new("sample", text))).expect("it is YAML")
 }
 
 /// The scenario that they make, in full; with its mistakes, for a field may be needed.

@@ -20,6 +20,11 @@ const WORKLOAD: &str = "training-jobs";
 /// Nanoseconds of a step of a job that is known by its duration.
 pub(super) const STEP: u64 = 1_000_000;
 
+/// Of [`stepScale` and `timeScale`](crate::scenario::spec::JobsSpec).
+const MOST_SCALE: f64 = 1e9;
+/// Of one job, as in a trace: millionths of steps are counted in 64 bits.
+const MOST_STEPS: u64 = i64::MAX as u64 / 1_000_000;
+
 impl Lowering<'_> {
     pub(super) fn jobs(&mut self, spec: &ScenarioSpec, objects: &Objects) {
         let Some(jobs) = &spec.jobs else { return self.training(None) };
@@ -28,8 +33,9 @@ impl Lowering<'_> {
             return;
         }
         for (field, scale) in [("stepScale", jobs.step_scale), ("timeScale", jobs.time_scale)] {
-            if !(scale.is_finite() && scale > 0.0) {
-                self.error(&format!("jobs.{field}"), format!("{scale} must be a number above 0"));
+            if !(scale > 0.0 && scale <= MOST_SCALE) {
+                let problem = format!("{scale} must be a number above 0 and up to {MOST_SCALE:e}");
+                self.error(&format!("jobs.{field}"), problem);
                 return;
             }
         }
@@ -150,7 +156,7 @@ impl Lowering<'_> {
                 Some(takes) => takes.mul_f64(pods.jobs.step_scale).nanos() as u64 / STEP,
                 None => (row.total_steps as f64 * pods.jobs.step_scale).round() as u64,
             }
-            .max(1),
+            .clamp(1, MOST_STEPS),
             fixed_rate: row.duration.map(|_| StepRate::from_steps_per_second(1e9 / STEP as f64)),
             queue: match (row.queue.is_empty(), &pods.jobs.queue) {
                 (true, Some(queue)) => shared(queue),

@@ -15,6 +15,7 @@ mod jobs;
 mod keda;
 mod keda_triggers;
 mod kueue;
+mod limits;
 mod load;
 mod names;
 mod node_pools;
@@ -41,7 +42,7 @@ use super::manifest::PriorityClasses;
 use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
 use super::tables::Tables;
-use super::yaml::{Node, read};
+use super::yaml::{Node, control_characters, read};
 use super::{Scenario, TrainingJob};
 use crate::cluster::{PodSpecId, WorkloadId};
 use crate::units::{SimDuration, SimTime};
@@ -58,11 +59,15 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     let mut diagnostics = Vec::new();
     let omissions = fields::report(&objects);
     let objects = read_objects(objects, &mut diagnostics);
+    diagnostics.extend(control_characters(document));
     let (read, mistakes) = read::<ScenarioDocument>(document);
     diagnostics.extend(mistakes);
     let Some(ScenarioDocument { metadata, spec, .. }) = read else { return Lowered { scenario: None, diagnostics } };
     let mut lowering = Lowering::new(document, tables, empty_scenario(metadata.name, &spec), diagnostics);
     lowering.objects_are_complete = is_complete;
+    if !lowering.check_counts(&spec) {
+        return Lowered { scenario: None, diagnostics: lowering.diagnostics };
+    }
     lowering.settings(&spec);
     lowering.check_names(&spec);
     lowering.priority_classes(&objects);
@@ -91,6 +96,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.kueue_variants();
     lowering.check_node_names();
     lowering.diagnostics.extend(omissions);
+    lowering.check_size();
     // With mistakes about, what can hold a pod is not known.
     if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
         lowering.check_fit();
@@ -202,6 +208,11 @@ impl<'a> Lowering<'a> {
     }
 
     fn nearest_workload(&self, name: &str) -> Option<String> {
+        // Beyond the mistakes that are shown nobody reads a hint, and each looks at all names.
+        const MOST_HINTS: usize = 50;
+        if self.diagnostics.len() > MOST_HINTS {
+            return None;
+        }
         let names: Vec<String> =
             self.known.iter().map(|known| format!("{} {}/{}", known.kind, known.namespace, known.name)).collect();
         suggestion(name, &names.iter().map(String::as_str).collect::<Vec<_>>())
@@ -234,6 +245,7 @@ fn empty_scenario(name: String, spec: &ScenarioSpec) -> Scenario {
         seed: spec.seed,
         duration: spec.duration.unwrap_or(PLACEHOLDER_DURATION),
         sample_interval: spec.sample_interval,
+        max_pods: spec.max_pods,
         hpa_flags: spec.autoscaling.horizontal_pod_autoscaler,
         scheduler: spec.scheduler.clone(),
         kubelet: settings::kubelet(&spec.kubelet),

@@ -4,20 +4,19 @@ use std::sync::Arc;
 
 use super::Lowering;
 use crate::scenario::diagnostic::{Diagnostic, Place};
-use crate::scenario::names::{Form, is_printable};
+use crate::scenario::names::Form;
 use crate::scenario::spec::{ScenarioSpec, TaintSpec};
 use crate::scenario::{FixedNode, NodeGroup};
 
 /// The row of fixed nodes in `cost.by_node_group`.
 pub const FIXED: &str = "fixed";
 
+/// Of one scenario: each has to be found in its text, and nobody reads more.
+const MOST_MISTAKES: usize = 1_000;
+
 impl Lowering<'_> {
     /// Names that the document itself gives, whatever they name. Zones, labels and taints go into tables too.
     pub(super) fn check_names(&mut self, spec: &ScenarioSpec) {
-        if !is_printable(&spec.description.replace(['\n', '\t'], "")) {
-            self.error("description", "the description holds control characters").hint =
-                Some("take them out: they would act on the terminal that shows it".to_owned());
-        }
         for (index, node) in spec.nodes.iter().enumerate() {
             let path = format!("nodes[{index}]");
             self.check_name_at(Form::Subdomain, &node.name, "the name of a node", &format!("{path}.name"));
@@ -59,8 +58,11 @@ impl Lowering<'_> {
     }
 
     fn check_name_at(&mut self, form: Form, name: &str, what: &str, path: &str) {
-        let diagnostic = form.check(name, what, self.at(path));
-        self.diagnostics.extend(diagnostic);
+        // Only what is wrong needs its place, and enough is enough.
+        if !form.holds(name) && self.diagnostics.len() < MOST_MISTAKES {
+            let diagnostic = form.check(name, what, self.at(path));
+            self.diagnostics.extend(diagnostic);
+        }
     }
 
     fn check_labels<'l>(&mut self, labels: impl Iterator<Item = (&'l String, &'l String)>, path: &str) {

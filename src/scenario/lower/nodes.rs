@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::limits::MOST_NODES;
 use super::{Lowering, instant, shared};
 use crate::cluster::{
     Labels, NodeGroupId, NodeShape, NodeShapeId, ReservedOptions, Resources, Taint, TaintEffect, label, resource,
@@ -19,8 +20,6 @@ use crate::units::{Bytes, Distribution, Quantity, SimDuration, SimTime, UsdPerHo
 pub(super) const DEFAULT_ZONE: &str = "zone-a";
 /// What the node controller makes of `spec.unschedulable`.
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
-/// Nodes that one scenario may state one by one.
-const MOST_NODES: u32 = 1_000_000;
 /// Devices on one node that can be shared; the store keeps them as bits.
 const MOST_SHARED_GPUS: i64 = 16;
 
@@ -80,8 +79,8 @@ impl Lowering<'_> {
     }
 
     fn fixed_node(&mut self, node: &NodeSpec, path: &str) -> Option<(NodeShapeId, UsdPerHour)> {
-        if node.count == 0 || node.count > MOST_NODES {
-            let message = format!("{} nodes are not from 1 to {MOST_NODES}", node.count);
+        if node.count == 0 {
+            let message = format!("0 nodes are not from 1 to {MOST_NODES}");
             self.error(&format!("{path}.count"), message);
             return None;
         }

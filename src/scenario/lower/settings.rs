@@ -1,5 +1,7 @@
 //! The run's own settings: when it starts, how long it lasts, kubelet, metrics, outages, expectations.
 
+use rustc_hash::FxHashSet;
+
 use super::{Lowering, instant, shared};
 use crate::cluster::{image_with_tag, label};
 use crate::scenario::diagnostic::suggestion;
@@ -10,6 +12,11 @@ use crate::units::SimDuration;
 
 /// 2026-01-05T00:00:00Z, a Monday.
 const DEFAULT_START: i64 = 1_767_571_200;
+
+/// Of one scenario: each is the scenario read anew.
+const MOST_TESTS: usize = 200;
+/// Of all tests under their seeds.
+const MOST_RUNS: u64 = 100_000;
 
 /// Rows of `timeseries.csv` that a run may write at most.
 const MOST_SAMPLES: i64 = 5_000_000;
@@ -144,9 +151,17 @@ impl Lowering<'_> {
     /// Expectations with their places; what they mean is `check`'s to say.
     fn expectations(&mut self, spec: &ScenarioSpec) {
         self.scenario.expectations = self.expected("expect", &spec.expect);
+        let runs: u64 = spec.tests.iter().map(|test| u64::from(test.seeds.unwrap_or(1))).sum();
+        if spec.tests.len() > MOST_TESTS || runs > MOST_RUNS {
+            let message =
+                format!("{} tests with {runs} runs; {MOST_TESTS} tests and {MOST_RUNS} runs at most", spec.tests.len());
+            self.error("tests", message).hint = Some("a sweep runs a scenario under many settings".to_owned());
+            return;
+        }
+        let mut names = FxHashSet::default();
         for (index, test) in spec.tests.iter().enumerate() {
             let path = format!("tests[{index}]");
-            if spec.tests[..index].iter().any(|other| other.name == test.name) {
+            if !names.insert(&test.name) {
                 self.error(&format!("{path}.name"), format!("a second test is called {:?}", test.name));
             }
             if test.seeds == Some(0) {

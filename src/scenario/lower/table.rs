@@ -20,7 +20,7 @@ impl Lowering<'_> {
         };
         let message = text.strip_prefix(&prefix).unwrap_or(&text);
         // Read again, for only a table with a mistake is ever shown.
-        let source = Source { name: file.to_owned(), text: std::fs::read_to_string(file).unwrap_or_default() };
+        let source = Source::new(file, std::fs::read_to_string(file).unwrap_or_default());
         let place = place_in(&Arc::new(source), line, column);
         self.push(Diagnostic::error(&place, message));
     }

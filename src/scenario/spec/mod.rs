@@ -94,6 +94,10 @@ pub struct ScenarioSpec {
     /// Interval of the rows of `timeseries.csv`. Default: 1m.
     #[serde(default = "default_sample_interval")]
     pub sample_interval: SimDuration,
+    /// Pods that a run may make, live and ended; `--max-pods` sets it too. A scenario that is sure to make more is refused,
+    /// and a run that comes to them ends there. Default: 10000000, about 10 GB.
+    #[serde(default = "default_max_pods")]
+    pub max_pods: u64,
     /// Files of Kubernetes objects, relative to this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub manifests: Vec<String>,
@@ -158,6 +162,10 @@ pub struct ScenarioSpec {
 
 const fn default_seed() -> u64 {
     1
+}
+
+const fn default_max_pods() -> u64 {
+    crate::scenario::size::DEFAULT_MAX_PODS
 }
 
 const fn default_sample_interval() -> SimDuration {

@@ -15,10 +15,10 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::{Entry, Node, Scalar, Value};
-use crate::scenario::diagnostic::{Diagnostic, Place, suggestion};
+use crate::scenario::diagnostic::{Diagnostic, Place, shortened, suggestion};
 
-/// More mistakes than anyone reads at once.
-const MOST_MISTAKES: usize = 100;
+/// More mistakes in one document than anyone reads at once; each costs another reading of it.
+const MOST_MISTAKES: usize = 50;
 
 /// A `T` from `root`, and what is wrong with it. Values with a mistake are left out of the result where they can be.
 pub fn read<T: DeserializeOwned>(root: &Node) -> (Option<T>, Vec<Diagnostic>) {
@@ -59,7 +59,7 @@ impl Context {
 
     fn unknown_field(&self, entry: &Entry, known: &[&str]) {
         if self.skipped.borrow_mut().insert(address(&entry.value)) {
-            let diagnostic = Diagnostic::error(&entry.key_place, format!("unknown field `{}`", entry.key))
+            let diagnostic = Diagnostic::error(&entry.key_place, format!("unknown field `{}`", shortened(&entry.key)))
                 .maybe_hint(suggestion(&entry.key, known));
             self.diagnostics.borrow_mut().push(diagnostic);
         }
@@ -170,7 +170,7 @@ impl de::Error for Error {
     }
 
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Error {
-        Error::hinted(format!("unknown value `{variant}`"), suggestion(variant, known))
+        Error::hinted(format!("unknown value `{}`", shortened(variant)), suggestion(variant, known))
     }
 }
 
@@ -180,7 +180,7 @@ fn name(found: Unexpected<'_>) -> String {
         Unexpected::Unsigned(value) => format!("the number {value}"),
         Unexpected::Signed(value) => format!("the number {value}"),
         Unexpected::Float(value) => format!("the number {value}"),
-        Unexpected::Str(text) => format!("the text \"{text}\""),
+        Unexpected::Str(text) => format!("the text \"{}\"", shortened(text)),
         Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
         Unexpected::Seq => "a list".to_owned(),
         Unexpected::Map => "a mapping".to_owned(),
@@ -499,7 +499,7 @@ mod tests {
     }
 
     fn read_text<T: DeserializeOwned>(text: &str) -> (Option<T>, Vec<String>) {
-        let source = Arc::new(Source { name: "t".into(), text: text.into() });
+        let source = Arc::new(Source::new("t", text));
         let (value, diagnostics) = read(&parse(&source).unwrap()[0]);
         (value, diagnostics.iter().map(ToString::to_string).collect())
     }

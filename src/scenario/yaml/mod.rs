@@ -8,13 +8,15 @@ mod merge;
 mod overlay;
 mod parse;
 mod path;
+mod plain_text;
 mod scalar;
 
 use super::diagnostic::Place;
 
 pub use de::read;
 pub use parse::{parse, parse_value};
-pub use path::PathError;
+pub use path::{PathError, check_length};
+pub use plain_text::control_characters;
 
 /// One YAML value.
 #[derive(Clone, Debug)]

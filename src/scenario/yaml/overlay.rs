@@ -42,7 +42,7 @@ mod tests {
 
     fn laid(base: &str, over: &str) -> serde_json::Value {
         let tree = |text: &str| {
-            let source = Arc::new(Source { name: "test".into(), text: text.into() });
+            let source = Arc::new(Source::new("test", text));
             parse(&source).expect("it is YAML").pop().expect("one document")
         };
         let mut node = tree(base);

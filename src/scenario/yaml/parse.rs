@@ -4,14 +4,21 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span};
 
 use super::scalar::resolve;
 use super::{Entry, Node, Scalar, Value};
 use crate::scenario::diagnostic::{Diagnostic, Place, Source};
 
-/// Values in one file after aliases are written out: more is an attack or a slip.
+/// Values in one file after aliases are written out, anchors counted with the copies that are kept of them: more is an
+/// attack or a slip.
 const MOST_NODES: usize = 500_000;
+/// Collections within one another; Kubernetes' deepest objects have about 20.
+const MOST_DEPTH: usize = 100;
+/// A mapping with fewer keys is searched, with more it is looked up.
+const FEW_KEYS: usize = 16;
 
 /// The documents of a YAML (or JSON) text; empty ones are left out.
 ///
@@ -42,7 +49,14 @@ fn parse_part(source: &Arc<Source>, part: Range<usize>) -> Result<Vec<Node>, Vec
         }
         if builder.nodes > MOST_NODES {
             let place = Place::start_of(source);
-            builder.problems.push(Diagnostic::error(&place, format!("more than {MOST_NODES} values in one file")));
+            let message =
+                format!("more than {MOST_NODES} values in one file, aliases and anchors counted with their copies");
+            builder.problems.push(Diagnostic::error(&place, message));
+            break;
+        }
+        if let Some(deepest) = builder.open.get(MOST_DEPTH) {
+            let message = format!("more than {MOST_DEPTH} lists and mappings within one another");
+            builder.problems.push(Diagnostic::error(&deepest.place, message));
             break;
         }
     }
@@ -81,7 +95,38 @@ struct Open {
 enum Items {
     Sequence(Vec<Node>),
     /// The key that waits for its value stands beside the finished entries.
-    Mapping(Vec<Entry>, Option<Node>),
+    Mapping(Entries, Option<Node>),
+}
+
+/// Entries with keys that are unique, but for merge keys.
+#[derive(Default)]
+struct Entries {
+    list: Vec<Entry>,
+    /// Positions by key; filled once there are many.
+    positions: FxHashMap<String, usize>,
+}
+
+impl Entries {
+    fn position(&self, key: &str) -> Option<usize> {
+        if self.list.len() <= FEW_KEYS {
+            return self.list.iter().position(|entry| entry.key == key);
+        }
+        self.positions.get(key).copied()
+    }
+
+    fn push(&mut self, entry: Entry) {
+        match self.list.len() {
+            0..FEW_KEYS => {}
+            FEW_KEYS => {
+                self.positions = self.list.iter().enumerate().map(|(at, known)| (known.key.clone(), at)).collect();
+                self.positions.insert(entry.key.clone(), FEW_KEYS);
+            }
+            many => {
+                self.positions.insert(entry.key.clone(), many);
+            }
+        }
+        self.list.push(entry);
+    }
 }
 
 impl Builder<'_> {
@@ -122,7 +167,11 @@ impl Builder<'_> {
                 self.open.push(Open { place: self.place(span), anchor, items: Items::Sequence(Vec::new()) });
             }
             Event::MappingStart(_, anchor, _) => {
-                self.open.push(Open { place: self.place(span), anchor, items: Items::Mapping(Vec::new(), None) });
+                self.open.push(Open {
+                    place: self.place(span),
+                    anchor,
+                    items: Items::Mapping(Entries::default(), None),
+                });
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Open { mut place, anchor, items } = self.open.pop().expect("the parser balances its events");
@@ -131,7 +180,7 @@ impl Builder<'_> {
                 let value = match items {
                     Items::Sequence(items) => Value::Sequence(items),
                     Items::Mapping(entries, _) => {
-                        if let Some(first) = entries.first() {
+                        if let Some(first) = entries.list.first() {
                             // A block mapping starts at its first key; the event stands there or just before it.
                             place.span.start = place.span.start.min(first.key_place.span.start);
                         }
@@ -156,6 +205,10 @@ impl Builder<'_> {
     /// A finished value goes into the collection that is open, or is a document.
     fn close(&mut self, node: Node, anchor: usize) {
         if anchor != 0 {
+            self.nodes += count(&node);
+            if self.nodes > MOST_NODES {
+                return;
+            }
             self.anchors.insert(anchor, node.clone());
         }
         match self.open.last_mut().map(|open| &mut open.items) {
@@ -171,13 +224,13 @@ impl Builder<'_> {
     }
 }
 
-fn add_entry(entries: &mut Vec<Entry>, key: Node, value: Node, problems: &mut Vec<Diagnostic>) {
+fn add_entry(entries: &mut Entries, key: Node, value: Node, problems: &mut Vec<Diagnostic>) {
     let Value::Scalar(text, _) = key.value else {
         problems.push(Diagnostic::error(&key.place, "a key must be a plain word, not a list or a mapping"));
         return;
     };
-    if let Some(first) = entries.iter().find(|entry| entry.key == text && text != MERGE) {
-        let (line, _) = first.key_place.line_and_column();
+    if let Some(first) = entries.position(&text).filter(|_| text != MERGE) {
+        let (line, _) = entries.list[first].key_place.line_and_column();
         let message = format!("the key `{text}` stands twice in this mapping");
         let hint = format!("it stands on line {line} already; remove one of the two");
         problems.push(Diagnostic::error(&key.place, message).hint(hint));
@@ -189,8 +242,13 @@ fn add_entry(entries: &mut Vec<Entry>, key: Node, value: Node, problems: &mut Ve
 /// YAML 1.1's merge key, which many manifests use with anchors: the mapping's own keys win.
 const MERGE: &str = "<<";
 
-fn merge(entries: Vec<Entry>, problems: &mut Vec<Diagnostic>) -> Vec<Entry> {
-    let (merges, mut entries): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.key == MERGE);
+fn merge(entries: Entries, problems: &mut Vec<Diagnostic>) -> Vec<Entry> {
+    if entries.position(MERGE).is_none() {
+        return entries.list;
+    }
+    let (merges, own): (Vec<Entry>, Vec<Entry>) = entries.list.into_iter().partition(|entry| entry.key == MERGE);
+    let mut entries = Entries::default();
+    own.into_iter().for_each(|entry| entries.push(entry));
     for merge in merges {
         let maps = match merge.value.value {
             Value::Sequence(items) => items,
@@ -202,13 +260,13 @@ fn merge(entries: Vec<Entry>, problems: &mut Vec<Diagnostic>) -> Vec<Entry> {
                 continue;
             };
             for entry in merged {
-                if entries.iter().all(|known| known.key != entry.key) {
+                if entries.position(&entry.key).is_none() {
                     entries.push(entry);
                 }
             }
         }
     }
-    entries
+    entries.list
 }
 
 fn count(node: &Node) -> usize {

@@ -8,6 +8,9 @@ use thiserror::Error;
 use super::{Entry, Node, Scalar, Value};
 use crate::scenario::diagnostic::{Place, suggestion};
 
+/// More than any field of a scenario or a manifest needs; a step costs a call, and a call has its place on the stack.
+const MOST_STEPS: usize = 100;
+
 /// Why a path leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{problem}")]
@@ -34,6 +37,11 @@ impl Node {
     /// # Errors
     /// An item of a list that does not exist, or a step into a scalar.
     pub fn set(&mut self, path: &str, value: Node) -> Result<(), PathError> {
+        check_length(path)?;
+        self.set_below(path, value)
+    }
+
+    fn set_below(&mut self, path: &str, value: Node) -> Result<(), PathError> {
         if path.is_empty() {
             self.value = value.value;
             self.place = value.place;
@@ -55,11 +63,21 @@ impl Node {
             (None, _) => unreachable!("only a mapping lacks a key; the others are errors"),
         };
         match &mut self.value {
-            Value::Mapping(entries) => entries[at].value.set(after, value),
-            Value::Sequence(items) => items[at].set(after, value),
+            Value::Mapping(entries) => entries[at].value.set_below(after, value),
+            Value::Sequence(items) => items[at].set_below(after, value),
             Value::Scalar(..) => unreachable!("a step into a scalar is an error"),
         }
     }
+}
+
+/// # Errors
+/// A path of more than [`MOST_STEPS`] steps.
+pub fn check_length(path: &str) -> Result<(), PathError> {
+    let steps = path.bytes().filter(|byte| matches!(byte, b'.' | b'[')).count() + 1;
+    if steps <= MOST_STEPS {
+        return Ok(());
+    }
+    Err(PathError { problem: format!("a path of {steps} steps; at most {MOST_STEPS} are taken for meant"), hint: None })
 }
 
 fn child(node: &Node, at: usize) -> &Node {
@@ -85,6 +103,10 @@ fn step<'p>(node: &Node, path: &'p str) -> (Result<Option<usize>, PathError>, &'
             }
         }
         Value::Sequence(items) => {
+            // The quick way to an item, for long lists are read by index.
+            if let Some(at) = bracketed_index(path).filter(|at| *at < items.len()) {
+                return (Ok(Some(at)), split_plain(path).1);
+            }
             if let Some((at, after)) = longest(path, items.iter().map(Node::name)) {
                 return (Ok(Some(at)), after);
             }
@@ -110,6 +132,10 @@ fn step<'p>(node: &Node, path: &'p str) -> (Result<Option<usize>, PathError>, &'
             (Err(PathError { problem, hint: None }), after)
         }
     }
+}
+
+fn bracketed_index(path: &str) -> Option<usize> {
+    path.strip_prefix('[')?.split_once(']')?.0.parse().ok()
 }
 
 /// The longest of `names` that `path` starts with, and the path after it.
@@ -145,7 +171,7 @@ mod tests {
     use crate::scenario::diagnostic::Source;
 
     fn tree(text: &str) -> Node {
-        let source = Arc::new(Source { name: "t.yaml".into(), text: text.into() });
+        let source = Arc::new(Source::new("t.yaml", text));
         parse(&source).unwrap().remove(0)
     }
 

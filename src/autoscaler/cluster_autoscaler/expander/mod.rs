@@ -78,6 +78,42 @@ pub enum ExpanderName {
     LeastNodes,
     Price,
     Priority,
+    /// One that is none of upstream's, of a program that embeds the library.
+    Own(OwnExpander),
+}
+
+/// An expander from outside; told from others by its name.
+#[derive(Clone, Copy)]
+pub struct OwnExpander(&'static dyn Expander);
+
+impl fmt::Debug for OwnExpander {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl PartialEq for OwnExpander {
+    fn eq(&self, other: &OwnExpander) -> bool {
+        self.0.name() == other.0.name()
+    }
+}
+
+impl Eq for OwnExpander {}
+
+impl ExpanderName {
+    fn expander(self) -> Option<&'static dyn Expander> {
+        match self {
+            ExpanderName::Own(own) => Some(own.0),
+            name => EXPANDERS.iter().find(|(other, _)| *other == name).map(|(_, expander)| *expander),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            ExpanderName::Own(own) => own.0.name(),
+            known => NAMES.iter().find(|(_, other)| *other == known).expect("every expander has a name").0,
+        }
+    }
 }
 
 const NAMES: [(&str, ExpanderName); 6] = [
@@ -110,6 +146,11 @@ pub struct Choice {
 }
 
 impl ExpanderChain {
+    /// A chain of one expander of the caller's; see `examples/expander.rs`.
+    pub fn own(expander: &'static dyn Expander) -> ExpanderChain {
+        ExpanderChain(SmallVec::from_slice(&[ExpanderName::Own(OwnExpander(expander))]))
+    }
+
     pub fn names(&self) -> &[ExpanderName] {
         &self.0
     }
@@ -118,7 +159,7 @@ impl ExpanderChain {
     pub fn choose(&self, options: &[Candidate<'_>], context: &Context<'_>, rng: &mut dyn Rng) -> Choice {
         let mut choice = Choice { candidates: (0..options.len()).collect(), ..Choice::default() };
         for name in &self.0 {
-            let Some((_, expander)) = EXPANDERS.iter().find(|(other, _)| other == name) else { break };
+            let Some(expander) = name.expander() else { break };
             let costs: Vec<Option<f64>> = options.iter().map(|option| expander.cost(option, context)).collect();
             choice.candidates = cheapest(&choice.candidates, &costs, expander.keeps_all_when_none_is_left());
             choice.costs = Some((expander.name(), costs));
@@ -181,8 +222,7 @@ impl fmt::Display for ExpanderChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, expander) in self.0.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
-            let (name, _) = NAMES.iter().find(|(_, other)| other == expander).expect("every expander has a name");
-            write!(f, "{comma}{name}")?;
+            write!(f, "{comma}{}", expander.name())?;
         }
         Ok(())
     }

@@ -21,8 +21,10 @@ use crate::units::{SimDuration, SimTime, not_one_of, random};
 
 const KINDS: [&str; 7] = ["expander", "estimate", "utilization", "scale_up", "scale_down", "backoff", "balance"];
 
-/// Pods of one group of an estimate; more are a slip of the pen.
+/// Pods of an estimate, of all its groups; more are a slip of the pen.
 const MOST_PODS: usize = 1_000_000;
+/// New nodes that are shared out among groups, one by one as upstream does it.
+const MOST_NEW_NODES: i64 = 1_000_000;
 
 pub(in super::super) fn decide(kind: &Value, input: &Value, seed: u64) -> Result<Value, Refusal> {
     let mut input = input.clone();
@@ -158,8 +160,10 @@ fn estimate(input: &Value) -> Result<Value, Refusal> {
     let mut groups = Vec::new();
     let mut group_of = Vec::new();
     for (index, pod) in input.pod_groups.iter().enumerate() {
-        if pod.count.is_some_and(|count| count > MOST_PODS) {
-            return Err(Refusal::new(format!("pod_groups[{index}].count"), format!("more than {MOST_PODS} pods")));
+        let total = cluster.state.pods().len().saturating_add(pod.count.unwrap_or(1));
+        if total > MOST_PODS {
+            let problem = format!("{total} pods with those before it; {MOST_PODS} at most");
+            return Err(Refusal::new(format!("pod_groups[{index}].count"), problem));
         }
         let first = cluster.add_pod(pod)?;
         let spec = cluster.state.pod(first).spec;
@@ -334,6 +338,10 @@ pub struct CaseRatios {
 fn balance(input: &Value) -> Result<Value, Refusal> {
     let input: BalanceInput = read(input)?;
     match input.op.as_str() {
+        "distribute" if input.new_nodes > MOST_NEW_NODES => {
+            let problem = format!("{} nodes; {MOST_NEW_NODES} at most", input.new_nodes);
+            Err(Refusal::new("new_nodes", problem))
+        }
         "distribute" => {
             let share =
                 |(group, of): (usize, &CaseGroup)| Share { group, size: of.size, new_size: of.size, max: of.max };

@@ -1,0 +1,91 @@
+//! The file of a run's metrics: OpenMetrics text, compressed where its name says so.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+
+use super::exit_code::Failure;
+use crate::record::metrics::openmetrics::{self, Tape};
+use crate::record::writer::single::{self, FileTerms};
+use crate::units::SimDuration;
+
+/// How often a run is scraped where nothing else is said.
+pub const INTERVAL: SimDuration = SimDuration::from_secs(15);
+
+/// Reads `--scrape-interval`.
+pub fn interval(text: &str) -> Result<SimDuration, String> {
+    let interval = SimDuration::parse_non_negative(text)?;
+    if interval < SimDuration::from_secs(1) {
+        return Err("a scrape interval is a second at least".to_owned());
+    }
+    Ok(interval)
+}
+
+/// Whether the file may be written: to be asked before the work is done.
+pub fn may_write(path: &Path, terms: FileTerms<'_>) -> Result<(), Failure> {
+    Ok(single::may_write(path, terms_of(path, terms))?)
+}
+
+/// Writes the tape of a run that began `start` seconds after the Unix epoch.
+pub fn write(path: &Path, tape: &mut Tape, start: i64, terms: FileTerms<'_>) -> Result<(), Failure> {
+    single::stream(path, terms_of(path, terms), |out| {
+        let mut out = BufWriter::with_capacity(1 << 20, out);
+        if is_compressed(path) {
+            let mut packed = GzEncoder::new(&mut out, Compression::fast());
+            openmetrics::write(tape, start, &mut packed)?;
+            packed.finish()?;
+        } else {
+            openmetrics::write(tape, start, &mut out)?;
+        }
+        out.flush()
+    })?;
+    Ok(())
+}
+
+fn is_compressed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gz")
+}
+
+/// The format has no room for a mark: a file that begins as ours do is taken for ours.
+fn terms_of<'a>(path: &Path, terms: FileTerms<'a>) -> FileTerms<'a> {
+    FileTerms { force: terms.force || begins_as_ours(path), ..terms }
+}
+
+fn begins_as_ours(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    if !file.metadata().is_ok_and(|found| found.is_file()) {
+        return false;
+    }
+    let wanted = openmetrics::beginning();
+    let mut found = Vec::new();
+    let length = wanted.len() as u64;
+    let read = if is_compressed(path) {
+        GzDecoder::new(file).take(length).read_to_end(&mut found)
+    } else {
+        file.take(length).read_to_end(&mut found)
+    };
+    read.is_ok() && found == wanted.as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_metrics_is_replaced_and_another_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["m.txt", "m.txt.gz"] {
+            let path = folder.path().join(name);
+            let terms = FileTerms { inputs: &[], force: false };
+            std::fs::write(&path, "my own\n").unwrap();
+            assert!(may_write(&path, terms).is_err());
+            write(&path, &mut Tape::default(), 0, FileTerms { force: true, ..terms }).unwrap();
+            // A run that exposed nothing left nothing to know it by.
+            assert!(may_write(&path, terms).is_err());
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Every metric that a run exports, once: its name, type, unit, help and labels, and whose it is in a live cluster.
+//!
+//! Names and labels are those of kube-state-metrics 2.15 (`docs/metrics`), cAdvisor 0.52 (`docs/storage/prometheus.md`),
+//! node-exporter 1.9 and OpenCost 1.110 (`pkg/costmodel/metrics.go`); `job` is as kube-prometheus 0.14 sets it.
+
+/// What a metric's value does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any value, at any time.
+    Gauge,
+    /// Only grows, but for resets to zero.
+    Counter,
+    /// Counters by bucket `le`, with `_sum` and `_count`.
+    Histogram,
+}
+
+impl Kind {
+    /// As OpenMetrics spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+            Kind::Histogram => "histogram",
+        }
+    }
+}
+
+/// Who exports a metric in a live cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    Prometheus,
+    KubeStateMetrics,
+    Cadvisor,
+    NodeExporter,
+    OpenCost,
+}
+
+impl Source {
+    pub const ALL: [Source; 5] =
+        [Source::Prometheus, Source::KubeStateMetrics, Source::Cadvisor, Source::NodeExporter, Source::OpenCost];
+
+    /// For people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Source::Prometheus => "Prometheus",
+            Source::KubeStateMetrics => "kube-state-metrics",
+            Source::Cadvisor => "kubelet (cAdvisor)",
+            Source::NodeExporter => "node-exporter",
+            Source::OpenCost => "OpenCost",
+        }
+    }
+
+    /// Labels that its scrape job puts on every series.
+    pub const fn target_labels(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Source::Prometheus => &[],
+            Source::KubeStateMetrics => &[("job", "kube-state-metrics")],
+            Source::Cadvisor => &[("job", "kubelet"), ("metrics_path", "/metrics/cadvisor")],
+            Source::NodeExporter => &[("job", "node-exporter")],
+            Source::OpenCost => &[("job", "opencost")],
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricRow {
+    /// As in queries; a histogram's without `_bucket`, `_sum` and `_count`.
+    pub name: &'static str,
+    pub kind: Kind,
+    pub source: Source,
+    /// `seconds`, `bytes`, …; empty where it has none.
+    pub unit: &'static str,
+    /// Beside the scrape job's own.
+    pub labels: &'static str,
+    pub help: &'static str,
+}
+
+impl MetricRow {
+    /// The name of its family in OpenMetrics: a counter's without `_total`.
+    pub fn family(&self) -> &'static str {
+        match self.kind {
+            Kind::Counter => self.name.strip_suffix("_total").unwrap_or(self.name),
+            Kind::Gauge | Kind::Histogram => self.name,
+        }
+    }
+}
+
+macro_rules! metrics {
+    ($($source:ident { $($variant:ident = $name:literal, $kind:ident, $unit:literal, $labels:literal, $help:literal;)* })*) => {
+        /// A metric by its place in [`METRICS`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Metric {
+            $($($variant,)*)*
+        }
+
+        /// In the order in which files list them.
+        pub const METRICS: &[MetricRow] = &[
+            $($(MetricRow {
+                name: $name,
+                kind: Kind::$kind,
+                source: Source::$source,
+                unit: $unit,
+                labels: $labels,
+                help: $help,
+            },)*)*
+        ];
+    };
+}
+
+impl Metric {
+    pub const fn row(self) -> &'static MetricRow {
+        &METRICS[self as usize]
+    }
+}
+
+metrics! {
+    Prometheus {
+        Up = "up", Gauge, "", "job, instance", "1 where the target answers a scrape; the control plane always does, a kubelet and a node-exporter as long as their machine works.";
+    }
+    KubeStateMetrics {
+        KubePodInfo = "kube_pod_info", Gauge, "", "namespace, pod, uid, node, created_by_kind, created_by_name, priority_class", "A pod; always 1.";
+        KubePodOwner = "kube_pod_owner", Gauge, "", "namespace, pod, uid, owner_kind, owner_name, owner_is_controller", "Who made the pod; always 1.";
+        KubePodCreated = "kube_pod_created", Gauge, "seconds", "namespace, pod, uid", "When it was created.";
+        KubePodStartTime = "kube_pod_start_time", Gauge, "seconds", "namespace, pod, uid", "When its kubelet took it up.";
+        KubePodCompletionTime = "kube_pod_completion_time", Gauge, "seconds", "namespace, pod, uid", "When it ended.";
+        KubePodDeletionTimestamp = "kube_pod_deletion_timestamp", Gauge, "seconds", "namespace, pod, uid", "When its grace period ends.";
+        KubePodStatusPhase = "kube_pod_status_phase", Gauge, "", "namespace, pod, uid, phase", "1 for the phase that it is in.";
+        KubePodStatusReady = "kube_pod_status_ready", Gauge, "", "namespace, pod, uid, condition", "1 for the state of its condition Ready.";
+        KubePodStatusReadyTime = "kube_pod_status_ready_time", Gauge, "seconds", "namespace, pod, uid", "When it first turned ready.";
+        KubePodStatusScheduled = "kube_pod_status_scheduled", Gauge, "", "namespace, pod, uid, condition", "1 for the state of its condition PodScheduled.";
+        KubePodStatusScheduledTime = "kube_pod_status_scheduled_time", Gauge, "seconds", "namespace, pod, uid", "When it was bound to a node.";
+        KubePodStatusUnschedulable = "kube_pod_status_unschedulable", Gauge, "", "namespace, pod, uid", "1 while the scheduler calls it unschedulable.";
+        KubePodStatusReason = "kube_pod_status_reason", Gauge, "", "namespace, pod, uid, reason", "1 for the reason in its status.";
+        KubePodStatusQosClass = "kube_pod_status_qos_class", Gauge, "", "namespace, pod, uid, qos_class", "1 for its class.";
+        KubePodRestartPolicy = "kube_pod_restart_policy", Gauge, "", "namespace, pod, uid, type", "Its restart policy; always 1.";
+        KubePodContainerInfo = "kube_pod_container_info", Gauge, "", "namespace, pod, uid, container, image", "A container; always 1.";
+        KubePodContainerResourceRequests = "kube_pod_container_resource_requests", Gauge, "", "namespace, pod, uid, container, node, resource, unit", "What a container requests.";
+        KubePodContainerResourceLimits = "kube_pod_container_resource_limits", Gauge, "", "namespace, pod, uid, container, node, resource, unit", "A container's limits.";
+        KubePodContainerStatusReady = "kube_pod_container_status_ready", Gauge, "", "namespace, pod, uid, container", "1 while a container is ready.";
+        KubePodContainerStatusRunning = "kube_pod_container_status_running", Gauge, "", "namespace, pod, uid, container", "1 while a container runs.";
+        KubePodContainerStatusWaiting = "kube_pod_container_status_waiting", Gauge, "", "namespace, pod, uid, container", "1 while a container waits to start.";
+        KubePodContainerStatusWaitingReason = "kube_pod_container_status_waiting_reason", Gauge, "", "namespace, pod, uid, container, reason", "Why a container waits: ContainerCreating or CrashLoopBackOff.";
+        KubePodContainerStatusTerminated = "kube_pod_container_status_terminated", Gauge, "", "namespace, pod, uid, container", "1 where a container ended for good.";
+        KubePodContainerStatusTerminatedReason = "kube_pod_container_status_terminated_reason", Gauge, "", "namespace, pod, uid, container, reason", "Why a container ended for good: Completed, Error, OOMKilled.";
+        KubePodContainerStatusLastTerminatedReason = "kube_pod_container_status_last_terminated_reason", Gauge, "", "namespace, pod, uid, container, reason", "Why a container ended before it was last restarted.";
+        KubePodContainerStatusRestarts = "kube_pod_container_status_restarts_total", Counter, "", "namespace, pod, uid, container", "How often a container was started again.";
+        KubePodContainerStateStarted = "kube_pod_container_state_started", Gauge, "seconds", "namespace, pod, uid, container", "When a running container last started.";
+        KubeNodeInfo = "kube_node_info", Gauge, "", "node, provider_id", "A node; always 1.";
+        KubeNodeCreated = "kube_node_created", Gauge, "seconds", "node", "When it registered.";
+        KubeNodeLabels = "kube_node_labels", Gauge, "", "node, label_*", "Its labels, as with --metric-labels-allowlist=nodes=[*]; always 1.";
+        KubeNodeSpecUnschedulable = "kube_node_spec_unschedulable", Gauge, "", "node", "1 while it is cordoned.";
+        KubeNodeSpecTaint = "kube_node_spec_taint", Gauge, "", "node, key, value, effect", "A taint that it bears; always 1.";
+        KubeNodeStatusCondition = "kube_node_status_condition", Gauge, "", "node, condition, status", "1 for the state of a condition: Ready, MemoryPressure.";
+        KubeNodeStatusCapacity = "kube_node_status_capacity", Gauge, "", "node, resource, unit", "What its machine has.";
+        KubeNodeStatusAllocatable = "kube_node_status_allocatable", Gauge, "", "node, resource, unit", "What pods can request of it.";
+        KubeNamespaceStatusPhase = "kube_namespace_status_phase", Gauge, "", "namespace, phase", "Namespaces are always Active.";
+        KubeDeploymentCreated = "kube_deployment_created", Gauge, "seconds", "namespace, deployment", "When it was created: the run's start.";
+        KubeDeploymentSpecReplicas = "kube_deployment_spec_replicas", Gauge, "", "namespace, deployment", "Replicas that are wanted.";
+        KubeDeploymentStatusReplicas = "kube_deployment_status_replicas", Gauge, "", "namespace, deployment", "Replicas that are there.";
+        KubeDeploymentStatusReplicasReady = "kube_deployment_status_replicas_ready", Gauge, "", "namespace, deployment", "Replicas that are ready.";
+        KubeDeploymentStatusReplicasAvailable = "kube_deployment_status_replicas_available", Gauge, "", "namespace, deployment", "As ready: minReadySeconds is not looked at.";
+        KubeDeploymentStatusReplicasUnavailable = "kube_deployment_status_replicas_unavailable", Gauge, "", "namespace, deployment", "Replicas that are wanted and not ready.";
+        KubeDeploymentStatusReplicasUpdated = "kube_deployment_status_replicas_updated", Gauge, "", "namespace, deployment", "Replicas of the newest template.";
+        KubeDeploymentStatusObservedGeneration = "kube_deployment_status_observed_generation", Gauge, "", "namespace, deployment", "The generation that its controller has seen: always the newest.";
+        KubeDeploymentMetadataGeneration = "kube_deployment_metadata_generation", Gauge, "", "namespace, deployment", "Templates that it has had.";
+        KubeReplicasetOwner = "kube_replicaset_owner", Gauge, "", "namespace, replicaset, owner_kind, owner_name, owner_is_controller", "A ReplicaSet's Deployment; always 1.";
+        KubeReplicasetSpecReplicas = "kube_replicaset_spec_replicas", Gauge, "", "namespace, replicaset", "Replicas that are wanted.";
+        KubeReplicasetStatusReplicas = "kube_replicaset_status_replicas", Gauge, "", "namespace, replicaset", "Replicas that are there.";
+        KubeStatefulsetCreated = "kube_statefulset_created", Gauge, "seconds", "namespace, statefulset", "When it was created: the run's start.";
+        KubeStatefulsetReplicas = "kube_statefulset_replicas", Gauge, "", "namespace, statefulset", "Replicas that are wanted.";
+        KubeStatefulsetStatusReplicas = "kube_statefulset_status_replicas", Gauge, "", "namespace, statefulset", "Replicas that are there.";
+        KubeStatefulsetStatusReplicasReady = "kube_statefulset_status_replicas_ready", Gauge, "", "namespace, statefulset", "Replicas that are ready.";
+        KubeStatefulsetStatusReplicasUpdated = "kube_statefulset_status_replicas_updated", Gauge, "", "namespace, statefulset", "Replicas of the newest template.";
+        KubeStatefulsetStatusObservedGeneration = "kube_statefulset_status_observed_generation", Gauge, "", "namespace, statefulset", "The generation that its controller has seen: always the newest.";
+        KubeStatefulsetMetadataGeneration = "kube_statefulset_metadata_generation", Gauge, "", "namespace, statefulset", "Templates that it has had.";
+        KubeDaemonsetDesired = "kube_daemonset_status_desired_number_scheduled", Gauge, "", "namespace, daemonset", "Nodes that should run a pod of it: those that have one.";
+        KubeDaemonsetCurrent = "kube_daemonset_status_current_number_scheduled", Gauge, "", "namespace, daemonset", "Nodes that have a pod of it.";
+        KubeDaemonsetReady = "kube_daemonset_status_number_ready", Gauge, "", "namespace, daemonset", "Nodes whose pod of it is ready.";
+        KubeDaemonsetAvailable = "kube_daemonset_status_number_available", Gauge, "", "namespace, daemonset", "As ready.";
+        KubeDaemonsetUnavailable = "kube_daemonset_status_number_unavailable", Gauge, "", "namespace, daemonset", "Nodes whose pod of it is not ready.";
+        KubeDaemonsetMisscheduled = "kube_daemonset_status_number_misscheduled", Gauge, "", "namespace, daemonset", "Always 0.";
+        KubeDaemonsetUpdated = "kube_daemonset_status_updated_number_scheduled", Gauge, "", "namespace, daemonset", "As current: DaemonSets are not changed in a run.";
+    }
+    Cadvisor {
+        ContainerCpuUsage = "container_cpu_usage_seconds_total", Counter, "seconds", "namespace, pod, container, image, node, instance", "CPU time that a container used since it last started; a pod's use is divided among its containers by their CPU requests.";
+        ContainerMemoryWorkingSet = "container_memory_working_set_bytes", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Memory that a container uses; divided by memory requests.";
+        ContainerMemoryRss = "container_memory_rss", Gauge, "bytes", "namespace, pod, container, image, node, instance", "As the working set: page cache is not modelled.";
+        ContainerSpecMemoryLimit = "container_spec_memory_limit_bytes", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Its memory limit; 0 where it has none.";
+        ContainerSpecCpuQuota = "container_spec_cpu_quota", Gauge, "", "namespace, pod, container, image, node, instance", "Microseconds of CPU in each period; absent where it has no limit.";
+        ContainerSpecCpuPeriod = "container_spec_cpu_period", Gauge, "", "namespace, pod, container, image, node, instance", "Microseconds: 100000.";
+        ContainerStartTime = "container_start_time_seconds", Gauge, "seconds", "namespace, pod, container, image, node, instance", "When it last started.";
+        MachineCpuCores = "machine_cpu_cores", Gauge, "", "node, instance", "Cores of the machine.";
+        MachineMemory = "machine_memory_bytes", Gauge, "bytes", "node, instance", "Memory of the machine.";
+    }
+    NodeExporter {
+        NodeCpu = "node_cpu_seconds_total", Counter, "seconds", "instance, cpu, mode", "CPU time by core and mode (idle, user): what pods use, spread evenly over the cores.";
+        NodeMemTotal = "node_memory_MemTotal_bytes", Gauge, "bytes", "instance", "Memory of the machine.";
+        NodeMemAvailable = "node_memory_MemAvailable_bytes", Gauge, "bytes", "instance", "Memory that pods and the system's part leave.";
+        NodeUname = "node_uname_info", Gauge, "", "instance, nodename", "The machine; always 1.";
+    }
+    OpenCost {
+        NodeTotalHourlyCost = "node_total_hourly_cost", Gauge, "", "node, instance, instance_type, region, provider_id", "What the node costs an hour, in US dollars.";
+        NodeCpuHourlyCost = "node_cpu_hourly_cost", Gauge, "", "node, instance, instance_type, region, provider_id", "What a core of the node costs an hour.";
+        NodeRamHourlyCost = "node_ram_hourly_cost", Gauge, "", "node, instance, instance_type, region, provider_id", "What a GiB of the node's memory costs an hour.";
+        NodeGpuHourlyCost = "node_gpu_hourly_cost", Gauge, "", "node, instance, instance_type, region, provider_id", "What a GPU of the node costs an hour.";
+        NodeGpuCount = "node_gpu_count", Gauge, "", "node, instance, instance_type, region, provider_id", "GPUs of the node.";
+        KubecostNodeIsSpot = "kubecost_node_is_spot", Gauge, "", "node, instance, instance_type, region, provider_id", "1 where it is a spot machine.";
+        ContainerCpuAllocation = "container_cpu_allocation", Gauge, "", "namespace, pod, container, node, instance", "Cores that a container holds: the larger of request and use.";
+        ContainerMemoryAllocation = "container_memory_allocation_bytes", Gauge, "bytes", "namespace, pod, container, node, instance", "Memory that a container holds.";
+        ContainerGpuAllocation = "container_gpu_allocation", Gauge, "", "namespace, pod, container, node, instance", "GPUs that a container holds.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_openmetrics_takes() {
+        let mut seen = BTreeSet::new();
+        for row in METRICS {
+            assert!(seen.insert(row.name), "{} twice", row.name);
+            assert_eq!(row.kind == Kind::Counter, row.name.ends_with("_total"), "{}", row.name);
+            assert!(row.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{}", row.name);
+            assert!(row.help.ends_with('.') && !row.help.contains('\n'), "{}", row.name);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Everything that a run exposed, kept as changes: what a file that lists series one by one is written from.
+//!
+//! Memory grows with the series, not with the length of the run: what a series has of changes goes to a temporary file
+//! as soon as there are many.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use super::series::{Series, SeriesId, Sink};
+use super::table::Metric;
+use crate::units::SimTime;
+
+/// A series has at most so many changes in memory.
+const KEPT: usize = 256;
+
+/// From scrape `scrape` on the series has this value; NaN with these bits says that it is absent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Change {
+    scrape: u32,
+    value: f64,
+}
+
+const ABSENT: u64 = 0x7ff0_0000_0000_0002;
+const CHANGE_BYTES: usize = 12;
+
+/// See the module's description.
+#[derive(Debug, Default)]
+pub struct Tape {
+    times: Vec<SimTime>,
+    series: Vec<Taped>,
+    spool: Option<File>,
+    spooled: u64,
+    error: Option<io::Error>,
+}
+
+#[derive(Debug)]
+struct Taped {
+    metric: Metric,
+    name: &'static str,
+    labels: Arc<str>,
+    changes: Vec<Change>,
+    /// Where earlier changes are in the spool.
+    chunks: Vec<u64>,
+}
+
+/// One series of a tape.
+pub struct TapedSeries<'t> {
+    pub metric: Metric,
+    pub name: &'static str,
+    pub labels: &'t str,
+    index: usize,
+}
+
+impl Tape {
+    /// Times of the scrapes.
+    pub fn times(&self) -> &[SimTime] {
+        &self.times
+    }
+
+    /// By metric in the table's order, and in the order of their first appearance.
+    pub fn series(&self) -> Vec<TapedSeries<'_>> {
+        let mut all: Vec<TapedSeries<'_>> = self
+            .series
+            .iter()
+            .enumerate()
+            .map(|(index, taped)| TapedSeries { metric: taped.metric, name: taped.name, labels: &taped.labels, index })
+            .collect();
+        all.sort_by_key(|series| (series.metric, series.index));
+        all
+    }
+
+    /// Calls `point` for every scrape at which the series was there, with the scrape's number.
+    ///
+    /// # Errors
+    /// What the temporary file or `point` says.
+    pub fn replay(
+        &self,
+        series: &TapedSeries<'_>,
+        mut point: impl FnMut(usize, f64) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let taped = &self.series[series.index];
+        let mut changes = Vec::with_capacity(taped.chunks.len() * KEPT + taped.changes.len());
+        if let Some(mut spool) = self.spool.as_ref() {
+            let mut bytes = vec![0; KEPT * CHANGE_BYTES];
+            for chunk in &taped.chunks {
+                spool.seek(SeekFrom::Start(*chunk))?;
+                spool.read_exact(&mut bytes)?;
+                changes.extend(bytes.chunks_exact(CHANGE_BYTES).map(|bytes| Change {
+                    scrape: u32::from_le_bytes(bytes[..4].try_into().expect("four bytes")),
+                    value: f64::from_le_bytes(bytes[4..].try_into().expect("eight bytes")),
+                }));
+            }
+        }
+        changes.extend_from_slice(&taped.changes);
+        for (index, change) in changes.iter().enumerate() {
+            if change.value.to_bits() == ABSENT {
+                continue;
+            }
+            let until = changes.get(index + 1).map_or(self.times.len(), |next| next.scrape as usize);
+            for scrape in change.scrape as usize..until {
+                point(scrape, change.value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What went wrong with the temporary file, if anything did.
+    ///
+    /// # Errors
+    /// The first error.
+    pub fn check(&mut self) -> io::Result<()> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+
+    fn change(&mut self, id: SeriesId, value: f64) {
+        let scrape = self.times.len() as u32 - 1;
+        let taped = &mut self.series[id.index()];
+        if let Some(last) = taped.changes.last_mut()
+            && last.scrape == scrape
+        {
+            last.value = value;
+            return;
+        }
+        if taped.changes.len() == KEPT {
+            self.spool(id);
+        }
+        self.series[id.index()].changes.push(Change { scrape, value });
+    }
+
+    fn spool(&mut self, id: SeriesId) {
+        let taped = &mut self.series[id.index()];
+        let mut bytes = Vec::with_capacity(KEPT * CHANGE_BYTES);
+        for change in taped.changes.drain(..) {
+            bytes.extend_from_slice(&change.scrape.to_le_bytes());
+            bytes.extend_from_slice(&change.value.to_le_bytes());
+        }
+        taped.chunks.push(self.spooled);
+        self.spooled += bytes.len() as u64;
+        let written = match &mut self.spool {
+            Some(spool) => spool.write_all(&bytes),
+            None => tempfile::tempfile().and_then(|file| self.spool.insert(file).write_all(&bytes)),
+        };
+        if let Err(error) = written {
+            self.error.get_or_insert(error);
+        }
+    }
+}
+
+impl Sink for Tape {
+    fn begin(&mut self, at: SimTime) {
+        self.times.push(at);
+    }
+
+    fn opened(&mut self, id: SeriesId, series: &Series<'_>) {
+        debug_assert_eq!(id.index(), self.series.len());
+        let (metric, name, labels) = (series.metric, series.name, Arc::clone(series.text));
+        self.series.push(Taped { metric, name, labels, changes: Vec::new(), chunks: Vec::new() });
+    }
+
+    fn set(&mut self, id: SeriesId, value: f64) {
+        self.change(id, value);
+    }
+
+    fn absent(&mut self, id: SeriesId) {
+        self.change(id, f64::from_bits(ABSENT));
+    }
+}

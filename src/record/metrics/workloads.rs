@@ -1,0 +1,110 @@
+//! What owns pods, as kube-state-metrics shows it, and what is there once in a cluster.
+
+use std::collections::BTreeSet;
+
+use super::series::Teller;
+use super::table::Metric;
+use super::values::{set_name, tell_up};
+use crate::scenario::Owner;
+use crate::scenario::WorkloadKind;
+use crate::sim::{Exposed, ExposedWorkload};
+use crate::units::SimTime;
+
+/// Pods of a workload's DaemonSet at one scrape.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DaemonCount {
+    pub there: u32,
+    pub ready: u32,
+}
+
+/// Targets that always answer.
+const CONTROL_PLANE: [&str; 5] =
+    ["apiserver", "kube-state-metrics", "kube-scheduler", "kube-controller-manager", "kube-proxy"];
+
+pub(super) fn tell_cluster(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>) {
+    for job in CONTROL_PLANE {
+        tell_up(tell, job, "control-plane", true);
+    }
+    let namespaces: BTreeSet<&str> = exposed.scenario().workloads.iter().map(|workload| &*workload.namespace).collect();
+    for namespace in namespaces {
+        tell.put(Metric::KubeNamespaceStatusPhase, 1.0, || [("namespace", namespace), ("phase", "Active")]);
+    }
+}
+
+pub(super) fn tell(
+    tell: &mut Teller<'_, '_>,
+    workload: &ExposedWorkload<'_>,
+    daemons: DaemonCount,
+    seconds: &dyn Fn(SimTime) -> f64,
+) {
+    let (namespace, name) = (&*workload.workload.namespace, &*workload.workload.name);
+    if workload.kind_name() == "daemonset" {
+        let labels = [("namespace", namespace), ("daemonset", name)];
+        let (there, ready) = (f64::from(daemons.there), f64::from(daemons.ready));
+        for (metric, value) in [
+            (Metric::KubeDaemonsetDesired, there),
+            (Metric::KubeDaemonsetCurrent, there),
+            (Metric::KubeDaemonsetReady, ready),
+            (Metric::KubeDaemonsetAvailable, ready),
+            (Metric::KubeDaemonsetUnavailable, there - ready),
+            (Metric::KubeDaemonsetMisscheduled, 0.0),
+            (Metric::KubeDaemonsetUpdated, there),
+        ] {
+            tell.put(metric, value, || labels);
+        }
+        return;
+    }
+    let WorkloadKind::Replicated { owner, spec, .. } = workload.kind else { return };
+    let desired = f64::from(workload.desired());
+    let (current, ready) = (f64::from(workload.current()), f64::from(workload.ready()));
+    let updated = f64::from(workload.of_template(spec.index()));
+    let generation = workload.generation() as f64;
+    let created = seconds(SimTime::ZERO);
+    match owner {
+        Owner::Deployment => {
+            let labels = [("namespace", namespace), ("deployment", name)];
+            for (metric, value) in [
+                (Metric::KubeDeploymentCreated, created),
+                (Metric::KubeDeploymentSpecReplicas, desired),
+                (Metric::KubeDeploymentStatusReplicas, current),
+                (Metric::KubeDeploymentStatusReplicasReady, ready),
+                (Metric::KubeDeploymentStatusReplicasAvailable, ready),
+                (Metric::KubeDeploymentStatusReplicasUnavailable, (desired - ready).max(0.0)),
+                (Metric::KubeDeploymentStatusReplicasUpdated, updated),
+                (Metric::KubeDeploymentStatusObservedGeneration, generation),
+                (Metric::KubeDeploymentMetadataGeneration, generation),
+            ] {
+                tell.put(metric, value, || labels);
+            }
+            for (template, replicas) in workload.sets() {
+                let set = set_name(name, template);
+                let labels = [("namespace", namespace), ("replicaset", &*set)];
+                let owner = [("owner_kind", "Deployment"), ("owner_name", name), ("owner_is_controller", "true")];
+                let key = |of: &str| format!("{template} {of}");
+                tell.put_keyed(&key("owner"), Metric::KubeReplicasetOwner, 1.0, &[labels.as_slice(), &owner].concat());
+                let there = f64::from(workload.of_template(template));
+                tell.put_keyed(&key("spec"), Metric::KubeReplicasetSpecReplicas, f64::from(replicas), &labels);
+                tell.put_keyed(&key("status"), Metric::KubeReplicasetStatusReplicas, there, &labels);
+            }
+        }
+        Owner::ReplicaSet => {
+            let labels = [("namespace", namespace), ("replicaset", name)];
+            tell.put(Metric::KubeReplicasetSpecReplicas, desired, || labels);
+            tell.put(Metric::KubeReplicasetStatusReplicas, current, || labels);
+        }
+        Owner::StatefulSet => {
+            let labels = [("namespace", namespace), ("statefulset", name)];
+            for (metric, value) in [
+                (Metric::KubeStatefulsetCreated, created),
+                (Metric::KubeStatefulsetReplicas, desired),
+                (Metric::KubeStatefulsetStatusReplicas, current),
+                (Metric::KubeStatefulsetStatusReplicasReady, ready),
+                (Metric::KubeStatefulsetStatusReplicasUpdated, updated),
+                (Metric::KubeStatefulsetStatusObservedGeneration, generation),
+                (Metric::KubeStatefulsetMetadataGeneration, generation),
+            ] {
+                tell.put(metric, value, || labels);
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What a monitoring system would read of the cluster at one instant: its objects with their state, one by one.
+//!
+//! Nothing is named here as exporters name it, and nothing is kept: whoever watches reads what it wants.
+
+use std::sync::Arc;
+
+use super::entities::{Instance, PodRun, Role, WorkloadRun};
+use super::event::Event;
+use super::observer::Observer;
+use super::world::World;
+use crate::cluster::{ClusterView, NodeId, NodeShape, NodeState, PodId, PodInfo, PodSpec, Specs, WorkloadId};
+use crate::cost::CapacityType;
+use crate::scenario::{Patch, Scenario, Workload, WorkloadKind};
+use crate::units::{SimTime, UsdPerHour};
+
+use super::observer::Usage;
+
+/// The cluster at one instant, after all events of that instant.
+#[derive(Clone, Copy)]
+pub struct Exposed<'w> {
+    world: &'w World<'w>,
+}
+
+/// A pod that was created and is in the API server still.
+#[derive(Clone, Copy)]
+pub struct ExposedPod<'w> {
+    world: &'w World<'w>,
+    run: &'w PodRun,
+    pub id: PodId,
+    pub info: &'w PodInfo,
+    pub spec: &'w PodSpec,
+}
+
+/// A registered node and its machine.
+#[derive(Clone, Copy)]
+pub struct ExposedNode<'w> {
+    world: &'w World<'w>,
+    instance: &'w Instance,
+    pub id: NodeId,
+    pub state: &'w NodeState,
+    pub shape: &'w NodeShape,
+}
+
+/// What owns pods.
+#[derive(Clone, Copy)]
+pub struct ExposedWorkload<'w> {
+    world: &'w World<'w>,
+    run: &'w WorkloadRun,
+    pub workload: &'w Workload,
+    /// What it is now, be it by a patch.
+    pub kind: &'w WorkloadKind,
+}
+
+impl World<'_> {
+    /// Plans the first look of an observer that wants to look at objects.
+    pub(super) fn start_exposition(&mut self, observer: &dyn Observer) {
+        self.exposition_interval = observer.scrape_interval().filter(|interval| interval.nanos() > 0);
+        if self.exposition_interval.is_some() {
+            self.events.push(SimTime::ZERO, Event::Exposition);
+        }
+    }
+
+    /// Shows this instant's objects.
+    pub(super) fn expose(&mut self, observer: &mut dyn Observer) {
+        self.cluster.advance(self.now);
+        observer.scrape(&Exposed { world: self });
+        if let Some(interval) = self.exposition_interval {
+            self.events.push(self.now + interval, Event::Exposition);
+        }
+    }
+}
+
+impl<'w> Exposed<'w> {
+    pub fn at(&self) -> SimTime {
+        self.world.now
+    }
+
+    pub fn scenario(&self) -> &'w Scenario {
+        self.world.scenario
+    }
+
+    pub fn specs(&self) -> &'w Specs {
+        &self.world.cluster.specs
+    }
+
+    /// Pods are numbered as they are created, from zero.
+    pub fn pods_created(&self) -> usize {
+        self.world.pods.len()
+    }
+
+    /// `None` where it is gone from the API server.
+    pub fn pod(&self, id: PodId) -> Option<ExposedPod<'w>> {
+        let info = self.world.cluster.pod(id);
+        let spec = self.world.cluster.specs.pod(info.spec);
+        (!info.deleted).then_some(ExposedPod { world: self.world, run: &self.world.pods[id.index()], id, info, spec })
+    }
+
+    /// Nodes are numbered as they register, from zero.
+    pub fn nodes_registered(&self) -> usize {
+        self.world.instance_of.len()
+    }
+
+    /// `None` where it is gone from the API server.
+    pub fn node(&self, id: NodeId) -> Option<ExposedNode<'w>> {
+        let state = self.world.cluster.node(id)?;
+        let shape = self.world.cluster.specs.shape(state.shape);
+        Some(ExposedNode { world: self.world, instance: self.world.instance_of_node(id), id, state, shape })
+    }
+
+    pub fn workload(&self, id: WorkloadId) -> ExposedWorkload<'w> {
+        ExposedWorkload {
+            world: self.world,
+            run: &self.world.workloads[id.index()],
+            workload: &self.world.scenario.workloads[id.index()],
+            kind: self.world.kind(id),
+        }
+    }
+}
+
+impl<'w> ExposedPod<'w> {
+    pub fn workload(&self) -> ExposedWorkload<'w> {
+        Exposed { world: self.world }.workload(self.run.workload)
+    }
+
+    pub fn node_name(&self) -> Option<&'w Arc<str>> {
+        let node = self.info.node?;
+        Some(&self.world.instance_of_node(node).name)
+    }
+
+    /// A training worker, a pod of a Job, a pod of a DaemonSet, …: who made it.
+    pub fn owner(&self) -> PodOwner {
+        match self.run.role {
+            Role::Replica { .. } => PodOwner::Workload { template: self.run.template.index() },
+            Role::JobPod { run, .. } => PodOwner::Job { run },
+            Role::Daemon => PodOwner::DaemonSet,
+            Role::Worker { .. } => PodOwner::TrainingJob,
+            Role::Trace { .. } => PodOwner::Nobody,
+        }
+    }
+
+    /// When it was bound.
+    pub fn scheduled(&self) -> Option<SimTime> {
+        self.run.scheduled
+    }
+
+    /// When its containers last started.
+    pub fn container_started(&self) -> Option<SimTime> {
+        self.run.started
+    }
+
+    /// It turned ready for the first time.
+    pub fn first_ready(&self) -> Option<SimTime> {
+        self.run.ready_at
+    }
+
+    pub fn finished(&self) -> Option<SimTime> {
+        self.run.finished
+    }
+
+    /// Its containers run at this instant.
+    pub fn runs(&self) -> bool {
+        self.run.runs && !self.info.is_terminal()
+    }
+
+    pub fn restarts(&self) -> u32 {
+        self.run.restarts
+    }
+
+    /// Why its containers last ended before they were started again; `None` where they never did.
+    pub fn last_end(&self) -> Option<&'static str> {
+        self.run.last_end
+    }
+    /// Why it ended: `Completed`, `OOMKilled`, `Evicted`, …; empty while it lives.
+    pub fn reason(&self) -> &'static str {
+        self.run.reason
+    }
+
+    pub fn used(&self) -> Usage {
+        self.run.used
+    }
+
+    /// CPU time that its containers used since they last started, in core-seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        (self.run.cpu_counter_at(self.world.now) - self.run.counter_at_start) as f64 / 1e12
+    }
+    /// The larger of request and use: `[millicores, bytes, thousandths of GPUs]`; zero without a node.
+    pub fn held(&self) -> [i64; 3] {
+        self.run.holding.amounts()
+    }
+}
+
+/// Who made a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodOwner {
+    /// A replica of its workload, of this template (equal for pods of one ReplicaSet).
+    Workload {
+        template: usize,
+    },
+    /// A Job; those of a CronJob are numbered by the minute that they were scheduled for.
+    Job {
+        run: u32,
+    },
+    DaemonSet,
+    TrainingJob,
+    /// A bare pod.
+    Nobody,
+}
+
+impl<'w> ExposedNode<'w> {
+    pub fn instance_type(&self) -> &'w str {
+        &self.instance.instance_type
+    }
+
+    pub fn capacity_type(&self) -> CapacityType {
+        self.instance.capacity_type
+    }
+
+    pub fn registered(&self) -> SimTime {
+        self.instance.registered.unwrap_or_default()
+    }
+
+    /// What it costs an hour at present, commitments aside.
+    pub fn price(&self) -> UsdPerHour {
+        self.instance.price
+    }
+
+    /// `price` by resource: `[cpu, memory, gpu]`.
+    pub fn price_parts(&self) -> [UsdPerHour; 3] {
+        self.world.price_parts(self.instance)
+    }
+
+    pub fn used(&self) -> Usage {
+        self.instance.used
+    }
+
+    /// CPU time that its pods used since it registered, in core-seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        self.instance.cpu_counter_at(self.world.now) as f64 / 1e12
+    }
+
+    /// Its machine works; one that has stopped tells nothing, whatever the API server says of the node.
+    pub fn works(&self) -> bool {
+        self.instance.stopped.is_none()
+    }
+
+    pub fn under_memory_pressure(&self) -> bool {
+        self.instance.under_memory_pressure
+    }
+}
+
+impl<'w> ExposedWorkload<'w> {
+    /// `deployment`, `replicaset`, `statefulset`, `daemonset`, `job`, `cronjob` or `pod`.
+    pub fn kind_name(&self) -> &'static str {
+        self.world.scenario.kind_of(self.workload)
+    }
+
+    /// `spec.replicas`.
+    pub fn desired(&self) -> u32 {
+        self.run.desired
+    }
+
+    /// Replicas that neither ended nor are terminating.
+    pub fn current(&self) -> u32 {
+        self.run.pods.len() as u32
+    }
+
+    pub fn ready(&self) -> u32 {
+        self.run.ready
+    }
+
+    /// `metadata.generation`, as far as templates go.
+    pub fn generation(&self) -> usize {
+        let patches = self.run.patch.map_or(0, |last| last as usize + 1);
+        let is_of_it = |patch: &&Patch| patch.target == self.workload.id;
+        1 + self.world.scenario.patches[..patches].iter().filter(is_of_it).count()
+    }
+
+    /// Of `current`, those of this template.
+    pub fn of_template(&self, template: usize) -> u32 {
+        let is_of_it = |pod: &&PodId| self.world.pods[pod.index()].template.index() == template;
+        self.run.pods.iter().filter(is_of_it).count() as u32
+    }
+
+    /// Templates of its ReplicaSets or revisions, oldest first, each with the replicas that its Deployment gave it.
+    pub fn sets(&self) -> impl Iterator<Item = (usize, u32)> + 'w {
+        let run = self.run;
+        let is_alone = run.sets.len() <= 1;
+        run.sets.iter().map(move |set| (set.template.index(), if is_alone { run.desired } else { set.state.replicas }))
+    }
+}
