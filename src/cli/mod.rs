@@ -13,6 +13,7 @@ mod exposition;
 mod faults;
 mod format;
 mod import;
+mod import_cluster;
 mod init;
 mod instance_types;
 mod interrupt;

@@ -43,6 +43,10 @@ pub struct Scenario {
     /// Every workload by [`WorkloadId`]; pods belong to one.
     pub workloads: Vec<Workload>,
     pub daemon_sets: Vec<DaemonSet>,
+    /// Nodes of groups and pools that stand when the scenario starts; a group's other first nodes are made.
+    pub group_nodes: Vec<GroupNode>,
+    /// Pods that run when the scenario starts, by workload.
+    pub standing_pods: Vec<StandingPod>,
     /// Pods that arrive on their own, ascending by arrival (trace replays).
     pub trace_pods: Vec<TracePod>,
     /// Training jobs, ascending by arrival.
@@ -121,6 +125,8 @@ impl Default for Scenario {
             node_groups: Vec::new(),
             workloads: Vec::new(),
             daemon_sets: Vec::new(),
+            group_nodes: Vec::new(),
+            standing_pods: Vec::new(),
             trace_pods: Vec::new(),
             training_jobs: Vec::new(),
             kueue: None,
@@ -177,6 +183,27 @@ pub struct FixedNode {
     pub shape: NodeShapeId,
     pub instance_type: Option<Arc<str>>,
     pub price: UsdPerHour,
+}
+
+/// A node of a group or a NodePool that stands when the scenario starts.
+#[derive(Clone, Debug)]
+pub struct GroupNode {
+    pub group: NodeGroupId,
+    pub node: FixedNode,
+    pub capacity_type: CapacityType,
+    /// Not after the start.
+    pub created: SimTime,
+}
+
+/// A pod that runs when the scenario starts; its owner makes it there.
+#[derive(Clone, Debug)]
+pub struct StandingPod {
+    pub workload: WorkloadId,
+    pub name: Arc<str>,
+    pub node: Arc<str>,
+    /// Not after the start.
+    pub started: SimTime,
+    pub ready: bool,
 }
 
 /// Nodes of one kind that the Cluster Autoscaler adds and removes.

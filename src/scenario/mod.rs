@@ -8,13 +8,16 @@ pub mod diagnostic;
 mod digest;
 mod document;
 mod documents;
+pub mod dump;
 mod fields;
 pub mod import;
 mod kueue;
+mod live;
 mod lower;
 mod lowered;
 pub mod manifest;
 mod names;
+mod node_labels;
 mod objects;
 pub mod size;
 pub mod spec;
@@ -29,9 +32,9 @@ pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use kueue::{KueueSetup, QueuedJob, Variant};
 pub use lower::FIXED;
 pub use lowered::{
-    CloudLimits, Companion, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, Hpa, Karpenter,
-    KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler, ScalerPolicy,
-    Scenario, ServiceLoad, Test, TracePod, Training, TrainingJob,
+    CloudLimits, Companion, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, GroupNode, Hpa,
+    Karpenter, KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler,
+    ScalerPolicy, Scenario, ServiceLoad, StandingPod, Test, TracePod, Training, TrainingJob,
 };
 pub use names::names_results;
 pub use workload::{

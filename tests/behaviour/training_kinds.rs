@@ -103,7 +103,7 @@ fn ray() -> String {
 #[test]
 fn a_ray_cluster_stays_and_the_cluster_of_a_ray_job_ends() {
     let cluster = format!("apiVersion: ray.io/v1\nkind: RayCluster\nmetadata: {{name: ray}}\nspec: {{{}}}\n", ray());
-    let stays = run("", &cluster);
+    let stays = written(NODES, &cluster);
     assert_eq!((stays.live_at("ray-head", 20_000), stays.live_at("ray-gpu", 20_000)), (1, 2));
     let job = format!(
         "apiVersion: ray.io/v1\nkind: RayJob\nmetadata: {{name: tune}}\nspec: {{entrypoint: python x.py, rayClusterSpec: {{{}}}}}\n",
@@ -119,4 +119,11 @@ fn how_long_a_job_trains_is_asked_for() {
     let run = run("", &pytorch("nprocPerNode: auto"));
     let told = run.warnings.iter().any(|warning| warning.contains("how long it trains is not known; 10m"));
     assert!(told, "{:?}", run.warnings);
+}
+
+#[test]
+fn a_job_that_is_over_is_not_run_again() {
+    let over = "status: {conditions: [{type: Created, status: \"True\"}, {type: Succeeded, status: \"True\"}]}\n";
+    let run = run("", &(pytorch("nprocPerNode: auto") + over));
+    assert!(run.pods("bert").is_empty());
 }

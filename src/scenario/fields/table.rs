@@ -32,7 +32,6 @@ pub const KINDS: &[(&str, &str, &[Field])] = &[
     ("TrainJob", "", training::TRAIN_JOB),
     ("TrainingRuntime", "", training::TRAINING_RUNTIME),
     ("ClusterTrainingRuntime", "", training::TRAINING_RUNTIME),
-    ("RayCluster", "", training::RAY_CLUSTER),
     ("RayJob", "", training::RAY_JOB),
 ];
 

@@ -5,7 +5,7 @@ use super::Field;
 use super::pod::TEMPLATE;
 
 const META: Field = ("metadata", Metadata(&["name", "namespace", "labels"]));
-const STATUS: Field = ("status", Inert);
+const STATUS: Field = ("status", Acts);
 const WORK: &str = "a job ends when its work is done, and its workers do not fail by themselves";
 const MANAGED: &str = "it runs as if its own controller managed it";
 
@@ -185,8 +185,6 @@ const RAY_CLUSTER_SPEC: &[Field] = &[
         ]),
     ),
 ];
-
-pub const RAY_CLUSTER: &[Field] = &[META, ("spec", Holds(RAY_CLUSTER_SPEC)), STATUS];
 
 pub const RAY_JOB: &[Field] = &[
     META,

@@ -1,24 +1,22 @@
-//! Training jobs of the manifests (PyTorchJob, JobSet, TrainJob, RayJob, …): gangs whose work is known by its duration;
-//! and RayClusters, which serve until the run's end.
+//! Training jobs of the manifests (PyTorchJob, JobSet, TrainJob, RayJob, …): gangs whose work is known by its duration.
 
 use super::batch::DEFAULT_JOB_DURATION;
 use super::jobs::STEP;
 use super::kueue::{QUEUE, label};
 use super::workloads::settings;
-use super::{Known, Lowering, instant, shared};
-use crate::cluster::{Controller, LabelSelector, PodSpec, PodSpecId, WorkloadId};
-use crate::controller::UpdateOptions;
+use super::{Lowering, instant, shared};
+use crate::cluster::{Controller, PodSpec, PodSpecId};
 use crate::load::training::StepRate;
 use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::manifest::training::{PodSet, Runtimes, TrainingManifest};
 use crate::scenario::manifest::{ManifestError, pod_template_spec};
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::{ScenarioSpec, TargetKind, WorkloadSettingsSpec};
-use crate::scenario::{Companion, KueueSetup, Owner, TrainingJob, Workload, WorkloadKind};
-use crate::units::{Distribution, SimDuration, SimTime};
+use crate::scenario::{Companion, KueueSetup, TrainingJob, WorkloadKind};
+use crate::units::{Distribution, SimTime};
 
-/// Kinds as `add_workload` has them.
-const KINDS: [TargetKind; 10] = [
+/// Kinds of training jobs.
+const KINDS: [TargetKind; 9] = [
     TargetKind::PyTorchJob,
     TargetKind::TfJob,
     TargetKind::MpiJob,
@@ -27,12 +25,8 @@ const KINDS: [TargetKind; 10] = [
     TargetKind::JaxJob,
     TargetKind::JobSet,
     TargetKind::TrainJob,
-    TargetKind::RayCluster,
     TargetKind::RayJob,
 ];
-
-/// A RayCluster's first group.
-const HEAD: &str = "head";
 
 type Manifest = Object<TrainingManifest>;
 
@@ -56,6 +50,9 @@ impl Lowering<'_> {
             .collect();
         for object in &objects.training {
             let Some(kind) = KINDS.into_iter().find(|kind| kind.name() == object.value.kind()) else { continue };
+            if object.value.is_over() {
+                continue;
+            }
             let read = object.value.pods(&runtimes);
             let Some(pods) = self.pod_or_refusal(kind.name(), object, read) else { continue };
             let is_queued = label(object.value.metadata(), QUEUE).is_some();
@@ -72,7 +69,7 @@ impl Lowering<'_> {
                 pods.sets.into_iter().filter(|set| set.count > 0).map(|set| self.read_set(object, set)).collect();
             let Some(sets) = self.pod_or_refusal(kind.name(), object, sets) else { continue };
             let of = settings(spec, kind.name(), object);
-            if object.value.serves() { self.serving(kind, object, sets, of) } else { self.gang(kind, object, sets, of) }
+            self.gang(kind, object, sets, of);
         }
     }
 
@@ -165,52 +162,6 @@ impl Lowering<'_> {
             local_queue: queue.map(|queue| shared(&format!("{}/{queue}", object.namespace))),
             companions,
         });
-    }
-
-    /// Each group of a RayCluster keeps its number of pods.
-    fn serving(
-        &mut self,
-        kind: TargetKind,
-        object: &Manifest,
-        sets: Vec<ReadSet>,
-        settings: Option<&WorkloadSettingsSpec>,
-    ) {
-        let startup =
-            settings.and_then(|settings| settings.startup).unwrap_or(Distribution::constant(SimDuration::ZERO));
-        for set in sets {
-            let mut pod = self.scenario.specs.pod(set.spec).clone();
-            let own =
-                [("ray.io/cluster".to_owned(), object.name.clone()), ("ray.io/group".to_owned(), set.name.clone())];
-            for (key, value) in &own {
-                pod.labels.insert(key.clone(), value.clone());
-            }
-            let selector = LabelSelector { match_labels: own.into(), match_expressions: Vec::new() };
-            let spec = self.intern(pod, kind.name(), object, &set.path);
-            let id = WorkloadId::new(self.scenario.workloads.len());
-            let name = format!("{}-{}", object.name, set.name);
-            self.scenario.workloads.push(Workload {
-                id,
-                name: shared(&name),
-                namespace: shared(&object.namespace),
-                kind: WorkloadKind::Replicated {
-                    owner: Owner::ReplicaSet,
-                    replicas: set.count,
-                    spec,
-                    selector,
-                    ordered: false,
-                    readiness_delay: startup,
-                    update: UpdateOptions::default(),
-                },
-                usage: super::workloads::usage(settings),
-                volumes: Vec::new(),
-            });
-            if set.name == HEAD {
-                // The cluster's own name, for settings.
-                let name = object.name.clone();
-                self.known.push(Known { kind: kind.name(), namespace: object.namespace.clone(), name, id });
-            }
-            self.known.push(Known { kind: kind.name(), namespace: object.namespace.clone(), name, id });
-        }
     }
 
     /// Training jobs whose LocalQueue there is not wait for ever.

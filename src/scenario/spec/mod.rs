@@ -34,7 +34,7 @@ pub use node_pools::{LaunchErrorSpec, NodePoolsSpec, OfferedPrices, OfferingStoc
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
 pub use replay::{NodePrices, ReplayFormat, ReplaySpec};
 pub use workload::{
-    FailuresSpec, PatchSpec, ReplicaChangeSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec,
+    FailuresSpec, PatchSpec, ReplicaChangeSpec, RunningPodSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec,
 };
 
 /// The only version there is.

@@ -38,8 +38,9 @@ pub enum TargetKind {
     JaxJob,
     JobSet,
     TrainJob,
-    RayCluster,
     RayJob,
+    /// A pod without an owner.
+    Pod,
 }
 
 impl TargetKind {
@@ -60,8 +61,8 @@ impl TargetKind {
             TargetKind::JaxJob => "JAXJob",
             TargetKind::JobSet => "JobSet",
             TargetKind::TrainJob => "TrainJob",
-            TargetKind::RayCluster => "RayCluster",
             TargetKind::RayJob => "RayJob",
+            TargetKind::Pod => "Pod",
         }
     }
 
@@ -103,6 +104,30 @@ pub struct WorkloadSettingsSpec {
     /// When a Job or training job is created. Default: 0s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrival: Option<SimDuration>,
+    /// Its pods that run when the scenario starts, and where. Default: none; all that it wants are scheduled anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub running: Vec<RunningPodSpec>,
+}
+
+/// A pod that runs when the scenario starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunningPodSpec {
+    /// Of the scenario's nodes, or a Node object among the manifests.
+    pub node: String,
+    /// Default: as its owner calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How long it has run. Default: 0s.
+    #[serde(default)]
+    pub age: SimDuration,
+    /// Default: true.
+    #[serde(default = "yes")]
+    pub ready: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Use as a fraction of the request (of GPUs: their duty cycle).

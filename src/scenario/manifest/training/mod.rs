@@ -1,4 +1,4 @@
-//! Training workloads as users have them: Kubeflow's jobs, `JobSet`, Trainer v2's `TrainJob`, Ray's clusters and jobs.
+//! Training workloads as users have them: Kubeflow's jobs, `JobSet`, Trainer v2's `TrainJob`, Ray's jobs.
 //!
 //! Each is read into its [`PodSet`]s: so many pods of a template. Fields that say how pods of one job find one another
 //! (services, certificates, environment) have no part here.
@@ -16,7 +16,7 @@ use super::ManifestError;
 
 pub use job_set::JobSetSpec;
 pub use kubeflow::KubeflowSpec;
-pub use ray::{RayClusterSpec, RayJobSpec};
+pub use ray::RayJobSpec;
 pub use train_job::{Runtimes, TrainJobSpec, TrainingRuntimeSpec};
 
 /// An object of a custom kind: what all have, and the spec of its own.
@@ -28,7 +28,7 @@ pub struct RawTraining<S> {
     #[serde(default)]
     pub metadata: ObjectMeta,
     pub spec: S,
-    /// What the controller wrote; a run starts anew.
+    /// What the controller wrote: a job that is over is not run again.
     #[serde(default)]
     pub status: serde_json::Value,
 }
@@ -60,7 +60,6 @@ pub enum TrainingManifest {
     Kubeflow(RawTraining<KubeflowSpec>),
     JobSet(RawTraining<JobSetSpec>),
     TrainJob(RawTraining<TrainJobSpec>),
-    RayCluster(RawTraining<RayClusterSpec>),
     RayJob(RawTraining<RayJobSpec>),
 }
 
@@ -70,7 +69,6 @@ impl TrainingManifest {
             TrainingManifest::Kubeflow(raw) => &raw.metadata,
             TrainingManifest::JobSet(raw) => &raw.metadata,
             TrainingManifest::TrainJob(raw) => &raw.metadata,
-            TrainingManifest::RayCluster(raw) => &raw.metadata,
             TrainingManifest::RayJob(raw) => &raw.metadata,
         }
     }
@@ -81,14 +79,24 @@ impl TrainingManifest {
             TrainingManifest::Kubeflow(raw) => &raw.kind,
             TrainingManifest::JobSet(raw) => &raw.kind,
             TrainingManifest::TrainJob(raw) => &raw.kind,
-            TrainingManifest::RayCluster(raw) => &raw.kind,
             TrainingManifest::RayJob(raw) => &raw.kind,
         }
     }
 
-    /// What runs until somebody stops it, as against what ends with its work.
-    pub fn serves(&self) -> bool {
-        matches!(self, TrainingManifest::RayCluster(_))
+    /// How its controller says that it is over, where it does: a type of its conditions, or Ray's own status.
+    pub fn is_over(&self) -> bool {
+        let status = match self {
+            TrainingManifest::Kubeflow(raw) => &raw.status,
+            TrainingManifest::JobSet(raw) => &raw.status,
+            TrainingManifest::TrainJob(raw) => &raw.status,
+            TrainingManifest::RayJob(raw) => &raw.status,
+        };
+        let conditions = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let ended = |condition: &serde_json::Value| {
+            let of = condition["type"].as_str().unwrap_or_default();
+            condition["status"] == "True" && matches!(of, "Succeeded" | "Failed" | "Completed" | "Complete")
+        };
+        conditions.iter().any(ended) || matches!(status["jobDeploymentStatus"].as_str(), Some("Complete" | "Failed"))
     }
 
     /// # Errors
@@ -98,7 +106,6 @@ impl TrainingManifest {
             TrainingManifest::Kubeflow(raw) => raw.spec.pods(&raw.kind),
             TrainingManifest::JobSet(raw) => raw.spec.pods("spec"),
             TrainingManifest::TrainJob(raw) => raw.spec.pods(runtimes),
-            TrainingManifest::RayCluster(raw) => raw.spec.pods("spec"),
             TrainingManifest::RayJob(raw) => raw.spec.pods(),
         }
     }

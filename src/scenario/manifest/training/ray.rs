@@ -1,4 +1,4 @@
-//! KubeRay (`ray.io/v1`, release 1.4): clusters of a head and groups of workers, and jobs on a cluster of their own.
+//! KubeRay (`ray.io/v1`, release 1.4): jobs on a cluster of their own, of a head and groups of workers.
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use crate::scenario::manifest::ManifestError;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RayClusterSpec {
+pub(super) struct RayClusterSpec {
     head_group_spec: HeadGroup,
     #[serde(default)]
     worker_group_specs: Vec<WorkerGroup>,
