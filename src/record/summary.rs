@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::alerts::AlertFigures;
 use super::explain::{Explain, explain};
 use super::services::{Services, services};
 use super::waits::{self, NeverScheduled};
@@ -45,6 +46,9 @@ pub struct Summary {
     /// Only where the scenario trains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingSummary>,
+    /// Alerting rules by name; only where rules watch the run.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub alerts: BTreeMap<Arc<str>, AlertFigures>,
 }
 
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -251,6 +255,7 @@ impl Summary {
             explain: explain(&outcome.explanation),
             services: services(&outcome.services),
             training: (!outcome.training.is_empty()).then(|| training(outcome)),
+            alerts: BTreeMap::new(),
         }
     }
 }

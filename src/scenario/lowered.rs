@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::diagnostic::Place;
 use super::kueue::KueueSetup;
+use super::monitoring::Monitoring;
 use super::spec::{ExpectationSpec, InterruptionHandling, NodeLifecycleOptions, TestSpec};
 use super::workload::{Patch, ReplicaChange, VolumeClaim, Workload};
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
@@ -86,6 +87,8 @@ pub struct Scenario {
     pub commitments: Vec<Commitment>,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
+    /// Rules that watch the run; `None`: nobody scrapes it.
+    pub monitoring: Option<Monitoring>,
     /// What must hold of the run, as written.
     pub expectations: Vec<Expected>,
     /// The scenario with other settings, for checks.
@@ -151,6 +154,7 @@ impl Default for Scenario {
             reservations: Vec::new(),
             commitments: Vec::new(),
             outages: Vec::new(),
+            monitoring: None,
             expectations: Vec::new(),
             tests: Vec::new(),
         }

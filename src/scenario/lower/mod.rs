@@ -17,6 +17,7 @@ mod keda_triggers;
 mod kueue;
 mod limits;
 mod load;
+mod monitoring;
 mod names;
 mod node_pools;
 mod nodes;
@@ -106,6 +107,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.check_outages(&spec);
     lowering.replay(&spec);
     lowering.jobs(&spec, &objects);
+    lowering.monitoring(&spec);
     lowering.kueue_variants();
     lowering.check_node_names();
     lowering.diagnostics.extend(omissions);
