@@ -3,7 +3,6 @@
 use super::Bearing::{Acts, Holds, Inert, Metadata, NotModelled};
 use super::Field;
 use super::pod::{SPEC, TEMPLATE};
-use super::training;
 
 /// Kind, API version (empty: the one there is), fields.
 pub const KINDS: &[(&str, &str, &[Field])] = &[
@@ -22,17 +21,6 @@ pub const KINDS: &[(&str, &str, &[Field])] = &[
     ("PersistentVolumeClaim", "", CLAIM),
     ("PersistentVolume", "", VOLUME),
     ("StorageClass", "", STORAGE_CLASS),
-    ("PyTorchJob", "", training::KUBEFLOW),
-    ("TFJob", "", training::KUBEFLOW),
-    ("MPIJob", "", training::KUBEFLOW),
-    ("XGBoostJob", "", training::KUBEFLOW),
-    ("PaddleJob", "", training::KUBEFLOW),
-    ("JAXJob", "", training::KUBEFLOW),
-    ("JobSet", "", training::JOB_SET),
-    ("TrainJob", "", training::TRAIN_JOB),
-    ("TrainingRuntime", "", training::TRAINING_RUNTIME),
-    ("ClusterTrainingRuntime", "", training::TRAINING_RUNTIME),
-    ("RayJob", "", training::RAY_JOB),
 ];
 
 const DEPLOYMENT: &[Field] = &[

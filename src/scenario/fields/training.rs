@@ -4,6 +4,21 @@ use super::Bearing::{Acts, ActsPartly, Holds, Inert, Metadata, NotModelled};
 use super::Field;
 use super::pod::TEMPLATE;
 
+/// The kinds and their fields; tests/behaviour/training_kinds.rs shows those that act.
+pub const KINDS: &[(&str, &[Field])] = &[
+    ("PyTorchJob", KUBEFLOW),
+    ("TFJob", KUBEFLOW),
+    ("MPIJob", KUBEFLOW),
+    ("XGBoostJob", KUBEFLOW),
+    ("PaddleJob", KUBEFLOW),
+    ("JAXJob", KUBEFLOW),
+    ("JobSet", JOB_SET),
+    ("TrainJob", TRAIN_JOB),
+    ("TrainingRuntime", TRAINING_RUNTIME),
+    ("ClusterTrainingRuntime", TRAINING_RUNTIME),
+    ("RayJob", RAY_JOB),
+];
+
 const META: Field = ("metadata", Metadata(&["name", "namespace", "labels"]));
 const STATUS: Field = ("status", Acts);
 const WORK: &str = "a job ends when its work is done, and its workers do not fail by themselves";
@@ -35,7 +50,7 @@ const RUN_POLICY: &[Field] = &[
     ("ttlSecondsAfterFinished", Inert),
 ];
 
-pub const KUBEFLOW: &[Field] = &[
+const KUBEFLOW: &[Field] = &[
     META,
     (
         "spec",
@@ -97,9 +112,9 @@ const JOB_SET_SPEC: &[Field] = &[
     ("volumeClaimPolicies", NotModelled("volumes tie no pod to a zone")),
 ];
 
-pub const JOB_SET: &[Field] = &[META, ("spec", Holds(JOB_SET_SPEC)), STATUS];
+const JOB_SET: &[Field] = &[META, ("spec", Holds(JOB_SET_SPEC)), STATUS];
 
-pub const TRAIN_JOB: &[Field] = &[
+const TRAIN_JOB: &[Field] = &[
     META,
     (
         "spec",
@@ -132,7 +147,7 @@ pub const TRAIN_JOB: &[Field] = &[
     STATUS,
 ];
 
-pub const TRAINING_RUNTIME: &[Field] = &[
+const TRAINING_RUNTIME: &[Field] = &[
     META,
     (
         "spec",
@@ -186,7 +201,7 @@ const RAY_CLUSTER_SPEC: &[Field] = &[
     ),
 ];
 
-pub const RAY_JOB: &[Field] = &[
+const RAY_JOB: &[Field] = &[
     META,
     (
         "spec",
