@@ -247,12 +247,14 @@ pub struct CloudLimits {
     pub failure_probability: f64,
 }
 
+/// A pod on every node that takes it.
 #[derive(Clone, Debug)]
 pub struct DaemonSet {
     pub workload: WorkloadId,
     pub spec: PodSpecId,
 }
 
+/// A pod that arrives on its own: of a trace, or a bare one.
 #[derive(Clone, Debug)]
 pub struct TracePod {
     pub name: Arc<str>,
@@ -367,6 +369,7 @@ pub struct Scaler {
     pub policy: ScalerPolicy,
 }
 
+/// Which scaler it is.
 #[derive(Clone, Debug)]
 pub enum ScalerPolicy {
     Cron(CronScaler),
