@@ -7,6 +7,7 @@ mod check;
 mod ci;
 mod circles;
 mod cli;
+mod cluster;
 mod compare;
 mod conformance;
 mod determinism;

@@ -6,10 +6,10 @@ use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::Outcome;
+use super::{Outcome, import_cluster};
 use crate::cost::Catalogue;
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::scenario::import::{self, Inputs, Source, Trace};
@@ -17,10 +17,13 @@ use crate::units::{SimDuration, SimTime};
 
 /// Check a trace and write a scenario that replays it
 #[derive(Args)]
-#[command(after_help = formats())]
+#[command(after_help = formats(), subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    of_a_cluster: Option<OfACluster>,
     /// Format of the trace
-    format: String,
+    #[arg(required = true)]
+    format: Option<String>,
     /// Table of pods
     #[arg(long, value_name = "FILE")]
     pods: Option<PathBuf>,
@@ -37,11 +40,17 @@ pub struct Arguments {
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     autoscale: Vec<String>,
     /// The scenario to write
-    #[arg(long, short, value_name = "SCENARIO")]
-    output: PathBuf,
+    #[arg(long, short, value_name = "SCENARIO", required = true)]
+    output: Option<PathBuf>,
     /// Replace a file that import did not write, or that was changed since
     #[arg(long)]
     force: bool,
+}
+
+/// What holds objects of a cluster rather than a trace.
+#[derive(Subcommand)]
+enum OfACluster {
+    Cluster(import_cluster::Arguments),
 }
 
 fn formats() -> String {
@@ -65,11 +74,17 @@ fn formats() -> String {
 const DEFAULT_MAX_SIZE: u32 = 1000;
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let format = import::format(&arguments.format)?;
+    if let Some(OfACluster::Cluster(arguments)) = &arguments.of_a_cluster {
+        return import_cluster::run(arguments);
+    }
+    let (Some(format), Some(output)) = (&arguments.format, &arguments.output) else {
+        return Err(anyhow::anyhow!("a format and --output are needed").into());
+    };
+    let format = import::format(format)?;
     let inputs = [&arguments.pods, &arguments.nodes, &arguments.jobs, &arguments.throughputs];
     let inputs: Vec<PathBuf> = inputs.into_iter().flatten().cloned().collect();
     let terms = FileTerms { inputs: &inputs, force: arguments.force };
-    single::may_write(&arguments.output, terms)?;
+    single::may_write(output, terms)?;
     let trace = read(arguments, format)?;
     for name in &arguments.autoscale {
         Catalogue::builtin().get(name).context("--autoscale")?;
@@ -78,8 +93,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let hint = if format.inputs.iter().any(|input| input.0 == "nodes") { "--nodes FILE or " } else { "" };
         return Err(anyhow::anyhow!("the trace needs nodes to run on: give {hint}--autoscale TYPE,…").into());
     }
-    let text = scenario(arguments, &trace)?;
-    single::write(&arguments.output, &text, Comment::Yaml, terms)?;
+    let text = scenario(arguments, format, output, &trace)?;
+    single::write(output, &text, Comment::Yaml, terms)?;
     let mut out = io::stdout().lock();
     let counts = [
         (trace.pods.len(), "pods"),
@@ -87,7 +102,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         (trace.jobs.len(), "training jobs"),
     ];
     let counts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    writeln!(out, "{}: {}", arguments.output.display(), counts.join(", "))?;
+    writeln!(out, "{}: {}", output.display(), counts.join(", "))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -168,10 +183,10 @@ struct Group {
     shared_gpus: bool,
 }
 
-fn scenario(arguments: &Arguments, trace: &Trace) -> anyhow::Result<String> {
-    let folder = arguments.output.parent().unwrap_or(Path::new(""));
+fn scenario(arguments: &Arguments, of: &import::Format, output: &Path, trace: &Trace) -> anyhow::Result<String> {
+    let folder = output.parent().unwrap_or(Path::new(""));
     let path = |path: &Option<PathBuf>| path.as_deref().map(|path| relative(path, folder)).transpose();
-    let format = arguments.format.clone();
+    let format = of.name.to_owned();
     let replay = match path(&arguments.pods)? {
         Some(pods) => {
             let nodes = if arguments.autoscale.is_empty() { path(&arguments.nodes)? } else { None };
@@ -183,14 +198,14 @@ fn scenario(arguments: &Arguments, trace: &Trace) -> anyhow::Result<String> {
         (Some(jobs), Some(throughputs)) => Some(Jobs { format, jobs, throughputs }),
         _ => None,
     };
-    let stem = arguments.output.file_stem().and_then(|stem| stem.to_str()).unwrap_or("imported");
+    let stem = output.file_stem().and_then(|stem| stem.to_str()).unwrap_or("imported");
     let duration = duration(trace);
     let document = Document {
         api_version: crate::scenario::spec::API_VERSION,
         kind: crate::scenario::spec::KIND,
         metadata: Metadata { name: plain_name(stem) },
         spec: Spec {
-            description: format!("A {} trace, written by windtunnel import.", arguments.format),
+            description: format!("A {} trace, written by windtunnel import.", of.name),
             duration,
             sample_interval: sample_interval(duration),
             replay,

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::alerts::AlertFigures;
 use super::explain::{Explain, explain};
 use super::services::{Services, services};
 use super::waits::{self, NeverScheduled};
@@ -46,6 +47,9 @@ pub struct Summary {
     /// Only where the scenario trains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingSummary>,
+    /// Alerting rules by name; only where rules watch the run.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub alerts: BTreeMap<Arc<str>, AlertFigures>,
 }
 
 /// What the run cost, and whose cost it was. In US dollars.
@@ -258,6 +262,7 @@ impl Summary {
             explain: explain(&outcome.explanation),
             services: services(&outcome.services),
             training: (!outcome.training.is_empty()).then(|| training(outcome)),
+            alerts: BTreeMap::new(),
         }
     }
 }

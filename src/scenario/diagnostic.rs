@@ -167,9 +167,20 @@ impl Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::without_text("", message) }
     }
 
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
     /// The whole text that it points into.
     pub fn text(&self) -> Option<&str> {
         self.place.as_ref().map(|place| place.source.text.as_str())
+    }
+
+    /// The same, as a warning: what it is about is left out.
+    pub fn left_out(mut self) -> Diagnostic {
+        self.severity = Severity::Warning;
+        self.message.push_str(" (left out)");
+        self
     }
 
     /// The same mistake at another place, in other words.

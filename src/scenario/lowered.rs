@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::diagnostic::Place;
 use super::kueue::KueueSetup;
+use super::monitoring::Monitoring;
 use super::spec::{ExpectationSpec, InterruptionHandling, NodeLifecycleOptions, TestSpec};
 use super::workload::{Patch, ReplicaChange, VolumeClaim, Workload};
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
@@ -43,6 +44,10 @@ pub struct Scenario {
     /// Every workload by [`WorkloadId`]; pods belong to one.
     pub workloads: Vec<Workload>,
     pub daemon_sets: Vec<DaemonSet>,
+    /// Nodes of groups and pools that stand when the scenario starts; a group's other first nodes are made.
+    pub group_nodes: Vec<GroupNode>,
+    /// Pods that run when the scenario starts, by workload.
+    pub standing_pods: Vec<StandingPod>,
     /// Pods that arrive on their own, ascending by arrival (trace replays).
     pub trace_pods: Vec<TracePod>,
     /// Training jobs, ascending by arrival.
@@ -82,6 +87,8 @@ pub struct Scenario {
     pub commitments: Vec<Commitment>,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
+    /// Rules that watch the run; `None`: nobody scrapes it.
+    pub monitoring: Option<Monitoring>,
     /// What must hold of the run, as written.
     pub expectations: Vec<Expected>,
     /// The scenario with other settings, for checks.
@@ -121,6 +128,8 @@ impl Default for Scenario {
             node_groups: Vec::new(),
             workloads: Vec::new(),
             daemon_sets: Vec::new(),
+            group_nodes: Vec::new(),
+            standing_pods: Vec::new(),
             trace_pods: Vec::new(),
             training_jobs: Vec::new(),
             kueue: None,
@@ -145,6 +154,7 @@ impl Default for Scenario {
             reservations: Vec::new(),
             commitments: Vec::new(),
             outages: Vec::new(),
+            monitoring: None,
             expectations: Vec::new(),
             tests: Vec::new(),
         }
@@ -177,6 +187,27 @@ pub struct FixedNode {
     pub shape: NodeShapeId,
     pub instance_type: Option<Arc<str>>,
     pub price: UsdPerHour,
+}
+
+/// A node of a group or a NodePool that stands when the scenario starts.
+#[derive(Clone, Debug)]
+pub struct GroupNode {
+    pub group: NodeGroupId,
+    pub node: FixedNode,
+    pub capacity_type: CapacityType,
+    /// Not after the start.
+    pub created: SimTime,
+}
+
+/// A pod that runs when the scenario starts; its owner makes it there.
+#[derive(Clone, Debug)]
+pub struct StandingPod {
+    pub workload: WorkloadId,
+    pub name: Arc<str>,
+    pub node: Arc<str>,
+    /// Not after the start.
+    pub started: SimTime,
+    pub ready: bool,
 }
 
 /// Nodes of one kind that the Cluster Autoscaler adds and removes.

@@ -11,11 +11,13 @@ use rustc_hash::FxHashSet;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
+use super::live::{Bearing, NO_PART, RunningPod, Settled, Told, Weight, bearing};
 use super::manifest::{ManifestError, kueue};
 use super::names;
 use super::spec::ScaledObjectManifest;
 use super::yaml::{Node, Value, read};
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
+use crate::units::nearest;
 
 /// An object and the tree it was read from.
 #[derive(Debug)]
@@ -64,69 +66,43 @@ pub struct Objects {
     pub topologies: Vec<Object<kueue::Raw<kueue::TopologySpec>>>,
     pub workload_priority_classes: Vec<Object<kueue::RawPriorityClass>>,
     pub namespaces: Vec<Object<kueue::RawNamespace>>,
+    /// Pods that stand on nodes.
+    pub running: Vec<RunningPod>,
+    /// The latest instant that any object tells of, in seconds of the Unix epoch.
+    pub moment: Option<i64>,
     /// `(kind, namespace, name)` of objects that could not be read: what refers to them is not told as missing.
     pub broken: Vec<(String, String, String)>,
-}
-
-/// What is done with a kind.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Treatment {
-    Read,
-    /// Has no part in the simulation.
-    Ignored,
 }
 
 /// Versions of Kueue's API; `Cohort` and `Topology` were alpha for longer.
 const KUEUE: &[&str] = &["kueue.x-k8s.io/v1beta2", "kueue.x-k8s.io/v1beta1", "kueue.x-k8s.io/v1alpha1"];
 
 /// Kinds with the API versions that we know them in.
-const KINDS: &[(&str, &[&str], Treatment)] = &[
-    ("Deployment", &["apps/v1"], Treatment::Read),
-    ("ReplicaSet", &["apps/v1"], Treatment::Read),
-    ("StatefulSet", &["apps/v1"], Treatment::Read),
-    ("DaemonSet", &["apps/v1"], Treatment::Read),
-    ("Job", &["batch/v1"], Treatment::Read),
-    ("CronJob", &["batch/v1"], Treatment::Read),
-    ("Pod", &["v1"], Treatment::Read),
-    ("Node", &["v1"], Treatment::Read),
-    ("HorizontalPodAutoscaler", &["autoscaling/v2", "autoscaling/v1"], Treatment::Read),
-    ("PodDisruptionBudget", &["policy/v1"], Treatment::Read),
-    ("PriorityClass", &["scheduling.k8s.io/v1"], Treatment::Read),
-    ("NodePool", &["karpenter.sh/v1"], Treatment::Read),
-    ("ScaledObject", &["keda.sh/v1alpha1"], Treatment::Read),
-    ("PersistentVolumeClaim", &["v1"], Treatment::Read),
-    ("PersistentVolume", &["v1"], Treatment::Read),
-    ("StorageClass", &["storage.k8s.io/v1"], Treatment::Read),
-    ("ClusterQueue", KUEUE, Treatment::Read),
-    ("LocalQueue", KUEUE, Treatment::Read),
-    ("ResourceFlavor", KUEUE, Treatment::Read),
-    ("Cohort", KUEUE, Treatment::Read),
-    ("AdmissionCheck", KUEUE, Treatment::Read),
-    ("Topology", KUEUE, Treatment::Read),
-    ("WorkloadPriorityClass", KUEUE, Treatment::Read),
-    ("Namespace", &["v1"], Treatment::Read),
-    ("ClusterRole", &[], Treatment::Ignored),
-    ("ClusterTriggerAuthentication", &[], Treatment::Ignored),
-    ("ClusterRoleBinding", &[], Treatment::Ignored),
-    ("ConfigMap", &[], Treatment::Ignored),
-    ("CustomResourceDefinition", &[], Treatment::Ignored),
-    ("EC2NodeClass", &[], Treatment::Ignored),
-    ("Endpoints", &[], Treatment::Ignored),
-    ("EndpointSlice", &[], Treatment::Ignored),
-    ("Gateway", &[], Treatment::Ignored),
-    ("HTTPRoute", &[], Treatment::Ignored),
-    ("Ingress", &[], Treatment::Ignored),
-    ("Lease", &[], Treatment::Ignored),
-    ("NetworkPolicy", &[], Treatment::Ignored),
-    ("PodMonitor", &[], Treatment::Ignored),
-    ("PrometheusRule", &[], Treatment::Ignored),
-    ("Role", &[], Treatment::Ignored),
-    ("RoleBinding", &[], Treatment::Ignored),
-    ("Secret", &[], Treatment::Ignored),
-    ("Service", &[], Treatment::Ignored),
-    ("ServiceAccount", &[], Treatment::Ignored),
-    ("ServiceMonitor", &[], Treatment::Ignored),
-    ("TriggerAuthentication", &[], Treatment::Ignored),
+const KINDS: &[(&str, &[&str])] = &[
+    ("Deployment", &["apps/v1"]),
+    ("ReplicaSet", &["apps/v1"]),
+    ("StatefulSet", &["apps/v1"]),
+    ("DaemonSet", &["apps/v1"]),
+    ("Job", &["batch/v1"]),
+    ("CronJob", &["batch/v1"]),
+    ("Pod", &["v1"]),
+    ("Node", &["v1"]),
+    ("HorizontalPodAutoscaler", &["autoscaling/v2", "autoscaling/v1"]),
+    ("PodDisruptionBudget", &["policy/v1"]),
+    ("PriorityClass", &["scheduling.k8s.io/v1"]),
+    ("NodePool", &["karpenter.sh/v1"]),
+    ("ScaledObject", &["keda.sh/v1alpha1"]),
+    ("PersistentVolumeClaim", &["v1"]),
+    ("PersistentVolume", &["v1"]),
+    ("StorageClass", &["storage.k8s.io/v1"]),
+    ("ClusterQueue", KUEUE),
+    ("LocalQueue", KUEUE),
+    ("ResourceFlavor", KUEUE),
+    ("Cohort", KUEUE),
+    ("AdmissionCheck", KUEUE),
+    ("Topology", KUEUE),
+    ("WorkloadPriorityClass", KUEUE),
+    ("Namespace", &["v1"]),
 ];
 
 /// Kinds that stand in no namespace.
@@ -166,28 +142,33 @@ fn take_items(list: &mut Node) -> Option<Vec<Node>> {
     }
 }
 
+/// Whether a run reads this object's kind; what it does not is told.
+pub fn is_read(object: &Node, told: &mut Told, diagnostics: &mut Vec<Diagnostic>) -> bool {
+    kind_and_version(object, told, diagnostics).is_some()
+}
+
 /// Reads every document into the list of its kind.
-pub fn read_objects(documents: Vec<Node>, diagnostics: &mut Vec<Diagnostic>) -> Objects {
-    let mut objects = Objects::default();
+pub fn read_objects(settled: Settled, told: &mut Told, diagnostics: &mut Vec<Diagnostic>) -> Objects {
+    let Settled { objects: documents, running } = settled;
+    let mut objects = Objects { running, ..Objects::default() };
     let mut seen: FxHashSet<(String, String, String)> = FxHashSet::default();
     for document in documents {
-        let Some((kind, version)) = kind_and_version(&document, diagnostics) else { continue };
+        let Some((kind, version)) = kind_and_version(&document, told, diagnostics) else { continue };
         let Some(key) = identity(&document, &kind, diagnostics) else { continue };
         names::check_object(&document, &kind, diagnostics);
-        if seen.contains(&key) {
+        if !seen.insert(key.clone()) {
             let place = document.at("metadata.name");
             let message = format!("a second {kind} is called {} in namespace {}", key.2, key.1);
             diagnostics.push(Diagnostic::error(place, message).hint("give each object a name of its own"));
             continue;
         }
-        seen.insert(key.clone());
         objects.add(document, &kind, &version, key, diagnostics);
     }
     objects
 }
 
 /// `None` where the document is to be passed over; the reason is told.
-fn kind_and_version(document: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, String)> {
+fn kind_and_version(document: &Node, told: &mut Told, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, String)> {
     let text = |field: &str, diagnostics: &mut Vec<Diagnostic>| match document.get(field).and_then(Node::as_str) {
         Some(text) => Some(text.to_owned()),
         None => {
@@ -198,17 +179,11 @@ fn kind_and_version(document: &Node, diagnostics: &mut Vec<Diagnostic>) -> Optio
     };
     let kind = text("kind", diagnostics)?;
     let version = text("apiVersion", diagnostics)?;
-    let Some((_, versions, treatment)) = KINDS.iter().find(|(known, ..)| *known == kind) else {
-        let read: Vec<&str> = KINDS.iter().filter(|kind| kind.2 == Treatment::Read).map(|kind| kind.0).collect();
-        let hint = suggestion(&kind, &read);
-        diagnostics.push(Diagnostic::error(document.at("kind"), format!("unknown kind `{kind}`")).maybe_hint(hint));
+    let Some((_, versions)) = KINDS.iter().find(|(known, versions)| *known == kind && same_group(&version, versions))
+    else {
+        pass_over(document, &kind, &version, told, diagnostics);
         return None;
     };
-    if *treatment == Treatment::Ignored {
-        let message = format!("{kind} {} has no part in the simulation and is ignored", document.name().unwrap_or(""));
-        diagnostics.push(Diagnostic::warning(document.at("kind"), message));
-        return None;
-    }
     if !versions.contains(&version.as_str()) {
         let message = format!("{kind} is not read in version `{version}`");
         let diagnostic = Diagnostic::error(document.at("apiVersion"), message).expected(versions.join(" or "));
@@ -216,6 +191,36 @@ fn kind_and_version(document: &Node, diagnostics: &mut Vec<Diagnostic>) -> Optio
         return None;
     }
     Some((kind, version))
+}
+
+/// Whether a version is one of the API group that these are of: another group's kind of the same name is another kind.
+fn same_group(version: &str, known: &[&str]) -> bool {
+    let group = |version: &str| version.rsplit_once('/').map(|(group, _)| group.to_owned());
+    known.iter().any(|known| group(known) == group(version))
+}
+
+/// A kind that is not read.
+fn pass_over(document: &Node, kind: &str, version: &str, told: &mut Told, diagnostics: &mut Vec<Diagnostic>) {
+    let place = document.at("kind");
+    match bearing(kind, version) {
+        Some(Bearing::None) => told.add(Weight::Nothing, kind, NO_PART, place),
+        Some(Bearing::NotModelled(meaning)) => {
+            told.add(Weight::Changes, kind, format!("not modelled: {meaning}"), place)
+        }
+        None => {
+            // A kind of ours, misspelt, is a mistake; one that we do not know is the cluster's own.
+            let near = KINDS.iter().filter(|known| known.1.contains(&version)).map(|known| known.0);
+            let read: Vec<&str> = KINDS.iter().map(|kind| kind.0).collect();
+            if nearest(kind, near).is_some() {
+                let hint = suggestion(kind, &read);
+                diagnostics.push(Diagnostic::error(place, format!("unknown kind `{kind}`")).maybe_hint(hint));
+            } else {
+                let meaning =
+                    format!("a kind of {version} that is not known here: what it makes or changes is not simulated");
+                told.add(Weight::Changes, kind, meaning, place);
+            }
+        }
+    }
 }
 
 fn identity(document: &Node, kind: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, String, String)> {

@@ -18,6 +18,7 @@ use super::world::World;
 use crate::autoscaler::cluster_autoscaler::InstanceId;
 use crate::cluster::{ClusterView, NodeId, NodeShapeId, Taint, TaintEffect};
 use crate::cost::CapacityType;
+use crate::scenario::GroupNode;
 use crate::units::random::{entity_of_name, stream};
 use crate::units::{GpuMilli, SimDuration, Usd, UsdPerHour};
 
@@ -30,6 +31,20 @@ pub(super) struct LaunchRequest {
     pub instance_type: Arc<str>,
     pub price: UsdPerHour,
     pub capacity_type: CapacityType,
+}
+
+impl LaunchRequest {
+    /// A machine that is there already.
+    fn of_standing(standing: &GroupNode) -> LaunchRequest {
+        LaunchRequest {
+            name: Arc::clone(&standing.node.name),
+            group: standing.group.0,
+            shape: standing.node.shape,
+            instance_type: standing.node.instance_type.clone().unwrap_or_default(),
+            price: standing.node.price,
+            capacity_type: standing.capacity_type,
+        }
+    }
 }
 
 impl World<'_> {
@@ -52,9 +67,12 @@ impl World<'_> {
         }
         for group in 0..scenario.node_groups.len() {
             let size = scenario.node_groups[group].initial_size;
-            self.groups[group].target = size;
-            for _ in 0..size {
-                let request = self.next_of_group(group as u32);
+            let standing = scenario.group_nodes.iter().filter(|node| node.group.index() == group);
+            let requests: Vec<LaunchRequest> = standing.map(LaunchRequest::of_standing).collect();
+            self.groups[group].target = size.max(requests.len() as u32);
+            let made = size.saturating_sub(requests.len() as u32);
+            let others: Vec<LaunchRequest> = (0..made).map(|_| self.next_of_group(group as u32)).collect();
+            for request in requests.into_iter().chain(others) {
                 let instance = self.add_instance(request);
                 let id = self.register_node(instance);
                 self.groups[group].registered += 1;

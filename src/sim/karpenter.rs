@@ -61,6 +61,7 @@ impl World<'_> {
             quiet_since: None,
             quiet_until: None,
         });
+        self.claim_standing_nodes(spec);
         self.start_disruption();
     }
 

@@ -50,6 +50,7 @@ mod pods;
 mod queue;
 mod replicas;
 mod run;
+mod running;
 mod scalers;
 mod scaling_group;
 mod scheduling;

@@ -72,7 +72,7 @@ impl World<'_> {
             }
             Role::Daemon => self.set_ready(pod, true),
             Role::Replica { .. } => {
-                let delay = self.readiness_delay(pod);
+                let delay = if self.has_stood(pod) { SimDuration::ZERO } else { self.readiness_delay(pod) };
                 self.events.push(self.now + delay, Event::PodReady { pod, generation });
             }
             Role::Worker { job } => {

@@ -13,8 +13,8 @@ use crate::scheduler::score::gpu::{Ask, Room};
 use crate::scheduler::{
     self, ByClass, Cycle, GpuDevice, Preemption, PreemptionAttempt, TieBreak, by_class, device, filter,
 };
-use crate::units::SimDuration;
 use crate::units::random::stream;
+use crate::units::{SimDuration, SimTime};
 
 /// What is known of a spec, so that a hundred equal pods are not judged a hundred times.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +31,9 @@ const PREEMPTS_AGAIN: SimDuration = SimDuration::from_secs(1);
 impl World<'_> {
     /// Offers an unbound pod to the scheduler, unless it names its node or is held back.
     pub(super) fn enqueue(&mut self, pod: PodId) {
+        if self.now == SimTime::ZERO && self.stands(pod) {
+            return;
+        }
         let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
         if spec.node_name.is_some() {
             return self.take_named(pod);

@@ -22,6 +22,7 @@ use super::metrics_server::Scrapes;
 use super::node_lifecycle::NodeLifecycle;
 use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
 use super::queue::EventQueue;
+use super::running::Places;
 use super::scheduling::SpecNotes;
 use super::selections::Selections;
 use super::services::ServiceRun;
@@ -83,6 +84,8 @@ pub struct World<'s> {
     pub(super) orphans: Vec<PodId>,
     /// By [`PodSpecId`]: the images that a pod pulls, in its order; filled as they are asked for.
     pub(super) image_lists: Vec<Option<Arc<[u32]>>>,
+    /// Places of running pods that no pod has taken yet, by workload.
+    pub(super) places: Places,
     /// Index of the next pod of the trace.
     pub(super) next_trace_pod: usize,
     /// By node group.
@@ -158,6 +161,7 @@ impl<'s> World<'s> {
             divisions: Divisions::default(),
             orphans: Vec::new(),
             image_lists: Vec::new(),
+            places: Places::of(scenario),
             next_trace_pod: 0,
             jobs: Vec::new(),
             gang_queue: scenario.training.as_ref().and_then(|training| training.discipline).map(GangQueue::new),

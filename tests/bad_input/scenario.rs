@@ -148,7 +148,7 @@ fn an_unknown_field() {
 #[test]
 fn an_unknown_kind() {
     bad_manifest("kind: Deployment", "kind: Deploymnt", &["unknown kind `Deploymnt`", "m.yaml:2:7", "`Deployment`?"]);
-    bad_manifest("apps/v1\nkind", "extensions/v1beta1\nkind", &["not read in version", "m.yaml:1:13", "apps/v1"]);
+    bad_manifest("apps/v1\nkind", "apps/v3\nkind", &["not read in version", "m.yaml:1:13", "apps/v1"]);
     bad_scenario("kind: Scenario", "kind: Scenarios", &["s.yaml:2:7", "`Scenario`"]);
 }
 

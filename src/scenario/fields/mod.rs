@@ -59,6 +59,32 @@ pub fn report(objects: &[Node]) -> Vec<Diagnostic> {
     told.collect()
 }
 
+/// Takes out of an object what says nothing to a run, but its status, which says how it stands.
+pub fn drop_inert(object: &mut Node) {
+    let Some(fields) = object.get("kind").and_then(Node::as_str).and_then(|kind| fields_of(kind, object)) else {
+        return;
+    };
+    thin(object, fields, true);
+}
+
+fn thin(node: &mut Node, fields: &'static [Field], is_root: bool) {
+    match &mut node.value {
+        Value::Sequence(items) => items.iter_mut().for_each(|item| thin(item, fields, false)),
+        Value::Mapping(entries) => entries.retain_mut(|entry| {
+            match fields.iter().find(|(name, _)| *name == entry.key).map(|field| field.1) {
+                // Kubernetes' own types lack no selector.
+                Some(Bearing::Inert) => (is_root && entry.key == "status") || entry.key == "selector",
+                Some(Bearing::Holds(fields)) => {
+                    thin(&mut entry.value, fields, false);
+                    true
+                }
+                _ => true,
+            }
+        }),
+        Value::Scalar(..) => {}
+    }
+}
+
 fn fields_of(kind: &str, object: &Node) -> Option<&'static [Field]> {
     let version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
     table::KINDS.iter().find(|(known, of, _)| *known == kind && (of.is_empty() || *of == version)).map(|known| known.2)

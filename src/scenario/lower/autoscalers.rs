@@ -7,11 +7,12 @@ use crate::autoscaler::hpa::{HpaFlags, HpaSpec, MetricSpec, ResourceTarget};
 use crate::cluster::{WorkloadId, resource};
 use crate::load::{PodMetric, ServiceMetric};
 use crate::scenario::diagnostic::{Diagnostic, suggestion};
+use crate::scenario::live::is_live;
 use crate::scenario::manifest::admitted_autoscaler_spec;
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::ScenarioSpec;
 use crate::scenario::{Demand, Hpa, WorkloadKind};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, nearest};
 
 impl Lowering<'_> {
     pub(super) fn autoscalers(&mut self, spec: &ScenarioSpec, objects: &Objects) {
@@ -69,10 +70,19 @@ impl Lowering<'_> {
         let name = format!("{} {}/{}", target.kind, object.namespace, target.name);
         let key = (target.kind.clone(), object.namespace.clone(), target.name.clone());
         if self.objects_are_complete && !self.broken.contains(&key) {
-            let hint = self.nearest_workload(&name);
             let message = format!("the target of HorizontalPodAutoscaler {}, {name}, does not exist", object.name);
-            let diagnostic = Diagnostic::error(object.at("spec.scaleTargetRef.name"), message);
-            self.push(diagnostic.maybe_hint(hint));
+            let place = object.at("spec.scaleTargetRef.name");
+            let names: Vec<String> =
+                self.known.iter().map(|known| format!("{} {}/{}", known.kind, known.namespace, known.name)).collect();
+            // A slip of the pen in what somebody wrote; in a cluster such an HPA does nothing.
+            let is_slip = !is_live(&object.node) && nearest(&name, names.iter().map(String::as_str)).is_some();
+            let diagnostic = match is_slip {
+                true => Diagnostic::error(place, message).maybe_hint(self.nearest_workload(&name)),
+                false => {
+                    Diagnostic::warning(place, message).hint("it scales nothing, as in a cluster (FailedGetScale)")
+                }
+            };
+            self.push(diagnostic);
         }
         None
     }

@@ -29,10 +29,6 @@ impl Lowering<'_> {
             objects.jobs.iter().filter(|job| label(&job.value.metadata, QUEUE).is_some()).collect();
         let training = spec.jobs.as_ref().and_then(|jobs| jobs.queue.as_ref().map(|queue| (queue, &jobs.namespace)));
         if objects.cluster_queues.is_empty() {
-            for space in &objects.namespaces {
-                let message = format!("Namespace {} has no part in the simulation and is ignored", space.name);
-                self.push(Diagnostic::warning(space.at("kind"), message));
-            }
             for job in queued {
                 let place = job.at("metadata.labels");
                 let message =

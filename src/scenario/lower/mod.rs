@@ -17,6 +17,7 @@ mod keda_triggers;
 mod kueue;
 mod limits;
 mod load;
+mod monitoring;
 mod names;
 mod node_pools;
 mod nodes;
@@ -24,6 +25,7 @@ mod patches;
 mod replay;
 mod scalers;
 mod settings;
+mod standing;
 mod stock_outs;
 mod table;
 mod volumes;
@@ -38,6 +40,7 @@ use rustc_hash::FxHashMap;
 use super::Scenario;
 use super::diagnostic::{Diagnostic, Place, suggestion};
 use super::fields;
+use super::live::{Told, is_live, moment_of, settle};
 use super::manifest::PriorityClasses;
 use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
@@ -56,8 +59,14 @@ pub struct Lowered {
 /// is not found may stand there.
 pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Tables) -> Lowered {
     let mut diagnostics = Vec::new();
-    let omissions = fields::report(&objects);
-    let objects = read_objects(objects, &mut diagnostics);
+    let mut told = Told::default();
+    let moment = objects.iter().filter_map(moment_of).max();
+    let live: Vec<Place> = objects.iter().filter(|object| is_live(object)).map(|o| o.place.clone()).collect();
+    let settled = settle(objects, &mut told);
+    let omissions = fields::report(&settled.objects);
+    let mut objects = read_objects(settled, &mut told, &mut diagnostics);
+    objects.moment = moment;
+    diagnostics.extend(told.diagnostics());
     diagnostics.extend(control_characters(document));
     let (read, mistakes) = read::<ScenarioDocument>(document);
     diagnostics.extend(mistakes);
@@ -68,14 +77,19 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
         return Lowered { scenario: None, diagnostics: lowering.diagnostics };
     }
     lowering.settings(&spec);
+    if spec.start.is_some() {
+        objects.moment = objects.moment.max(Some(lowering.scenario.start_epoch_seconds));
+    }
     lowering.check_names(&spec);
     lowering.priority_classes(&objects);
-    lowering.fixed_nodes(&spec, &objects);
+    lowering.fixed_nodes(&spec);
     lowering.node_groups(&spec);
     lowering.node_pools(&spec, &objects);
+    lowering.live_nodes(&objects);
     lowering.storage(&objects);
     lowering.commitments(&spec);
     lowering.workloads(&spec, &objects);
+    lowering.standing_pods(&spec, &objects);
     lowering.kueue(&spec, &objects);
     lowering.budgets(&objects);
     lowering.scheduler(&spec);
@@ -92,10 +106,13 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.check_outages(&spec);
     lowering.replay(&spec);
     lowering.jobs(&spec);
+    lowering.monitoring(&spec);
     lowering.kueue_variants();
     lowering.check_node_names();
     lowering.diagnostics.extend(omissions);
     lowering.check_size();
+    // A cluster holds what it holds: what of a live object can't be read is left out.
+    leave_out_live(&live, &mut lowering.diagnostics);
     // With mistakes about, what can hold a pod is not known.
     if !lowering.diagnostics.iter().any(Diagnostic::is_error) {
         lowering.check_fit();
@@ -103,6 +120,18 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.check_held_back();
     lowering.check_images(&spec);
     Lowered { scenario: Some(lowering.scenario), diagnostics: lowering.diagnostics }
+}
+
+fn leave_out_live(live: &[Place], diagnostics: &mut Vec<Diagnostic>) {
+    for diagnostic in std::mem::take(diagnostics) {
+        let is_in = |object: &Place, place: &Place| {
+            Arc::ptr_eq(&object.source, &place.source)
+                && object.span.start <= place.span.start
+                && place.span.start < object.span.end
+        };
+        let is_live = diagnostic.place().is_some_and(|place| live.iter().any(|object| is_in(object, place)));
+        diagnostics.push(if diagnostic.is_error() && is_live { diagnostic.left_out() } else { diagnostic });
+    }
 }
 
 /// A workload by its kind, namespace and name.

@@ -97,13 +97,20 @@ impl Lowering<'_> {
 
     /// A node that is there from the start, where its name is not taken.
     pub(super) fn add_node(&mut self, node: FixedNode, place: &Place) {
+        if self.is_new_node(&node, place) {
+            self.scenario.nodes.push(node);
+        }
+    }
+
+    /// Whether no other node is called so; the second is told.
+    pub(super) fn is_new_node(&mut self, node: &FixedNode, place: &Place) -> bool {
         if self.node_places.contains_key(&node.name) {
             let message = format!("a second node is called {}", node.name);
             self.push(Diagnostic::error(place, message).hint("give each node a name of its own"));
-            return;
+            return false;
         }
         self.node_places.insert(Arc::clone(&node.name), place.clone());
-        self.scenario.nodes.push(node);
+        true
     }
 
     /// Groups call their nodes `GROUP-0`, `GROUP-1`, …. Comes after all nodes and groups.
@@ -111,7 +118,8 @@ impl Lowering<'_> {
         let is_number =
             |text: &str| text.bytes().all(|c| c.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
         let mut taken = Vec::new();
-        for node in &self.scenario.nodes {
+        let grouped = self.scenario.group_nodes.iter().map(|node| &node.node);
+        for node in self.scenario.nodes.iter().chain(grouped) {
             let Some((group, number)) = node.name.rsplit_once('-') else { continue };
             if is_number(number) && self.scenario.node_groups.iter().any(|known| *known.name == *group) {
                 let message = format!("node group {group} calls a node of its own {}", node.name);

@@ -8,9 +8,6 @@ use crate::cluster::{
     Labels, NodeGroupId, NodeShape, NodeShapeId, ReservedOptions, Resources, Taint, TaintEffect, label, resource,
 };
 use crate::cost::{CapacityType, Catalogue, InstanceType};
-use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::manifest::live_node;
-use crate::scenario::objects::Objects;
 use crate::scenario::spec::{NodeGroupSpec, NodeSpec, ScenarioSpec, TaintEffectSpec, TaintSpec};
 use crate::scenario::{CloudLimits, FixedNode, NodeGroup};
 use crate::units::distribution::Uniform;
@@ -18,8 +15,6 @@ use crate::units::{Bytes, Distribution, Quantity, SimDuration, SimTime, UsdPerHo
 
 /// The zone of nodes that state none.
 pub(super) const DEFAULT_ZONE: &str = "zone-a";
-/// What the node controller makes of `spec.unschedulable`.
-const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 /// Devices on one node that can be shared; the store keeps them as bits.
 const MOST_SHARED_GPUS: i64 = 16;
 
@@ -44,36 +39,11 @@ struct Resolved {
 }
 
 impl Lowering<'_> {
-    pub(super) fn fixed_nodes(&mut self, spec: &ScenarioSpec, objects: &Objects) {
+    pub(super) fn fixed_nodes(&mut self, spec: &ScenarioSpec) {
         for (index, node) in spec.nodes.iter().enumerate() {
             let path = format!("nodes[{index}]");
             if let Some(shape) = self.fixed_node(node, &path) {
                 self.add_fixed(node, shape, &path);
-            }
-        }
-        for object in &objects.nodes {
-            match live_node(&object.value, &mut self.scenario.specs.resources) {
-                Ok(live) => {
-                    let mut shape = live.shape;
-                    shape.taints.extend(live.extra_taints);
-                    if live.unschedulable && !shape.taints.iter().any(|taint| taint.key == UNSCHEDULABLE) {
-                        let (key, effect) = (UNSCHEDULABLE.to_owned(), TaintEffect::NoSchedule);
-                        shape.taints.push(Taint { key, value: String::new(), effect });
-                    }
-                    if !live.ready {
-                        let message = format!("node {} is not ready; in the run it is, from the start", live.name);
-                        self.push(Diagnostic::warning(object.at("status.conditions"), message));
-                    }
-                    let instance_type = shape.labels.get(label::INSTANCE_TYPE).map(|name| shared(name));
-                    let price = instance_type.as_ref().and_then(|name| Catalogue::builtin().get(name).ok());
-                    let price = price.map_or(UsdPerHour::ZERO, |instance| instance.on_demand);
-                    let shape = self.scenario.specs.intern_shape(shape);
-                    let node = FixedNode { name: live.name, shape, instance_type, price };
-                    self.add_node(node, object.at("metadata.name"));
-                }
-                Err(error) => {
-                    self.push(object.refuse(error));
-                }
             }
         }
     }

@@ -10,6 +10,7 @@ mod jobs;
 mod keda;
 mod kueue;
 mod load;
+mod monitoring;
 mod node_lifecycle;
 mod node_pools;
 mod nodes;
@@ -29,12 +30,13 @@ pub use jobs::{JobsFormat, JobsSpec};
 pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
 pub use kueue::{KueueSpec, PreemptionStrategy};
 pub use load::{LoadSpec, RequestLogSpec};
+pub use monitoring::MonitoringSpec;
 pub use node_lifecycle::{InterruptionHandling, NodeLifecycleOptions};
 pub use node_pools::{LaunchErrorSpec, NodePoolsSpec, OfferedPrices, OfferingStockOutSpec};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
 pub use replay::{NodePrices, ReplayFormat, ReplaySpec};
 pub use workload::{
-    FailuresSpec, PatchSpec, ReplicaChangeSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec,
+    FailuresSpec, PatchSpec, ReplicaChangeSpec, RunningPodSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec,
 };
 
 /// The only version there is.
@@ -142,6 +144,9 @@ pub struct ScenarioSpec {
     /// metrics-server, and what the external metrics API reports.
     #[serde(default)]
     pub metrics: MetricsSpec,
+    /// Prometheus rules that are evaluated on the run's metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<MonitoringSpec>,
     /// Billing and attribution.
     #[serde(default)]
     pub cost: CostSpec,

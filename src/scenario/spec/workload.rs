@@ -27,6 +27,8 @@ pub enum TargetKind {
     Job,
     DaemonSet,
     CronJob,
+    /// A pod without an owner.
+    Pod,
 }
 
 impl fmt::Display for TargetRef {
@@ -60,6 +62,30 @@ pub struct WorkloadSettingsSpec {
     /// When a Job is created. Default: 0s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrival: Option<SimDuration>,
+    /// Its pods that run when the scenario starts, and where. Default: none; all that it wants are scheduled anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub running: Vec<RunningPodSpec>,
+}
+
+/// A pod that runs when the scenario starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunningPodSpec {
+    /// Of the scenario's nodes, or a Node object among the manifests.
+    pub node: String,
+    /// Default: as its owner calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How long it has run. Default: 0s.
+    #[serde(default)]
+    pub age: SimDuration,
+    /// Default: true.
+    #[serde(default = "yes")]
+    pub ready: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Use as a fraction of the request (of GPUs: their duty cycle).

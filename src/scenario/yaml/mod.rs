@@ -3,7 +3,9 @@
 //! `parse` builds the tree, `set` changes it (`--set`), `merge` patches it, `de` reads typed values from it and reports every mistake
 //! in one go. Semantic checks find the place of what they refuse with [`Node::at`].
 
+mod build;
 mod de;
+mod emit;
 mod merge;
 mod overlay;
 mod parse;
@@ -14,7 +16,8 @@ mod scalar;
 use super::diagnostic::Place;
 
 pub use de::read;
-pub use parse::{parse, parse_value};
+pub use emit::emit;
+pub use parse::{parse, parse_item, parse_value};
 pub use path::{PathError, check_length};
 pub use plain_text::control_characters;
 

@@ -35,6 +35,14 @@ pub fn parse_value(source: &Arc<Source>, part: Range<usize>) -> Result<Node, Vec
     Ok(parse_part(source, part)?.into_iter().next().unwrap_or(null))
 }
 
+/// The documents that a part of a text holds, the whole of which is not to be read at once.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_item(source: &Arc<Source>, part: Range<usize>) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    parse_part(source, part)
+}
+
 fn parse_part(source: &Arc<Source>, part: Range<usize>) -> Result<Vec<Node>, Vec<Diagnostic>> {
     let mut options = Options::default();
     options.emit_comments = false;

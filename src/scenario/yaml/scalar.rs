@@ -18,6 +18,11 @@ pub fn resolve(text: &str) -> Scalar {
     integer(text, unsigned).or_else(|| float(text, unsigned)).unwrap_or(Scalar::Text)
 }
 
+/// The whole number that a float is, where it is one and exact.
+pub fn integral(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0).then_some(value as i64)
+}
+
 fn integer(text: &str, unsigned: &str) -> Option<Scalar> {
     let radix = |digits: &str, radix| u64::from_str_radix(digits, radix).ok();
     let value = if let Some(digits) = text.strip_prefix("0x") {

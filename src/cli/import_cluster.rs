@@ -1,0 +1,300 @@
+//! `windtunnel import cluster`: a dump of a cluster, or manifests, made into a scenario.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{Outcome, diagnostics, exit_code};
+use crate::record::writer::single::{self, Comment, FileTerms};
+use crate::scenario::diagnostic::{Diagnostic, Source};
+use crate::scenario::dump::{self, Imported, Report, Settings};
+use crate::units::SimDuration;
+
+/// Make a scenario of a cluster's objects, as kubectl, Helm or Kustomize print them
+#[derive(Args)]
+#[command(after_help = "Examples:
+  kubectl get all,nodes,hpa,pdb,pc,cm,limits,sc,pvc -A -o yaml | windtunnel import cluster - -o cluster.yaml
+  windtunnel import cluster rendered/ -o cluster.yaml --duration 7d
+  helm template my-chart | windtunnel import cluster - nodes.json -o chart.yaml
+
+What is read of each kind, and what that changes, is in docs/manifests.md.")]
+pub struct Arguments {
+    /// Files, folders (all .yaml, .yml and .json below them), patterns with * and ?, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The scenario to write
+    #[arg(long, short, value_name = "SCENARIO")]
+    output: PathBuf,
+    /// How long the scenario lasts
+    #[arg(long, default_value = "24h", value_name = "DURATION")]
+    duration: SimDuration,
+    /// Fail where anything is left out or would change the outcome
+    #[arg(long)]
+    strict: bool,
+    /// Replace a file that import did not write, or that was changed since
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let files = files(&arguments.paths)?;
+    let inputs: Vec<PathBuf> = files.iter().filter(|path| !is_stdin(path)).cloned().collect();
+    let terms = FileTerms { inputs: &inputs, force: arguments.force };
+    single::may_write(&arguments.output, terms)?;
+    if arguments.duration <= SimDuration::ZERO {
+        return Err(anyhow::anyhow!("--duration must be above 0s").into());
+    }
+    let mut sources = Vec::new();
+    let mut unreadable = Vec::new();
+    for path in &files {
+        match source(path) {
+            Ok(source) => sources.push(source),
+            Err(problem) => unreadable.push(Diagnostic::without_text(path.display().to_string(), problem)),
+        }
+    }
+    let settings = Settings { name: name_of(&arguments.output), duration: arguments.duration };
+    let imported = dump::import(sources, &settings);
+    finish(&imported, &unreadable, &arguments.output, arguments.strict, terms)
+}
+
+/// Writes the scenario and says what became of the objects.
+pub fn finish(
+    imported: &Imported,
+    unreadable: &[Diagnostic],
+    output: &Path,
+    strict: bool,
+    terms: FileTerms<'_>,
+) -> Outcome {
+    tell(imported, unreadable)?;
+    if imported.counts.is_empty() {
+        let hint = "nothing was written: no object of a kind that is simulated was found";
+        return Err(anyhow::anyhow!(hint).into());
+    }
+    let is_whole =
+        imported.broken.is_empty() && unreadable.is_empty() && !imported.reports.iter().any(|report| report.changes);
+    if strict && !is_whole {
+        return Err(anyhow::anyhow!(
+            "--strict: the above would be left out or changes the outcome; nothing was written"
+        )
+        .into());
+    }
+    single::write(output, &imported.text, Comment::Yaml, terms)?;
+    let mut out = io::stdout().lock();
+    let counts: Vec<String> = imported.counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    let running = match imported.running {
+        0 => String::new(),
+        running => format!("; {running} pods run where they ran"),
+    };
+    writeln!(out, "{}: {}{running}", output.display(), counts.join(", "))?;
+    Ok(ExitCode::from(exit_code::FINE))
+}
+
+fn tell(imported: &Imported, unreadable: &[Diagnostic]) -> anyhow::Result<()> {
+    let mut out = io::stderr().lock();
+    let section = |title: &str, wanted: &dyn Fn(&Report) -> bool, out: &mut io::StderrLock<'_>| -> io::Result<()> {
+        let reports: Vec<&Report> = imported.reports.iter().filter(|report| wanted(report)).collect();
+        if reports.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "{title}")?;
+        for report in reports {
+            writeln!(out, "  {} {}: {} ({})", report.kind, report.count, report.meaning, report.place)?;
+        }
+        Ok(())
+    };
+    section("Not modelled, and it would change the outcome:", &|report| report.changes, &mut out)?;
+    section("Taken otherwise than it is written:", &|report| !report.changes && !report.is_nothing, &mut out)?;
+    let nothing: Vec<String> = imported
+        .reports
+        .iter()
+        .filter(|report| report.is_nothing)
+        .map(|report| match report.meaning.as_str() {
+            "has no part in the simulation" => format!("{} {}", report.kind, report.count),
+            meaning => format!("{} {} ({meaning})", report.kind, report.count),
+        })
+        .collect();
+    if !nothing.is_empty() {
+        writeln!(out, "Not in the scenario: {}", nothing.join(", "))?;
+    }
+    let broken = imported.broken.len() + imported.more_broken + unreadable.len();
+    if broken > 0 {
+        writeln!(out, "Left out, for it can't be read ({broken}):")?;
+    }
+    drop(out);
+    diagnostics::show(unreadable);
+    diagnostics::show(&imported.broken);
+    if imported.more_broken > 0 {
+        writeln!(io::stderr(), "  … and {} more like these", imported.more_broken)?;
+    }
+    Ok(())
+}
+
+/// What a scenario is called by its file.
+pub fn name_of(output: &Path) -> String {
+    let stem = output.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let name: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let name = name.trim_start_matches(['.', '-']);
+    if name.is_empty() { "cluster".to_owned() } else { name.to_owned() }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+pub fn source(path: &Path) -> Result<Source, String> {
+    let mut bytes = Vec::new();
+    let name = if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() };
+    let read = match is_stdin(path) {
+        true => io::stdin().lock().read_to_end(&mut bytes).map(|_| ()),
+        false => fs::read(path).map(|read| bytes = read),
+    };
+    read.map_err(|error| format!("can't be read: {error}"))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source::new(name, text)),
+        Err(error) => Err(format!("is not text (byte {} is not UTF-8)", error.utf8_error().valid_up_to())),
+    }
+}
+
+/// Every file that the paths name, in their order and those of a folder by name.
+fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if is_stdin(path) {
+            anyhow::ensure!(!found.iter().any(|path: &PathBuf| is_stdin(path)), "standard input can be read once");
+            found.push(path.clone());
+        } else if path.is_dir() {
+            let before = found.len();
+            walk(path, &mut found)?;
+            anyhow::ensure!(found.len() > before, "{} holds no .yaml, .yml or .json file", path.display());
+        } else if !path.exists() && path.to_string_lossy().contains(['*', '?']) {
+            let before = found.len();
+            expand(path, &mut found)?;
+            anyhow::ensure!(found.len() > before, "{} matches no file", path.display());
+        } else {
+            fs::metadata(path).with_context(|| format!("{} can't be read", path.display()))?;
+            found.push(path.clone());
+        }
+    }
+    Ok(found)
+}
+
+fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let read = fs::read_dir(folder).with_context(|| format!("{} can't be read", folder.display()))?;
+    let mut entries: Vec<PathBuf> = read.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    entries.sort();
+    Ok(entries)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+fn is_manifest(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| matches!(extension.to_str(), Some("yaml" | "yml" | "json")))
+}
+
+/// Links are not followed: a folder may lead to itself.
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    for path in entries(folder)? {
+        let kind = fs::symlink_metadata(&path)?.file_type();
+        if is_hidden(&path) {
+            continue;
+        }
+        if kind.is_dir() {
+            walk(&path, found)?;
+        } else if is_manifest(&path) && path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// A pattern: `*` and `?` within a name, `**` for folders of whatever depth.
+fn expand(pattern: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let parts: Vec<String> = pattern.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let first_pattern = parts.iter().position(|part| part.contains(['*', '?'])).unwrap_or(parts.len());
+    let base: PathBuf = parts[..first_pattern].iter().collect();
+    let start = if base.as_os_str().is_empty() { PathBuf::from(".") } else { base };
+    let mut all = Vec::new();
+    descend(&start, &parts[first_pattern..], &mut all)?;
+    all.sort();
+    all.dedup();
+    found.extend(all);
+    Ok(())
+}
+
+fn descend(folder: &Path, parts: &[String], found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let Some((part, rest)) = parts.split_first() else { return Ok(()) };
+    if part == "**" {
+        descend(folder, rest, found)?;
+    }
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for path in entries(folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_link = fs::symlink_metadata(&path)?.file_type().is_symlink();
+        if part == "**" {
+            if path.is_dir() && !is_link && !is_hidden(&path) {
+                descend(&path, parts, found)?;
+            }
+        } else if matches(part, &name) {
+            match rest.is_empty() {
+                true if path.is_file() => found.push(path),
+                true => {}
+                false => descend(&path, rest, found)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => {
+                let Some((at, taken)) = star else { return false };
+                star = Some((at, taken + 1));
+                p = at + 1;
+                n = taken + 1;
+            }
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_as_a_shells_do() {
+        for (pattern, name, holds) in [
+            ("*.yaml", "a.yaml", true),
+            ("*.yaml", "a.yml", false),
+            ("a?c*", "abcd", true),
+            ("*a*b*", "xaxxb", true),
+            ("*a*b", "xaxxbx", false),
+            ("", "a", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, name), holds, "{pattern} {name}");
+        }
+    }
+}
