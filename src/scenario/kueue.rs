@@ -29,6 +29,7 @@ pub struct QueuedJob {
     pub min_parallelism: Option<u32>,
 }
 
+/// A pod spec as it is once its pod set has its flavors.
 #[derive(Clone, Debug)]
 pub struct Variant {
     pub of: PodSpecId,

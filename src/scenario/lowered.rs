@@ -278,12 +278,14 @@ pub struct CloudLimits {
     pub failure_probability: f64,
 }
 
+/// A pod on every node that takes it.
 #[derive(Clone, Debug)]
 pub struct DaemonSet {
     pub workload: WorkloadId,
     pub spec: PodSpecId,
 }
 
+/// A pod that arrives on its own: of a trace, or a bare one.
 #[derive(Clone, Debug)]
 pub struct TracePod {
     pub name: Arc<str>,
@@ -411,6 +413,7 @@ pub struct Scaler {
     pub policy: ScalerPolicy,
 }
 
+/// Which scaler it is.
 #[derive(Clone, Debug)]
 pub enum ScalerPolicy {
     Cron(CronScaler),

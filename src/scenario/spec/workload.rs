@@ -18,6 +18,7 @@ pub struct TargetRef {
     pub namespace: String,
 }
 
+/// The kind of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TargetKind {
     Deployment,
