@@ -19,6 +19,7 @@ use crate::cluster::PodPhase;
 use crate::sim::{CommitmentCost, Outcome, TrainingRow, WorkloadCost};
 use crate::units::{SimTime, Usd};
 
+/// `summary.json`.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Summary {
     #[serde(flatten)]
@@ -51,6 +52,7 @@ pub struct Summary {
     pub alerts: BTreeMap<Arc<str>, AlertFigures>,
 }
 
+/// What the run cost, and whose cost it was. In US dollars.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct CostSummary {
     pub total_usd: f64,
@@ -123,12 +125,14 @@ pub struct Utilization {
     pub gpu: Share,
 }
 
+/// Requested and used, as fractions of what pods can have, weighted by time.
 #[derive(Clone, Copy, Debug, JsonSchema, Serialize)]
 pub struct Share {
     pub requested: f64,
     pub used: f64,
 }
 
+/// How many nodes there were.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct NodeSummary {
     pub min: u32,
@@ -138,6 +142,7 @@ pub struct NodeSummary {
     pub node_hours: f64,
 }
 
+/// What autoscalers changed.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct ScalingSummary {
     /// Decisions to add nodes, and to remove them.
@@ -148,6 +153,7 @@ pub struct ScalingSummary {
     pub hpa_changes: u32,
 }
 
+/// What went wrong with nodes and pods.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct FaultSummary {
     pub preempted: u32,
@@ -157,6 +163,7 @@ pub struct FaultSummary {
     pub interruptions: u32,
 }
 
+/// Training jobs, their steps and their time.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct TrainingSummary {
     /// Those that arrived before the end of the run.

@@ -42,14 +42,17 @@ pub fn timeseries(record: &Recorder) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// One row a decision.
 pub fn decisions(record: &Recorder) -> Vec<u8> {
     table(columns::DECISION, 0..record.decisions().len(), record, record.start(), 120)
 }
 
+/// One row a pod.
 pub fn pods(outcome: &Outcome) -> Vec<u8> {
     table(columns::POD, outcome.pods.iter(), outcome, outcome.start_epoch_seconds, 200)
 }
 
+/// One row a node.
 pub fn nodes(outcome: &Outcome) -> Vec<u8> {
     table(columns::NODE, outcome.nodes.iter(), outcome, outcome.start_epoch_seconds, 200)
 }

@@ -41,6 +41,7 @@ pub use workload::{
 
 /// The only version there is.
 pub const API_VERSION: &str = "windtunnel/v1";
+/// The `kind` of a scenario document.
 pub const KIND: &str = "Scenario";
 
 /// A scenario: one document of a YAML stream whose other documents are Kubernetes objects.
@@ -67,6 +68,7 @@ pub enum Kind {
     Scenario,
 }
 
+/// The scenario's `metadata`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MetadataSpec {
