@@ -4,4 +4,5 @@ mod alerts;
 mod differential;
 mod exposition;
 mod promqltest;
+mod remote;
 mod shipped;

@@ -9,6 +9,7 @@ mod exporter;
 mod nodes;
 pub mod openmetrics;
 mod pods;
+pub mod remote_write;
 mod series;
 mod services;
 mod table;
