@@ -314,6 +314,19 @@ pub struct TrainingJob {
     pub fixed_rate: Option<StepRate>,
     /// Whose queue or team it is; empty where that is not said.
     pub queue: Arc<str>,
+    /// `namespace/name` of the Kueue LocalQueue that admits it.
+    pub local_queue: Option<Arc<str>>,
+    /// Pods beside the workers (a launcher, a head), which are there as long as the gang is.
+    pub companions: Vec<Companion>,
+}
+
+/// So many pods beside a gang.
+#[derive(Clone, Debug)]
+pub struct Companion {
+    /// What they are called, such as `launcher`.
+    pub name: Arc<str>,
+    pub spec: PodSpecId,
+    pub count: u32,
 }
 
 /// How fast training jobs are and how their pods behave.

@@ -35,9 +35,9 @@ pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use kueue::{KueueSetup, QueuedJob, Variant};
 pub use lower::FIXED;
 pub use lowered::{
-    CloudLimits, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, GroupNode, Hpa, Karpenter,
-    KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler, ScalerPolicy,
-    Scenario, ServiceLoad, StandingPod, Test, TracePod, Training, TrainingJob,
+    CloudLimits, Companion, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, GroupNode, Hpa,
+    Karpenter, KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler,
+    ScalerPolicy, Scenario, ServiceLoad, StandingPod, Test, TracePod, Training, TrainingJob,
 };
 pub use monitoring::Monitoring;
 pub use names::names_results;
