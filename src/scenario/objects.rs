@@ -299,13 +299,20 @@ impl Objects {
             "JobSet" => trained(node, key, TrainingManifest::JobSet, &mut self.training, broken, diagnostics),
             "TrainJob" => {
                 let namespace = key.1.clone();
-                let read = |mut raw: RawTraining<TrainJobSpec>| {
+                let read = |mut raw: Box<RawTraining<TrainJobSpec>>| {
                     raw.spec.namespace = namespace;
                     TrainingManifest::TrainJob(raw)
                 };
                 trained(node, key, read, &mut self.training, broken, diagnostics);
             }
-            "RayJob" => trained(node, key, TrainingManifest::RayJob, &mut self.training, broken, diagnostics),
+            "RayJob" => trained(
+                node,
+                key,
+                TrainingManifest::RayJob,
+                &mut self.training,
+                broken,
+                diagnostics,
+            ),
             "TrainingRuntime" | "ClusterTrainingRuntime" => {
                 typed(node, key, &mut self.training_runtimes, broken, diagnostics);
             }
@@ -332,7 +339,7 @@ fn typed<T: DeserializeOwned>(
 fn trained<T: DeserializeOwned>(
     node: Node,
     key: (String, String, String),
-    of: impl FnOnce(T) -> TrainingManifest,
+    of: impl FnOnce(Box<T>) -> TrainingManifest,
     list: &mut Vec<Object<TrainingManifest>>,
     broken: &mut Vec<(String, String, String)>,
     diagnostics: &mut Vec<Diagnostic>,
@@ -340,7 +347,7 @@ fn trained<T: DeserializeOwned>(
     let mut read = Vec::new();
     typed(node, key, &mut read, broken, diagnostics);
     let read =
-        read.pop().map(|Object { value, node, name, namespace }| Object { value: of(value), node, name, namespace });
+        read.pop().map(|Object { value, node, name, namespace }| Object { value: of(Box::new(value)), node, name, namespace });
     list.extend(read);
 }
 

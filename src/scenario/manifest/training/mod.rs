@@ -57,10 +57,10 @@ pub struct TrainingPods {
 /// The objects that [`TrainingPods`] are read from.
 #[derive(Clone, Debug)]
 pub enum TrainingManifest {
-    Kubeflow(RawTraining<KubeflowSpec>),
-    JobSet(RawTraining<JobSetSpec>),
-    TrainJob(RawTraining<TrainJobSpec>),
-    RayJob(RawTraining<RayJobSpec>),
+    Kubeflow(Box<RawTraining<KubeflowSpec>>),
+    JobSet(Box<RawTraining<JobSetSpec>>),
+    TrainJob(Box<RawTraining<TrainJobSpec>>),
+    RayJob(Box<RawTraining<RayJobSpec>>),
 }
 
 impl TrainingManifest {
