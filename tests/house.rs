@@ -23,8 +23,9 @@ const OF_A_RUN: &[&str] = &[
 /// it. The one exception: `autoscaler` uses the scheduler's filters, scores and snapshots, for the simulations of
 /// scale-up and drain must place pods as the scheduler itself would. A room may import all of the first list and all of
 /// the second.
-const MAY_IMPORT: [(&str, &[&str], &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str], &[&str]); 20] = [
     ("units", &[], &[]),
+    ("promql", &[], &[]),
     ("cluster", &[], &["units"]),
     ("cost", &[], &["units", "cluster"]),
     ("controller", &[], &["units", "cluster"]),
@@ -44,12 +45,13 @@ const MAY_IMPORT: [(&str, &[&str], &[&str]); 18] = [
         &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "training", "scenario", "sim"],
     ),
     ("report", OF_A_RUN, &[]),
+    ("monitoring", OF_A_RUN, &["promql"]),
     ("check", OF_A_RUN, &[]),
-    ("compare", OF_A_RUN, &["check"]),
-    ("sweep", OF_A_RUN, &["report", "check", "compare"]),
+    ("compare", OF_A_RUN, &["check", "monitoring"]),
+    ("sweep", OF_A_RUN, &["report", "check", "compare", "monitoring"]),
     ("optimize", OF_A_RUN, &["check", "compare", "sweep"]),
     ("reference", OF_A_RUN, &["check", "report", "compare", "sweep"]),
-    ("cli", OF_A_RUN, &["report", "check", "compare", "sweep", "optimize", "reference"]),
+    ("cli", OF_A_RUN, &["report", "check", "compare", "sweep", "optimize", "reference", "monitoring"]),
 ];
 
 const LONGEST_FILE: usize = 600;

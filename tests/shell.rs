@@ -31,7 +31,7 @@ impl Workshop {
     /// With the repository's scenarios and their data, as in a checkout.
     pub fn with_scenarios() -> Workshop {
         let shop = Workshop::new();
-        for name in ["scenarios", "data"] {
+        for name in ["scenarios", "data", "monitoring"] {
             link(&root().join(name), &shop.path().join(name));
         }
         shop

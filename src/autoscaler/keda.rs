@@ -66,6 +66,7 @@ pub struct CronWindow {
     desired_replicas: u32,
 }
 
+/// What is wrong with KEDA's cron trigger.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CronWindowError {
     #[error("{0:?} is no time zone of the IANA database; write one such as Europe/Berlin or UTC")]
@@ -132,6 +133,7 @@ pub struct PollDecision {
     pub reason: PollReason,
 }
 
+/// Why a poll set replicas, or left them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PollReason {
     #[error("a trigger is active: woken from idle")]

@@ -83,6 +83,8 @@ struct Keys {
     /// What stands behind the dot in columns of `timeseries.csv`.
     replicated: Vec<String>,
     own_groups: Vec<String>,
+    /// Alerting rules.
+    alerts: Vec<String>,
     hpas: Vec<String>,
     hpa_metrics: Vec<String>,
     /// What decisions may be about and has a name before the run.
@@ -138,6 +140,14 @@ impl Keys {
                 )
                 .collect(),
             own_groups: scenario.node_groups.iter().map(|group| group.name.to_string()).collect(),
+            alerts: scenario
+                .monitoring
+                .iter()
+                .flat_map(|monitoring| monitoring.groups.iter())
+                .flat_map(|group| &group.rules)
+                .filter(|rule| rule.is_alert())
+                .map(|rule| rule.name().to_owned())
+                .collect(),
             hpas: hpas.iter().map(|hpa| hpa.name.to_string()).collect(),
             hpa_metrics: hpas.iter().flat_map(|hpa| &hpa.metrics).map(|metric| metric.name.to_string()).collect(),
         }
@@ -156,6 +166,7 @@ impl Keys {
                 ("cost.by_node_group", key, &self.node_groups)
             }
             [services, key, ..] if services == "services" => ("services", key, &self.services),
+            [alerts, key, ..] if alerts == "alerts" => ("the alerts of the scenario's rules", key, &self.alerts),
             [explain, _, _, by, key] if explain == "explain" && by == "by" => {
                 ("the accounts of `explain`", key, &self.accounts)
             }

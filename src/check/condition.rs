@@ -12,6 +12,12 @@ const COMPARISONS: [&str; 6] = ["<=", ">=", "==", "<", ">", "="];
 pub fn read(text: &str) -> Result<LongExpectation, String> {
     let (condition, lasting) = clause(text, " for ")?;
     let (condition, at) = clause(condition, " at ")?;
+    if let Some(read) = alert(condition) {
+        return match (at, lasting) {
+            (None, None) => read,
+            _ => Err(format!("{text:?}: alerts are counted over the whole run, without `at` and `for`")),
+        };
+    }
     let Some((subject, comparison, amount)) = split(condition) else {
         return Err(format!("{text:?} is no condition such as `pod_wait_seconds.p99 < 3m`"));
     };
@@ -35,6 +41,24 @@ pub fn read(text: &str) -> Result<LongExpectation, String> {
         _ => &mut read.equals,
     } = amount;
     Ok(read)
+}
+
+/// `alert(NAME) fires 0`, `alert(NAME) fires <= 2`, `alert(NAME) fires`; `None` where it is none of these.
+fn alert(condition: &str) -> Option<Result<LongExpectation, String>> {
+    let (name, rest) = condition.trim().strip_prefix("alert(")?.split_once(')')?;
+    let count = rest.trim().strip_prefix("fires")?.trim();
+    let figure = format!("alerts.{}.fired", name.trim());
+    let bound = match count.split_once(char::is_whitespace) {
+        _ if count.is_empty() => ">= 1".to_owned(),
+        _ if count.starts_with(['<', '>', '=']) => count.to_owned(),
+        Some((number, "times" | "time")) => format!("== {number}"),
+        _ => format!("== {count}"),
+    };
+    let is_number = bound.trim_start_matches(['<', '>', '=']).trim().parse::<f64>().is_ok();
+    Some(match is_number {
+        true => read(&format!("{figure} {bound}")),
+        false => Err(format!("{count:?} after `fires` is no count such as 0, <= 2, or nothing for once at least")),
+    })
 }
 
 /// Cuts a trailing `WORD DURATION` off.
@@ -80,6 +104,18 @@ mod tests {
         let read = read("max_over_time(pods_pending) <= 50 at 6h for 10m").unwrap();
         assert_eq!((read.max, read.at), (Some(Amount::Number(50.0)), Some(SimDuration::from_mins(360))));
         assert_eq!(read.lasting, Some(SimDuration::from_mins(10)));
+    }
+
+    #[test]
+    fn alerts_are_counted() {
+        let of = |text: &str| read(text).unwrap();
+        assert_eq!(of("alert(KubeHpaMaxedOut) fires 0").metric.as_deref(), Some("alerts.KubeHpaMaxedOut.fired"));
+        assert_eq!(of("alert(A) fires 0").equals, Some(Amount::Number(0.0)));
+        assert_eq!(of("alert(A) fires <= 2").max, Some(Amount::Number(2.0)));
+        assert_eq!(of("alert(A) fires").min, Some(Amount::Number(1.0)));
+        assert_eq!(of("alert(A) fires 2 times").equals, Some(Amount::Number(2.0)));
+        assert!(read("alert(A) fires often").unwrap_err().contains("no count"));
+        assert!(read("alert(A) fires 0 for 10m").unwrap_err().contains("whole run"));
     }
 
     #[test]

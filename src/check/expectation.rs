@@ -40,6 +40,7 @@ pub enum Subject {
     Decisions(Box<DecisionRule>),
 }
 
+/// How a figure is held against its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     Below,

@@ -16,11 +16,12 @@ use super::{Outcome, diagnostics, outputs, progress};
 use crate::check::{
     self, Baseline, BaselineSuite, Expectation, Plan, Run, SeedVerdict, Suite, Tally, Verdict, junit, markdown,
 };
+use crate::monitoring;
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::{Figure, Recorder, Summary, VERSION, figures};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Override, Scenario, ScenarioFiles, names_results};
-use crate::sim::{self, Stopped};
+use crate::sim::Stopped;
 
 /// Run scenarios and judge their expectations (exit code 1 when one fails)
 #[derive(Args)]
@@ -135,6 +136,7 @@ fn prepare(
     if !arguments.quiet {
         diagnostics::show(&loaded.warnings);
     }
+    diagnostics::of_rules(&loaded.scenario, arguments.quiet).map_err(reported)?;
     let plans = check::plans(&loaded.scenario).map_err(reported)?;
     if plans.is_empty() {
         let problem = format!("{}: nothing to check: the scenario has no `expect:` and no `tests:`", path.display());
@@ -259,11 +261,11 @@ fn judge_one(
     seed: u64,
 ) -> Result<(Vec<Verdict>, Vec<Figure>), Stopped> {
     let mut record = Recorder::new(scenario, false);
-    let outcome = sim::run(scenario, seed, &mut record);
+    let (outcome, alerts) = monitoring::simulate(scenario, seed, &mut record);
     if let Some(stopped) = &outcome.stopped {
         return Err(stopped.clone());
     }
-    let summary = Summary::of(&outcome);
+    let summary = Summary { alerts: alerts.figures, ..Summary::of(&outcome) };
     let figures = figures(&summary);
     let run = Run { summary: &summary, figures: &figures, record: &record, outcome: &outcome };
     Ok((check::judge(expectations, &run), figures))

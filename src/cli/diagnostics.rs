@@ -2,10 +2,24 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::monitoring;
+use crate::scenario::Scenario;
 use crate::scenario::diagnostic::{Diagnostic, Place};
 
 /// Errors and warnings of one reading that are drawn; the rest are counted.
 const MOST_SHOWN: usize = 50;
+
+/// Reads a scenario's rules; warnings are shown.
+///
+/// # Errors
+/// Every rule that can't be evaluated.
+pub fn of_rules(scenario: &Scenario, quiet: bool) -> Result<(), Vec<Diagnostic>> {
+    let warnings = monitoring::check(scenario)?;
+    if !quiet {
+        show(&warnings);
+    }
+    Ok(())
+}
 
 /// Draws them in their order: the first [`MOST_SHOWN`] errors and as many warnings, and how many more there are.
 pub fn show(diagnostics: &[Diagnostic]) {

@@ -15,6 +15,7 @@ pub const BAD_INPUT: u8 = 2;
 /// A bug of ours, or a disk that does not take what is written.
 pub const INTERNAL: u8 = 3;
 
+/// The exit codes in a line, for `--help`.
 pub const HELP: &str = "Exit codes: 0 fine, 1 an expectation failed, 2 the input or usage is wrong, 3 an internal error or a failed write.";
 
 /// Why a command ended without doing its work.

@@ -9,12 +9,34 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use super::exit_code::Failure;
+use crate::monitoring::{self, Alerts, Monitor};
 use crate::record::metrics::openmetrics::{self, Tape};
 use crate::record::writer::single::{self, FileTerms};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::{Monitoring, Scenario};
 use crate::units::SimDuration;
 
-/// How often a run is scraped where nothing else is said.
-pub const INTERVAL: SimDuration = SimDuration::from_secs(15);
+/// How often a run is scraped: as the command says, else as the scenario does, else every 15 s.
+pub fn interval_of(scenario: &Scenario, asked: Option<SimDuration>) -> SimDuration {
+    let of_scenario = scenario.monitoring.as_ref().map(|monitoring| monitoring.scrape_interval);
+    asked.or(of_scenario).unwrap_or_else(|| Monitoring::default().scrape_interval)
+}
+
+/// What evaluates the scenario's rules, where it has some.
+pub fn monitor(scenario: &Scenario) -> Option<Monitor> {
+    let monitoring = scenario.monitoring.as_ref().filter(|monitoring| !monitoring.groups.is_empty())?;
+    let (compiled, _) = monitoring::compile(monitoring).ok()?;
+    Some(Monitor::new(compiled, scenario.start_epoch_seconds, monitoring.evaluation_interval))
+}
+
+/// Rules that failed in the run, for people.
+pub fn failures(alerts: &Alerts) -> Vec<Diagnostic> {
+    let told = |failure: &monitoring::Failure| {
+        let monitoring::Failure { rule, place, times, message } = failure;
+        Diagnostic::note(format!("the rule {rule} ({place}) failed {times} times: {message}"))
+    };
+    alerts.failures.iter().map(told).collect()
+}
 
 /// Reads `--scrape-interval`.
 pub fn interval(text: &str) -> Result<SimDuration, String> {

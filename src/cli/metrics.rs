@@ -1,4 +1,4 @@
-//! `windtunnel metrics`: the names that HPAs and expectations may use.
+//! `windtunnel metrics`: the names that HPAs, rules and expectations may use.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -10,11 +10,12 @@ use super::Outcome;
 use crate::reference::{Metric, metrics};
 use crate::report::table;
 
-/// List the metrics that HPAs and expectations may name
+/// List the metrics that HPAs, rules and expectations may name
 #[derive(Args)]
 #[command(after_help = "Examples:
   windtunnel metrics
   windtunnel metrics wait --for figure
+  windtunnel metrics --for scrape
   windtunnel metrics --for hpa --json")]
 pub struct Arguments {
     /// Only names that hold this text
@@ -32,6 +33,8 @@ pub struct Arguments {
 enum Purpose {
     /// Metrics of HorizontalPodAutoscalers
     Hpa,
+    /// What is exported to Prometheus, for rules and dashboards
+    Scrape,
     /// Figures of summary.json, for `expect:`
     Figure,
     /// Columns of timeseries.csv, for `expect:`
@@ -42,6 +45,7 @@ impl Purpose {
     fn takes(self, metric: &Metric) -> bool {
         let prefix = match self {
             Purpose::Hpa => "hpa ",
+            Purpose::Scrape => "scrape",
             Purpose::Figure => "figure",
             Purpose::Column => "column",
         };

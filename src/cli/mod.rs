@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand; errors leave through [`main`] as exit codes.
 
+mod alerts;
 mod changes;
 mod check;
 mod compare;
@@ -48,6 +49,7 @@ struct Arguments {
 enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
+    Alerts(alerts::Arguments),
     Compare(compare::Arguments),
     Sweep(sweep::Arguments),
     Optimize(optimize::Arguments),
@@ -82,6 +84,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Alerts(arguments) => alerts::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Optimize(arguments) => optimize::run(&arguments),

@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::{Outcome, check, diagnostics, exposition, memory};
 use crate::check::{Expectation, Run, SeedVerdict, Suite, Tally, Verdict};
 use crate::record::metrics::openmetrics::Tape;
-use crate::record::metrics::{Exporter, Watched};
+use crate::record::metrics::{Exporter, Sink, Watched};
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::writer::{OutputFolder, Terms, csv, json};
 use crate::record::{Provenance, Recorder, Summary, figures};
@@ -56,7 +56,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     openmetrics: Option<PathBuf>,
     /// How often metrics are scraped [default: 15s]
-    #[arg(long, value_name = "DURATION", requires = "openmetrics", value_parser = exposition::interval)]
+    #[arg(long, value_name = "DURATION", value_parser = exposition::interval)]
     scrape_interval: Option<SimDuration>,
     /// Replace results in the folder that were made from something else (another scenario, setting, seed or version)
     #[arg(long)]
@@ -83,6 +83,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if !arguments.quiet {
         diagnostics::show(&warnings);
     }
+    diagnostics::of_rules(&scenario, arguments.quiet).map_err(reported)?;
     let expectations = own_expectations(&scenario).map_err(reported)?;
     let seed = arguments.seed.unwrap_or(scenario.seed);
     let provenance = Provenance {
@@ -109,15 +110,25 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let mut recorder = Recorder::new(&scenario, arguments.verbose_decisions);
     let started = Instant::now();
     let mut tape = Tape::default();
-    let mut watched = Watched {
-        recorder: &mut recorder,
-        exporter: arguments.openmetrics.as_ref().map(|_| {
-            let interval = arguments.scrape_interval.unwrap_or(exposition::INTERVAL);
-            (Exporter::new(scenario.start_epoch_seconds, vec![&mut tape]), interval)
-        }),
-    };
+    let mut monitor = exposition::monitor(&scenario);
+    let mut sinks: Vec<&mut dyn Sink> = Vec::new();
+    if arguments.openmetrics.is_some() {
+        sinks.push(&mut tape);
+    }
+    if let Some(monitor) = &mut monitor {
+        sinks.push(monitor);
+    }
+    if sinks.is_empty() && arguments.scrape_interval.is_some() {
+        let message =
+            "--scrape-interval says how often metrics are scraped, and nothing asks for any: give --openmetrics FILE";
+        return Err(Failure::BadInput(anyhow::anyhow!(message)));
+    }
+    let interval = exposition::interval_of(&scenario, arguments.scrape_interval);
+    let exporter = (!sinks.is_empty()).then(|| (Exporter::new(scenario.start_epoch_seconds, sinks), interval));
+    let mut watched = Watched { inner: &mut recorder, exporter };
     let outcome = sim::run(&scenario, seed, &mut Progress::new(&mut watched, scenario.duration, arguments.quiet));
     drop(watched);
+    let alerts = monitor.map(|monitor| monitor.finish(outcome.simulated)).unwrap_or_default();
     if let Some(file) = &arguments.openmetrics {
         exposition::write(file, &mut tape, scenario.start_epoch_seconds, file_terms)?;
     }
@@ -126,7 +137,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(stopped.clone().into());
     }
 
-    let summary = Summary { provenance: provenance.clone(), ..Summary::of(&outcome) };
+    let alert_figures = alerts.figures.clone();
+    let summary = Summary { provenance: provenance.clone(), alerts: alert_figures, ..Summary::of(&outcome) };
     folder.write("timeseries.csv", &csv::timeseries(&recorder))?;
     folder.write("decisions.csv", &csv::decisions(&recorder))?;
     folder.write("pods.csv", &csv::pods(&outcome))?;
@@ -134,6 +146,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if !outcome.training.is_empty() {
         folder.write("jobs.csv", &csv::jobs(&outcome))?;
         folder.write("attempts.csv", &csv::attempts(&outcome))?;
+    }
+    if !alerts.figures.is_empty() {
+        folder.write("alerts.csv", &csv::alerts(&alerts.episodes, outcome.start_epoch_seconds))?;
+    }
+    if !arguments.quiet {
+        diagnostics::show(&exposition::failures(&alerts));
     }
     let judged_figures = if expectations.is_empty() { Vec::new() } else { figures(&summary) };
     let held = Run { summary: &summary, figures: &judged_figures, record: &recorder, outcome: &outcome };
@@ -215,7 +233,7 @@ fn judge(expectations: &[Expectation], run: &Run<'_>) -> Suite {
 
 /// Every file that the run may write.
 fn outputs(arguments: &Arguments) -> Vec<String> {
-    let tables = ["timeseries.csv", "decisions.csv", "pods.csv", "nodes.csv", "jobs.csv", "attempts.csv"];
+    let tables = ["timeseries.csv", "decisions.csv", "pods.csv", "nodes.csv", "jobs.csv", "attempts.csv", "alerts.csv"];
     let always = tables.into_iter().chain(["engine.json", "summary.json"]).map(str::to_owned);
     let pictures = |extension: &'static str, wanted: bool| {
         plot::PLOTS.iter().filter(move |_| wanted).map(move |plot| format!("{}.{extension}", plot.name))

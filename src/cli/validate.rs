@@ -68,7 +68,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
                     let mistakes: Vec<_> = plans.iter().filter_map(read).flatten().collect();
                     if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
                 };
-                match check::plans(&loaded.scenario).and_then(of_tests) {
+                let of_rules = diagnostics::of_rules(&loaded.scenario, false);
+                match of_rules.and_then(|()| check::plans(&loaded.scenario)).and_then(of_tests) {
                     Ok(()) => writeln!(out, "{}: ok", path.display())?,
                     Err(mistakes) => {
                         diagnostics::show(&mistakes);

@@ -4,18 +4,28 @@ use std::collections::BTreeMap;
 
 use crate::units::not_one_of;
 
+/// Labels or annotations, by key.
 pub type Labels = BTreeMap<String, String>;
 
 /// Well-known label keys.
 pub mod label {
+    /// The node's own name.
     pub const HOSTNAME: &str = "kubernetes.io/hostname";
+    /// The zone of a node or a volume.
     pub const ZONE: &str = "topology.kubernetes.io/zone";
+    /// The region of a node.
     pub const REGION: &str = "topology.kubernetes.io/region";
+    /// The instance type of a node.
     pub const INSTANCE_TYPE: &str = "node.kubernetes.io/instance-type";
+    /// The architecture of a node.
     pub const ARCH: &str = "kubernetes.io/arch";
+    /// The operating system of a node.
     pub const OS: &str = "kubernetes.io/os";
+    /// How a node is paid for: on-demand, spot or reserved.
     pub const CAPACITY_TYPE: &str = "karpenter.sh/capacity-type";
+    /// The NodePool that a node belongs to.
     pub const NODE_POOL: &str = "karpenter.sh/nodepool";
+    /// The node group that a node belongs to; our own label.
     pub const NODE_GROUP: &str = "windtunnel/node-group";
     /// GPU model, as NVIDIA's feature discovery labels it.
     pub const GPU_PRODUCT: &str = "nvidia.com/gpu.product";
@@ -45,6 +55,7 @@ pub mod label {
         prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(dns_label)) && is_name(name)
     }
 
+    /// Whether the API server takes this for a label's value.
     pub fn is_value(value: &str) -> bool {
         value.is_empty() || is_name(value)
     }
@@ -88,6 +99,7 @@ pub mod label {
     }
 }
 
+/// How an expression of a label selector compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SelectorOperator {
     In,
@@ -158,6 +170,7 @@ pub struct NodeSelectorTerm {
     pub match_fields: Vec<NodeSelectorRequirement>,
 }
 
+/// What a taint does to pods that do not tolerate it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaintEffect {
     NoSchedule,
@@ -175,6 +188,7 @@ impl TaintEffect {
     }
 }
 
+/// A taint of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Taint {
     pub key: String,
@@ -201,6 +215,7 @@ impl Taint {
     }
 }
 
+/// Whether a toleration compares the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TolerationOperator {
     Equal,
@@ -211,6 +226,7 @@ pub enum TolerationOperator {
     Lt,
 }
 
+/// A toleration of a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Toleration {
     /// Empty with `Exists`: every taint.

@@ -61,6 +61,7 @@ pub struct PodLevelRequests {
     pub memory: Option<Bytes>,
 }
 
+/// A container: what it asks for and may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Container {
     pub name: String,
@@ -74,6 +75,7 @@ pub struct Container {
     pub host_ports: Vec<HostPort>,
 }
 
+/// A container that runs before the others, or beside them where it restarts always.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct InitContainer {
     pub container: Container,
@@ -81,6 +83,7 @@ pub struct InitContainer {
     pub restart_always: bool,
 }
 
+/// A port of the node that a container takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPort {
     /// `0.0.0.0` where not stated: conflicts with every address.
@@ -89,6 +92,7 @@ pub struct HostPort {
     pub port: i32,
 }
 
+/// A pod's `restartPolicy`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RestartPolicy {
     #[default]
@@ -97,6 +101,7 @@ pub enum RestartPolicy {
     Never,
 }
 
+/// The controller that owns a pod (`ownerReferences` with `controller: true`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Controller {
     pub kind: String,
@@ -111,12 +116,14 @@ pub struct GpuShare {
     pub milli: u16,
 }
 
+/// A volume of a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Volume {
     pub name: String,
     pub source: VolumeSource,
 }
 
+/// What a volume is made of, as far as anybody asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VolumeSource {
     HostPath,
@@ -125,6 +132,7 @@ pub enum VolumeSource {
     Other,
 }
 
+/// Where a pod must or would rather be, by nodes and by other pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Affinity {
     pub node: NodeAffinity,
@@ -132,6 +140,7 @@ pub struct Affinity {
     pub pod_anti: PodAffinity,
 }
 
+/// By labels of nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct NodeAffinity {
     /// Alternatives, one of which must hold; `None`: no requirement, an empty list matches no node.
@@ -139,18 +148,21 @@ pub struct NodeAffinity {
     pub preferred: Vec<Weighted<NodeSelectorTerm>>,
 }
 
+/// By pods that are there; also the anti-affinity.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodAffinity {
     pub required: Vec<PodAffinityTerm>,
     pub preferred: Vec<Weighted<PodAffinityTerm>>,
 }
 
+/// A preference with its weight, from 1 to 100.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Weighted<T> {
     pub weight: i32,
     pub term: T,
 }
 
+/// Pods to be near to or away from, in a topology.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodAffinityTerm {
     /// `None` selects nothing, an empty selector everything. `matchLabelKeys` are already merged into it.
@@ -162,6 +174,7 @@ pub struct PodAffinityTerm {
     pub topology_key: String,
 }
 
+/// How evenly pods are to be spread over a topology.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TopologySpreadConstraint {
     pub max_skew: i32,
@@ -176,12 +189,14 @@ pub struct TopologySpreadConstraint {
     pub node_taints_policy: SpreadPolicy,
 }
 
+/// Whether a spread that can't be kept forbids or only counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WhenUnsatisfiable {
     DoNotSchedule,
     ScheduleAnyway,
 }
 
+/// Whether a pod's node affinity or taints decide which nodes a spread counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SpreadPolicy {
     Honor,

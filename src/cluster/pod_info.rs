@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{NodeId, PodSpecId};
 use crate::units::SimTime;
 
+/// A pod's phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PodPhase {
     #[default]

@@ -9,10 +9,15 @@ use crate::units::{Bytes, Millicores};
 
 /// Names of well-known resources.
 pub mod resource {
+    /// Cores.
     pub const CPU: &str = "cpu";
+    /// Memory in bytes.
     pub const MEMORY: &str = "memory";
+    /// The node's disk in bytes.
     pub const EPHEMERAL_STORAGE: &str = "ephemeral-storage";
+    /// Slots for pods.
     pub const PODS: &str = "pods";
+    /// NVIDIA's devices.
     pub const NVIDIA_GPU: &str = "nvidia.com/gpu";
 }
 

@@ -24,6 +24,7 @@ pub struct Question {
     pub looks: usize,
 }
 
+/// What the interval of a difference says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Better,

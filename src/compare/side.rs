@@ -1,9 +1,10 @@
 //! A policy with its runs, seed by seed.
 
 use super::reasons::DecisionTally;
+use crate::monitoring;
 use crate::record::{Figure, Summary, figures, value_of};
 use crate::scenario::Scenario;
-use crate::sim::{self, Stopped};
+use crate::sim::Stopped;
 
 /// One of the ways to run that are compared.
 #[derive(Clone, Debug, Default)]
@@ -64,9 +65,13 @@ impl Side {
 /// The run did not come to its end.
 pub fn run_one(scenario: &Scenario, seed: u64) -> Result<SideRun, Stopped> {
     let mut decisions = DecisionTally::default();
-    let outcome = sim::run(scenario, seed, &mut decisions);
+    let (outcome, alerts) = monitoring::simulate(scenario, seed, &mut decisions);
     match outcome.stopped {
         Some(stopped) => Err(stopped),
-        None => Ok(SideRun { seed, figures: figures(&Summary::of(&outcome)), decisions }),
+        None => Ok(SideRun {
+            seed,
+            figures: figures(&Summary { alerts: alerts.figures, ..Summary::of(&outcome) }),
+            decisions,
+        }),
     }
 }

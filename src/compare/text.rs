@@ -174,6 +174,7 @@ pub fn csv(comparison: &Comparison) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// The text with a capital letter at its start.
 pub fn capitalized(text: &str) -> String {
     // Names stay as they are; only our own words begin a sentence.
     match text.strip_prefix("can't") {

@@ -9,6 +9,7 @@ use crate::units::cron::CronSchedule;
 /// It looks so long after the scheduled time (`nextScheduleDelta`).
 pub const SCHEDULE_DELTA: SimDuration = SimDuration::from_millis(100);
 
+/// When a CronJob makes Jobs, and which of them may run together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CronJob {
     pub schedule: CronSchedule,

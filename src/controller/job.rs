@@ -43,6 +43,7 @@ pub struct FailureRule {
     pub matches: FailureMatch,
 }
 
+/// What a rule of `podFailurePolicy` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureAction {
     FailJob,
@@ -51,6 +52,7 @@ pub enum FailureAction {
     Count,
 }
 
+/// What a rule of `podFailurePolicy` looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FailureMatch {
     /// `onExitCodes`: one of `values`, or (`is_in` false) none of them; of every container or of the named one.

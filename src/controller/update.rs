@@ -28,6 +28,7 @@ impl Default for UpdateOptions {
     }
 }
 
+/// How pods of an old template give way to those of a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
     /// A Deployment's: new pods beyond the replicas by `max_surge`, old ones gone as far as `max_unavailable` lets.

@@ -53,6 +53,7 @@ impl InstanceType {
     }
 }
 
+/// Why an instance type is not in the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CatalogueError {
     #[error("unknown instance type {name:?}{}", nearest.as_ref().map(|n| format!("; did you mean {n:?}?")).unwrap_or_default())]

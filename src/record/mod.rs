@@ -4,6 +4,7 @@
 //! figures that checks, sweeps and people compare; [`writer`] turns both into files. Every column of every table is
 //! declared once, in [`columns`]. Plots and terminal tables (`report`) read the same record.
 
+pub mod alerts;
 mod cells;
 pub mod columns;
 mod explain;
@@ -23,6 +24,7 @@ mod tests;
 pub mod waits;
 pub mod writer;
 
+pub use alerts::{AlertFigures, Episode};
 pub use cells::Cells;
 pub use explain::{ByReason, Explain, IdleFigures, Reason, WaitFigures};
 pub use figures::{Figure, figures, is_zero_where_absent, read_figures, value_of};

@@ -83,6 +83,7 @@ impl Hours {
     }
 }
 
+/// Replicas of a workload at a sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Replicas {
     pub desired: u32,

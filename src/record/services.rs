@@ -34,6 +34,7 @@ pub struct ServiceFigures {
     pub latency_seconds: LatencySeconds,
 }
 
+/// What the demand on a service is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceUnit {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::alerts::AlertFigures;
 use super::explain::{Explain, explain};
 use super::services::{Services, services};
 use super::waits::{self, NeverScheduled};
@@ -18,6 +19,7 @@ use crate::cluster::PodPhase;
 use crate::sim::{CommitmentCost, Outcome, TrainingRow, WorkloadCost};
 use crate::units::{SimTime, Usd};
 
+/// `summary.json`.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Summary {
     #[serde(flatten)]
@@ -45,8 +47,12 @@ pub struct Summary {
     /// Only where the scenario trains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingSummary>,
+    /// Alerting rules by name; only where rules watch the run.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub alerts: BTreeMap<Arc<str>, AlertFigures>,
 }
 
+/// What the run cost, and whose cost it was. In US dollars.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct CostSummary {
     pub total_usd: f64,
@@ -119,12 +125,14 @@ pub struct Utilization {
     pub gpu: Share,
 }
 
+/// Requested and used, as fractions of what pods can have, weighted by time.
 #[derive(Clone, Copy, Debug, JsonSchema, Serialize)]
 pub struct Share {
     pub requested: f64,
     pub used: f64,
 }
 
+/// How many nodes there were.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct NodeSummary {
     pub min: u32,
@@ -134,6 +142,7 @@ pub struct NodeSummary {
     pub node_hours: f64,
 }
 
+/// What autoscalers changed.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct ScalingSummary {
     /// Decisions to add nodes, and to remove them.
@@ -144,6 +153,7 @@ pub struct ScalingSummary {
     pub hpa_changes: u32,
 }
 
+/// What went wrong with nodes and pods.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct FaultSummary {
     pub preempted: u32,
@@ -153,6 +163,7 @@ pub struct FaultSummary {
     pub interruptions: u32,
 }
 
+/// Training jobs, their steps and their time.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct TrainingSummary {
     /// Those that arrived before the end of the run.
@@ -251,6 +262,7 @@ impl Summary {
             explain: explain(&outcome.explanation),
             services: services(&outcome.services),
             training: (!outcome.training.is_empty()).then(|| training(outcome)),
+            alerts: BTreeMap::new(),
         }
     }
 }

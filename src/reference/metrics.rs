@@ -3,12 +3,13 @@
 use super::figures::figures;
 use crate::load::{PodMetric, ServiceMetric};
 use crate::record::columns::{HPA, HPA_METRIC, NODE_GROUP, SAMPLE, SERVICE, TRAINING, Unit, WORKLOAD};
+use crate::record::metrics::METRICS;
 
 /// A name, where it may stand, and what it counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metric {
     pub name: String,
-    /// `hpa Resource`, `hpa Pods`, `hpa Object, External`, `figure` (of `summary.json`) or `column` (of `timeseries.csv`).
+    /// `hpa Resource`, `hpa Pods`, `hpa Object, External`, `scrape` (exported to Prometheus), `figure` (of `summary.json`) or `column` (of `timeseries.csv`).
     pub used_in: &'static str,
     pub unit: String,
     pub about: String,
@@ -32,6 +33,9 @@ pub fn metrics() -> Vec<Metric> {
         if let Some(metric) = ServiceMetric::named(name) {
             add("hpa Object, External", name, "", metric.about());
         }
+    }
+    for row in METRICS {
+        add("scrape", row.name, row.unit, row.help);
     }
     for figure in figures() {
         add("figure", &figure.name, figure.unit, &figure.doc);
@@ -59,7 +63,10 @@ mod tests {
     /// Whoever copies a name from the list into `expect:` is understood.
     #[test]
     fn every_listed_figure_and_column_may_be_expected() {
-        let listed: Vec<Metric> = metrics().into_iter().filter(|metric| !metric.used_in.starts_with("hpa")).collect();
+        let listed: Vec<Metric> = metrics()
+            .into_iter()
+            .filter(|metric| !metric.used_in.starts_with("hpa") && metric.used_in != "scrape")
+            .collect();
         assert!(listed.len() > 200, "{}", listed.len());
         for metric in listed {
             let text = format!("{} < 5", metric.name);

@@ -9,7 +9,8 @@ use super::metrics::metrics;
 use super::schema::Schema;
 use crate::check::FUNCTION_NAMES;
 use crate::record::columns::{self, Column};
-use crate::record::jobs;
+use crate::record::metrics::{METRICS, Source};
+use crate::record::{alerts, jobs};
 use crate::scenario::import::FORMATS;
 use crate::scenario::spec::{DecisionRule, LongExpectation, TestSpec};
 use crate::sim::{Controller, IdleReason, Mechanism};
@@ -29,6 +30,7 @@ pub const PAGES: &[Page] = &[
     Page { file: "expectations.md", text: expectations },
     Page { file: "outputs.md", text: outputs },
     Page { file: "metrics.md", text: metrics_page },
+    Page { file: "exported-metrics.md", text: exported_metrics },
     Page { file: "instance-types.md", text: instance_types_page },
     Page { file: "import.md", text: import },
 ];
@@ -170,6 +172,8 @@ fn outputs() -> String {
     columns_of(&mut out, jobs::JOB, "");
     out += "\n## attempts.csv\n\nOf runs with training jobs: a row a start of one.\n";
     columns_of(&mut out, jobs::ATTEMPT, "");
+    out += "\n## alerts.csv\n\nOf runs that rules watch (`monitoring:`), and of `windtunnel alerts --out`: a row an alert.\n";
+    columns_of(&mut out, alerts::ALERT, "");
     out += "\n## engine.json\n\nWhat the run took: events, scheduling attempts and loops of autoscalers, wall seconds, peak memory. The only file whose\nfigures differ between equal runs.\n";
     out
 }
@@ -184,6 +188,29 @@ fn columns_of<Row, Context>(out: &mut String, columns: &[Column<Row, Context>], 
         ]
     };
     table(out, &["column", "unit", "meaning", "upstream's metric"], columns.iter().map(row));
+}
+
+fn exported_metrics() -> String {
+    let mut out = page(
+        "Exported metrics",
+        "What `run --openmetrics` writes and what rules see ([monitoring.md](../monitoring.md)): metrics under the names that a\n\
+         live cluster's exporters give them. Every series also has the labels of its scrape job. `windtunnel metrics --for\n\
+         scrape` lists them too.",
+    );
+    for source in Source::ALL {
+        let labels = source.target_labels().iter().map(|(label, value)| code(&format!("{label}=\"{value}\"")));
+        let labels = labels.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "\n## {}\n", source.name());
+        if !labels.is_empty() {
+            let _ = writeln!(out, "Scrape job: {labels}.");
+        }
+        let rows = METRICS.iter().filter(|row| row.source == source);
+        let cells = |row: &crate::record::metrics::MetricRow| {
+            vec![code(row.name), row.kind.name().to_owned(), row.labels.to_owned(), row.help.to_owned()]
+        };
+        table(&mut out, &["metric", "type", "labels", "meaning"], rows.map(cells));
+    }
+    out
 }
 
 fn metrics_page() -> String {

@@ -113,6 +113,7 @@ fn floor_char_boundary(text: &str, at: usize) -> usize {
     at
 }
 
+/// Whether a mistake stops the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The run can't start.

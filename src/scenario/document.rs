@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, Source};
-use super::documents::read_source;
+use super::source::read_source;
 use super::spec::KIND;
 use super::yaml::{Node, control_characters, parse, read};
 

@@ -14,8 +14,6 @@ pub struct KueueSetup {
     pub wait_for_pods_ready: Option<WaitForPodsReady>,
     /// Jobs with the label `kueue.x-k8s.io/queue-name`.
     pub jobs: Vec<QueuedJob>,
-    /// `namespace/name` of the LocalQueue of the trace's training jobs.
-    pub training_queue: Option<Arc<str>>,
     /// The pods of a spec with the node labels and tolerations of these flavors, in order of their names.
     pub variants: Vec<Variant>,
 }
@@ -31,6 +29,7 @@ pub struct QueuedJob {
     pub min_parallelism: Option<u32>,
 }
 
+/// A pod spec as it is once its pod set has its flavors.
 #[derive(Clone, Debug)]
 pub struct Variant {
     pub of: PodSpecId,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::diagnostic::Place;
 use super::kueue::KueueSetup;
+use super::monitoring::Monitoring;
 use super::spec::{ExpectationSpec, InterruptionHandling, NodeLifecycleOptions, TestSpec};
 use super::workload::{Patch, ReplicaChange, VolumeClaim, Workload};
 use crate::autoscaler::cluster_autoscaler::{self, GroupOptions};
@@ -86,6 +87,8 @@ pub struct Scenario {
     pub commitments: Vec<Commitment>,
     /// Outages of nodes or zones at given instants.
     pub outages: Vec<Outage>,
+    /// Rules that watch the run; `None`: nobody scrapes it.
+    pub monitoring: Option<Monitoring>,
     /// What must hold of the run, as written.
     pub expectations: Vec<Expected>,
     /// The scenario with other settings, for checks.
@@ -151,6 +154,7 @@ impl Default for Scenario {
             reservations: Vec::new(),
             commitments: Vec::new(),
             outages: Vec::new(),
+            monitoring: None,
             expectations: Vec::new(),
             tests: Vec::new(),
         }
@@ -274,12 +278,14 @@ pub struct CloudLimits {
     pub failure_probability: f64,
 }
 
+/// A pod on every node that takes it.
 #[derive(Clone, Debug)]
 pub struct DaemonSet {
     pub workload: WorkloadId,
     pub spec: PodSpecId,
 }
 
+/// A pod that arrives on its own: of a trace, or a bare one.
 #[derive(Clone, Debug)]
 pub struct TracePod {
     pub name: Arc<str>,
@@ -308,6 +314,19 @@ pub struct TrainingJob {
     pub fixed_rate: Option<StepRate>,
     /// Whose queue or team it is; empty where that is not said.
     pub queue: Arc<str>,
+    /// `namespace/name` of the Kueue LocalQueue that admits it.
+    pub local_queue: Option<Arc<str>>,
+    /// Pods beside the workers (a launcher, a head), which are there as long as the gang is.
+    pub companions: Vec<Companion>,
+}
+
+/// So many pods beside a gang.
+#[derive(Clone, Debug)]
+pub struct Companion {
+    /// What they are called, such as `launcher`.
+    pub name: Arc<str>,
+    pub spec: PodSpecId,
+    pub count: u32,
 }
 
 /// How fast training jobs are and how their pods behave.
@@ -394,6 +413,7 @@ pub struct Scaler {
     pub policy: ScalerPolicy,
 }
 
+/// Which scaler it is.
 #[derive(Clone, Debug)]
 pub enum ScalerPolicy {
     Cron(CronScaler),

@@ -16,10 +16,13 @@ mod live;
 mod lower;
 mod lowered;
 pub mod manifest;
+mod monitoring;
 mod names;
 mod node_labels;
 mod objects;
+mod rules;
 pub mod size;
+mod source;
 pub mod spec;
 mod tables;
 mod workload;
@@ -32,11 +35,13 @@ pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use kueue::{KueueSetup, QueuedJob, Variant};
 pub use lower::FIXED;
 pub use lowered::{
-    CloudLimits, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, GroupNode, Hpa, Karpenter,
-    KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler, ScalerPolicy,
-    Scenario, ServiceLoad, StandingPod, Test, TracePod, Training, TrainingJob,
+    CloudLimits, Companion, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, GroupNode, Hpa,
+    Karpenter, KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler,
+    ScalerPolicy, Scenario, ServiceLoad, StandingPod, Test, TracePod, Training, TrainingJob,
 };
+pub use monitoring::Monitoring;
 pub use names::names_results;
+pub use rules::{Rule, RuleGroup, RuleKind, read_rules};
 pub use workload::{
     BatchJob, FailureModel, GpuUsage, Owner, Patch, ReplicaChange, UsageModel, VolumeClaim, VolumeScope, VolumeUse,
     Workload, WorkloadKind,

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
 use super::live::{Bearing, NO_PART, RunningPod, Scaling, Settled, Told, Weight, bearing};
+use super::manifest::training::{RawTraining, TrainJobSpec, TrainingManifest, TrainingRuntimeSpec};
 use super::manifest::{ManifestError, kueue};
 use super::names;
 use super::spec::ScaledObjectManifest;
@@ -66,6 +67,8 @@ pub struct Objects {
     pub topologies: Vec<Object<kueue::Raw<kueue::TopologySpec>>>,
     pub workload_priority_classes: Vec<Object<kueue::RawPriorityClass>>,
     pub namespaces: Vec<Object<kueue::RawNamespace>>,
+    pub training: Vec<Object<TrainingManifest>>,
+    pub training_runtimes: Vec<Object<RawTraining<TrainingRuntimeSpec>>>,
     /// Pods that stand on nodes.
     pub running: Vec<RunningPod>,
     /// The Cluster Autoscaler, as far as its own objects tell of it.
@@ -78,6 +81,9 @@ pub struct Objects {
 
 /// Versions of Kueue's API; `Cohort` and `Topology` were alpha for longer.
 const KUEUE: &[&str] = &["kueue.x-k8s.io/v1beta2", "kueue.x-k8s.io/v1beta1", "kueue.x-k8s.io/v1alpha1"];
+
+const TRAINER: &[&str] = &["trainer.kubeflow.org/v1alpha1"];
+const KUBEFLOW: &[&str] = &["kubeflow.org/v1"];
 
 /// Kinds with the API versions that we know them in.
 const KINDS: &[(&str, &[&str])] = &[
@@ -105,12 +111,24 @@ const KINDS: &[(&str, &[&str])] = &[
     ("Topology", KUEUE),
     ("WorkloadPriorityClass", KUEUE),
     ("Namespace", &["v1"]),
+    ("PyTorchJob", KUBEFLOW),
+    ("TFJob", KUBEFLOW),
+    ("MPIJob", &["kubeflow.org/v1", "kubeflow.org/v2beta1"]),
+    ("XGBoostJob", KUBEFLOW),
+    ("PaddleJob", KUBEFLOW),
+    ("JAXJob", KUBEFLOW),
+    ("JobSet", &["jobset.x-k8s.io/v1alpha2"]),
+    ("TrainJob", TRAINER),
+    ("TrainingRuntime", TRAINER),
+    ("ClusterTrainingRuntime", TRAINER),
+    ("RayJob", &["ray.io/v1"]),
 ];
 
 /// Kinds that stand in no namespace.
-const CLUSTER_WIDE: [&str; 12] = [
+const CLUSTER_WIDE: [&str; 13] = [
     "AdmissionCheck",
     "ClusterQueue",
+    "ClusterTrainingRuntime",
     "Cohort",
     "Namespace",
     "Node",
@@ -281,6 +299,22 @@ impl Objects {
             "Topology" => typed(node, key, &mut self.topologies, broken, diagnostics),
             "WorkloadPriorityClass" => typed(node, key, &mut self.workload_priority_classes, broken, diagnostics),
             "Namespace" => typed(node, key, &mut self.namespaces, broken, diagnostics),
+            "PyTorchJob" | "TFJob" | "MPIJob" | "XGBoostJob" | "PaddleJob" | "JAXJob" => {
+                trained(node, key, TrainingManifest::Kubeflow, &mut self.training, broken, diagnostics);
+            }
+            "JobSet" => trained(node, key, TrainingManifest::JobSet, &mut self.training, broken, diagnostics),
+            "TrainJob" => {
+                let namespace = key.1.clone();
+                let read = |mut raw: RawTraining<TrainJobSpec>| {
+                    raw.spec.namespace = namespace;
+                    TrainingManifest::TrainJob(raw)
+                };
+                trained(node, key, read, &mut self.training, broken, diagnostics);
+            }
+            "RayJob" => trained(node, key, TrainingManifest::RayJob, &mut self.training, broken, diagnostics),
+            "TrainingRuntime" | "ClusterTrainingRuntime" => {
+                typed(node, key, &mut self.training_runtimes, broken, diagnostics);
+            }
             _ => typed(node, key, &mut self.node_pools, broken, diagnostics),
         }
     }
@@ -299,6 +333,21 @@ fn typed<T: DeserializeOwned>(
         Some(value) => list.push(Object { value, node, name: key.2, namespace: key.1 }),
         None => broken.push(key),
     }
+}
+
+fn trained<T: DeserializeOwned>(
+    node: Node,
+    key: (String, String, String),
+    of: impl FnOnce(T) -> TrainingManifest,
+    list: &mut Vec<Object<TrainingManifest>>,
+    broken: &mut Vec<(String, String, String)>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let mut read = Vec::new();
+    typed(node, key, &mut read, broken, diagnostics);
+    let read =
+        read.pop().map(|Object { value, node, name, namespace }| Object { value: of(value), node, name, namespace });
+    list.extend(read);
 }
 
 /// `autoscaling/v1` knows one metric, CPU utilization; as the API server converts it (default 80 %).

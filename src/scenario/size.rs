@@ -80,6 +80,7 @@ pub fn about(count: u64) -> String {
     }
 }
 
+/// A size in words, such as `2.1 GB`.
 pub fn about_bytes(bytes: u64) -> String {
     const STEPS: [(u64, &str); 3] = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB")];
     let (step, unit) = STEPS.into_iter().find(|(step, _)| bytes >= *step).unwrap_or((1_000, "kB"));

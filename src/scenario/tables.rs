@@ -6,8 +6,12 @@ use std::io::BufReader;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use super::diagnostic::Diagnostic;
 use super::digest::Digests;
 use super::import::{self, ImportError, Inputs, LoggedRequest, Source, Trace};
+use super::rules::{RuleGroup, read_groups};
+use super::source::read_source;
+use super::yaml::parse;
 use crate::load::pattern::SeriesPoint;
 
 /// What is wrong, and with which input (`pods`, `nodes`, `jobs`, `throughputs`, `series`).
@@ -16,6 +20,9 @@ pub struct TableError {
     pub input: &'static str,
     pub error: ImportError,
 }
+
+/// Rules with what is to be said of them, or why their file can't be read.
+type ReadRules = Result<Arc<(Vec<RuleGroup>, Vec<Diagnostic>)>, String>;
 
 /// Boxed, for errors of tables are large.
 type Read<T> = Result<Arc<T>, Box<TableError>>;
@@ -27,6 +34,7 @@ pub struct Tables {
     digests: Arc<Digests>,
     traces: Mutex<HashMap<TraceKey, Read<Trace>>>,
     series: Mutex<HashMap<[String; 3], Read<[SeriesPoint]>>>,
+    rules: Mutex<HashMap<String, ReadRules>>,
 }
 
 /// Format, and each input with its path.
@@ -113,6 +121,26 @@ impl Tables {
         let requests = import::read_requests(&mut reader, &name, time, &weights);
         self.digests.read(path, reader.into_inner());
         requests.map(Arc::from).map_err(|error| refused("requestLog", error))
+    }
+
+    /// A file of Prometheus rules.
+    pub fn rules(&self, path: &str) -> ReadRules {
+        let mut known = self.rules.lock().expect("no reader panics while it holds the lock");
+        known.entry(path.to_owned()).or_insert_with(|| self.read_rules(path)).clone()
+    }
+
+    fn read_rules(&self, path: &str) -> ReadRules {
+        let source = Arc::new(read_source(&self.folder.join(path))?);
+        self.digests.add(path, source.text.as_bytes());
+        let mut diagnostics = Vec::new();
+        let groups = match parse(&source) {
+            Ok(documents) => read_groups(documents, &mut diagnostics),
+            Err(mistakes) => {
+                diagnostics.extend(mistakes);
+                Vec::new()
+            }
+        };
+        Ok(Arc::new((groups, diagnostics)))
     }
 
     fn name(&self, path: &str) -> String {

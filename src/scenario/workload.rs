@@ -8,6 +8,7 @@ use crate::controller::cron_job::CronJob;
 use crate::controller::job::{FailureRule, PerIndexLimit, PodReplacement, SuccessRule};
 use crate::units::{Distribution, SimDuration, SimTime};
 
+/// What owns pods, by its id in [`Scenario::workloads`](super::Scenario).
 #[derive(Clone, Debug)]
 pub struct Workload {
     pub id: WorkloadId,
@@ -20,6 +21,7 @@ pub struct Workload {
     pub volumes: Vec<VolumeUse>,
 }
 
+/// What kind of owner it is, with what that needs.
 #[derive(Clone, Debug)]
 pub enum WorkloadKind {
     /// Deployment, ReplicaSet or StatefulSet: keeps `replicas` pods alive.
@@ -41,6 +43,7 @@ pub enum WorkloadKind {
     Replayed,
 }
 
+/// The kind of a workload that keeps replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     Deployment,

@@ -132,6 +132,7 @@ pub struct Gradient {
     pub device: Option<usize>,
 }
 
+/// A node's score for a pod: the higher, the fewer of its free GPUs become useless to typical pods by it.
 pub fn gradient(ask: Ask, room: &Room<'_>, typical: &[TypicalPod]) -> Gradient {
     let before = fragments(room, typical);
     let score = |after: &Room<'_>| {

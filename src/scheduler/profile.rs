@@ -138,6 +138,7 @@ impl Default for ScoringStrategy {
     }
 }
 
+/// Which strategy scores resources (`scoringStrategy.type`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StrategyType {
     /// Nodes with the most room first.
@@ -149,12 +150,14 @@ pub enum StrategyType {
     RequestedToCapacityRatio,
 }
 
+/// The function of `RequestedToCapacityRatio`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequestedToCapacityRatioParam {
     pub shape: Vec<UtilizationShapePoint>,
 }
 
+/// A point of that function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UtilizationShapePoint {
@@ -164,6 +167,7 @@ pub struct UtilizationShapePoint {
     pub score: u8,
 }
 
+/// A resource with its weight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResourceSpec {
@@ -184,6 +188,7 @@ impl ResourceSpec {
     }
 }
 
+/// What is wrong with the options of the scheduler.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ProfileError {
     #[error("{path}: there is no {what} plugin {name:?}{hint}")]

@@ -64,6 +64,7 @@ pub enum Help {
 /// How often the queue looks for pods whose backoff is over, and for those that waited too long. The first is also the
 /// width of the windows by which back-offs are ordered (`backoffQOrderingWindowDuration`).
 pub const BACKOFF_FLUSH: SimDuration = SimDuration::from_secs(1);
+/// Upstream looks this often for pods that have waited too long without an event (`flushUnschedulablePodsLeftover`).
 pub const LEFTOVER_FLUSH: SimDuration = SimDuration::from_secs(30);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,6 +119,7 @@ enum Source {
 /// (priority, oldest first, order of entry), so that the heap's greatest is next.
 type Rank = (i32, Reverse<SimTime>, Reverse<u64>);
 
+/// kube-scheduler's three queues: active, backing off, unschedulable.
 #[derive(Debug, Default)]
 pub struct SchedulingQueue {
     options: QueueOptions,

@@ -52,6 +52,10 @@ pub(super) enum Role {
     Worker {
         job: u32,
     },
+    /// A pod beside a training job's workers: `TrainingJob::companions`.
+    Companion {
+        job: u32,
+    },
     Daemon,
 }
 

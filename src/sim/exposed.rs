@@ -133,7 +133,7 @@ impl<'w> ExposedPod<'w> {
             Role::Replica { .. } => PodOwner::Workload { template: self.run.template.index() },
             Role::JobPod { run, .. } => PodOwner::Job { run },
             Role::Daemon => PodOwner::DaemonSet,
-            Role::Worker { .. } => PodOwner::TrainingJob,
+            Role::Worker { .. } | Role::Companion { .. } => PodOwner::TrainingJob,
             Role::Trace { .. } => PodOwner::Nobody,
         }
     }

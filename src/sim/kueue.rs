@@ -144,8 +144,8 @@ impl World<'_> {
     /// A training job arrives. True where it waits for its queue.
     pub(super) fn kueue_sees_training(&mut self, index: u32) -> bool {
         let scenario = self.scenario;
-        let Some(queue) = scenario.kueue.as_ref().and_then(|setup| setup.training_queue.as_ref()) else { return false };
         let job = &scenario.training_jobs[index as usize];
+        let Some(queue) = job.local_queue.as_ref().filter(|_| scenario.kueue.is_some()) else { return false };
         let pod = scenario.specs.pod(job.spec);
         let count = i32::try_from(job.workers).unwrap_or(i32::MAX);
         let set = PodSet { name: MAIN.into(), count, ..PodSet::default() };

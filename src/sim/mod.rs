@@ -10,6 +10,7 @@ mod books;
 mod budgets;
 mod cloud;
 mod cluster_autoscaler;
+mod companions;
 mod cpu;
 mod cron_jobs;
 mod daemons;

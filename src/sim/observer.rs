@@ -42,6 +42,7 @@ impl Observer for () {}
 /// The controllers, each with its name in `decisions.csv`.
 macro_rules! controllers {
     ($($variant:ident = $name:literal,)*) => {
+        /// Whose decision it is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Controller {
             $($variant,)*
@@ -100,6 +101,7 @@ pub struct Usage {
     pub gpu: GpuMilli,
 }
 
+/// Pods by phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PodCounts {
     /// Not bound, or bound and not yet running.
@@ -197,6 +199,7 @@ pub struct Integrals {
     pub used: [i128; 3],
 }
 
+/// Replicas of a workload at a sample.
 #[derive(Clone, Debug, Default)]
 pub struct ReplicaSample {
     /// `namespace/name`.
@@ -312,6 +315,7 @@ pub struct CommitmentCost {
     pub unused: Usd,
 }
 
+/// What a workload cost, by resource.
 #[derive(Clone, Debug, Default)]
 pub struct WorkloadCost {
     /// `namespace/name`, or `__idle__`.

@@ -70,7 +70,7 @@ impl World<'_> {
                 let work = self.job_work(pod);
                 self.events.push(self.now + work, Event::PodFinishes { pod, generation });
             }
-            Role::Daemon => self.set_ready(pod, true),
+            Role::Daemon | Role::Companion { .. } => self.set_ready(pod, true),
             Role::Replica { .. } => {
                 let delay = if self.has_stood(pod) { SimDuration::ZERO } else { self.readiness_delay(pod) };
                 self.events.push(self.now + delay, Event::PodReady { pod, generation });

@@ -27,6 +27,7 @@ pub fn run(scenario: &Scenario, seed: u64, observer: &mut dyn Observer) -> Outco
     run_with(scenario, seed, RunOptions::default(), observer)
 }
 
+/// As [`run`], with options.
 pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &mut dyn Observer) -> Outcome {
     let mut world = World::new(scenario, seed);
     world.plain = options.plain;

@@ -118,7 +118,7 @@ impl World<'_> {
                 self.kueue_sees_gone(Queued::Job(workload));
             }
             Role::Worker { job } => self.kueue_sees_gone(Queued::Training(job)),
-            Role::Trace { .. } | Role::Daemon => {}
+            Role::Trace { .. } | Role::Companion { .. } | Role::Daemon => {}
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) struct JobRun {
     progress: TrainingJob,
     /// Live workers; empty once the job is complete.
     workers: Vec<PodId>,
+    /// Pods beside the workers, of the same job.
+    pub(super) companions: Vec<PodId>,
     /// Workers whose container runs.
     running: u32,
     /// Voids phase events of an earlier start.
@@ -70,6 +72,7 @@ impl World<'_> {
             self.jobs.push(JobRun {
                 progress: TrainingJob::new(job.total_steps, Arc::clone(&training.options), rng),
                 workers: Vec::new(),
+                companions: Vec::new(),
                 running: 0,
                 generation: 0,
                 started: None,
@@ -113,6 +116,7 @@ impl World<'_> {
             .collect();
         let leader = workers[0];
         self.jobs[job as usize].workers = workers;
+        self.launch_companions(job);
         if self.gang_queue.is_some() { self.queue_gang(job) } else { self.enqueue(leader) }
     }
 
@@ -263,7 +267,8 @@ impl World<'_> {
         run.ledger.enter(Stage::Over, self.now);
         run.running = 0;
         run.generation += 1;
-        let workers = std::mem::take(&mut run.workers);
+        let mut workers = std::mem::take(&mut run.workers);
+        workers.append(&mut run.companions);
         self.gang_left(job);
         let mut freed = None;
         for worker in workers {
@@ -378,10 +383,14 @@ impl World<'_> {
         run.generation += 1;
         run.ledger.enter(Stage::Queued, self.now);
         let saving = std::mem::take(&mut run.saving);
+        let companions = std::mem::take(&mut run.companions);
         self.stop_holding(job);
         self.gang_left(job);
         for worker in saving {
             self.pod_gone(worker);
+        }
+        for companion in companions {
+            self.delete_pod(companion, "GangRestarted");
         }
         self.launch_gang(job);
     }
@@ -399,7 +408,9 @@ impl World<'_> {
         self.stop_holding(job);
         self.gang_left(job);
         // Emptied first, so that the deletions below don't come back here.
-        let workers = std::mem::take(&mut self.jobs[job as usize].workers);
+        let run = &mut self.jobs[job as usize];
+        let mut workers = std::mem::take(&mut run.workers);
+        workers.append(&mut run.companions);
         for worker in workers {
             self.delete_pod(worker, "GangRestarted");
         }
@@ -425,7 +436,7 @@ impl World<'_> {
     pub(super) fn training_rows(&mut self) -> Vec<TrainingRow> {
         let mut costs = vec![Usd::ZERO; self.jobs.len()];
         for pod in &self.pods {
-            if let Role::Worker { job } = pod.role {
+            if let Role::Worker { job } | Role::Companion { job } = pod.role {
                 costs[job as usize] += pod.costs.into_iter().sum::<Usd>();
             }
         }

@@ -92,6 +92,7 @@ impl World<'_> {
             Role::Replica { .. } => self.reconcile_replicas(workload),
             Role::JobPod { .. } => self.job_pod_ended(pod, workload),
             Role::Worker { job } => self.worker_ended(pod, job),
+            Role::Companion { job } => self.companion_ended(pod, job),
             Role::Trace { index } => self.resubmit(pod, index),
             Role::Daemon => {}
         }

@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 use rayon::prelude::*;
 
 use super::{Configuration, Results, Row, Sweep};
+use crate::monitoring;
 use crate::record::{Summary, figures};
 use crate::scenario::Scenario;
-use crate::sim;
 
 /// A sweep whose configurations were read.
 pub struct Prepared<'s> {
@@ -57,11 +57,15 @@ impl Prepared<'_> {
             })
             .collect();
         let row = |(configuration, scenario, seed): (usize, &Scenario, u64)| {
-            let outcome = sim::run(scenario, seed, &mut ());
+            let (outcome, alerts) = monitoring::simulate(scenario, seed, &mut ());
             ran();
             match &outcome.stopped {
                 Some(stopped) => Err((configuration, format!("seed {seed}: {stopped}"))),
-                None => Ok(Row { configuration, seed, figures: figures(&Summary::of(&outcome)) }),
+                None => Ok(Row {
+                    configuration,
+                    seed,
+                    figures: figures(&Summary { alerts: alerts.figures, ..Summary::of(&outcome) }),
+                }),
             }
         };
         let ran: Vec<Result<Row, (usize, String)>> =

@@ -30,6 +30,7 @@ pub struct Dimension {
     pub points: Points,
 }
 
+/// What a dimension can take.
 #[derive(Clone, Debug)]
 pub enum Points {
     /// At least one.

@@ -24,6 +24,7 @@ pub struct CronSchedule {
     weekdays_restricted: bool,
 }
 
+/// Why a text is no cron schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CronError {
     #[error("{text:?} has {found} fields; a schedule has five: minute hour day-of-month month day-of-week")]

@@ -76,6 +76,7 @@ pub struct Normal {
     pub stddev: SimDuration,
 }
 
+/// Why a distribution is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DistributionError {
     #[error(

@@ -16,6 +16,7 @@ pub struct Quantity {
     nanos: i128,
 }
 
+/// Why a text is no quantity.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum QuantityError {
     #[error("an empty quantity; write a number such as 500m, 2 or 1Gi")]

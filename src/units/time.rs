@@ -18,6 +18,7 @@ pub struct SimTime(i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SimDuration(i64);
 
+/// Why a text is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DurationError {
     #[error("an empty duration; write a number and a unit, such as 30s, 5m or 1h30m")]

@@ -6,6 +6,10 @@ use super::{file, pod, run_scenario, secs};
 use crate::watch::Watched;
 
 fn karpenter(extra_pool: &str, objects: &str) -> Watched {
+    karpenter_with(&[], extra_pool, objects)
+}
+
+fn karpenter_with(sets: &[&str], extra_pool: &str, objects: &str) -> Watched {
     let text = format!(
         "apiVersion: windtunnel/v1
 kind: Scenario
@@ -27,7 +31,7 @@ spec:
         - {{key: node.kubernetes.io/instance-type, operator: In, values: [m6i.xlarge]}}
 {objects}"
     );
-    run_scenario(&text, &[])
+    run_scenario(&text, sets)
 }
 
 fn deployment(name: &str, replicas: u32, metadata: &str, pod: &str) -> String {
@@ -111,6 +115,19 @@ fn a_termination_grace_period_shorter_than_the_pods_own_ends_them_at_once() {
     let run = karpenter("terminationGracePeriod: 5m", &objects);
     let expired = at(&run, "default-0: Ready -> Expired");
     assert_eq!((pod(&run, "web-0").finished.unwrap() - expired).nanos(), 1_000_000_000);
+}
+
+/// Evicted at the expiry, it takes its time; what is left of the node's period cuts that short.
+#[test]
+fn a_termination_grace_period_cuts_short_the_period_of_pods_that_are_leaving() {
+    let objects = deployment("web", 1, "", "terminationGracePeriodSeconds: 600");
+    let lasts = |pool: &str| {
+        let run = karpenter_with(&["kubelet.termination=500s"], pool, &objects);
+        let expired = at(&run, "default-0: Ready -> Expired");
+        (pod(&run, "web-0").finished.expect("it was evicted") - expired).nanos() / 1_000_000_000
+    };
+    assert_eq!(lasts("terminationGracePeriod: 20m"), 500);
+    assert_eq!(lasts("terminationGracePeriod: 5m"), 300);
 }
 
 /// The eviction API answers such a pod with an error.

@@ -143,6 +143,19 @@ fn more_failed_indexes_than_may_fail_end_the_job() {
     assert_eq!(run.decisions("MaxFailedIndexesExceeded").len(), 1);
 }
 
+/// As many as may fail are no reason to end the others.
+#[test]
+fn as_many_failed_indexes_as_may_fail_leave_the_job_at_work() {
+    let run = run(
+        "completionMode: Indexed, completions: 4, parallelism: 2, backoffLimitPerIndex: 0, maxFailedIndexes: 2",
+        true,
+        "",
+    );
+    // The first two fail, which is as many as may; the next two are made, and fail.
+    assert_eq!(run.pods("work").len(), 4);
+    assert_eq!(run.decisions("MaxFailedIndexesExceeded").len(), 1);
+}
+
 #[test]
 fn a_success_policy_ends_the_job_early() {
     let policy = "successPolicy: {rules: [{succeededIndexes: \"0\"}]}";

@@ -23,6 +23,7 @@ mod queue;
 mod replicas;
 mod rollouts;
 mod stock_outs;
+mod training_kinds;
 mod volumes;
 mod written;
 

@@ -9,7 +9,7 @@ use crate::house::root;
 #[test]
 fn every_input_of_the_corpus_is_answered() {
     for (name, body) in TARGETS {
-        let inputs = fs::read_dir(folder(&root(), name)).expect("every target has a folder");
+        let inputs = fs::read_dir(folder(root(), name)).expect("every target has a folder");
         let mut count = 0;
         for input in inputs {
             let path = input.expect("it can be listed").path();

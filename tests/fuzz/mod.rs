@@ -3,6 +3,8 @@
 //! A body takes any bytes and must neither panic nor hang; a valid scenario it runs under audit.
 
 #[cfg(test)]
+mod blind;
+#[cfg(test)]
 mod corpus;
 
 use std::io::Cursor;

@@ -115,7 +115,7 @@ fn a_run_exposes_what_its_tables_say() {
     assert!((used / 3600.0 / hours - 1.0).abs() < 0.01, "{used} core-seconds, {hours} core-hours");
 }
 
-const CRASHING: &str = "apiVersion: windtunnel/v1
+pub const CRASHING: &str = "apiVersion: windtunnel/v1
 kind: Scenario
 metadata: {name: crash}
 spec:

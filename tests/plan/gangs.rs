@@ -28,6 +28,8 @@ impl Builder {
                 total_steps: gang.steps,
                 fixed_rate: None,
                 queue: "".into(),
+                local_queue: None,
+                companions: Vec::new(),
             });
         }
         if !plan.gangs.is_empty() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Clock;
 use crate::units::{SimDuration, SimTime};
 
+/// A node group that is backed off, until when and for what error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackoffEntry {
     pub duration: SimDuration,

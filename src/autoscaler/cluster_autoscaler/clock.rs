@@ -7,6 +7,7 @@ use std::cell::Cell;
 
 use crate::units::{SimDuration, SimTime};
 
+/// The Cluster Autoscaler's time: every comparison with it notes when its outcome would next change.
 #[derive(Debug)]
 pub struct Clock {
     now: SimTime,

@@ -62,6 +62,7 @@ impl Decision {
     }
 }
 
+/// Why a loop ended before it came to its decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Halt {
     /// No node, or no ready one, and `scale-up-from-zero` is off.
@@ -88,6 +89,7 @@ pub struct TargetDecrease {
     pub reason: DecreaseReason,
 }
 
+/// Why the target of a node group was lowered without deleting a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecreaseReason {
     ProvisioningTimeout,
@@ -130,6 +132,7 @@ pub(super) fn delete_instances(
     }));
 }
 
+/// How the scale-up part of a loop ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScaleUpResult {
     #[default]

@@ -37,6 +37,7 @@ pub enum Verdict {
     Nothing,
 }
 
+/// What a loop says about one node, pod or group, beyond what it decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     pub subject: Subject,

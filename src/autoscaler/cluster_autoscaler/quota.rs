@@ -9,6 +9,7 @@ use crate::cluster::{ClusterView, NodeShape, NodeShapeId, Specs};
 
 const GIB: i64 = 1 << 30;
 
+/// What a limit of the whole cluster counts: cores, memory, nodes or a kind of GPU.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QuotaResource {
     Cpu,

@@ -82,6 +82,7 @@ pub trait Owners {
     fn find(&self, namespace: &str, controller: &Controller) -> Owner;
 }
 
+/// What the autoscaler knows of the controller of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     Missing,

@@ -19,6 +19,7 @@ pub struct Removable {
     pub is_risky: bool,
 }
 
+/// A node that is unneeded, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnneededNode {
     pub removable: Removable,

@@ -7,6 +7,7 @@ use super::drain::is_long_terminating;
 use super::{Clock, facts};
 use crate::cluster::{ClusterState, NodeState, Resources};
 
+/// The resource whose fraction is the highest, which is the utilization of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UtilizationResource {
     Cpu,

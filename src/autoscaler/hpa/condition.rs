@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+/// Type of a condition in an HPA's status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConditionType {
     AbleToScale,
@@ -12,6 +13,7 @@ pub enum ConditionType {
     Other(Box<str>),
 }
 
+/// Whether a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConditionStatus {
     True,
@@ -19,6 +21,7 @@ pub enum ConditionStatus {
     Unknown,
 }
 
+/// A condition of an HPA's status, with upstream's reason and message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     pub kind: ConditionType,

@@ -46,6 +46,7 @@ pub struct PodState {
     pub start: Option<SimTime>,
 }
 
+/// The Ready condition of a pod, with the time of its last change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadyCondition {
     pub status: ReadyStatus,
@@ -53,6 +54,7 @@ pub struct ReadyCondition {
     pub last_transition: SimTime,
 }
 
+/// Status of the Ready condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadyStatus {
     True,

@@ -16,6 +16,7 @@ pub struct HpaSpec {
     pub behavior: Option<Behavior>,
 }
 
+/// A metric of an HPA (`autoscaling/v2`'s `MetricSpec`).
 #[derive(Clone, Debug, PartialEq)]
 pub enum MetricSpec {
     /// Usage of `resource`, summed over each pod's containers.
@@ -32,6 +33,7 @@ pub enum MetricSpec {
     Unknown { source_type: String },
 }
 
+/// Target of a resource metric: a share of the request, or an amount a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResourceTarget {
     /// Percent of the requests.
@@ -40,6 +42,7 @@ pub enum ResourceTarget {
     AverageValue(i64),
 }
 
+/// Target of an Object or External metric: a value, or an average over pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueTarget {
     /// The whole metric, in thousandths.
@@ -50,6 +53,7 @@ pub enum ValueTarget {
     Mismatched,
 }
 
+/// A metric by its name and the selector of its series.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetricIdentifier {
     pub name: String,
@@ -91,6 +95,7 @@ pub struct Behavior {
     pub scale_down: ScalingRules,
 }
 
+/// One direction of an HPA's `behavior`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScalingRules {
     /// Seconds. Default 0 up; `None` (down only) is the controller's `downscale_stabilization`.
@@ -102,6 +107,7 @@ pub struct ScalingRules {
     pub tolerance: Option<f64>,
 }
 
+/// Which of several policies counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SelectPolicy {
     /// The policy that allows the largest change.
@@ -112,6 +118,7 @@ pub enum SelectPolicy {
     Disabled,
 }
 
+/// How much may change within a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScalingPolicy {
     pub policy: PolicyType,
@@ -119,6 +126,7 @@ pub struct ScalingPolicy {
     pub period_seconds: i32,
 }
 
+/// Whether a policy's value counts pods or per cent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyType {
     Pods,

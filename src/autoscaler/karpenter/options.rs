@@ -40,6 +40,7 @@ impl Options {
     }
 }
 
+/// Whether preferences of pods count while nodes are planned (`--preference-policy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PreferencePolicy {
     #[default]
@@ -47,6 +48,7 @@ pub enum PreferencePolicy {
     Ignore,
 }
 
+/// What becomes of `minValues` that can't be kept (`--min-values-policy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum MinValuesPolicy {
     #[default]

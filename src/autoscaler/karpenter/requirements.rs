@@ -11,6 +11,7 @@ use crate::cluster::{Labels, PodSpec, SelectorOperator, SelectorRequirement, lab
 
 /// Set on nodes that have joined, and on those that can take pods.
 pub const REGISTERED: &str = "karpenter.sh/registered";
+/// Label of a node whose startup is over.
 pub const INITIALIZED: &str = "karpenter.sh/initialized";
 
 /// Names the capacity reservation of a `reserved` offering (upstream leaves the label's name to the cloud).

@@ -66,6 +66,7 @@ pub struct Refusal {
     pub problem: String,
 }
 
+/// Judges the inputs of a file and prints the answers.
 pub fn run(arguments: &Arguments) -> Outcome {
     let text = read(&arguments.file)?;
     let input: Value =

@@ -21,13 +21,13 @@ use super::sweep::OpenSweep;
 use super::{Outcome, diagnostics, progress};
 use crate::check::{Expectation, Subject};
 use crate::compare::read_metric;
+use crate::monitoring;
 use crate::optimize::{Condition, Entrant, Found, Problem, Trial, Tried, search};
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::writer::{OutputFolder, Terms};
 use crate::record::{Summary, SweepProvenance, figures, value_of};
 use crate::scenario::Override;
 use crate::scenario::spec::ExpectationSpec;
-use crate::sim;
 use crate::sweep::{Results, Row};
 
 /// Find the best setting of a space under conditions, with a part of the runs that trying all would take
@@ -119,13 +119,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
             }
         };
         scenario.duration = scenario.duration.mul_f64(trial.horizon);
-        let outcome = sim::run(&scenario, trial.seed, &mut ());
+        let (outcome, alerts) = monitoring::simulate(&scenario, trial.seed, &mut ());
         if let Some(stopped) = &outcome.stopped {
             let mut invalid = invalid.lock().expect("no reader panics while it holds the lock");
             invalid.insert(trial.configuration, stopped.to_string());
             return None;
         }
-        let figures = figures(&Summary::of(&outcome));
+        let figures = figures(&Summary { alerts: alerts.figures, ..Summary::of(&outcome) });
         let value = |name: &str| value_of(&figures, name).unwrap_or(f64::NAN);
         let tried = Tried {
             objective: value(&problem.metric),

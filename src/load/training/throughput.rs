@@ -84,6 +84,7 @@ pub enum BeyondMeasured {
     Refuse,
 }
 
+/// Why a table of measured speeds is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ThroughputError {
     #[error("no throughput is known for model {model:?}{}", nearest.as_ref().map(|n| format!("; did you mean {n:?}?")).unwrap_or_default())]

@@ -7,7 +7,6 @@ use super::series::{SeriesBook, Sink, Slots, Teller};
 use super::workloads::DaemonCount;
 use super::{cadvisor, nodes, pods, workloads};
 use crate::cluster::{NodeId, PodId, WorkloadId};
-use crate::record::Recorder;
 use crate::sim::{DecisionRecord, Exposed, ExposedPod, Observer, Outcome, PodOwner, Sample};
 use crate::units::{SimDuration, SimTime};
 
@@ -220,20 +219,20 @@ impl PodSlots {
     }
 }
 
-/// A recorder whose run is scraped as well.
+/// An observer whose run is scraped as well.
 pub struct Watched<'a, 's> {
-    pub recorder: &'a mut Recorder,
+    pub inner: &'a mut dyn Observer,
     /// With the scrape interval; `None`: nobody scrapes.
     pub exporter: Option<(Exporter<'s>, SimDuration)>,
 }
 
 impl Observer for Watched<'_, '_> {
     fn decision(&mut self, decision: &DecisionRecord<'_>) {
-        self.recorder.decision(decision);
+        self.inner.decision(decision);
     }
 
     fn sample(&mut self, sample: &Sample<'_>) {
-        self.recorder.sample(sample);
+        self.inner.sample(sample);
     }
 
     fn scrape_interval(&self) -> Option<SimDuration> {
@@ -247,10 +246,10 @@ impl Observer for Watched<'_, '_> {
     }
 
     fn finished(&mut self, outcome: &Outcome) {
-        self.recorder.finished(outcome);
+        self.inner.finished(outcome);
     }
 
     fn wants_verbose_decisions(&self) -> bool {
-        self.recorder.wants_verbose_decisions()
+        self.inner.wants_verbose_decisions()
     }
 }

@@ -77,6 +77,14 @@ pub struct MetricRow {
 }
 
 impl MetricRow {
+    /// Names of its series in queries.
+    pub fn series_names(&self) -> Vec<String> {
+        match self.kind {
+            Kind::Histogram => ["_bucket", "_sum", "_count"].map(|suffix| format!("{}{suffix}", self.name)).into(),
+            Kind::Gauge | Kind::Counter => vec![self.name.to_owned()],
+        }
+    }
+
     /// The name of its family in OpenMetrics: a counter's without `_total`.
     pub fn family(&self) -> &'static str {
         match self.kind {

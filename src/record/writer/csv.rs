@@ -1,10 +1,10 @@
-//! `timeseries.csv`, `decisions.csv`, `pods.csv`, `nodes.csv`, `jobs.csv` and `attempts.csv`, with the columns of [`columns`].
+//! `timeseries.csv`, `decisions.csv`, `pods.csv`, `nodes.csv`, `jobs.csv`, `attempts.csv` and `alerts.csv`, with the columns of [`columns`].
 
 use std::borrow::Borrow;
 use std::sync::Arc;
 
 use crate::record::columns::{self, Column, Unit};
-use crate::record::{Cells, Recorder, jobs};
+use crate::record::{Cells, Episode, Recorder, alerts, jobs};
 use crate::sim::Outcome;
 
 /// One row a sample; the columns of node groups, workloads, services and HPAs follow those that every run has.
@@ -42,14 +42,17 @@ pub fn timeseries(record: &Recorder) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// One row a decision.
 pub fn decisions(record: &Recorder) -> Vec<u8> {
     table(columns::DECISION, 0..record.decisions().len(), record, record.start(), 120)
 }
 
+/// One row a pod.
 pub fn pods(outcome: &Outcome) -> Vec<u8> {
     table(columns::POD, outcome.pods.iter(), outcome, outcome.start_epoch_seconds, 200)
 }
 
+/// One row a node.
 pub fn nodes(outcome: &Outcome) -> Vec<u8> {
     table(columns::NODE, outcome.nodes.iter(), outcome, outcome.start_epoch_seconds, 200)
 }
@@ -62,6 +65,11 @@ pub fn jobs(outcome: &Outcome) -> Vec<u8> {
 /// A row a start of a training job.
 pub fn attempts(outcome: &Outcome) -> Vec<u8> {
     table(jobs::ATTEMPT, jobs::starts(outcome).into_iter(), outcome, outcome.start_epoch_seconds, 100)
+}
+
+/// A row an alert.
+pub fn alerts(episodes: &[Episode], start: Option<i64>) -> Vec<u8> {
+    table(alerts::ALERT, episodes.iter(), &(), start, 150)
 }
 
 fn table<Row, Context>(

@@ -44,16 +44,19 @@ fn write_through(mut file: File, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Gives a file another name, in the place of whatever has it.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     may_fail()?;
     fs::rename(from, to)
 }
 
+/// Removes a file.
 pub fn remove_file(path: &Path) -> io::Result<()> {
     may_fail()?;
     fs::remove_file(path)
 }
 
+/// Makes a folder.
 pub fn create_dir(path: &Path) -> io::Result<()> {
     may_fail()?;
     fs::create_dir(path)

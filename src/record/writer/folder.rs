@@ -30,6 +30,7 @@ const STAGING: &str = ".windtunnel-new";
 /// The new manifest, in the staging folder: once it has this name all files are whole.
 const COMPLETE: &str = "complete";
 
+/// Why a folder can't take the results.
 #[derive(Debug, Error)]
 pub enum FolderError {
     #[error("can't create the output folder {} (--out names another)", path.display())]

@@ -37,6 +37,7 @@ impl Comment {
     }
 }
 
+/// Why a file can't be written.
 #[derive(Debug, Error)]
 pub enum FileError {
     #[error("{} is an input and would be replaced; give another name", path.display())]

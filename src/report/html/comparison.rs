@@ -36,6 +36,7 @@ pub enum Tone {
 const HTML: &str = include_str!("../../../assets/report/comparison.html");
 const SCRIPT: &str = include_str!("../../../assets/report/theme.js");
 
+/// The page of a comparison as one file of HTML.
 pub fn page(page: &ComparisonPage<'_>) -> String {
     let class = |column: usize| if column < page.text_columns { "" } else { " class=\"n\"" };
     let heading =

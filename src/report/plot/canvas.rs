@@ -25,6 +25,7 @@ const SCALE: f64 = 2.0;
 const FONT: &str = "Roboto, Helvetica, Arial, sans-serif";
 static FONT_FILE: &[u8] = include_bytes!("../../../assets/fonts/Roboto-Regular-latin.ttf");
 
+/// Why a plot could not be drawn.
 #[derive(Debug, Error)]
 pub enum PlotError {
     #[error("can't draw the plot: {0}")]

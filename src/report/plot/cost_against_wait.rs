@@ -11,14 +11,14 @@ use super::axis::{Axis, close_axis};
 use super::canvas::{self, Align, Canvas, Draw, PlotError, text_width};
 use super::labels::Room;
 use super::marks::{Mark, MarkEntry, MarkLegend};
-use super::render::{FAINT_INK, GRID, INK, LEFT, MADE_BY, RIGHT, TEXT, WHITE, WIDTH, header, made_by};
+use super::render::{header, made_by};
+use super::sheet::{FAINT_INK, GRID, INK, KEY_ROW, LEFT, MADE_BY, RIGHT, TEXT, WHITE, WIDTH};
 
 const TOP: f64 = 84.0;
 const PLOT: f64 = 400.0;
 const AXIS: f64 = 64.0;
 /// Beside the plot, where there are points whose wait is not known.
 const GUTTER: f64 = 76.0;
-pub(super) const KEY_ROW: f64 = 20.0;
 /// More configurations than these, and only the unbeaten ones are numbered.
 const MOST_NUMBERED: usize = 40;
 
@@ -187,7 +187,7 @@ impl Draw for Tradeoff {
         // Those that are beaten first, so that they cover none that are not.
         for pass in [false, true] {
             for (_, point) in shown().filter(|(_, point)| point.unbeaten == pass) {
-                let (color, mark) = (legend.color(point), legend.mark(point));
+                let (color, mark) = (legend.color(&point.settings), legend.mark(&point.settings));
                 let at = (x(point.x.mean), y(point.y.mean));
                 let within = |value: f64, low: f64, high: f64| value.clamp(low, high);
                 let x_ends = [point.x.low, point.x.high].map(|value| within(x(value), LEFT, WIDTH - RIGHT));
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(few.legend().shape.unwrap().values, ["0", "1", "2"]);
         let first = &plot.configurations[0];
         let other = plot.configurations.iter().find(|other| other.settings[0] != first.settings[0]).unwrap();
-        assert!(legend.color(first) != legend.color(other));
+        assert!(legend.color(&first.settings) != legend.color(&other.settings));
         let svg = plot.svg().unwrap();
         assert!(
             ["expander", "least-waste", "target", "<title>Cost against wait: grid"]

@@ -18,6 +18,7 @@ pub struct Figure {
     pub panels: Vec<Panel>,
 }
 
+/// What the horizontal axis counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Across {
     /// Since the start of the run.
@@ -51,6 +52,7 @@ pub struct Row {
     pub told: String,
 }
 
+/// A stretch that is filled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bar {
     pub from: f64,
@@ -58,18 +60,21 @@ pub struct Bar {
     pub look: Look,
 }
 
+/// How an area is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     pub color: Color,
     pub hatched: bool,
 }
 
+/// An entry of the key.
 #[derive(Clone, Debug)]
 pub struct Key {
     pub label: String,
     pub look: Look,
 }
 
+/// One series of a plot.
 #[derive(Clone, Debug)]
 pub struct Series {
     pub label: String,
@@ -84,6 +89,7 @@ pub struct Series {
     pub hidden: Vec<bool>,
 }
 
+/// How a series is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// Holds its value until the next instant.
@@ -98,6 +104,7 @@ pub enum Shape {
     Limit,
 }
 
+/// Red, green and blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Color(pub u8, pub u8, pub u8);
 

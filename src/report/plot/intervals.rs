@@ -5,7 +5,8 @@ use plotters::prelude::DrawingBackend;
 use super::Color;
 use super::axis::{number, value_axis};
 use super::canvas::{self, Align, Canvas, Draw, PlotError, text_width};
-use super::render::{FAINT_INK, GRID, INK, MADE_BY, RIGHT, TEXT, WIDTH, header, made_by};
+use super::render::{header, made_by};
+use super::sheet::{FAINT_INK, GRID, INK, MADE_BY, RIGHT, TEXT, WIDTH};
 
 const TOP: f64 = 72.0;
 const ROW: f64 = 24.0;

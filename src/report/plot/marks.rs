@@ -2,10 +2,9 @@
 
 use plotters::prelude::DrawingBackend;
 
+use super::Color;
 use super::canvas::{Align, Canvas, PlotError, text_width};
-use super::cost_against_wait::KEY_ROW;
-use super::render::{INK, LEFT, RIGHT, TEXT, WIDTH};
-use super::{Color, Configuration};
+use super::sheet::{INK, KEY_ROW, LEFT, RIGHT, TEXT, WIDTH};
 
 /// Where the first row of the legend stands.
 const TOP: f64 = 70.0;
@@ -71,8 +70,8 @@ pub struct MarkEntry {
 }
 
 impl MarkEntry {
-    fn place(&self, point: &Configuration) -> usize {
-        let value = point.settings.get(self.parameter).map_or("", |(_, value)| value);
+    fn place(&self, settings: &[(String, String)]) -> usize {
+        let value = settings.get(self.parameter).map_or("", |(_, value)| value);
         self.values.iter().position(|other| other == value).unwrap_or(0)
     }
 
@@ -95,12 +94,12 @@ impl MarkLegend {
         usize::from(self.color.is_some()) + usize::from(self.shape.is_some())
     }
 
-    pub fn color(&self, point: &Configuration) -> Color {
-        self.color.as_ref().map_or(Color::BLUE, |entry| entry.color(entry.place(point)))
+    pub fn color(&self, settings: &[(String, String)]) -> Color {
+        self.color.as_ref().map_or(Color::BLUE, |entry| entry.color(entry.place(settings)))
     }
 
-    pub fn mark(&self, point: &Configuration) -> Mark {
-        self.shape.as_ref().map_or(Mark::Disc, |entry| Mark::ALL[entry.place(point) % Mark::ALL.len()])
+    pub fn mark(&self, settings: &[(String, String)]) -> Mark {
+        self.shape.as_ref().map_or(Mark::Disc, |entry| Mark::ALL[entry.place(settings) % Mark::ALL.len()])
     }
 
     /// A row a parameter.

@@ -20,6 +20,7 @@ mod pending_pods;
 mod render;
 mod rows;
 mod services;
+mod sheet;
 #[cfg(test)]
 mod tests;
 mod thin;

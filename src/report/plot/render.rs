@@ -5,25 +5,15 @@ use plotters::prelude::DrawingBackend;
 use super::axis::{Axis, durations_axis, time_axis, value_axis};
 use super::canvas::{self, Align, Canvas, Draw, PlotError, text_width};
 use super::figure::{Key, Look};
+use super::sheet::{FAINT_INK, Foot, GRID, INK, LEFT, MADE_BY, RIGHT, TEXT, WHITE, WIDTH};
 use super::thin::{bands, vertices};
 use super::{Across, Color, Figure, Panel, Series, Shape, rows};
-
-pub(super) const WIDTH: f64 = 960.0;
-pub(super) const LEFT: f64 = 64.0;
-pub(super) const RIGHT: f64 = 24.0;
-pub(super) const TEXT: f64 = 13.0;
-pub(super) const INK: Color = Color(0x22, 0x22, 0x22);
-pub(super) const FAINT_INK: Color = Color(0x66, 0x66, 0x66);
-pub(super) const GRID: Color = Color(0xE4, 0xE4, 0xE4);
-pub(super) const WHITE: Color = Color(0xFF, 0xFF, 0xFF);
 
 const HEADER: f64 = 64.0;
 const LEGEND_ROW: f64 = 20.0;
 /// Between the foot of a panel and the legend of the next.
 const GAP: f64 = 26.0;
 const FOOTER: f64 = 54.0;
-/// The line below all that says what made the plot.
-pub(super) const MADE_BY: f64 = 16.0;
 /// A swatch of colour and the space around it.
 const SWATCH: f64 = 26.0;
 
@@ -59,23 +49,6 @@ impl Figure {
             Across::Usd => Axis { title: "USD".to_owned(), ..value_axis(end, 8, false) },
         };
         Foot { across: self.across, axis, left: rows::left(&self.panels) }
-    }
-}
-
-/// The axis at the foot, and where the panels begin.
-pub(super) struct Foot {
-    across: Across,
-    pub axis: Axis,
-    pub left: f64,
-}
-
-impl Foot {
-    pub fn x(&self, at: f64) -> f64 {
-        let share = match self.across {
-            Across::Durations => at.ln_1p() / self.axis.end.ln_1p(),
-            Across::Time | Across::Usd => at / self.axis.end,
-        };
-        self.left + share * (WIDTH - RIGHT - self.left)
     }
 }
 

@@ -4,7 +4,7 @@ use plotters::prelude::DrawingBackend;
 
 use super::canvas::{Align, Canvas, PlotError, text_width};
 use super::figure::{Look, Panel};
-use super::render::{Foot, INK, LEFT, TEXT};
+use super::sheet::{Foot, INK, LEFT, TEXT};
 
 /// Names stand left of the bars, up to so many pixels.
 const WIDEST_NAME: f64 = 220.0;

@@ -194,6 +194,9 @@ impl Found {
             let meaning = "their limits are not among the objects: minSize 1 and maxSize of twice their size (at least 10) are guesses";
             told.add_some(Weight::Differs, "Node groups", meaning, &place, groups.len() as u64);
         }
+        groups.extend(stated);
+        groups.extend(settings.autoscale.iter().map(|name| machines::from_zero(name)));
+        tell_without_nodes(&objects, &groups, &mut told);
         let parts = document::Parts {
             settings,
             start,

@@ -7,6 +7,7 @@ mod pod;
 mod table;
 #[cfg(test)]
 mod tests;
+mod training;
 
 use std::collections::BTreeMap;
 
@@ -87,7 +88,9 @@ fn thin(node: &mut Node, fields: &'static [Field], is_root: bool) {
 
 fn fields_of(kind: &str, object: &Node) -> Option<&'static [Field]> {
     let version = object.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
-    table::KINDS.iter().find(|(known, of, _)| *known == kind && (of.is_empty() || *of == version)).map(|known| known.2)
+    let of_the_api = table::KINDS.iter().find(|(known, of, _)| *known == kind && (of.is_empty() || *of == version));
+    let custom = || training::KINDS.iter().find(|(known, _)| *known == kind).map(|known| known.1);
+    of_the_api.map(|known| known.2).or_else(custom)
 }
 
 /// Notes what is not modelled, by its path with `[]` for the items of lists.

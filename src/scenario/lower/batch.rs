@@ -13,7 +13,7 @@ use crate::scenario::{BatchJob, FailureModel, WorkloadKind};
 use crate::units::{Distribution, SimDuration, SimTime};
 
 /// How long one pod of a Job works where the scenario does not say (a guess).
-const DEFAULT_JOB_DURATION: SimDuration = SimDuration::from_mins(10);
+pub(super) const DEFAULT_JOB_DURATION: SimDuration = SimDuration::from_mins(10);
 
 /// Labels that the API server puts on a Job's pods; selectors of affinity and spread are written for them.
 const JOB_NAME_LABELS: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];

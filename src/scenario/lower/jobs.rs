@@ -8,6 +8,8 @@ use super::replay::gpu_models;
 use super::{Lowering, PodOrigin, shared};
 use crate::cluster::{Container, Labels, PodSpec, PodSpecId, Resources, RestartPolicy, WorkloadId, resource};
 use crate::load::training::{Configuration, StepRate, ThroughputTable, TrainingJobRow, TrainingOptions};
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::objects::Objects;
 use crate::scenario::spec::{JobsFormat, JobsSpec, ScenarioSpec, UsageSpec};
 use crate::scenario::{Training, TrainingJob};
 use crate::units::SimTime;
@@ -16,7 +18,7 @@ use crate::units::SimTime;
 const WORKLOAD: &str = "training-jobs";
 
 /// Nanoseconds of a step of a job that is known by its duration.
-const STEP: u64 = 1_000_000;
+pub(super) const STEP: u64 = 1_000_000;
 
 /// Of [`stepScale` and `timeScale`](crate::scenario::spec::JobsSpec).
 const MOST_SCALE: f64 = 1e9;
@@ -24,8 +26,8 @@ const MOST_SCALE: f64 = 1e9;
 const MOST_STEPS: u64 = i64::MAX as u64 / 1_000_000;
 
 impl Lowering<'_> {
-    pub(super) fn jobs(&mut self, spec: &ScenarioSpec) {
-        let Some(jobs) = &spec.jobs else { return };
+    pub(super) fn jobs(&mut self, spec: &ScenarioSpec, objects: &Objects) {
+        let Some(jobs) = &spec.jobs else { return self.training(None) };
         if let Err(error) = jobs.training.validate() {
             self.error(&format!("jobs.training.{}", error.field), error.problem);
             return;
@@ -37,6 +39,22 @@ impl Lowering<'_> {
                 return;
             }
         }
+        let Some(list) = &jobs.jobs else {
+            let of_a_list =
+                ["format", "throughputs", "skip", "fromFirst", "limit", "stepScale", "timeScale", "queue", "image"];
+            for field in of_a_list {
+                let path = format!("jobs.{field}");
+                if self.has(&path) {
+                    self.error(&path, "it is for a list of jobs, and there is none").hint =
+                        Some("name it: jobs.jobs".to_owned());
+                }
+            }
+            if objects.training.is_empty() {
+                self.error("jobs", "there are no training jobs").hint =
+                    Some("name a list (jobs.jobs), or list manifests such as a PyTorchJob or JobSet".to_owned());
+            }
+            return self.training(Some(jobs));
+        };
         let format = match (jobs.format, &jobs.throughputs) {
             (JobsFormat::Gavel, Some(_)) => "gavel",
             (JobsFormat::Philly, None) => "philly",
@@ -50,7 +68,7 @@ impl Lowering<'_> {
                 return;
             }
         };
-        let trace = match self.tables.jobs(format, &jobs.jobs, jobs.throughputs.as_deref()) {
+        let trace = match self.tables.jobs(format, list, jobs.throughputs.as_deref()) {
             Ok(trace) => trace,
             Err(refused) => return self.refuse_table(&refused.error, &format!("jobs.{}", refused.input)),
         };
@@ -73,18 +91,31 @@ impl Lowering<'_> {
                 self.scenario.training_jobs.push(job);
             }
         }
+        self.training(Some(jobs));
+        if let Some(training) = &mut self.scenario.training {
+            training.throughputs = Arc::new(throughputs);
+        }
+    }
+
+    /// What all training jobs have in common; those of the manifests come among the others.
+    fn training(&mut self, jobs: Option<&JobsSpec>) {
+        self.scenario.training_jobs.append(&mut self.trained);
+        self.scenario.training_jobs.sort_by_key(|job| job.arrival);
+        if jobs.is_none() && self.scenario.training_jobs.is_empty() {
+            return;
+        }
         let end = SimTime::ZERO + self.scenario.duration;
         let late = self.scenario.training_jobs.iter().filter(|job| job.arrival > end).count();
         if late > 0 {
             let message = format!("{late} training jobs arrive after the run's end and are never seen");
-            let warning = crate::scenario::diagnostic::Diagnostic::warning(self.at("duration"), message);
+            let warning = Diagnostic::warning(self.at("duration"), message);
             self.push(warning.hint("raise the duration, or set jobs.limit"));
         }
         self.scenario.training = Some(Training {
-            options: Arc::new(jobs.training.clone()),
-            throughputs: Arc::new(throughputs),
-            placement: jobs.placement,
-            discipline: jobs.scheduling,
+            options: Arc::new(jobs.map(|jobs| jobs.training.clone()).unwrap_or_default()),
+            throughputs: Arc::default(),
+            placement: jobs.map(|jobs| jobs.placement).unwrap_or_default(),
+            discipline: jobs.and_then(|jobs| jobs.scheduling),
         });
     }
 
@@ -131,6 +162,8 @@ impl Lowering<'_> {
                 (true, Some(queue)) => shared(queue),
                 _ => shared(&row.queue),
             },
+            local_queue: self.training_queue.clone(),
+            companions: Vec::new(),
         })
     }
 }

@@ -11,13 +11,13 @@ use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::manifest::{ManifestError, kueue as manifest};
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::{KueueSpec, PreemptionStrategy, ScenarioSpec};
-use crate::scenario::{KueueSetup, QueuedJob, Variant, WorkloadKind};
+use crate::scenario::{KueueSetup, QueuedJob, TrainingJob, Variant, WorkloadKind};
 use crate::training::admission::kueue::objects::{
     AdmissionCheck, Flavor, Namespace, Objects as KueueObjects, Options, Strategy,
 };
 use crate::training::admission::kueue::pods_ready::WaitForPodsReady;
 
-const QUEUE: &str = "kueue.x-k8s.io/queue-name";
+pub(super) const QUEUE: &str = "kueue.x-k8s.io/queue-name";
 const PRIORITY: &str = "kueue.x-k8s.io/priority-class";
 const MIN_PARALLELISM: &str = "kueue.x-k8s.io/job-min-parallelism";
 /// More ways to combine flavors than a ClusterQueue of a sane shape has.
@@ -38,6 +38,9 @@ impl Lowering<'_> {
             if training.is_some() {
                 self.error("jobs.queue", "there is no ClusterQueue in the manifests");
             }
+            for job in &mut self.trained {
+                job.local_queue = None;
+            }
             return;
         }
         let Some(kueue) = self.kueue_objects(objects) else { return };
@@ -46,6 +49,7 @@ impl Lowering<'_> {
         for job in queued {
             self.queued_job(job, &mut setup);
         }
+        self.queued_training(objects, &setup);
         if let Some((queue, namespace)) = training {
             let key = shared(&format!("{namespace}/{queue}"));
             if !setup.objects.local_queues.iter().any(|other| other.key == key) {
@@ -53,7 +57,7 @@ impl Lowering<'_> {
                 let hint = suggestion(&key, &known);
                 self.error("jobs.queue", format!("there is no LocalQueue {key}")).hint = hint;
             }
-            setup.training_queue = Some(key);
+            self.training_queue = Some(key);
         }
         self.scenario.kueue = Some(setup);
     }
@@ -67,9 +71,8 @@ impl Lowering<'_> {
                 specs.push((batch.spec, Arc::clone(&job.local_queue)));
             }
         }
-        if let Some(queue) = &setup.training_queue {
-            specs.extend(self.scenario.training_jobs.iter().map(|job| (job.spec, Arc::clone(queue))));
-        }
+        let of_training = |job: &TrainingJob| Some((job.spec, Arc::clone(job.local_queue.as_ref()?)));
+        specs.extend(self.scenario.training_jobs.iter().filter_map(of_training));
         specs.sort();
         specs.dedup();
         for (spec, local_queue) in specs {
@@ -166,7 +169,8 @@ impl Lowering<'_> {
         }
         // Every namespace of an object exists.
         let spaces = objects.local_queues.iter().map(|queue| &queue.namespace);
-        for name in spaces.chain(objects.jobs.iter().map(|job| &job.namespace)) {
+        let of_training = objects.training.iter().map(|object| &object.namespace);
+        for name in spaces.chain(objects.jobs.iter().map(|job| &job.namespace)).chain(of_training) {
             if !kueue.namespaces.iter().any(|space| *space.name == **name) {
                 let labels = [("kubernetes.io/metadata.name".to_owned(), name.clone())];
                 kueue.namespaces.push(Namespace { name: shared(name), labels: labels.into() });
@@ -268,7 +272,10 @@ pub(super) fn names_a_queue(job: &Object<k8s_openapi::api::batch::v1::Job>) -> b
     label(&job.value.metadata, QUEUE).is_some()
 }
 
-fn label<'o>(metadata: &'o k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta, key: &str) -> Option<&'o str> {
+pub(super) fn label<'o>(
+    metadata: &'o k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    key: &str,
+) -> Option<&'o str> {
     metadata.labels.as_ref()?.get(key).map(String::as_str)
 }
 

@@ -17,6 +17,7 @@ mod keda_triggers;
 mod kueue;
 mod limits;
 mod load;
+mod monitoring;
 mod names;
 mod node_pools;
 mod nodes;
@@ -27,6 +28,7 @@ mod settings;
 mod standing;
 mod stock_outs;
 mod table;
+mod training;
 mod volumes;
 mod workloads;
 
@@ -36,7 +38,6 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::Scenario;
 use super::diagnostic::{Diagnostic, Place, suggestion};
 use super::fields;
 use super::live::{Scaling, Told, is_live, moment_of, settle};
@@ -45,6 +46,7 @@ use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
 use super::tables::Tables;
 use super::yaml::{Node, control_characters, read};
+use super::{Scenario, TrainingJob};
 use crate::cluster::{PodSpecId, WorkloadId};
 use crate::units::{SimDuration, SimTime};
 
@@ -106,7 +108,8 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.patches(&spec, &objects);
     lowering.check_outages(&spec);
     lowering.replay(&spec);
-    lowering.jobs(&spec);
+    lowering.jobs(&spec, &objects);
+    lowering.monitoring(&spec);
     lowering.kueue_variants();
     lowering.check_node_names();
     lowering.diagnostics.extend(omissions);
@@ -168,6 +171,10 @@ struct Lowering<'a> {
     launchable: Vec<node_pools::Launchable>,
     /// False where a manifest could not be read: what is not found may stand there.
     objects_are_complete: bool,
+    /// `namespace/name` of the LocalQueue of the trace's training jobs.
+    training_queue: Option<Arc<str>>,
+    /// Training jobs of the manifests, by the order of the files.
+    trained: Vec<TrainingJob>,
 }
 
 impl<'a> Lowering<'a> {
@@ -186,6 +193,8 @@ impl<'a> Lowering<'a> {
             node_places: FxHashMap::default(),
             launchable: Vec::new(),
             objects_are_complete: true,
+            training_queue: None,
+            trained: Vec::new(),
         }
     }
 
@@ -212,7 +221,7 @@ impl<'a> Lowering<'a> {
 
     /// Resolves a target; a miss is told at `path`.
     fn target(&mut self, target: &TargetRef, path: &str) -> Option<WorkloadId> {
-        let kind = format!("{:?}", target.kind);
+        let kind = target.kind.name().to_owned();
         let found = self
             .known
             .iter()

@@ -38,7 +38,7 @@ fn mutable(kind: TargetKind) -> &'static [&'static str] {
             "maxFailedIndexes",
             "ttlSecondsAfterFinished",
         ],
-        TargetKind::ReplicaSet | TargetKind::DaemonSet | TargetKind::CronJob | TargetKind::Pod => &[],
+        _ => &[],
     }
 }
 
@@ -130,7 +130,7 @@ impl<'a> Lowering<'a> {
                 self.check_completions(id, &job, change);
                 Some(WorkloadKind::Job(job))
             }
-            TargetKind::ReplicaSet | TargetKind::DaemonSet | TargetKind::CronJob | TargetKind::Pod => None,
+            _ => None,
         }
     }
 
@@ -168,6 +168,6 @@ fn node_of(target: &TargetRef, objects: &Objects) -> Option<Node> {
         TargetKind::Deployment => find(&objects.deployments, target),
         TargetKind::StatefulSet => find(&objects.stateful_sets, target),
         TargetKind::Job => find(&objects.jobs, target),
-        TargetKind::ReplicaSet | TargetKind::DaemonSet | TargetKind::CronJob | TargetKind::Pod => None,
+        _ => None,
     }
 }

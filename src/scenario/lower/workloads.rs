@@ -54,6 +54,7 @@ impl Lowering<'_> {
         for object in &objects.pods {
             self.bare_pod(object);
         }
+        self.training_manifests(spec, objects);
         self.check_settings(spec);
     }
 
@@ -282,10 +283,16 @@ impl Lowering<'_> {
             let kind = &self.scenario.workloads[id.index()].kind;
             let (is_job, is_replicated) =
                 (matches!(kind, WorkloadKind::Job(_)), matches!(kind, WorkloadKind::Replicated { .. }));
+            let trains = settings.target.kind.trains();
             for (field, is_set, means_something) in [
                 ("startup", settings.startup.is_some(), is_replicated),
-                ("duration", settings.duration.is_some(), is_job),
-                ("arrival", settings.arrival.is_some(), is_job && settings.target.kind != TargetKind::CronJob),
+                ("usage", settings.usage.is_some(), !trains),
+                ("duration", settings.duration.is_some(), is_job || trains),
+                (
+                    "arrival",
+                    settings.arrival.is_some(),
+                    trains || is_job && settings.target.kind != TargetKind::CronJob,
+                ),
                 ("failures", settings.failures.is_some(), is_job),
             ] {
                 if is_set && !means_something {
@@ -379,7 +386,7 @@ pub(super) fn settings<'a, T>(
 ) -> Option<&'a WorkloadSettingsSpec> {
     spec.workloads.iter().find(|settings| {
         let target = &settings.target;
-        format!("{:?}", target.kind) == kind && target.name == object.name && target.namespace == object.namespace
+        target.kind.name() == kind && target.name == object.name && target.namespace == object.namespace
     })
 }
 

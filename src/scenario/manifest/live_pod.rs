@@ -48,6 +48,10 @@ impl LivePod {
     }
 }
 
+/// A pod as a cluster prints it: its spec, and the node that it runs on.
+///
+/// # Errors
+/// The first field that means nothing.
 pub fn live_pod(
     pod: &core::Pod,
     priorities: &PriorityClasses,

@@ -35,6 +35,7 @@ mod selector;
 mod selector_text;
 #[cfg(test)]
 mod tests;
+pub mod training;
 mod update;
 
 use std::fmt;

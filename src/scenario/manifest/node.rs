@@ -43,6 +43,10 @@ impl LiveNode {
     }
 }
 
+/// A node as a cluster prints it.
+///
+/// # Errors
+/// The first field that means nothing.
 pub fn live_node(node: &core::Node, names: &mut ResourceNames) -> Result<LiveNode, ManifestError> {
     let Some(name) = node.metadata.name.as_deref().filter(|name| !name.is_empty()) else {
         return Err(ManifestError::new("metadata.name", "a name is required"));

@@ -7,15 +7,17 @@ use crate::load::training::TrainingOptions;
 use crate::training::order::Discipline;
 use crate::training::placement::Placement;
 
-/// A trace of training jobs.
+/// A trace of training jobs, and how all training jobs are run, those of the manifests (PyTorchJob, JobSet, …) too.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobsSpec {
     /// Default: gavel.
     #[serde(default)]
     pub format: JobsFormat,
-    /// The jobs' file, relative to the scenario; for `gavel`: `job, arrival_s, model, batch_size, num_gpus, total_steps`.
-    pub jobs: String,
+    /// The jobs' file, relative to the scenario; for `gavel`: `job, arrival_s, model, batch_size, num_gpus, total_steps`. Unset:
+    /// only those of the manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<String>,
     /// The measured speeds' file: `model, batch_size, gpu, num_gpus, consolidated, steps_per_second`. Needed with `gavel`;
     /// jobs of `philly` take their own duration wherever they run.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ mod jobs;
 mod keda;
 mod kueue;
 mod load;
+mod monitoring;
 mod node_lifecycle;
 mod node_pools;
 mod nodes;
@@ -29,6 +30,7 @@ pub use jobs::{JobsFormat, JobsSpec};
 pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
 pub use kueue::{KueueSpec, PreemptionStrategy};
 pub use load::{LoadSpec, RequestLogSpec};
+pub use monitoring::MonitoringSpec;
 pub use node_lifecycle::{InterruptionHandling, NodeLifecycleOptions};
 pub use node_pools::{LaunchErrorSpec, NodePoolsSpec, OfferedPrices, OfferingStockOutSpec};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
@@ -39,6 +41,7 @@ pub use workload::{
 
 /// The only version there is.
 pub const API_VERSION: &str = "windtunnel/v1";
+/// The `kind` of a scenario document.
 pub const KIND: &str = "Scenario";
 
 /// A scenario: one document of a YAML stream whose other documents are Kubernetes objects.
@@ -65,6 +68,7 @@ pub enum Kind {
     Scenario,
 }
 
+/// The scenario's `metadata`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MetadataSpec {
@@ -140,6 +144,9 @@ pub struct ScenarioSpec {
     /// metrics-server, and what the external metrics API reports.
     #[serde(default)]
     pub metrics: MetricsSpec,
+    /// Prometheus rules that are evaluated on the run's metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<MonitoringSpec>,
     /// Billing and attribution.
     #[serde(default)]
     pub cost: CostSpec,

@@ -179,6 +179,7 @@ pub struct TaintSpec {
     pub effect: TaintEffectSpec,
 }
 
+/// What a taint does to pods that do not tolerate it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub enum TaintEffectSpec {
     NoSchedule,

@@ -18,6 +18,7 @@ pub struct TargetRef {
     pub namespace: String,
 }
 
+/// The kind of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TargetKind {
     Deployment,
@@ -26,13 +27,56 @@ pub enum TargetKind {
     Job,
     DaemonSet,
     CronJob,
+    PyTorchJob,
+    #[serde(rename = "TFJob")]
+    TfJob,
+    #[serde(rename = "MPIJob")]
+    MpiJob,
+    #[serde(rename = "XGBoostJob")]
+    XgBoostJob,
+    PaddleJob,
+    #[serde(rename = "JAXJob")]
+    JaxJob,
+    JobSet,
+    TrainJob,
+    RayJob,
     /// A pod without an owner.
     Pod,
 }
 
+impl TargetKind {
+    /// As manifests write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            TargetKind::Deployment => "Deployment",
+            TargetKind::ReplicaSet => "ReplicaSet",
+            TargetKind::StatefulSet => "StatefulSet",
+            TargetKind::Job => "Job",
+            TargetKind::DaemonSet => "DaemonSet",
+            TargetKind::CronJob => "CronJob",
+            TargetKind::PyTorchJob => "PyTorchJob",
+            TargetKind::TfJob => "TFJob",
+            TargetKind::MpiJob => "MPIJob",
+            TargetKind::XgBoostJob => "XGBoostJob",
+            TargetKind::PaddleJob => "PaddleJob",
+            TargetKind::JaxJob => "JAXJob",
+            TargetKind::JobSet => "JobSet",
+            TargetKind::TrainJob => "TrainJob",
+            TargetKind::RayJob => "RayJob",
+            TargetKind::Pod => "Pod",
+        }
+    }
+
+    /// A gang that trains and ends with its work.
+    pub fn trains(self) -> bool {
+        use TargetKind::{JaxJob, JobSet, MpiJob, PaddleJob, PyTorchJob, RayJob, TfJob, TrainJob, XgBoostJob};
+        matches!(self, PyTorchJob | TfJob | MpiJob | XgBoostJob | PaddleJob | JaxJob | JobSet | TrainJob | RayJob)
+    }
+}
+
 impl fmt::Display for TargetRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}/{}", self.kind, self.namespace, self.name)
+        write!(f, "{} {}/{}", self.kind.name(), self.namespace, self.name)
     }
 }
 
@@ -52,13 +96,13 @@ pub struct WorkloadSettingsSpec {
     /// What its pods use of what they request, where no load says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageSpec>,
-    /// How long one pod of a Job works. Default: 10m (a guess).
+    /// How long one pod of a Job works, or a training job (PyTorchJob, JobSet, …) computes. Default: 10m (a guess).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<Distribution>,
     /// Pods of a Job that fail by their own fault. Default: none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failures: Option<FailuresSpec>,
-    /// When a Job is created. Default: 0s.
+    /// When a Job or training job is created. Default: 0s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrival: Option<SimDuration>,
     /// Its pods that run when the scenario starts, and where. Default: none; all that it wants are scheduled anew.

@@ -13,6 +13,7 @@ pub struct ScoreTable {
     pub totals: Vec<i64>,
 }
 
+/// What a plugin gave each node.
 #[derive(Clone, Debug)]
 pub struct PluginScores {
     pub name: &'static str,

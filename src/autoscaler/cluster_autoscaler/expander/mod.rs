@@ -70,6 +70,7 @@ static EXPANDERS: &[(ExpanderName, &dyn Expander)] = &[
     (ExpanderName::Priority, &priority::Priority),
 ];
 
+/// An expander by its name: one of upstream's, or the caller's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpanderName {
     Random,

@@ -6,6 +6,7 @@
 use crate::autoscaler::karpenter::Snapshot;
 use crate::units::SimTime;
 
+/// Why a claim is disrupted without a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForcefulReason {
     /// `expireAfter` has passed.

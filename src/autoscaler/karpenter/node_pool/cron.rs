@@ -15,6 +15,7 @@ pub struct Cron {
     any_weekday: bool,
 }
 
+/// Why a schedule of a budget is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CronError {
     #[error("{0:?} has {1} fields; a schedule has five: minute, hour, day of month, month, day of week")]

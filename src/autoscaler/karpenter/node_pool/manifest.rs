@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Quantity;
 
+/// A `karpenter.sh/v1` NodePool as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodePoolManifest {
@@ -21,6 +22,7 @@ pub struct NodePoolManifest {
     pub spec: NodePoolSpec,
 }
 
+/// The part of `metadata` that is read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Metadata {
@@ -31,6 +33,7 @@ pub struct Metadata {
     pub deletion_timestamp: Option<String>,
 }
 
+/// `spec` of a NodePool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodePoolSpec {
@@ -45,6 +48,7 @@ pub struct NodePoolSpec {
     pub replicas: Option<i64>,
 }
 
+/// `spec.disruption` of a NodePool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Disruption {
@@ -56,6 +60,7 @@ pub struct Disruption {
     pub budgets: Option<Vec<BudgetManifest>>,
 }
 
+/// A disruption budget as written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BudgetManifest {
@@ -68,6 +73,7 @@ pub struct BudgetManifest {
     pub duration: Option<String>,
 }
 
+/// What the claims of a pool are made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeClaimTemplate {
@@ -76,6 +82,7 @@ pub struct NodeClaimTemplate {
     pub spec: NodeClaimTemplateSpec,
 }
 
+/// Labels and annotations that nodes of a pool get.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TemplateMetadata {
@@ -83,6 +90,7 @@ pub struct TemplateMetadata {
     pub annotations: Option<BTreeMap<String, String>>,
 }
 
+/// `spec.template.spec` of a NodePool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeClaimTemplateSpec {
@@ -98,6 +106,7 @@ pub struct NodeClaimTemplateSpec {
     pub node_class_ref: Option<NodeClassReference>,
 }
 
+/// The node class that a pool names; what it describes is stated in the scenario.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeClassReference {
@@ -106,6 +115,7 @@ pub struct NodeClassReference {
     pub name: String,
 }
 
+/// A requirement as written, with `minValues`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequirementManifest {
@@ -117,6 +127,7 @@ pub struct RequirementManifest {
     pub min_values: Option<u32>,
 }
 
+/// A taint as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TaintManifest {

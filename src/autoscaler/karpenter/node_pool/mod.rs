@@ -70,6 +70,7 @@ pub struct Budget {
     pub window: Option<(Cron, SimDuration)>,
 }
 
+/// Nodes of a disruption budget: a count or a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BudgetNodes {
     Count(u32),

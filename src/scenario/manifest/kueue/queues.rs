@@ -135,6 +135,10 @@ fn stop_policy(raw: Option<&str>) -> Result<StopPolicy, ManifestError> {
     choice("spec.stopPolicy", raw, &known, StopPolicy::None)
 }
 
+/// A ClusterQueue in its validated form.
+///
+/// # Errors
+/// The first field that means nothing.
 pub fn cluster_queue(raw: &Raw<ClusterQueueSpec>) -> Result<ClusterQueue, ManifestError> {
     let name = name_of(&raw.metadata)?.into();
     let spec = raw.spec.clone().unwrap_or_default();
@@ -169,6 +173,10 @@ pub fn cluster_queue(raw: &Raw<ClusterQueueSpec>) -> Result<ClusterQueue, Manife
     })
 }
 
+/// A Cohort in its validated form.
+///
+/// # Errors
+/// The first field that means nothing.
 pub fn cohort(raw: &Raw<CohortSpec>) -> Result<Cohort, ManifestError> {
     let spec = raw.spec.clone().unwrap_or_default();
     let parent = spec.parent_name.or(spec.parent).filter(|parent| !parent.is_empty());
@@ -180,6 +188,10 @@ pub fn cohort(raw: &Raw<CohortSpec>) -> Result<Cohort, ManifestError> {
     })
 }
 
+/// A ResourceFlavor in its validated form.
+///
+/// # Errors
+/// The first field that means nothing.
 pub fn flavor(raw: &Raw<FlavorSpec>) -> Result<Flavor, ManifestError> {
     let spec = raw.spec.clone().unwrap_or_default();
     let tolerations = spec.tolerations.iter().enumerate().map(|(index, raw)| {
@@ -194,6 +206,10 @@ pub fn flavor(raw: &Raw<FlavorSpec>) -> Result<Flavor, ManifestError> {
     })
 }
 
+/// A LocalQueue in its validated form.
+///
+/// # Errors
+/// The first field that means nothing.
 pub fn local_queue(raw: &Raw<LocalQueueSpec>) -> Result<LocalQueue, ManifestError> {
     let spec = raw.spec.clone().unwrap_or_default();
     if spec.cluster_queue.is_empty() {
@@ -206,6 +222,10 @@ pub fn local_queue(raw: &Raw<LocalQueueSpec>) -> Result<LocalQueue, ManifestErro
     })
 }
 
+/// A Namespace with the labels that queues select by.
+///
+/// # Errors
+/// The first field that means nothing.
 pub fn namespace(raw: &RawNamespace) -> Result<Namespace, ManifestError> {
     let name = name_of(&raw.metadata)?;
     let mut labels = raw.metadata.labels.clone().unwrap_or_default();
@@ -214,10 +234,18 @@ pub fn namespace(raw: &RawNamespace) -> Result<Namespace, ManifestError> {
     Ok(Namespace { name: name.into(), labels })
 }
 
+/// Name and value of a WorkloadPriorityClass.
+///
+/// # Errors
+/// The first field that means nothing.
 pub fn priority_class(raw: &RawPriorityClass) -> Result<(std::sync::Arc<str>, i32), ManifestError> {
     Ok((name_of(&raw.metadata)?.into(), raw.value))
 }
 
+/// A Topology: the labels of its levels, outermost first.
+///
+/// # Errors
+/// The first field that means nothing.
 pub fn topology(raw: &Raw<TopologySpec>) -> Result<Topology, ManifestError> {
     let levels = raw.spec.iter().flat_map(|spec| &spec.levels).map(|level| level.node_label.clone()).collect();
     Ok(Topology { name: name_of(&raw.metadata)?.into(), levels })

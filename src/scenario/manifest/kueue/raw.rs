@@ -26,6 +26,7 @@ impl RawQuantity {
     }
 }
 
+/// An object with a spec of type `S`, as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Raw<S> {
@@ -38,6 +39,7 @@ pub struct Raw<S> {
     pub spec: Option<S>,
 }
 
+/// `spec` of a ClusterQueue as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClusterQueueSpec {
@@ -58,6 +60,7 @@ pub struct ClusterQueueSpec {
     pub concurrent_admission_policy: Option<serde_json::Value>,
 }
 
+/// `spec` of a Cohort as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CohortSpec {
@@ -133,6 +136,7 @@ pub struct RawCheckRule {
     pub on_flavors: Vec<String>,
 }
 
+/// `spec` of a ResourceFlavor as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FlavorSpec {
@@ -142,6 +146,7 @@ pub struct FlavorSpec {
     pub topology_name: Option<String>,
 }
 
+/// `spec` of a LocalQueue as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LocalQueueSpec {
@@ -150,6 +155,7 @@ pub struct LocalQueueSpec {
     pub stop_policy: Option<String>,
 }
 
+/// `spec` of an AdmissionCheck as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AdmissionCheckSpec {
@@ -159,6 +165,7 @@ pub struct AdmissionCheckSpec {
     pub retry_delay_minutes: Option<i64>,
 }
 
+/// `spec` of a Topology as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TopologySpec {
@@ -183,6 +190,7 @@ pub struct RawPriorityClass {
     pub value: i32,
 }
 
+/// A Namespace as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RawNamespace {
@@ -193,6 +201,7 @@ pub struct RawNamespace {
     pub metadata: ObjectMeta,
 }
 
+/// A Kueue Workload as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RawWorkload {
@@ -210,6 +219,7 @@ pub struct WorkloadSpec {
     pub active: Option<bool>,
 }
 
+/// A pod set of a Workload as written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RawPodSet {

@@ -68,6 +68,10 @@ pub fn workload(raw: &RawWorkload, names: &mut Names) -> Result<Workload, Manife
     Ok(workload)
 }
 
+/// A pod set in its validated form.
+///
+/// # Errors
+/// The first field that means nothing.
 pub fn pod_set(raw: &RawPodSet, names: &mut Names) -> Result<PodSet, ManifestError> {
     let count = raw.count.unwrap_or(1);
     for (field, number) in [("count", Some(count)), ("minCount", raw.min_count)] {

@@ -50,6 +50,7 @@ pub struct Holder {
     pub touches: Vec<Fr>,
 }
 
+/// Quotas and their use, as the tree of cohorts and queues has them.
 #[derive(Clone, Debug)]
 pub struct Cache {
     pub names: Names,

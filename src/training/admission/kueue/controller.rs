@@ -30,6 +30,7 @@ pub struct CycleReport {
     pub skipped: Vec<(NodeId, u32)>,
 }
 
+/// Kueue as a whole: its queues, its cache and its options.
 #[derive(Clone, Debug)]
 pub struct Kueue {
     pub cache: Cache,

@@ -27,6 +27,7 @@ pub enum Verdict {
     Back { why: Requeue, waiting: Waiting, message: String },
 }
 
+/// What a cycle decided about one head of a queue.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub head: Head,
@@ -35,6 +36,7 @@ pub struct Outcome {
     pub preempts: Vec<Target>,
 }
 
+/// What a cycle decided.
 #[derive(Clone, Debug, Default)]
 pub struct CycleResult {
     /// In the order in which the heads were dealt with.

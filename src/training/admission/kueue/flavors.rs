@@ -145,6 +145,7 @@ pub fn quantity(resource: &str, amount: Amount) -> String {
     }
 }
 
+/// The flavor that a resource of a pod set gets, and how it got it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlavorAssignment {
     pub flavor: FlavorId,
@@ -161,6 +162,7 @@ struct Attempt {
     waiting: Waiting,
 }
 
+/// Flavors of a pod set, or why it has none.
 #[derive(Clone, Debug)]
 pub struct PodSetAssignment {
     pub name: Arc<str>,
@@ -197,6 +199,7 @@ impl Progress {
     }
 }
 
+/// Flavors of all pod sets of a workload.
 #[derive(Clone, Debug)]
 pub struct Assignment {
     pub pod_sets: Vec<PodSetAssignment>,

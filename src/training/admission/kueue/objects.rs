@@ -8,6 +8,7 @@ use super::tree::Quota;
 use crate::cluster::{LabelSelector, Labels, Taint, Toleration};
 use crate::units::SimTime;
 
+/// Kueue's objects, validated.
 #[derive(Clone, Debug, Default)]
 pub struct Objects {
     pub namespaces: Vec<Namespace>,
@@ -20,6 +21,7 @@ pub struct Objects {
     pub topologies: Vec<Topology>,
 }
 
+/// A namespace with its labels.
 #[derive(Clone, Debug)]
 pub struct Namespace {
     pub name: Arc<str>,
@@ -43,6 +45,7 @@ pub struct Topology {
     pub levels: Vec<String>,
 }
 
+/// Queues that lend to one another, with a parent.
 #[derive(Clone, Debug, Default)]
 pub struct Cohort {
     pub name: Arc<str>,
@@ -51,6 +54,7 @@ pub struct Cohort {
     pub weight: Option<f64>,
 }
 
+/// A queue of the cluster, with its quotas.
 #[derive(Clone, Debug, Default)]
 pub struct ClusterQueue {
     pub name: Arc<str>,
@@ -66,6 +70,7 @@ pub struct ClusterQueue {
     pub checks: Vec<CheckRule>,
 }
 
+/// A queue of a namespace, which leads to one of the cluster.
 #[derive(Clone, Debug)]
 pub struct LocalQueue {
     /// `namespace/name`.
@@ -74,18 +79,21 @@ pub struct LocalQueue {
     pub stop: StopPolicy,
 }
 
+/// Resources that are assigned together, with the flavors to try in order.
 #[derive(Clone, Debug, Default)]
 pub struct ResourceGroup {
     pub covered: Vec<String>,
     pub flavors: Vec<FlavorQuotas>,
 }
 
+/// Quotas of one flavor.
 #[derive(Clone, Debug)]
 pub struct FlavorQuotas {
     pub flavor: String,
     pub resources: Vec<(String, Quota)>,
 }
 
+/// Whether a head that does not fit blocks those behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum QueueingStrategy {
     StrictFifo,
@@ -93,6 +101,7 @@ pub enum QueueingStrategy {
     BestEffortFifo,
 }
 
+/// Whether a queue admits, and what becomes of those that it has admitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StopPolicy {
     #[default]
@@ -101,12 +110,14 @@ pub enum StopPolicy {
     HoldAndDrain,
 }
 
+/// Whether the search for a flavor goes on past one that would borrow or preempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Search {
     MayStopSearch,
     TryNextFlavor,
 }
 
+/// Whether borrowing or preempting is the lesser evil.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Preference {
     #[default]
@@ -114,6 +125,7 @@ pub enum Preference {
     PreemptionOverBorrowing,
 }
 
+/// When the next flavor is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlavorFungibility {
     pub when_can_borrow: Search,
@@ -141,6 +153,7 @@ pub enum Policy {
     Any,
 }
 
+/// Whom a queue may preempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Preemption {
     pub reclaim_within_cohort: Policy,
@@ -169,6 +182,7 @@ pub struct AdmissionCheck {
     pub active: bool,
 }
 
+/// By what time an evicted workload is queued again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RequeuingTimestamp {
     #[default]

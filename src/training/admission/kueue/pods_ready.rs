@@ -6,6 +6,7 @@
 use super::workload::Workload;
 use crate::units::{SimDuration, SimTime};
 
+/// Whether Kueue waits for the pods of a workload, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitForPodsReady {
     pub timeout: SimDuration,

@@ -95,6 +95,7 @@ pub struct Head {
     pub preemptor: bool,
 }
 
+/// The waiting workloads of each queue.
 #[derive(Clone, Debug, Default)]
 pub struct Queues {
     queues: BTreeMap<NodeId, Queue>,

@@ -26,6 +26,7 @@ pub struct Quota {
     pub lending_limit: Option<Amount>,
 }
 
+/// A cohort or a queue in the tree of quotas.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub name: Arc<str>,

@@ -104,6 +104,7 @@ impl Eviction {
     }
 }
 
+/// State of an admission check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckStatus {
     Pending,
@@ -130,6 +131,7 @@ pub struct PodsReady {
     pub at: SimTime,
 }
 
+/// What waits for quota: a Job's or a gang's pod sets.
 #[derive(Clone, Debug)]
 pub struct Workload {
     /// `namespace/name`.
@@ -317,6 +319,7 @@ pub fn usage_of(requested: &[Requested], names: &Names) -> (Vec<(Fr, Amount)>, V
     (usage, touched)
 }
 
+/// Adds an amount to the entry of its flavor and resource.
 pub fn add_to(usage: &mut Vec<(Fr, Amount)>, pair: Fr, amount: Amount) {
     match usage.iter_mut().find(|(other, _)| *other == pair) {
         Some((_, sum)) => *sum = *sum + amount,

@@ -1,0 +1,162 @@
+//! Rules made ready: expressions parsed, templates taken apart, names of metrics looked up.
+
+use std::collections::BTreeSet;
+
+use super::template::Template;
+use crate::promql::{Query, Store};
+use crate::record::metrics::METRICS;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::{Monitoring, Rule, RuleGroup, RuleKind, Scenario};
+use crate::units::SimDuration;
+
+/// The series that alerts make of themselves.
+pub(super) const ALERTS: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
+
+/// Rules over one store.
+pub struct Compiled {
+    pub(super) store: Store,
+    pub(super) groups: Vec<CompiledGroup>,
+}
+
+pub(super) struct CompiledGroup {
+    pub name: String,
+    pub interval: SimDuration,
+    pub query_offset: SimDuration,
+    pub limit: usize,
+    pub rules: Vec<CompiledRule>,
+}
+
+pub(super) struct CompiledRule {
+    pub kind: RuleKind,
+    pub query: Query,
+    pub labels: Vec<(String, Text)>,
+    /// The annotation that says what an alert is about.
+    pub summary: Option<Text>,
+    /// As messages name it: file and line.
+    pub place: String,
+}
+
+/// A text that may have to be filled in.
+#[derive(Clone, Debug)]
+pub(super) enum Text {
+    Plain(String),
+    Template(Template),
+}
+
+impl Text {
+    /// # Errors
+    /// What of a template is not understood.
+    fn of(text: &str) -> Result<Text, String> {
+        Ok(match text.contains("{{") {
+            true => Text::Template(Template::parse(text)?),
+            false => Text::Plain(text.to_owned()),
+        })
+    }
+}
+
+/// Annotations that say what an alert is about, the best first.
+const SUMMARIES: [&str; 3] = ["summary", "description", "message"];
+
+/// Reads the rules.
+///
+/// # Errors
+/// Every rule that can't be evaluated, with its place. The diagnostics beside the rules are warnings.
+pub fn compile(monitoring: &Monitoring) -> Result<(Compiled, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut store = Store::default();
+    let mut mistakes = Vec::new();
+    let mut warnings = Vec::new();
+    let groups: Vec<CompiledGroup> = monitoring
+        .groups
+        .iter()
+        .map(|group| CompiledGroup {
+            name: group.name.clone(),
+            interval: group.interval.unwrap_or(monitoring.evaluation_interval),
+            query_offset: group.query_offset,
+            limit: group.limit,
+            rules: group
+                .rules
+                .iter()
+                .filter_map(|rule| compiled(rule, &mut store, &mut mistakes, &mut warnings))
+                .collect(),
+        })
+        .collect();
+    warnings.extend(unknown_metrics(&monitoring.groups, &groups));
+    if mistakes.is_empty() { Ok((Compiled { store, groups }, warnings)) } else { Err(mistakes) }
+}
+
+/// What is to be said of a scenario's rules.
+///
+/// # Errors
+/// As [`compile`].
+pub fn check(scenario: &Scenario) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    scenario.monitoring.as_ref().map_or(Ok(Vec::new()), |monitoring| compile(monitoring).map(|(_, warnings)| warnings))
+}
+
+fn compiled(
+    rule: &Rule,
+    store: &mut Store,
+    mistakes: &mut Vec<Diagnostic>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Option<CompiledRule> {
+    let query = match Query::parse(&rule.expr, &mut store.labels) {
+        Ok(query) => Some(query),
+        Err(problem) => {
+            let message = format!("the expression of {}: {}", rule.name(), one_line(&problem.to_string()));
+            mistakes.push(Diagnostic::error(&rule.expr_place, message));
+            None
+        }
+    };
+    let mut labels = Vec::new();
+    for (name, value) in &rule.labels {
+        match Text::of(value) {
+            Ok(text) => labels.push((name.clone(), text)),
+            Err(problem) => {
+                let message = format!("the label {name} of {}: {problem}", rule.name());
+                mistakes.push(Diagnostic::error(&rule.place, message));
+            }
+        }
+    }
+    for (name, value) in &rule.annotations {
+        if let Err(problem) = Text::of(value) {
+            let message = format!("the annotation {name} of {} stays as it is: {problem}", rule.name());
+            warnings.push(Diagnostic::warning(&rule.place, message));
+        }
+    }
+    let summary = SUMMARIES.iter().find_map(|name| rule.annotations.get(*name));
+    let summary = summary.map(|text| Text::of(text).unwrap_or_else(|_| Text::Plain(text.clone())));
+    let (line, _) = rule.expr_place.line_and_column();
+    let place = format!("{}:{line}", rule.expr_place.source.name);
+    query.map(|query| CompiledRule { kind: rule.kind.clone(), query, labels, summary, place })
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Metrics that no run has and no rule makes: an alert on them can never fire.
+fn unknown_metrics(written: &[RuleGroup], groups: &[CompiledGroup]) -> Vec<Diagnostic> {
+    let made = written.iter().flat_map(|group| &group.rules).filter(|rule| !rule.is_alert()).map(Rule::name);
+    let mut known: BTreeSet<String> = made.map(str::to_owned).collect();
+    known.extend(ALERTS.map(str::to_owned));
+    known.extend(METRICS.iter().flat_map(|row| row.series_names()));
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    let mut told = BTreeSet::new();
+    let mut warnings = Vec::new();
+    // Where a rule could not be compiled the two lists differ, and the mistakes are told instead.
+    for (written, group) in
+        written.iter().zip(groups).filter(|(written, group)| written.rules.len() == group.rules.len())
+    {
+        for (written, rule) in written.rules.iter().zip(&group.rules) {
+            for name in rule.query.selected().iter().filter_map(|selected| selected.name.as_deref()) {
+                if !known.contains(name) && told.insert(name.to_owned()) {
+                    let message = format!("no metric {name} in any run: what {} says of it is nothing", written.name());
+                    let hint = crate::units::nearest(name, names.iter().copied());
+                    let hint =
+                        hint.map(|near| format!("did you mean {near}? `windtunnel metrics --for scrape` lists them"));
+                    warnings.push(Diagnostic::warning(&written.expr_place, message).maybe_hint(hint));
+                }
+            }
+        }
+    }
+    warnings
+}

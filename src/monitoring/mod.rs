@@ -1,0 +1,15 @@
+//! Prometheus rules on simulated time: which alerts fire in a run, and when.
+//!
+//! [`compile`] reads the rules of a scenario; a [`Monitor`] takes in what the run exposes, keeps the series that some rule
+//! asks for as long as it may ask for them, and evaluates every group at its interval; [`simulate`] runs a scenario under
+//! its own rules.
+
+mod active;
+mod compile;
+mod monitor;
+mod simulate;
+mod template;
+
+pub use compile::{Compiled, check, compile};
+pub use monitor::{Alerts, Failure, Monitor};
+pub use simulate::simulate;

@@ -1,0 +1,115 @@
+//! Rules on simulated time: what fires, when, how a gate sees it, and what a broken rule file says.
+
+use serde_json::Value;
+
+use super::exposition::CRASHING;
+use crate::shell::Workshop;
+
+const RULES: &str = "groups:
+  - name: apps
+    interval: 30s
+    rules:
+      - record: namespace:restarts:sum
+        expr: sum by (namespace) (kube_pod_container_status_restarts_total)
+      - alert: CrashLooping
+        expr: max_over_time(kube_pod_container_status_waiting_reason{reason=\"CrashLoopBackOff\"}[5m]) >= 1
+        for: 5m
+        keep_firing_for: 2m
+        labels: {severity: '{{ if gt $value 0.0 }}page{{ else }}none{{ end }}'}
+        annotations: {summary: 'Container {{ $labels.container }} of {{ $labels.pod }} crashes.'}
+      - alert: ManyRestarts
+        expr: namespace:restarts:sum > 5
+      - alert: AllFiring
+        expr: count(ALERTS{alertstate=\"firing\", alertname!=\"AllFiring\"}) >= 2
+      - alert: Never
+        expr: absent(up)
+";
+
+fn shop() -> Workshop {
+    let shop = Workshop::new();
+    std::fs::write(shop.path().join("s.yaml"), CRASHING).unwrap();
+    std::fs::write(shop.path().join("rules.yaml"), RULES).unwrap();
+    shop
+}
+
+#[test]
+fn alerts_fire_when_their_time_has_come() {
+    let shop = shop();
+    let said = shop.run("windtunnel alerts rules.yaml s.yaml --format json --out found");
+    assert_eq!(said.code, 0, "{}", said.err);
+    let found: Value = serde_json::from_str(&said.out).unwrap();
+    let alert = |name: &str, figure: &str| found["alerts"][name][figure].clone();
+    // The container waits for the first time after its second crash, before the first evaluation at 30 s.
+    let crash = &found["episodes"][0];
+    assert_eq!(crash["alert"], "CrashLooping");
+    let pending = crash["pending"].as_f64().unwrap();
+    assert_eq!(crash["firing"].as_f64().unwrap(), pending + 300.0);
+    assert!(crash["resolved"].is_null());
+    assert_eq!(crash["summary"], "Container c of greedy-0 crashes.");
+    assert!(crash["labels"].as_str().unwrap().contains("severity=\"page\""), "{crash}");
+    assert_eq!(alert("CrashLooping", "fired"), 1);
+    assert_eq!(alert("CrashLooping", "firing_seconds"), 1800.0 - 300.0 - pending);
+    assert_eq!(alert("ManyRestarts", "fired"), 1);
+    // A rule sees what the rules before it gave at the same evaluation.
+    let first = |name: &str| alert(name, "first_seconds").as_f64().unwrap();
+    assert_eq!(first("AllFiring"), first("ManyRestarts").max(first("CrashLooping")));
+    assert_eq!((alert("Never", "fired"), alert("Never", "first_seconds")), (0.into(), Value::Null));
+    let table = std::fs::read_to_string(shop.path().join("found/alerts.csv")).unwrap();
+    assert!(table.starts_with("alert,labels,state,pending,firing,resolved,"), "{table}");
+    assert_eq!(table.lines().count(), 1 + found["episodes"].as_array().unwrap().len());
+    // The same again: the table is known as ours.
+    assert_eq!(shop.run("windtunnel alerts rules.yaml s.yaml -q --out found").code, 0);
+}
+
+#[test]
+fn a_gate_holds_alerts_against_what_is_expected() {
+    let shop = shop();
+    let watched = CRASHING.replace(
+        "  duration: 30m\n",
+        "  duration: 30m\n  monitoring: {rules: [rules.yaml]}\n  expect: [alert(Never) fires 0, alert(CrashLooping) fires 0]\n",
+    );
+    std::fs::write(shop.path().join("watched.yaml"), &watched).unwrap();
+    let said = shop.run("windtunnel check watched.yaml");
+    assert_eq!(said.code, 1, "{}", said.err);
+    assert!(
+        said.out.contains("✓ alert(Never) fires 0") && said.out.contains("✗ alert(CrashLooping) fires 0"),
+        "{}",
+        said.out
+    );
+    let said = shop.run("windtunnel run watched.yaml --no-plots --out o -q");
+    assert_eq!(said.code, 1, "{}", said.err);
+    let summary: Value = serde_json::from_slice(&std::fs::read(shop.path().join("o/summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["alerts"]["CrashLooping"]["fired"], 1);
+    assert!(shop.path().join("o/alerts.csv").exists());
+    std::fs::write(shop.path().join("typo.yaml"), watched.replace("alert(Never)", "alert(Nevr)")).unwrap();
+    let said = shop.run("windtunnel check typo.yaml");
+    assert_eq!(said.code, 2, "{}", said.out);
+    assert!(said.err.contains("Nevr") && said.err.contains("Never"), "{}", said.err);
+}
+
+#[test]
+fn a_broken_rule_has_its_place_and_an_unknown_metric_its_nearest() {
+    let shop = shop();
+    let broken = RULES.replace("absent(up)", "absent(up").replace("[5m]", "[5 m]");
+    std::fs::write(shop.path().join("broken.yaml"), broken).unwrap();
+    let said = shop.run("windtunnel alerts broken.yaml s.yaml");
+    assert_eq!(said.code, 2);
+    for part in ["broken.yaml:8:15", "broken.yaml:18:15", "the expression of Never"] {
+        assert!(said.err.contains(part), "{part}: {}", said.err);
+    }
+    let native = RULES.replace("absent(up)", "histogram_avg(up) > 1");
+    std::fs::write(shop.path().join("native.yaml"), native).unwrap();
+    let said = shop.run("windtunnel alerts native.yaml s.yaml");
+    assert!(said.code == 2 && said.err.contains("histogram_avg() is not evaluated"), "{}", said.err);
+    let typo = RULES.replace("absent(up)", "kube_pod_status_phse > 1");
+    std::fs::write(shop.path().join("typo.yaml"), typo).unwrap();
+    let said = shop.run("windtunnel alerts typo.yaml s.yaml");
+    assert_eq!(said.code, 0);
+    assert!(
+        said.err.contains("no metric kube_pod_status_phse") && said.err.contains("kube_pod_status_phase"),
+        "{}",
+        said.err
+    );
+    let said = shop.run("windtunnel alerts s.yaml");
+    assert!(said.code == 2 && said.err.contains("there are no rules"), "{}", said.err);
+}
