@@ -36,7 +36,7 @@ pub fn scenario(parts: &Parts<'_>, objects: &[Node]) -> Node {
     if let Some(start) = parts.start.and_then(|start| Timestamp::from_second(start).ok()) {
         spec.push(("start", text(&start.to_string())));
     }
-    spec.push(("duration", text(&parts.settings.duration.to_string())));
+    spec.push(("duration", text(&short(parts.settings.duration))));
     if parts.settings.duration > SimDuration::from_mins(5_000) {
         spec.push(("sampleInterval", text("5m")));
     }
@@ -74,6 +74,17 @@ pub fn scenario(parts: &Parts<'_>, objects: &[Node]) -> Node {
         ("spec", Node::mapping(place, spec)),
     ];
     Node::mapping(place, document)
+}
+
+/// As people write it: `24h`, not `24h0m0s`.
+fn short(duration: SimDuration) -> String {
+    let mut text = duration.to_string();
+    for (ending, nothing) in [("m0s", "0s"), ("h0m", "0m")] {
+        if text.ends_with(ending) {
+            text.truncate(text.len() - nothing.len());
+        }
+    }
+    text
 }
 
 fn holds(objects: &[Node], kind: &str, namespace: &str, name: &str) -> bool {
@@ -127,7 +138,7 @@ fn load(demand: &Demand, place: &Place) -> Node {
         [(_, millicores)] => Node::mapping(place, vec![("constant", text(format!("{millicores}m")))]),
         _ => {
             let point = |(at, millicores): &(i64, i64)| {
-                let at = text(SimDuration::from_secs(*at).to_string());
+                let at = text(short(SimDuration::from_secs(*at)));
                 Node::mapping(place, vec![("at", at), ("value", text(format!("{millicores}m")))])
             };
             let points = Node::sequence(place, demand.points.iter().map(point).collect());
@@ -200,7 +211,7 @@ fn running(pod: &RunningPod, moment: Option<i64>, place: &Place) -> Node {
     let mut fields = vec![("node", Node::text(place, pod.node.clone())), ("name", Node::text(place, pod.name.clone()))];
     let age = moment.zip(pod.since).map_or(0, |(moment, since)| moment.saturating_sub(since));
     if age > 0 {
-        fields.push(("age", Node::text(place, SimDuration::from_secs(age).to_string())));
+        fields.push(("age", Node::text(place, short(SimDuration::from_secs(age)))));
     }
     if !pod.ready {
         let no = Node { place: place.clone(), value: Value::Scalar("false".to_owned(), Scalar::Bool(false)) };

@@ -89,6 +89,16 @@ pub fn as_written(object: &mut Node) {
         }
     }
     without_nothing(object);
+    // As people write them: what it is, what it is called, and the rest.
+    if let Value::Mapping(entries) = &mut object.value {
+        let rank = |key: &str| match key {
+            "apiVersion" => 0,
+            "kind" => 1,
+            "metadata" => 2,
+            _ => 3,
+        };
+        entries.sort_by_key(|entry| rank(&entry.key));
+    }
 }
 
 /// Capacity and what of it pods can have, less what is zero; and whether it is ready, where it is not.
