@@ -39,14 +39,18 @@ class Program(unittest.TestCase):
             target, deployment = names
             self.assertEqual(target, deployment)
 
-        target = program.hpa.spec.apply(lambda spec: spec["scale_target_ref"]["name"])
+        target = program.hpa.spec["scale_target_ref"]["name"]
         return pulumi.Output.all(target, program.deployment.metadata["name"]).apply(check)
 
+    @pulumi.runtime.test
     def test_both_objects_are_made(self):
-        self.assertEqual(
-            sorted(typ for typ, _ in MOCKS.made.values()),
-            ["kubernetes:apps/v1:Deployment", "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"],
-        )
+        def check(_):
+            self.assertEqual(
+                sorted(typ for typ, _ in MOCKS.made.values()),
+                ["kubernetes:apps/v1:Deployment", "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"],
+            )
+
+        return pulumi.Output.all(program.deployment.urn, program.hpa.urn).apply(check)
 
 
 if __name__ == "__main__":
