@@ -228,6 +228,9 @@ struct Judged {
     figures: Vec<(u64, Vec<Figure>)>,
 }
 
+/// Index of the plan, seed, what was judged and what it was judged by.
+type JudgedRun = (usize, u64, Vec<Verdict>, Vec<Figure>);
+
 /// Every plan under its seeds, in parallel; the results do not depend on the number of threads.
 fn run_all(prepared: &[Prepared], arguments: &Arguments) -> Result<Vec<Judged>, Failure> {
     let runs: Vec<(usize, u64)> = prepared
@@ -237,7 +240,7 @@ fn run_all(prepared: &[Prepared], arguments: &Arguments) -> Result<Vec<Judged>, 
         .collect();
     let bar = progress::bar(runs.len() as u64, "runs", arguments.quiet);
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, NonZeroUsize::get)).build()?;
-    let judged: Result<Vec<(usize, u64, Vec<Verdict>, Vec<Figure>)>, Stopped> = threads.install(|| {
+    let judged: Result<Vec<JudgedRun>, Stopped> = threads.install(|| {
         let one = |(index, seed): (usize, u64)| {
             let Prepared { scenario, plan, .. } = &prepared[index];
             let (verdicts, figures) = judge_one(scenario, &plan.expectations, seed)?;

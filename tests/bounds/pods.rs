@@ -80,4 +80,9 @@ fn intervals_have_a_shortest_and_rounds_a_most() {
         );
     }
     refused(&shop, "windtunnel run s.yaml --set sampleInterval=1ns", "samples in 1h");
+    let polled = "---\napiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: a}\nspec:\n  scaleTargetRef: {name: a}\n  \
+        pollingInterval: 0\n  triggers: [{type: cron, metadata: {timezone: UTC, start: '0 6 * * *', end: '0 20 * * *', \
+        desiredReplicas: '3'}}]\n";
+    write(&shop, "k.yaml", &(HEAD.to_owned() + &deployment("a", "replicas: 1") + polled));
+    refused(&shop, "windtunnel run k.yaml", "ScaledObject a: a pollingInterval of 0s never rests");
 }

@@ -93,7 +93,11 @@ fn feed((name, body): Target, seconds: Option<u64>) -> u64 {
     paths.sort();
     let inputs: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).expect("it can be read")).collect();
     // More are more of the same: a run is dear, an answer is not.
-    let few = if ["plan", "set", "scenario", "manifests"].contains(&name) { 25 } else { 150 };
+    let few = match name {
+        "plan" => 8,
+        "set" | "scenario" | "manifests" => 25,
+        _ => 150,
+    };
     let started = Instant::now();
     let seed = if seconds.is_some() { u64::from(std::process::id()) << 20 | 1 } else { 0x9E37_79B9_7F4A_7C15 };
     let (mut draw, mut count) = (Draw(seed), 0);
@@ -108,7 +112,9 @@ fn feed((name, body): Target, seconds: Option<u64>) -> u64 {
             path
         };
         assert!(outcome.is_ok(), "{name} panics on {}", file().display());
-        assert!(took < Duration::from_secs(20), "{name} took {took:?} on {}", file().display());
+        // A drawn plan is audited after each event and run twice, perhaps on a busy machine.
+        let longest = if name == "plan" { 300 } else { 20 };
+        assert!(took < Duration::from_secs(longest), "{name} took {took:?} on {}", file().display());
         count += 1;
     }
     count

@@ -136,7 +136,7 @@ pub fn plan(data: &[u8]) {
     let Ok(plan) = drawn else { return };
     let scenario = plan.scenario();
     let seed = u64::from(data[1]);
-    let fast = watch(&scenario, seed, RunOptions { audit_every: 1, ..RunOptions::default() });
+    let fast = watch(&scenario, seed, RunOptions { audit_every: 5, ..RunOptions::default() });
     judge::books(&scenario, &fast);
     let plain = watch(&scenario, seed, RunOptions { plain: true, ..RunOptions::default() });
     runs::same_run(&fast, &plain);

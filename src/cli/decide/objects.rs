@@ -5,6 +5,8 @@ use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 
+use rustc_hash::FxHashSet;
+
 use super::Refusal;
 use super::fields::{Fields, objects};
 use crate::cluster::{DisruptionBudget, PodSpecId};
@@ -18,7 +20,13 @@ pub(super) fn priority_classes(envelope: &Fields<'_>) -> Result<PriorityClasses,
 /// Adds the nodes to the cluster; the objects in the same order.
 pub(super) fn nodes(envelope: &Fields<'_>, cluster: &mut LoadedCluster) -> Result<Vec<Node>, Refusal> {
     let mut nodes = Vec::new();
+    let mut names = FxHashSet::default();
     for (path, node) in objects::<Node>(envelope, "nodes")? {
+        if let Some(name) = &node.metadata.name
+            && !names.insert(name.clone())
+        {
+            return Err(Refusal::new(format!("{path}.metadata.name"), format!("a second node is called {name}")));
+        }
         cluster.add_node(&node).map_err(|error| error.within(path))?;
         nodes.push(node);
     }

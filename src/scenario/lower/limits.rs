@@ -1,6 +1,9 @@
 //! Limits with a reason: what a run would never get through, or what no memory holds, is refused before it begins.
 
+use std::sync::Arc;
+
 use super::Lowering;
+use crate::scenario::ScalerPolicy;
 use crate::scenario::size::{MOST_PODS, RunSize, about, about_bytes};
 use crate::scenario::spec::ScenarioSpec;
 use crate::units::SimDuration;
@@ -72,7 +75,7 @@ impl Lowering<'_> {
             self.push(crate::scenario::diagnostic::Diagnostic::error(&place, message)).hint = Some(hint);
         }
         let scenario = &self.scenario;
-        let rows = scenario.duration.nanos() / scenario.sample_interval.nanos().max(1);
+        let rows = scenario.duration.nanos() / scenario.sample_interval.nanos();
         let columns = COLUMNS + COLUMNS_A_WORKLOAD * scenario.workloads.len() as u64;
         let cells = u64::try_from(rows).unwrap_or(0).saturating_mul(columns);
         if cells > MOST_CELLS {
@@ -101,20 +104,25 @@ impl Lowering<'_> {
         let period = scenario.hpa_flags.sync_period;
         loops.push(("autoscaling.horizontalPodAutoscaler.syncPeriod", "syncs", period, scenario.hpas.len()));
         let polls = scenario.scalers.iter().filter_map(|scaler| match &scaler.policy {
-            crate::scenario::ScalerPolicy::Keda(keda) => Some(keda.object.polling_interval),
-            crate::scenario::ScalerPolicy::Cron(_) => None,
+            ScalerPolicy::Keda(keda) => Some((keda.object.polling_interval, &scaler.name)),
+            ScalerPolicy::Cron(_) => None,
         });
-        let polls: Vec<SimDuration> = polls.collect();
-        if let Some(shortest) = polls.iter().min() {
-            loops.push(("autoscaling.keda", "polls", *shortest, polls.len()));
-        }
+        let polls: Vec<(SimDuration, &Arc<str>)> = polls.collect();
         let mut wrong = Vec::new();
+        if let Some((shortest, name)) = polls.iter().min() {
+            loops.push(("autoscaling.keda", "polls", *shortest, polls.len()));
+            if *shortest <= SimDuration::ZERO {
+                let message = format!("ScaledObject {name}: a pollingInterval of {shortest} never rests");
+                wrong.push(("autoscaling.keda", message));
+            }
+        }
         for (path, what, interval, count) in loops {
             // Zero and less is told where the option is read.
             if interval <= SimDuration::ZERO || count == 0 {
                 continue;
             }
-            let rounds = (duration.nanos() / interval.nanos()).saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
+            let rounds =
+                (duration.nanos() / interval.nanos().max(1)).saturating_mul(i64::try_from(count).unwrap_or(i64::MAX));
             if interval < SHORTEST_INTERVAL {
                 wrong.push((path, format!("{interval} is too short; {SHORTEST_INTERVAL} is the shortest interval")));
             } else if rounds > MOST_ROUNDS {

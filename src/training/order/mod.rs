@@ -3,6 +3,7 @@
 //! The queue is sorted by [`Order`]; [`Passing`] says who may pass a gang that does not fit. A new order is a line in
 //! [`Order`]'s table.
 
+mod conservative;
 mod easy;
 
 use schemars::JsonSchema;
@@ -33,6 +34,8 @@ pub enum Passing {
     Nobody,
     /// Whoever does not delay the first that does not fit: it has a reservation where and when it will fit (EASY).
     Easy,
+    /// Whoever delays nobody: all that wait have reservations, in their order (conservative backfill).
+    Conservative,
     /// Everybody who fits; a large gang can wait for ever.
     #[default]
     Everybody,
@@ -107,6 +110,7 @@ impl Discipline {
                 pass.try_start(gang, true);
             }),
             Passing::Easy => easy::backfill(&mut pass, snapshot, blocked, rest),
+            Passing::Conservative => conservative::backfill(&mut pass, snapshot, blocked, rest),
         }
         pass.decision
     }

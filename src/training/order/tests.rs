@@ -69,3 +69,46 @@ fn the_queue_is_sorted() {
     assert_eq!(starts(Order::ShortestRemaining, Passing::Nobody, &at), [1]);
     assert_eq!(starts(Order::Priority, Passing::Nobody, &at), [1]);
 }
+
+/// The eight that come second could start at 1,110: two that pass for longer would keep them from that, though not the
+/// first.
+#[test]
+fn who_delays_anybody_does_not_pass_where_all_have_reservations() {
+    let at = |waiting: &[(u32, i64)]| snapshot(5, &[(3, 1_100)], waiting);
+    let conservative = |waiting: &[(u32, i64)]| starts(Order::Submitted, Passing::Conservative, &at(waiting));
+    assert_eq!(conservative(&[(6, 10), (8, 10), (2, 500)]), [] as [u32; 0]);
+    assert_eq!(starts(Order::Submitted, Passing::Easy, &at(&[(6, 10), (8, 10), (2, 500)])), [2]);
+    assert_eq!(conservative(&[(6, 10), (8, 10), (2, 110)]), [2]);
+    assert_eq!(conservative(&[(6, 10), (2, 500)]), [1]);
+    assert_eq!(conservative(&[(9, 10), (5, 10)]), [1]);
+}
+
+proptest::proptest! {
+    /// A table of what is free in each second says the same.
+    #[test]
+    fn reservations_are_the_earliest_in_order(
+        running in proptest::collection::vec((1u32..4, 1i64..30), 0..3),
+        waiting in proptest::collection::vec((1u32..9, 1i64..30), 1..8),
+    ) {
+        let held: i64 = running.iter().map(|(gpus, _)| i64::from(*gpus)).sum();
+        let running: Vec<(u32, i64)> = if held > 8 { Vec::new() } else { running };
+        let held: i64 = running.iter().map(|(gpus, _)| i64::from(*gpus)).sum();
+        let until: Vec<(u32, i64)> = running.iter().map(|(gpus, left)| (*gpus, 1_000 + left)).collect();
+        let mut free = vec![8i64; 400];
+        for (gpus, left) in &running {
+            free[..*left as usize].iter_mut().for_each(|free| *free -= i64::from(*gpus));
+        }
+        let mut expected = Vec::new();
+        for (job, (gpus, takes)) in waiting.iter().enumerate() {
+            let fits = |at: &usize| free[*at..at + *takes as usize].iter().all(|free| *free >= i64::from(*gpus));
+            let at = (0..370).find(fits).expect("all are over by then");
+            free[at..at + *takes as usize].iter_mut().for_each(|free| *free -= i64::from(*gpus));
+            if at == 0 {
+                expected.push(job as u32);
+            }
+        }
+        let mut started = starts(Order::Submitted, Passing::Conservative, &snapshot(8 - held, &until, &waiting));
+        started.sort_unstable();
+        proptest::prop_assert_eq!(started, expected);
+    }
+}

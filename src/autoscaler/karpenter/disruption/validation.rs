@@ -29,7 +29,7 @@ pub(super) fn validate(base: &Base<'_>, command: &Command) -> Result<Command, St
         return validate_emptiness(base, command, current, &mut allowed);
     }
     if current.len() != command.nodes.len() {
-        return Err(format!("{} candidates are no longer valid", command.nodes.len() - current.len()));
+        return Err(format!("{} candidates are no longer valid", command.nodes.len().saturating_sub(current.len())));
     }
     for candidate in &current {
         if allowed[candidate.pool] == 0 {

@@ -101,8 +101,14 @@ pub(super) fn read(
         .into_iter()
         .filter_map(|pool| Some((pool.metadata.name, hash(pool.metadata.annotations.as_ref())?)))
         .collect();
+    let mut names = rustc_hash::FxHashSet::default();
     for (index, raw) in envelope.items::<RawClaim>("nodeClaims")?.iter().enumerate() {
         let path = format!("nodeClaims[{index}]");
+        if let Some(name) = &raw.metadata.name
+            && !names.insert(name.clone())
+        {
+            return Err(Refusal::new(format!("{path}.metadata.name"), format!("a second NodeClaim is called {name}")));
+        }
         claims.extend(claim(&path, raw, nodes, cluster, catalogue, (&hashes, now))?);
     }
     apply(state, &mut claims, cluster)?;

@@ -281,8 +281,11 @@ fn admission(raw: &RawAdmission, sets: &[PodSet], names: &mut Names) -> Result<A
             })?;
             usage.push((names.resource(resource), whole(resource, quantity)));
         }
-        let count = sets.iter().find(|set| *set.name == *name).map_or(1, |set| set.count);
-        let count = raw.count.unwrap_or(count);
+        let Some(set) = sets.iter().find(|set| *set.name == *name) else {
+            let path = format!("podSetAssignments[{index}].name");
+            return Err(ManifestError::new(path, format!("the workload has no pod set called {name}")));
+        };
+        let count = raw.count.unwrap_or(set.count);
         pod_sets.push(PodSetAdmission { name: name.into(), count, flavors, usage, topology: None });
     }
     Ok(Admission { cluster_queue: raw.cluster_queue.as_str().into(), pod_sets })
