@@ -14,6 +14,7 @@ use super::progress::Progress;
 use super::{Outcome, check, diagnostics, exposition, memory};
 use crate::check::{Expectation, Run, SeedVerdict, Suite, Tally, Verdict};
 use crate::record::metrics::openmetrics::Tape;
+use crate::record::metrics::remote_write::RemoteWrite;
 use crate::record::metrics::{Exporter, Sink, Watched};
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::writer::{OutputFolder, Terms, csv, json};
@@ -55,6 +56,9 @@ pub struct Arguments {
     /// File of the run's metrics as a live cluster exports them, OpenMetrics text; compressed where it ends in .gz
     #[arg(long, value_name = "FILE")]
     openmetrics: Option<PathBuf>,
+    /// Server that takes the run's metrics by remote write, such as http://localhost:9090/api/v1/write
+    #[arg(long, value_name = "URL")]
+    remote_write: Option<String>,
     /// How often metrics are scraped [default: 15s]
     #[arg(long, value_name = "DURATION", value_parser = exposition::interval)]
     scrape_interval: Option<SimDuration>,
@@ -105,6 +109,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if let Some(file) = &arguments.openmetrics {
         exposition::may_write(file, file_terms)?;
     }
+    let remote = arguments.remote_write.as_deref();
+    let mut remote = remote.map(|url| RemoteWrite::new(url, scenario.start_epoch_seconds)).transpose()?;
     let folder = OutputFolder::prepare(&out, &provenance, terms)?;
 
     let mut recorder = Recorder::new(&scenario, arguments.verbose_decisions);
@@ -115,12 +121,14 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if arguments.openmetrics.is_some() {
         sinks.push(&mut tape);
     }
+    if let Some(remote) = &mut remote {
+        sinks.push(remote);
+    }
     if let Some(monitor) = &mut monitor {
         sinks.push(monitor);
     }
     if sinks.is_empty() && arguments.scrape_interval.is_some() {
-        let message =
-            "--scrape-interval says how often metrics are scraped, and nothing asks for any: give --openmetrics FILE";
+        let message = "--scrape-interval says how often metrics are scraped, and nothing asks for any: give --openmetrics or --remote-write";
         return Err(Failure::BadInput(anyhow::anyhow!(message)));
     }
     let interval = exposition::interval_of(&scenario, arguments.scrape_interval);
@@ -128,6 +136,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let mut watched = Watched { inner: &mut recorder, exporter };
     let outcome = sim::run(&scenario, seed, &mut Progress::new(&mut watched, scenario.duration, arguments.quiet));
     drop(watched);
+    if let Some(remote) = remote {
+        remote.finish()?;
+    }
     let alerts = monitor.map(|monitor| monitor.finish(outcome.simulated)).unwrap_or_default();
     if let Some(file) = &arguments.openmetrics {
         exposition::write(file, &mut tape, scenario.start_epoch_seconds, file_terms)?;

@@ -338,6 +338,23 @@ impl Histogram {
         last
     }
 
+    /// Requests that took at most so many seconds each, for ascending `bounds`; and all of them, with the sum of their
+    /// seconds.
+    pub fn cumulative(&self, bounds: &[f64]) -> (Vec<f64>, f64, f64) {
+        let (mut counts, mut bound) = (Vec::with_capacity(bounds.len()), 0);
+        let (mut weight, mut sum) = (0.0, 0.0);
+        for bin in self.bins.iter().filter(|bin| bin.weight > 0.0) {
+            while bounds.get(bound).is_some_and(|most| bin.sum / bin.weight > *most) {
+                counts.push(weight);
+                bound += 1;
+            }
+            weight += bin.weight;
+            sum += bin.sum;
+        }
+        counts.resize(bounds.len(), weight);
+        (counts, weight, sum)
+    }
+
     /// `None` without requests.
     pub fn mean(&self) -> Option<f64> {
         let (weight, sum) = self.bins.iter().fold((0.0, 0.0), |(w, s), bin| (w + bin.weight, s + bin.sum));
@@ -348,6 +365,17 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn buckets_hold_what_took_no_longer() {
+        let mut histogram = Histogram::default();
+        for seconds in [0.01, 0.02, 0.3, 4.0] {
+            histogram.add(seconds, 1.0);
+        }
+        let (counts, all, sum) = histogram.cumulative(&[0.005, 0.05, 0.5, 1.0]);
+        assert_eq!((counts, all), (vec![0.0, 2.0, 3.0, 3.0], 4.0));
+        assert!((sum - 4.33).abs() < 1e-9);
+    }
 
     fn near(value: f64, expected: f64, within: f64) {
         assert!((value - expected).abs() <= within * expected.abs(), "{value} is not near {expected}");

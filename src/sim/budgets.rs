@@ -9,10 +9,11 @@ use crate::scenario::WorkloadKind;
 
 /// Where a budget stands.
 #[derive(Clone, Copy, Debug, Default)]
-struct Standing {
-    healthy: i64,
-    desired_healthy: i64,
-    allowed: i64,
+pub struct Standing {
+    pub healthy: i64,
+    pub desired_healthy: i64,
+    /// `status.disruptionsAllowed`.
+    pub allowed: i64,
 }
 
 /// Pods that a budget selects beside those of replicated workloads: of Jobs, DaemonSets, and of nobody.
@@ -37,7 +38,7 @@ impl World<'_> {
     }
 
     /// Pods of one replicated workload share their labels, so of those a budget is judged by workload.
-    fn standing(&self, index: usize) -> Standing {
+    pub(super) fn standing(&self, index: usize) -> Standing {
         let budget = &self.scenario.disruption_budgets[index];
         // Of the controllers that have a scale.
         let (mut healthy, mut expected) = (0, 0);

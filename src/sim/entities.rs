@@ -16,7 +16,7 @@ use super::wait_times::WaitRun;
 use crate::cluster::{NodeId, NodeSelectorTerm, NodeShapeId, PodId, PodSpecId, WorkloadId};
 use crate::controller::deployment::ReplicaSet;
 use crate::cost::{CapacityType, Holding};
-use crate::units::{SimTime, Usd, UsdPerHour};
+use crate::units::{SimDuration, SimTime, Usd, UsdPerHour};
 
 /// How a pod ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,9 @@ pub(super) struct PodRun {
     pub cpu_counter: i128,
     pub counted_at: SimTime,
     pub counter_at_start: i128,
+    /// Its CPU limit; `i64::MAX` where it has none. And for how long it used all of that.
+    pub cpu_limit: i64,
+    pub throttled: SimDuration,
     /// When pods last made way for it.
     pub preempted_others: Option<SimTime>,
     /// How many of its containers' images are there, and the one that it waits for.
@@ -119,6 +122,12 @@ impl PodRun {
     /// The CPU counter at `now`, in millicore-nanoseconds.
     pub fn cpu_counter_at(&self, now: SimTime) -> i128 {
         self.cpu_counter + i128::from(self.used.cpu.get()) * i128::from((now - self.counted_at).nanos())
+    }
+
+    /// For how long it has used all the CPU that its limit allows.
+    pub fn throttled_at(&self, now: SimTime) -> SimDuration {
+        let is_at_limit = self.used.cpu.get() >= self.cpu_limit;
+        self.throttled + if is_at_limit { now - self.counted_at } else { SimDuration::ZERO }
     }
 }
 

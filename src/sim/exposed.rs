@@ -4,14 +4,20 @@
 
 use std::sync::Arc;
 
+use super::budgets::Standing;
 use super::entities::{Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
+use super::hpa::HpaRun;
 use super::observer::Observer;
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, NodeShape, NodeState, PodId, PodInfo, PodSpec, Specs, WorkloadId};
+use crate::autoscaler::hpa::Conditions;
+use crate::cluster::{
+    ClusterView, DisruptionBudget, NodeId, NodeShape, NodeState, PodId, PodInfo, PodSpec, Specs, WorkloadId,
+};
 use crate::cost::CapacityType;
-use crate::scenario::{Patch, Scenario, Workload, WorkloadKind};
-use crate::units::{SimTime, UsdPerHour};
+use crate::load::latency::Histogram;
+use crate::scenario::{Hpa, NodeGroup, Patch, Scenario, Workload, WorkloadKind};
+use crate::units::{SimDuration, SimTime, UsdPerHour};
 
 use super::observer::Usage;
 
@@ -107,6 +113,64 @@ impl<'w> Exposed<'w> {
         Some(ExposedNode { world: self.world, instance: self.world.instance_of_node(id), id, state, shape })
     }
 
+    /// In the order of the scenario.
+    pub fn hpas(&self) -> impl Iterator<Item = ExposedHpa<'w>> + 'w {
+        let (world, exposed) = (self.world, *self);
+        let hpas = world.scenario.hpas.iter().zip(&world.hpas);
+        hpas.map(move |(hpa, run)| ExposedHpa { run, hpa, target: exposed.workload(hpa.target) })
+    }
+
+    /// The scenario's disruption budgets in their order, each with its name and namespace.
+    pub fn budgets(&self) -> impl Iterator<Item = (&'w DisruptionBudget, Standing)> + 'w {
+        let world = self.world;
+        world.scenario.disruption_budgets.iter().enumerate().map(|(index, budget)| (budget, world.standing(index)))
+    }
+
+    pub fn groups(&self) -> impl Iterator<Item = ExposedGroup<'w>> + 'w {
+        let world = self.world;
+        let groups = world.scenario.node_groups.iter().zip(&world.groups);
+        groups.map(|(group, run)| ExposedGroup {
+            group,
+            target: run.target,
+            launched: run.launched,
+            gone: run.launched.saturating_sub(run.instances),
+        })
+    }
+
+    /// Registered nodes that are ready, and those that are not.
+    pub fn nodes_ready(&self) -> [u32; 2] {
+        let ledger = self.world.cluster.ledger();
+        [ledger.nodes_ready, ledger.nodes - ledger.nodes_ready]
+    }
+
+    pub fn counts(&self) -> ExposedCounts {
+        let ledger = self.world.cluster.ledger();
+        ExposedCounts {
+            nodes_added: self.world.counts.nodes_added,
+            nodes_removed: self.world.counts.nodes_removed,
+            nodes_upcoming: ledger.nodes_upcoming,
+            unschedulable_pods: self.world.queue.unschedulable_len() as u32,
+            queued_pods: ledger.pods.unbound,
+            evicted_pods: self.world.counts.evicted,
+        }
+    }
+
+    /// In the order of the scenario's loads.
+    pub fn services(&self) -> impl Iterator<Item = ExposedService<'w>> + 'w {
+        let world = self.world;
+        world.scenario.loads.iter().enumerate().map(move |(index, load)| {
+            let (books, latencies) = world.service_so_far(index);
+            ExposedService {
+                workload: &world.scenario.workloads[load.target.index()],
+                of_requests: latencies.is_some(),
+                served: books.served.units(),
+                dropped: books.dropped.units(),
+                waiting: books.backlog.units(),
+                latencies,
+            }
+        })
+    }
+
     pub fn workload(&self, id: WorkloadId) -> ExposedWorkload<'w> {
         ExposedWorkload {
             world: self.world,
@@ -179,14 +243,90 @@ impl<'w> ExposedPod<'w> {
         self.run.used
     }
 
+    /// Thousandths of GPUs that it requests.
+    pub fn requested_gpus(&self) -> i64 {
+        self.run.requested.gpu.get()
+    }
+
     /// CPU time that its containers used since they last started, in core-seconds.
     pub fn cpu_seconds(&self) -> f64 {
         (self.run.cpu_counter_at(self.world.now) - self.run.counter_at_start) as f64 / 1e12
     }
+    /// For how long, since they last started, its containers have used all the CPU that their limits allow; `None`
+    /// without limits.
+    pub fn throttled(&self) -> Option<SimDuration> {
+        (self.run.cpu_limit < i64::MAX).then(|| self.run.throttled_at(self.world.now))
+    }
+
     /// The larger of request and use: `[millicores, bytes, thousandths of GPUs]`; zero without a node.
     pub fn held(&self) -> [i64; 3] {
         self.run.holding.amounts()
     }
+}
+
+/// An HPA.
+#[derive(Clone, Copy)]
+pub struct ExposedHpa<'w> {
+    run: &'w HpaRun,
+    pub hpa: &'w Hpa,
+    pub target: ExposedWorkload<'w>,
+}
+
+impl<'w> ExposedHpa<'w> {
+    pub fn conditions(&self) -> &'w Conditions {
+        self.run.conditions()
+    }
+
+    /// What its last sync read, by metric: thousandths of the metric's unit, or of a percent.
+    pub fn last_read(&self) -> impl Iterator<Item = Option<i64>> + 'w {
+        self.run.last_read()
+    }
+}
+
+/// A Job that was created and not deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct ExposedJob {
+    /// See [`PodOwner::Job`].
+    pub run: u32,
+    pub started: Option<SimTime>,
+    pub is_finished: bool,
+    pub active: u32,
+    pub succeeded: u32,
+    pub failed: u32,
+}
+
+/// A node group or pool, and what its autoscaler has done.
+#[derive(Clone, Copy)]
+pub struct ExposedGroup<'w> {
+    pub group: &'w NodeGroup,
+    pub target: u32,
+    /// Machines that were ever launched, and those that are gone.
+    pub launched: u32,
+    pub gone: u32,
+}
+
+/// Counts of the run so far.
+#[derive(Clone, Copy, Debug)]
+pub struct ExposedCounts {
+    pub nodes_added: u32,
+    pub nodes_removed: u32,
+    pub nodes_upcoming: u32,
+    pub unschedulable_pods: u32,
+    /// In the scheduler's queue.
+    pub queued_pods: u32,
+    pub evicted_pods: u32,
+}
+
+/// What a service was asked for and did since the start, in its own unit: requests, or core-seconds.
+#[derive(Clone, Debug)]
+pub struct ExposedService<'w> {
+    pub workload: &'w Workload,
+    pub of_requests: bool,
+    pub served: f64,
+    pub dropped: f64,
+    pub waiting: f64,
+    /// Of all that were answered.
+    pub latencies: Option<Histogram>,
 }
 
 /// Who made a pod.
@@ -279,6 +419,26 @@ impl<'w> ExposedWorkload<'w> {
     pub fn of_template(&self, template: usize) -> u32 {
         let is_of_it = |pod: &&PodId| self.world.pods[pod.index()].template.index() == template;
         self.run.pods.iter().filter(is_of_it).count() as u32
+    }
+
+    /// Its Jobs, where it is a Job or a CronJob.
+    pub fn jobs(&self) -> impl Iterator<Item = ExposedJob> + 'w {
+        let (world, run) = (self.world, self.run);
+        run.jobs.iter().map(move |(number, job)| {
+            let is_of_it = |pod: &&PodId| match world.pods[pod.index()].role {
+                Role::JobPod { run, .. } => run == *number,
+                _ => false,
+            };
+            let [succeeded, failed] = job.ended();
+            ExposedJob {
+                run: *number,
+                started: job.started(),
+                is_finished: job.is_finished(),
+                active: run.pods.iter().filter(is_of_it).count() as u32,
+                succeeded,
+                failed,
+            }
+        })
     }
 
     /// Templates of its ReplicaSets or revisions, oldest first, each with the replicas that its Deployment gave it.

@@ -7,7 +7,7 @@ use super::observer::{Controller, HpaMetricSample};
 use super::selections::Selected;
 use super::world::World;
 use crate::autoscaler::hpa::{
-    Current, Decision, HpaSpec, Memory, MetricError, MetricIdentifier, ObjectReference, Observed, PodState,
+    Conditions, Current, Decision, HpaSpec, Memory, MetricError, MetricIdentifier, ObjectReference, Observed, PodState,
     ReadyCondition, ReadyStatus, Sample, Samples, Scale, SelectorState,
 };
 use crate::cluster::{Container, PodId, PodSpec, ResourceNames, WorkloadId, resource};
@@ -26,6 +26,16 @@ pub(super) struct HpaRun {
 }
 
 impl HpaRun {
+    /// `status.conditions`.
+    pub fn conditions(&self) -> &Conditions {
+        &self.memory.conditions
+    }
+
+    /// What its last sync read, by metric: thousandths of the metric's unit, or of a percent.
+    pub fn last_read(&self) -> impl Iterator<Item = Option<i64>> + '_ {
+        self.read.iter().map(|sample| sample.last)
+    }
+
     fn note(&mut self, decision: &Decision) {
         for (index, sample) in self.read.iter_mut().enumerate() {
             let proposal = decision.metrics.get(index).and_then(|status| status.result.as_ref().ok());

@@ -36,6 +36,21 @@ pub(super) struct BatchRun {
     next_sync: Option<SimTime>,
 }
 
+impl BatchRun {
+    pub fn started(&self) -> Option<SimTime> {
+        self.started
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Pods that succeeded and that failed.
+    pub fn ended(&self) -> [u32; 2] {
+        [self.succeeded, self.failed]
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct IndexFailures {
     counted: u32,

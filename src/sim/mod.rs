@@ -69,8 +69,12 @@ mod waiting;
 mod workloads;
 mod world;
 
+pub use budgets::Standing;
 pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
-pub use exposed::{Exposed, ExposedNode, ExposedPod, ExposedWorkload, PodOwner};
+pub use exposed::{
+    Exposed, ExposedCounts, ExposedGroup, ExposedHpa, ExposedJob, ExposedNode, ExposedPod, ExposedService,
+    ExposedWorkload, PodOwner,
+};
 pub use limit::Stopped;
 pub use observer::{
     Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,

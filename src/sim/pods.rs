@@ -54,6 +54,7 @@ impl World<'_> {
         run.runs = true;
         run.first_started.get_or_insert(self.now);
         run.counter_at_start = run.cpu_counter_at(self.now);
+        run.throttled = SimDuration::ZERO;
         self.set_running(pod);
         if !self.use_modelled(pod) {
             return;

@@ -185,6 +185,11 @@ impl Line {
         }
     }
 
+    /// Of all requests that were answered.
+    pub fn answered(&self) -> Histogram {
+        self.tally.histogram()
+    }
+
     fn figures(&self) -> Option<LatencyFigures> {
         figures(self.tally.mean()?, &self.tally.histogram())
     }

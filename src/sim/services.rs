@@ -11,6 +11,7 @@ use super::observer::{ServiceSample, Usage};
 use super::service_level::{Line, ServiceLevel};
 use super::world::World;
 use crate::cluster::{PodId, WorkloadId};
+use crate::load::latency::Histogram;
 use crate::load::queueing::Latency;
 use crate::load::service::{Books, PodClass, Service, Work, share};
 use crate::load::{Signal, SignalContext, SignalSpec};
@@ -360,6 +361,26 @@ impl World<'_> {
         let backlog = (run.books().backlog.units() * 1000.0).round() as i64;
         let latency = run.line.as_ref().and_then(|line| line.latency(run.reaching, run.books().backlog));
         ServiceReading { demand: run.demand, backlog, latency }
+    }
+
+    /// The books of a service up to now and its latencies so far, without closing anything: whoever looks changes nothing.
+    /// Where requests are served one by one they are as of its last event.
+    pub(super) fn service_so_far(&self, load: usize) -> (Books, Option<Histogram>) {
+        let run = &self.services[load];
+        if let Some(each) = &run.each {
+            return (each.books, Some(each.requests.answered().clone()));
+        }
+        let (mut service, mut line) = (run.service.clone(), run.line.clone());
+        if run.settled < self.now {
+            let span = self.now - run.settled;
+            let late = line.as_mut().map_or(0.0, |line| line.advance(run.reaching, span));
+            let lost = run.to_the_dead + (1.0 - run.to_the_dead) * late;
+            let served = service.serve_most(run.settled, self.now, run.demand, &run.classes, lost);
+            if let Some(line) = &mut line {
+                line.tell(run.reaching, span, &served, service.waited());
+            }
+        }
+        (*service.books(), line.as_ref().map(Line::answered))
     }
 
     /// The second look of [`World::audit`]: nothing is lost, and the pods that serve are the ready ones.

@@ -244,6 +244,8 @@ impl<'s> World<'s> {
             cpu_counter: 0,
             counted_at: self.now,
             counter_at_start: 0,
+            cpu_limit: self.cluster.specs.pod(spec).cpu_limit().map_or(i64::MAX, Millicores::get),
+            throttled: SimDuration::ZERO,
             preempted_others: None,
             images_there: 0,
             awaited_image: None,
@@ -313,6 +315,9 @@ impl<'s> World<'s> {
             return;
         }
         run.cpu_counter = run.cpu_counter_at(self.now);
+        if run.used.cpu.get() >= run.cpu_limit {
+            run.throttled = run.throttled_at(self.now);
+        }
         run.counted_at = self.now;
         let before = std::mem::replace(&mut run.used, used);
         self.cluster.change_used(before, used, self.now);

@@ -6,11 +6,11 @@ use std::io::Read;
 use crate::shell::Workshop;
 
 /// Points of each series, ascending by time, by name and labels.
-type Exposition = BTreeMap<String, Vec<(f64, f64)>>;
+pub type Exposition = BTreeMap<String, Vec<(f64, f64)>>;
 
 /// A reader that is strict about what OpenMetrics 1.0 asks: families and series in one piece, times ascending, names with
 /// their type's suffix, and an end.
-fn read(text: &str) -> Exposition {
+pub fn read(text: &str) -> Exposition {
     assert!(text.ends_with("\n# EOF\n"), "no end");
     let mut found = Exposition::new();
     let mut families = BTreeSet::new();

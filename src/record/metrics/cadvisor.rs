@@ -4,12 +4,13 @@
 //! A pod's use is known as a whole: it is divided among its containers by what they request, equally where nothing is
 //! requested.
 
+use super::nodes::gpus;
 use super::series::Teller;
 use super::table::Metric;
 use super::values::thousandths;
 use crate::cluster::{Container, PodSpec};
 use crate::sim::{Exposed, ExposedNode, ExposedPod};
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// `cpu.cfs_period_us` (`pkg/kubelet/cm/helpers_linux.go`, `QuotaPeriod`).
 const CFS_PERIOD_MICROS: f64 = 100_000.0;
@@ -32,7 +33,7 @@ fn parts(spec: &PodSpec) -> impl Iterator<Item = (&Container, f64, f64)> {
     })
 }
 
-pub(super) fn tell(tell: &mut Teller<'_, '_>, pod: &ExposedPod<'_>, seconds: &dyn Fn(SimTime) -> f64) {
+pub(super) fn tell(tell: &mut Teller<'_, '_>, pod: &ExposedPod<'_>, now: SimTime, seconds: &dyn Fn(SimTime) -> f64) {
     let node = pod.node_name().map_or("", |name| &**name);
     let used = pod.used();
     for (container, of_cpu, of_memory) in parts(pod.spec) {
@@ -46,6 +47,13 @@ pub(super) fn tell(tell: &mut Teller<'_, '_>, pod: &ExposedPod<'_>, seconds: &dy
         ];
         let memory = (used.memory.get() as f64 * of_memory).round();
         tell.put(Metric::ContainerCpuUsage, pod.cpu_seconds() * of_cpu, || labels);
+        // The kernel counts periods of a tenth of a second; only a container with a limit has them.
+        let periods = |of: SimDuration| (of.as_secs_f64() * 1e6 / CFS_PERIOD_MICROS).floor();
+        let is_limited = container.cpu_limit.is_some();
+        let ran = pod.container_started().filter(|_| is_limited).map(|started| periods(now - started));
+        tell.put(Metric::ContainerCfsPeriods, ran, || labels);
+        let throttled = pod.throttled().filter(|_| is_limited).map(periods);
+        tell.put(Metric::ContainerCfsThrottledPeriods, throttled, || labels);
         tell.put(Metric::ContainerMemoryWorkingSet, memory, || labels);
         tell.put(Metric::ContainerMemoryRss, memory, || labels);
         let limit = container.memory_limit.map_or(0.0, |limit| limit.get() as f64);
@@ -77,6 +85,56 @@ pub(super) fn tell_allocation(tell: &mut Teller<'_, '_>, pod: &ExposedPod<'_>) {
     }
 }
 
+/// A pod's GPUs.
+pub(super) fn tell_gpus(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, pod: &ExposedPod<'_>) {
+    let gpus = pod.requested_gpus();
+    let (Some(node), Some(container)) =
+        (pod.info.node.and_then(|node| exposed.node(node)), pod.spec.containers.first())
+    else {
+        return;
+    };
+    let (name, model) = (&*node.state.name, model(&node));
+    let busy = (pod.used().gpu.get() as f64 / gpus.max(1) as f64 * 100.0).min(100.0);
+    // A share of a device counts as one.
+    for gpu in 0..(gpus + 999) / 1000 {
+        tell.put_owned(Metric::DcgmGpuUtil, busy, || {
+            vec![
+                ("Hostname", name.to_owned()),
+                ("gpu", gpu.to_string()),
+                ("modelName", model.to_owned()),
+                ("namespace", pod.spec.namespace.clone()),
+                ("pod", pod.info.name.to_string()),
+                ("container", container.name.clone()),
+            ]
+        });
+    }
+}
+
+fn model<'a>(node: &ExposedNode<'a>) -> &'a str {
+    node.shape.accelerator.as_deref().unwrap_or("")
+}
+
+/// GPUs of a node that no pod holds.
+fn tell_unheld_gpus(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, node: &ExposedNode<'_>) {
+    let all = gpus(exposed, node);
+    if all == 0.0 {
+        return;
+    }
+    let held: i64 = node
+        .state
+        .pods
+        .iter()
+        .filter_map(|held| exposed.pod(held.pod))
+        .map(|pod| (pod.requested_gpus() + 999) / 1000)
+        .sum();
+    let (name, model) = (&*node.state.name, model(node));
+    for gpu in held.max(0)..all as i64 {
+        let (key, number) = (format!("gpu {gpu}"), gpu.to_string());
+        let labels = [("Hostname", name), ("gpu", &*number), ("modelName", model)];
+        tell.put_keyed(&key, Metric::DcgmGpuUtil, 0.0, &labels);
+    }
+}
+
 /// What a machine's own exporters say.
 pub(super) fn tell_machine(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, node: &ExposedNode<'_>) {
     let (name, capacity) = (&*node.state.name, &node.shape.capacity);
@@ -88,6 +146,7 @@ pub(super) fn tell_machine(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, nod
     tell.put(Metric::NodeMemTotal, memory, || [("instance", name)]);
     let available = (memory - node.used().memory.get() as f64).max(0.0);
     tell.put(Metric::NodeMemAvailable, available, || [("instance", name)]);
+    tell_unheld_gpus(tell, exposed, node);
     let count = cores.ceil().max(1.0);
     let user = node.cpu_seconds() / count;
     let idle = (cores / count * (exposed.at() - node.registered()).as_secs_f64() - user).max(0.0);

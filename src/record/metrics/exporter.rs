@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::pods::PodNames;
 use super::series::{SeriesBook, Sink, Slots, Teller};
 use super::workloads::DaemonCount;
-use super::{cadvisor, nodes, pods, workloads};
+use super::{autoscalers, cadvisor, nodes, pods, services, workloads};
 use crate::cluster::{NodeId, PodId, WorkloadId};
 use crate::sim::{DecisionRecord, Exposed, ExposedPod, Observer, Outcome, PodOwner, Sample};
 use crate::units::{SimDuration, SimTime};
@@ -129,7 +129,9 @@ impl<'s> Exporter<'s> {
             nodes::tell_state(&mut tell, exposed, &node);
             tell.finish();
             if node.works() {
-                cadvisor::tell_machine(&mut Teller::new(&mut self.book, &mut slots.machine), exposed, &node);
+                let mut tell = Teller::new(&mut self.book, &mut slots.machine);
+                cadvisor::tell_machine(&mut tell, exposed, &node);
+                tell.finish();
             }
         }
     }
@@ -162,7 +164,10 @@ impl<'s> Exporter<'s> {
             }
             if pod.runs() && cadvisor::is_seen(exposed, &pod) {
                 let mut tell = Teller::new(&mut self.book, &mut slots.running);
-                cadvisor::tell(&mut tell, &pod, seconds);
+                cadvisor::tell(&mut tell, &pod, exposed.at(), seconds);
+                if pod.requested_gpus() > 0 {
+                    cadvisor::tell_gpus(&mut tell, exposed, &pod);
+                }
             }
             if pod.owner() == PodOwner::DaemonSet {
                 let count = daemons.entry(pod.workload().workload.id).or_default();
@@ -181,6 +186,8 @@ impl<'s> Exporter<'s> {
     ) {
         let mut tell = Teller::new(&mut self.book, &mut self.cluster);
         workloads::tell_cluster(&mut tell, exposed);
+        autoscalers::tell(&mut tell, exposed);
+        services::tell(&mut tell, exposed);
         tell.finish();
         self.workloads.resize_with(exposed.scenario().workloads.len(), Slots::default);
         for (workload, slots) in exposed.scenario().workloads.iter().zip(&mut self.workloads) {

@@ -3,12 +3,15 @@
 //! [`Exporter`] reads the cluster's objects at every scrape and tells [`Sink`]s which series changed; [`METRICS`] is the
 //! one table of what there is.
 
+mod autoscalers;
 mod cadvisor;
 mod exporter;
 mod nodes;
 pub mod openmetrics;
 mod pods;
+pub mod remote_write;
 mod series;
+mod services;
 mod table;
 mod tape;
 mod values;

@@ -67,7 +67,10 @@ pub(super) fn tell_state(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, node:
         }
     }
     tell_costs(tell, exposed, node);
-    tell_up(tell, "kubelet", name, node.works());
+    for path in ["/metrics", "/metrics/cadvisor"] {
+        let labels = [("job", "kubelet"), ("metrics_path", path), ("instance", name), ("node", name)];
+        tell.put(Metric::Up, flag(node.works()), || labels);
+    }
     tell_up(tell, "node-exporter", name, node.works());
 }
 

@@ -2,7 +2,7 @@
 
 use super::series::Teller;
 use super::table::Metric;
-use super::values::{flag, set_name, thousandths, uid};
+use super::values::{flag, job_name, set_name, thousandths, uid};
 use crate::cluster::{Container, PodPhase, QosClass, ResourceNames, Resources, RestartPolicy};
 use crate::sim::{Exposed, ExposedPod, PodOwner};
 use crate::units::SimTime;
@@ -206,8 +206,7 @@ fn owner(pod: &ExposedPod<'_>) -> (&'static str, String) {
             "replicaset" => ("ReplicaSet", name.to_owned()),
             _ => ("ReplicaSet", set_name(name, template)),
         },
-        PodOwner::Job { run: 0 } => ("Job", name.to_owned()),
-        PodOwner::Job { run } => ("Job", format!("{name}-{run}")),
+        PodOwner::Job { run } => ("Job", job_name(name, run)),
         PodOwner::DaemonSet => ("DaemonSet", name.to_owned()),
         PodOwner::TrainingJob => ("Job", name.to_owned()),
         PodOwner::Nobody => ("", String::new()),

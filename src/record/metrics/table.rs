@@ -1,7 +1,8 @@
 //! Every metric that a run exports, once: its name, type, unit, help and labels, and whose it is in a live cluster.
 //!
 //! Names and labels are those of kube-state-metrics 2.15 (`docs/metrics`), cAdvisor 0.52 (`docs/storage/prometheus.md`),
-//! node-exporter 1.9 and OpenCost 1.110 (`pkg/costmodel/metrics.go`); `job` is as kube-prometheus 0.14 sets it.
+//! node-exporter 1.9, OpenCost 1.110 (`pkg/costmodel/metrics.go`), the Cluster Autoscaler 1.33 (`proposals/metrics.md`),
+//! Karpenter 1.6 and DCGM exporter 4; `job` is as kube-prometheus 0.14 sets it.
 
 /// What a metric's value does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +34,26 @@ pub enum Source {
     Cadvisor,
     NodeExporter,
     OpenCost,
+    Scheduler,
+    ClusterAutoscaler,
+    Karpenter,
+    Dcgm,
+    Application,
 }
 
 impl Source {
-    pub const ALL: [Source; 5] =
-        [Source::Prometheus, Source::KubeStateMetrics, Source::Cadvisor, Source::NodeExporter, Source::OpenCost];
+    pub const ALL: [Source; 10] = [
+        Source::Prometheus,
+        Source::KubeStateMetrics,
+        Source::Cadvisor,
+        Source::NodeExporter,
+        Source::OpenCost,
+        Source::Scheduler,
+        Source::ClusterAutoscaler,
+        Source::Karpenter,
+        Source::Dcgm,
+        Source::Application,
+    ];
 
     /// For people.
     pub const fn name(self) -> &'static str {
@@ -47,6 +63,11 @@ impl Source {
             Source::Cadvisor => "kubelet (cAdvisor)",
             Source::NodeExporter => "node-exporter",
             Source::OpenCost => "OpenCost",
+            Source::Scheduler => "kube-scheduler",
+            Source::ClusterAutoscaler => "Cluster Autoscaler",
+            Source::Karpenter => "Karpenter",
+            Source::Dcgm => "DCGM exporter",
+            Source::Application => "the application",
         }
     }
 
@@ -58,6 +79,11 @@ impl Source {
             Source::Cadvisor => &[("job", "kubelet"), ("metrics_path", "/metrics/cadvisor")],
             Source::NodeExporter => &[("job", "node-exporter")],
             Source::OpenCost => &[("job", "opencost")],
+            Source::Scheduler => &[("job", "kube-scheduler")],
+            Source::ClusterAutoscaler => &[("job", "cluster-autoscaler")],
+            Source::Karpenter => &[("job", "karpenter")],
+            Source::Dcgm => &[("job", "dcgm-exporter")],
+            Source::Application => &[],
         }
     }
 }
@@ -124,7 +150,7 @@ impl Metric {
 
 metrics! {
     Prometheus {
-        Up = "up", Gauge, "", "job, instance", "1 where the target answers a scrape; the control plane always does, a kubelet and a node-exporter as long as their machine works.";
+        Up = "up", Gauge, "", "job, instance, metrics_path", "1 where the target answers a scrape; the control plane always does, a kubelet and a node-exporter as long as their machine works.";
     }
     KubeStateMetrics {
         KubePodInfo = "kube_pod_info", Gauge, "", "namespace, pod, uid, node, created_by_kind, created_by_name, priority_class", "A pod; always 1.";
@@ -189,9 +215,31 @@ metrics! {
         KubeDaemonsetUnavailable = "kube_daemonset_status_number_unavailable", Gauge, "", "namespace, daemonset", "Nodes whose pod of it is not ready.";
         KubeDaemonsetMisscheduled = "kube_daemonset_status_number_misscheduled", Gauge, "", "namespace, daemonset", "Always 0.";
         KubeDaemonsetUpdated = "kube_daemonset_status_updated_number_scheduled", Gauge, "", "namespace, daemonset", "As current: DaemonSets are not changed in a run.";
+        KubeJobInfo = "kube_job_info", Gauge, "", "namespace, job_name", "A Job; always 1.";
+        KubeJobSpecCompletions = "kube_job_spec_completions", Gauge, "", "namespace, job_name", "Successes that it wants.";
+        KubeJobSpecParallelism = "kube_job_spec_parallelism", Gauge, "", "namespace, job_name", "Pods that it runs at once, at most.";
+        KubeJobStatusActive = "kube_job_status_active", Gauge, "", "namespace, job_name", "Its pods that have not ended.";
+        KubeJobStatusSucceeded = "kube_job_status_succeeded", Gauge, "", "namespace, job_name", "Its pods that succeeded.";
+        KubeJobStatusFailed = "kube_job_status_failed", Gauge, "", "namespace, job_name", "Its pods that failed.";
+        KubeJobStatusStartTime = "kube_job_status_start_time", Gauge, "seconds", "namespace, job_name", "When it was taken up or resumed.";
+        KubeJobComplete = "kube_job_complete", Gauge, "", "namespace, job_name, condition", "1 where it ended with its successes.";
+        KubeJobFailed = "kube_job_failed", Gauge, "", "namespace, job_name, condition", "1 where it ended without them.";
+        KubeHpaInfo = "kube_horizontalpodautoscaler_info", Gauge, "", "namespace, horizontalpodautoscaler, scaletargetref_kind, scaletargetref_name", "An HPA; always 1.";
+        KubeHpaMin = "kube_horizontalpodautoscaler_spec_min_replicas", Gauge, "", "namespace, horizontalpodautoscaler", "Its minimum.";
+        KubeHpaMax = "kube_horizontalpodautoscaler_spec_max_replicas", Gauge, "", "namespace, horizontalpodautoscaler", "Its maximum.";
+        KubeHpaCurrent = "kube_horizontalpodautoscaler_status_current_replicas", Gauge, "", "namespace, horizontalpodautoscaler", "Replicas that are there.";
+        KubeHpaDesired = "kube_horizontalpodautoscaler_status_desired_replicas", Gauge, "", "namespace, horizontalpodautoscaler", "Replicas that are wanted.";
+        KubeHpaCondition = "kube_horizontalpodautoscaler_status_condition", Gauge, "", "namespace, horizontalpodautoscaler, condition, status", "1 for the state of a condition: AbleToScale, ScalingActive, ScalingLimited.";
+        KubeHpaTarget = "kube_horizontalpodautoscaler_spec_target_metric", Gauge, "", "namespace, horizontalpodautoscaler, metric_name, metric_target_type", "The target of a metric: percent of utilization, average or value.";
+        KubeHpaStatus = "kube_horizontalpodautoscaler_status_target_metric", Gauge, "", "namespace, horizontalpodautoscaler, metric_name, metric_target_type", "What its last sync read of a metric.";
+        KubePdbHealthy = "kube_poddisruptionbudget_status_current_healthy", Gauge, "", "namespace, poddisruptionbudget", "Healthy pods that it selects.";
+        KubePdbDesired = "kube_poddisruptionbudget_status_desired_healthy", Gauge, "", "namespace, poddisruptionbudget", "Healthy pods that it wants.";
+        KubePdbAllowed = "kube_poddisruptionbudget_status_pod_disruptions_allowed", Gauge, "", "namespace, poddisruptionbudget", "Evictions that it allows now.";
     }
     Cadvisor {
         ContainerCpuUsage = "container_cpu_usage_seconds_total", Counter, "seconds", "namespace, pod, container, image, node, instance", "CPU time that a container used since it last started; a pod's use is divided among its containers by their CPU requests.";
+        ContainerCfsPeriods = "container_cpu_cfs_periods_total", Counter, "", "namespace, pod, container, image, node, instance", "Periods of 100 ms that a container with a CPU limit has run.";
+        ContainerCfsThrottledPeriods = "container_cpu_cfs_throttled_periods_total", Counter, "", "namespace, pod, container, image, node, instance", "Those in which it used all that its limit allows: whether it wanted more is not known.";
         ContainerMemoryWorkingSet = "container_memory_working_set_bytes", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Memory that a container uses; divided by memory requests.";
         ContainerMemoryRss = "container_memory_rss", Gauge, "bytes", "namespace, pod, container, image, node, instance", "As the working set: page cache is not modelled.";
         ContainerSpecMemoryLimit = "container_spec_memory_limit_bytes", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Its memory limit; 0 where it has none.";
@@ -217,6 +265,32 @@ metrics! {
         ContainerCpuAllocation = "container_cpu_allocation", Gauge, "", "namespace, pod, container, node, instance", "Cores that a container holds: the larger of request and use.";
         ContainerMemoryAllocation = "container_memory_allocation_bytes", Gauge, "bytes", "namespace, pod, container, node, instance", "Memory that a container holds.";
         ContainerGpuAllocation = "container_gpu_allocation", Gauge, "", "namespace, pod, container, node, instance", "GPUs that a container holds.";
+    }
+    Scheduler {
+        SchedulerPendingPods = "scheduler_pending_pods", Gauge, "", "queue", "Pods without a node, by queue: unschedulable, or active (those in back-off among them).";
+    }
+    ClusterAutoscaler {
+        CaSafe = "cluster_autoscaler_cluster_safe_to_autoscale", Gauge, "", "", "Always 1.";
+        CaNodes = "cluster_autoscaler_nodes_count", Gauge, "", "state", "Nodes by state: ready, unready, notStarted (asked for and not there yet).";
+        CaUnschedulable = "cluster_autoscaler_unschedulable_pods_count", Gauge, "", "type", "Pods that the scheduler calls unschedulable.";
+        CaGroupTarget = "cluster_autoscaler_node_group_target_count", Gauge, "", "node_group", "What a group was asked to be.";
+        CaGroupMin = "cluster_autoscaler_node_group_min_count", Gauge, "", "node_group", "A group's minimum.";
+        CaGroupMax = "cluster_autoscaler_node_group_max_count", Gauge, "", "node_group", "A group's maximum.";
+        CaScaledUp = "cluster_autoscaler_scaled_up_nodes_total", Counter, "", "", "Nodes that were added.";
+        CaScaledDown = "cluster_autoscaler_scaled_down_nodes_total", Counter, "", "", "Nodes that were removed, for whatever reason.";
+        CaEvicted = "cluster_autoscaler_evicted_pods_total", Counter, "", "", "Pods that were evicted, by drains of whatever cause.";
+    }
+    Karpenter {
+        KarpenterCreated = "karpenter_nodeclaims_created_total", Counter, "", "nodepool", "Machines that were launched for a pool.";
+        KarpenterTerminated = "karpenter_nodeclaims_terminated_total", Counter, "", "nodepool", "Those that are gone.";
+    }
+    Dcgm {
+        DcgmGpuUtil = "DCGM_FI_DEV_GPU_UTIL", Gauge, "", "Hostname, gpu, modelName, namespace, pod, container", "Percent of the time that a GPU is busy: a pod's use spread evenly over its GPUs. Those of a pod are numbered within it; those of nobody have no pod and are numbered by themselves.";
+    }
+    Application {
+        HttpRequests = "http_requests_total", Counter, "", "job, namespace, service, code", "Requests of a load by their outcome: 200 answered, 503 dropped.";
+        HttpWaiting = "http_requests_waiting", Gauge, "", "job, namespace, service", "Requests that wait because the ready pods can't keep up.";
+        HttpDuration = "http_request_duration_seconds", Histogram, "seconds", "job, namespace, service, le", "Latencies of answered requests.";
     }
 }
 

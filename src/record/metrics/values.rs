@@ -28,3 +28,8 @@ pub(super) fn tell_up(tell: &mut Teller<'_, '_>, job: &str, instance: &str, answ
 pub(super) fn uid(pod: PodId) -> String {
     format!("00000000-0000-4000-8000-{:012x}", pod.index())
 }
+
+/// The name of a Job: a CronJob's have the minute that they were scheduled for.
+pub(super) fn job_name(workload: &str, run: u32) -> String {
+    if run == 0 { workload.to_owned() } else { format!("{workload}-{run}") }
+}

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::series::Teller;
 use super::table::Metric;
-use super::values::{set_name, tell_up};
-use crate::scenario::Owner;
-use crate::scenario::WorkloadKind;
+use super::values::{job_name, set_name, tell_up};
+use crate::scenario::{BatchJob, Owner, WorkloadKind};
 use crate::sim::{Exposed, ExposedWorkload};
 use crate::units::SimTime;
 
@@ -53,6 +52,9 @@ pub(super) fn tell(
             tell.put(metric, value, || labels);
         }
         return;
+    }
+    if let WorkloadKind::Job(job) = workload.kind {
+        return tell_jobs(tell, workload, job, seconds);
     }
     let WorkloadKind::Replicated { owner, spec, .. } = workload.kind else { return };
     let desired = f64::from(workload.desired());
@@ -106,5 +108,34 @@ pub(super) fn tell(
                 tell.put(metric, value, || labels);
             }
         }
+    }
+}
+
+fn tell_jobs(
+    tell: &mut Teller<'_, '_>,
+    workload: &ExposedWorkload<'_>,
+    spec: &BatchJob,
+    seconds: &dyn Fn(SimTime) -> f64,
+) {
+    let (namespace, name) = (&*workload.workload.namespace, &*workload.workload.name);
+    for job in workload.jobs() {
+        let name = job_name(name, job.run);
+        let labels = [("namespace", namespace), ("job_name", &*name)];
+        let mut put = |metric: Metric, value: Option<f64>, more: &[(&str, &str)]| {
+            if let Some(value) = value {
+                let key = format!("{} {}", metric.row().name, job.run);
+                tell.put_keyed(&key, metric, value, &[labels.as_slice(), more].concat());
+            }
+        };
+        let is_complete = job.is_finished && spec.completions.is_none_or(|wanted| job.succeeded >= wanted);
+        put(Metric::KubeJobInfo, Some(1.0), &[]);
+        put(Metric::KubeJobSpecCompletions, spec.completions.map(f64::from), &[]);
+        put(Metric::KubeJobSpecParallelism, Some(f64::from(spec.parallelism)), &[]);
+        put(Metric::KubeJobStatusActive, Some(f64::from(job.active)), &[]);
+        put(Metric::KubeJobStatusSucceeded, Some(f64::from(job.succeeded)), &[]);
+        put(Metric::KubeJobStatusFailed, Some(f64::from(job.failed)), &[]);
+        put(Metric::KubeJobStatusStartTime, job.started.map(seconds), &[]);
+        put(Metric::KubeJobComplete, is_complete.then_some(1.0), &[("condition", "true")]);
+        put(Metric::KubeJobFailed, (job.is_finished && !is_complete).then_some(1.0), &[("condition", "true")]);
     }
 }
