@@ -311,14 +311,7 @@ impl Objects {
                 };
                 trained(node, key, read, &mut self.training, broken, diagnostics);
             }
-            "RayJob" => trained(
-                node,
-                key,
-                TrainingManifest::RayJob,
-                &mut self.training,
-                broken,
-                diagnostics,
-            ),
+            "RayJob" => trained(node, key, TrainingManifest::RayJob, &mut self.training, broken, diagnostics),
             "TrainingRuntime" | "ClusterTrainingRuntime" => {
                 typed(node, key, &mut self.training_runtimes, broken, diagnostics);
             }
@@ -352,8 +345,12 @@ fn trained<T: DeserializeOwned>(
 ) {
     let mut read = Vec::new();
     typed(node, key, &mut read, broken, diagnostics);
-    let read =
-        read.pop().map(|Object { value, node, name, namespace }| Object { value: of(Box::new(value)), node, name, namespace });
+    let read = read.pop().map(|Object { value, node, name, namespace }| Object {
+        value: of(Box::new(value)),
+        node,
+        name,
+        namespace,
+    });
     list.extend(read);
 }
 
