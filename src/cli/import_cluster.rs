@@ -71,7 +71,7 @@ pub fn usage_of(path: Option<&Path>) -> anyhow::Result<Usage> {
     let Some(path) = path else { return Ok(Usage::default()) };
     let source = source(path).map_err(|problem| anyhow::anyhow!("--usage {} {problem}", path.display()))?;
     Usage::read(&Arc::new(source)).map_err(|mistake| {
-        diagnostics::show(&[mistake]);
+        diagnostics::show(&[*mistake]);
         anyhow::anyhow!("--usage {} can't be read; nothing was written", path.display())
     })
 }

@@ -151,6 +151,10 @@ fn load(demand: &Demand, place: &Place) -> Node {
     Node::mapping(place, vec![("target", target), ("cpu", cpu)])
 }
 
+/// A place among the kinds, namespace and name.
+type Target<'a> = (usize, &'a str, &'a str);
+type Field<'a> = (&'a str, Node);
+
 /// Kinds that settings of a scenario can name.
 const TARGETS: [&str; 5] = ["Deployment", "ReplicaSet", "StatefulSet", "Job", "Pod"];
 /// These, and kinds whose pods' places nobody need know.
@@ -172,7 +176,7 @@ fn workloads(parts: &Parts<'_>, objects: &[Node], place: &Place) -> Vec<Node> {
         .collect();
     let nodes: std::collections::BTreeSet<&str> =
         known.iter().filter(|(kind, ..)| *kind == "Node").map(|(.., name)| *name).collect();
-    let mut workloads: BTreeMap<(usize, &str, &str), Vec<(&str, Node)>> = BTreeMap::new();
+    let mut workloads: BTreeMap<Target<'_>, Vec<Field<'_>>> = BTreeMap::new();
     for share in parts.shares {
         let (kind, namespace, name) = (share.kind.as_str(), share.namespace.as_str(), share.name.as_str());
         let Some(at) = OF_USAGE.iter().position(|known| *known == kind) else { continue };
@@ -200,7 +204,7 @@ fn workloads(parts: &Parts<'_>, objects: &[Node], place: &Place) -> Vec<Node> {
             workloads.entry((kind, namespace, name)).or_default().push(("running", Node::sequence(place, pods)));
         }
     }
-    let one = |((kind, namespace, name), fields): ((usize, &str, &str), Vec<(&str, Node)>)| {
+    let one = |((kind, namespace, name), fields): (Target<'_>, Vec<Field<'_>>)| {
         let target = ("target", target(OF_USAGE[kind], namespace, name, place));
         Node::mapping(place, std::iter::once(target).chain(fields).collect())
     };

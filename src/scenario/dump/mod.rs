@@ -147,7 +147,7 @@ pub fn import_pulumi(source: Source, usage: Usage, settings: &Settings) -> Resul
     let Some(root) = parse(&source)?.into_iter().next() else {
         return Err(vec![Diagnostic::error(&super::diagnostic::Place::start_of(&source), "the file is empty")]);
     };
-    let pulumi::Stack { objects, groups } = pulumi::stack(root, &mut told).map_err(|mistake| vec![mistake])?;
+    let pulumi::Stack { objects, groups } = pulumi::stack(root, &mut told).map_err(|mistake| vec![*mistake])?;
     let moment = objects.iter().filter_map(moment_of).max();
     let mut scaling = Scaling::default();
     objects.iter().for_each(|object| scaling.see(object, &mut told));

@@ -24,7 +24,7 @@ pub struct Stack {
 ///
 /// # Errors
 /// A document that is neither.
-pub fn stack(root: Node, told: &mut Told) -> Result<Stack, Diagnostic> {
+pub fn stack(root: Node, told: &mut Told) -> Result<Stack, Box<Diagnostic>> {
     let place = root.place.clone();
     let mut states: Vec<Node> = Vec::new();
     if let Some(resources) = root.find(&["deployment", "resources"]) {
@@ -36,8 +36,8 @@ pub fn stack(root: Node, told: &mut Told) -> Result<Stack, Diagnostic> {
         states.extend(steps.items().iter().filter(stays).filter_map(|step| step.get("newState")).cloned());
     } else {
         let diagnostic = Diagnostic::error(&place, "no stack of Pulumi");
-        return Err(diagnostic
-            .expected("what `pulumi stack export` prints (deployment.resources), or `pulumi preview --json` (steps)"));
+        let expected = "what `pulumi stack export` prints (deployment.resources), or `pulumi preview --json` (steps)";
+        return Err(Box::new(diagnostic.expected(expected)));
     }
     let mut stack = Stack::default();
     // Of a resource that is replaced, the new one comes later.

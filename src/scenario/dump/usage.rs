@@ -71,7 +71,7 @@ impl Usage {
     ///
     /// # Errors
     /// A file that is neither, or holds no reading.
-    pub fn read(source: &Arc<Source>) -> Result<Usage, Diagnostic> {
+    pub fn read(source: &Arc<Source>) -> Result<Usage, Box<Diagnostic>> {
         let place = Place::start_of(source);
         let mut usage = Usage { place: Some(place.clone()), ..Usage::default() };
         if source.text.trim_start().starts_with('{') && source.text.contains("\"result\"") {
@@ -83,15 +83,14 @@ impl Usage {
         } else {
             let found = text::objects(source, |object| vec![object]);
             if let Some(problem) = found.problems.into_iter().next() {
-                return Err(problem);
+                return Err(Box::new(problem));
             }
             found.kept.iter().for_each(|object| usage.add_pod_metrics(object));
         }
         if usage.is_empty() {
             let diagnostic = Diagnostic::error(&place, "no reading of a pod or a workload is in it");
-            return Err(
-                diagnostic.expected("PodMetrics, or a range query whose series have a `pod` or `workload` label")
-            );
+            let expected = "PodMetrics, or a range query whose series have a `pod` or `workload` label";
+            return Err(Box::new(diagnostic.expected(expected)));
         }
         Ok(usage)
     }
