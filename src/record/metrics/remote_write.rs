@@ -66,7 +66,7 @@ impl RemoteWrite {
         if url.starts_with("https://") {
             return Err(RemoteError::Tls(url.to_owned()));
         }
-        if !url.strip_prefix("http://").is_some_and(|rest| !rest.is_empty()) {
+        if url.strip_prefix("http://").is_none_or(str::is_empty) {
             return Err(RemoteError::Address(url.to_owned()));
         }
         let config =
