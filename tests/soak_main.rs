@@ -7,6 +7,7 @@ mod invariants {
     pub mod draw;
 }
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::time::Instant;
 
@@ -55,7 +56,14 @@ fn scenarios(count: u64) {
             _ => draw::autoscaled_cluster().new_tree(&mut runner).expect("a plan can be drawn").current(),
         };
         let options = RunOptions { audit_every: 50, ..RunOptions::default() };
-        events += sim::run_with(&plan.scenario(), index, options, &mut ()).figures.events;
+        let run = || sim::run_with(&plan.scenario(), index, options, &mut ()).figures.events;
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(of_run) => events += of_run,
+            Err(panic) => {
+                eprintln!("scenario {index}, under the seed of its number: {plan:#?}");
+                resume_unwind(panic);
+            }
+        }
         if (index + 1).is_multiple_of(1_000) {
             let seconds = started.elapsed().as_secs_f64();
             println!("{} scenarios: {seconds:.1} s, {events} events, {} resident", index + 1, megabytes(resident()));

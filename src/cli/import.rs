@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Outcome, import_cluster};
+use super::{Outcome, import_cluster, import_pulumi};
 use crate::cost::Catalogue;
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::scenario::import::{self, Inputs, Source, Trace};
@@ -51,6 +51,7 @@ pub struct Arguments {
 #[derive(Subcommand)]
 enum OfACluster {
     Cluster(import_cluster::Arguments),
+    Pulumi(import_pulumi::Arguments),
 }
 
 fn formats() -> String {
@@ -74,8 +75,10 @@ fn formats() -> String {
 const DEFAULT_MAX_SIZE: u32 = 1000;
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    if let Some(OfACluster::Cluster(arguments)) = &arguments.of_a_cluster {
-        return import_cluster::run(arguments);
+    match &arguments.of_a_cluster {
+        Some(OfACluster::Cluster(arguments)) => return import_cluster::run(arguments),
+        Some(OfACluster::Pulumi(arguments)) => return import_pulumi::run(arguments),
+        None => {}
     }
     let (Some(format), Some(output)) = (&arguments.format, &arguments.output) else {
         return Err(anyhow::anyhow!("a format and --output are needed").into());

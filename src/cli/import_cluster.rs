@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -11,7 +12,7 @@ use clap::Args;
 use super::{Outcome, diagnostics, exit_code};
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::scenario::diagnostic::{Diagnostic, Source};
-use crate::scenario::dump::{self, Imported, Report, Settings};
+use crate::scenario::dump::{self, Imported, Report, Settings, Usage};
 use crate::units::SimDuration;
 
 /// Make a scenario of a cluster's objects, as kubectl, Helm or Kustomize print them
@@ -32,6 +33,12 @@ pub struct Arguments {
     /// How long the scenario lasts
     #[arg(long, default_value = "24h", value_name = "DURATION")]
     duration: SimDuration,
+    /// Node groups of these instance types that scale from zero, beside those of the objects
+    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    autoscale: Vec<String>,
+    /// What pods used: PodMetrics, or the JSON of a Prometheus range query of CPU by pod or workload
+    #[arg(long, value_name = "FILE")]
+    usage: Option<PathBuf>,
     /// Fail where anything is left out or would change the outcome
     #[arg(long)]
     strict: bool,
@@ -42,12 +49,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let files = files(&arguments.paths)?;
-    let inputs: Vec<PathBuf> = files.iter().filter(|path| !is_stdin(path)).cloned().collect();
+    let inputs: Vec<PathBuf> = files.iter().chain(&arguments.usage).filter(|path| !is_stdin(path)).cloned().collect();
     let terms = FileTerms { inputs: &inputs, force: arguments.force };
     single::may_write(&arguments.output, terms)?;
-    if arguments.duration <= SimDuration::ZERO {
-        return Err(anyhow::anyhow!("--duration must be above 0s").into());
-    }
     let mut sources = Vec::new();
     let mut unreadable = Vec::new();
     for path in &files {
@@ -56,9 +60,20 @@ pub fn run(arguments: &Arguments) -> Outcome {
             Err(problem) => unreadable.push(Diagnostic::without_text(path.display().to_string(), problem)),
         }
     }
-    let settings = Settings { name: name_of(&arguments.output), duration: arguments.duration };
-    let imported = dump::import(sources, &settings);
+    let settings = Settings::new(name_of(&arguments.output), arguments.duration, &arguments.autoscale)?;
+    let usage = usage_of(arguments.usage.as_deref())?;
+    let imported = dump::import(sources, usage, &settings);
     finish(&imported, &unreadable, &arguments.output, arguments.strict, terms)
+}
+
+/// What a file tells of usage; nothing without one.
+pub fn usage_of(path: Option<&Path>) -> anyhow::Result<Usage> {
+    let Some(path) = path else { return Ok(Usage::default()) };
+    let source = source(path).map_err(|problem| anyhow::anyhow!("--usage {} {problem}", path.display()))?;
+    Usage::read(&Arc::new(source)).map_err(|mistake| {
+        diagnostics::show(&[mistake]);
+        anyhow::anyhow!("--usage {} can't be read; nothing was written", path.display())
+    })
 }
 
 /// Writes the scenario and says what became of the objects.
@@ -74,8 +89,10 @@ pub fn finish(
         let hint = "nothing was written: no object of a kind that is simulated was found";
         return Err(anyhow::anyhow!(hint).into());
     }
-    let is_whole =
-        imported.broken.is_empty() && unreadable.is_empty() && !imported.reports.iter().any(|report| report.changes);
+    let is_whole = imported.as_they_are.is_empty()
+        && imported.broken.is_empty()
+        && unreadable.is_empty()
+        && !imported.reports.iter().any(|report| report.changes);
     if strict && !is_whole {
         return Err(anyhow::anyhow!(
             "--strict: the above would be left out or changes the outcome; nothing was written"
@@ -92,6 +109,9 @@ pub fn finish(
     writeln!(out, "{}: {}{running}", output.display(), counts.join(", "))?;
     Ok(ExitCode::from(exit_code::FINE))
 }
+
+/// Lines of a list that grows with the cluster.
+const MOST_SHOWN: usize = 20;
 
 fn tell(imported: &Imported, unreadable: &[Diagnostic]) -> anyhow::Result<()> {
     let mut out = io::stderr().lock();
@@ -119,6 +139,12 @@ fn tell(imported: &Imported, unreadable: &[Diagnostic]) -> anyhow::Result<()> {
         .collect();
     if !nothing.is_empty() {
         writeln!(out, "Not in the scenario: {}", nothing.join(", "))?;
+    }
+    if !imported.as_they_are.is_empty() {
+        writeln!(out, "Left as the cluster has them ({}):", imported.as_they_are.len())?;
+        for warning in imported.as_they_are.iter().take(MOST_SHOWN) {
+            writeln!(out, "  {warning}")?;
+        }
     }
     let broken = imported.broken.len() + imported.more_broken + unreadable.len();
     if broken > 0 {

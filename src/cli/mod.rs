@@ -15,6 +15,7 @@ mod faults;
 mod format;
 mod import;
 mod import_cluster;
+mod import_pulumi;
 mod init;
 mod instance_types;
 mod interrupt;

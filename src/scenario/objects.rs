@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 use serde::de::DeserializeOwned;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
-use super::live::{Bearing, NO_PART, RunningPod, Settled, Told, Weight, bearing};
+use super::live::{Bearing, NO_PART, RunningPod, Scaling, Settled, Told, Weight, bearing};
 use super::manifest::training::{RawTraining, TrainJobSpec, TrainingManifest, TrainingRuntimeSpec};
 use super::manifest::{ManifestError, kueue};
 use super::names;
@@ -71,6 +71,8 @@ pub struct Objects {
     pub training_runtimes: Vec<Object<RawTraining<TrainingRuntimeSpec>>>,
     /// Pods that stand on nodes.
     pub running: Vec<RunningPod>,
+    /// The Cluster Autoscaler, as far as its own objects tell of it.
+    pub scaling: Scaling,
     /// The latest instant that any object tells of, in seconds of the Unix epoch.
     pub moment: Option<i64>,
     /// `(kind, namespace, name)` of objects that could not be read: what refers to them is not told as missing.
@@ -219,6 +221,10 @@ fn same_group(version: &str, known: &[&str]) -> bool {
 
 /// A kind that is not read.
 fn pass_over(document: &Node, kind: &str, version: &str, told: &mut Told, diagnostics: &mut Vec<Diagnostic>) {
+    // Read before its kind is passed over.
+    if Scaling::is_of_it(document) {
+        return;
+    }
     let place = document.at("kind");
     match bearing(kind, version) {
         Some(Bearing::None) => told.add(Weight::Nothing, kind, NO_PART, place),

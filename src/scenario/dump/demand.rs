@@ -1,28 +1,27 @@
 //! What a dump itself tells of demand: an HPA's last reading, or that it stands at its target.
 
-use super::Settings;
 use crate::scenario::live::{Told, Weight, pod_spec_path};
 use crate::scenario::yaml::{Node, Scalar, Value};
 use crate::units::Quantity;
 
-/// Demand on one workload, in thousandths of a core.
+/// Demand on one workload: thousandths of a core, from so many seconds after the start on.
 #[derive(Clone, Debug)]
 pub struct Demand {
     pub kind: String,
     pub namespace: String,
     pub name: String,
-    pub millicores: i64,
+    pub points: Vec<(i64, i64)>,
 }
 
 /// Of each HPA's target on CPU: what its pods used when the dump was made, else so much that it stands at its target.
-pub fn of_autoscalers(objects: &[Node], settings: &Settings, told: &mut Told) -> Vec<Demand> {
-    let mut demands: Vec<Demand> = Vec::new();
+/// Demands that are known already stand.
+pub fn of_autoscalers(objects: &[Node], demands: &mut Vec<Demand>, told: &mut Told) {
     for hpa in objects.iter().filter(|object| object.text_at(&["kind"]) == Some("HorizontalPodAutoscaler")) {
         let namespace = hpa.text_at(&["metadata", "namespace"]).unwrap_or("default");
         let target = |field: &str| hpa.text_at(&["spec", "scaleTargetRef", field]).unwrap_or_default();
         let (kind, name) = (target("kind"), target("name"));
         let is_known = |known: &Demand| known.kind == kind && known.namespace == namespace && known.name == name;
-        if demands.iter().any(is_known) || settings.has_usage_of(kind, namespace, name) {
+        if demands.iter().any(is_known) {
             continue;
         }
         let workload = objects.iter().find(|object| {
@@ -47,9 +46,8 @@ pub fn of_autoscalers(objects: &[Node], settings: &Settings, told: &mut Told) ->
         );
         told.add(Weight::Differs, "HorizontalPodAutoscaler", meaning, &hpa.place);
         let (kind, namespace, name) = (kind.to_owned(), namespace.to_owned(), name.to_owned());
-        demands.push(Demand { kind, namespace, name, millicores });
+        demands.push(Demand { kind, namespace, name, points: vec![(0, millicores)] });
     }
-    demands
 }
 
 enum Use {
@@ -92,13 +90,25 @@ pub fn millicores_of(node: &Node) -> Option<i64> {
     Quantity::parse_non_negative(text).ok().map(|quantity| quantity.milli_value())
 }
 
-/// CPU that one pod of a workload requests; a limit stands in for a request.
+/// CPU that one pod of a workload requests, in thousandths of a core; a limit stands in for a request.
 pub fn cpu_request(workload: &Node) -> i64 {
+    request(workload, "cpu", |quantity| quantity.milli_value())
+}
+
+/// Memory that one pod of a workload requests, in bytes.
+pub fn memory_request(workload: &Node) -> i64 {
+    request(workload, "memory", |quantity| quantity.value())
+}
+
+fn request(workload: &Node, resource: &str, amount: fn(Quantity) -> i64) -> i64 {
     let containers =
         pod_spec_path(workload).and_then(|path| workload.find(path)).and_then(|spec| spec.get("containers"));
-    let request = |container: &Node| {
-        let of = |list: &str| container.find(&["resources", list, "cpu"]).and_then(millicores_of);
+    let of_container = |container: &Node| {
+        let of = |list: &str| match &container.find(&["resources", list, resource])?.value {
+            Value::Scalar(text, _) => Quantity::parse_non_negative(text).ok().map(amount),
+            _ => None,
+        };
         of("requests").or_else(|| of("limits")).unwrap_or(0)
     };
-    containers.map(Node::items).unwrap_or_default().iter().map(request).fold(0, i64::saturating_add)
+    containers.map(Node::items).unwrap_or_default().iter().map(of_container).fold(0, i64::saturating_add)
 }

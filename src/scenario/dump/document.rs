@@ -7,21 +7,24 @@ use jiff::Timestamp;
 
 use super::Settings;
 use super::demand::Demand;
-use super::scaling::Scaling;
+use super::usage::Share;
 use crate::scenario::diagnostic::{Place, Source};
-use crate::scenario::live::RunningPod;
+use crate::scenario::live::{RunningPod, Scaling};
 use crate::scenario::spec::{API_VERSION, KIND};
 use crate::scenario::yaml::{Node, Scalar, Value};
 use crate::units::SimDuration;
 
 pub struct Parts<'a> {
     pub settings: &'a Settings,
+    /// When the scenario starts, in seconds of the Unix epoch.
+    pub start: Option<i64>,
     /// When the dump was made, in seconds of the Unix epoch.
     pub moment: Option<i64>,
     pub groups: Vec<Node>,
     pub zones: Vec<String>,
     pub scaling: &'a Scaling,
     pub demands: &'a [Demand],
+    pub shares: &'a [Share],
     pub running: &'a [RunningPod],
 }
 
@@ -29,11 +32,11 @@ pub fn scenario(parts: &Parts<'_>, objects: &[Node]) -> Node {
     let place = Place::start_of(&Arc::new(Source::new("", "")));
     let place = &place;
     let text = |text: &str| Node::text(place, text);
-    let mut spec = vec![("description", text("What windtunnel import cluster read of a cluster's objects."))];
-    if let Some(start) = parts.moment.and_then(|moment| Timestamp::from_second(moment).ok()) {
+    let mut spec = vec![("description", text("What windtunnel import read of a cluster's objects."))];
+    if let Some(start) = parts.start.and_then(|start| Timestamp::from_second(start).ok()) {
         spec.push(("start", text(&start.to_string())));
     }
-    spec.push(("duration", text(&parts.settings.duration.to_string())));
+    spec.push(("duration", text(&short(parts.settings.duration))));
     if parts.settings.duration > SimDuration::from_mins(5_000) {
         spec.push(("sampleInterval", text("5m")));
     }
@@ -73,6 +76,17 @@ pub fn scenario(parts: &Parts<'_>, objects: &[Node]) -> Node {
     Node::mapping(place, document)
 }
 
+/// As people write it: `24h`, not `24h0m0s`.
+fn short(duration: SimDuration) -> String {
+    let mut text = duration.to_string();
+    for (ending, nothing) in [("m0s", "0s"), ("h0m", "0m")] {
+        if text.ends_with(ending) {
+            text.truncate(text.len() - nothing.len());
+        }
+    }
+    text
+}
+
 fn holds(objects: &[Node], kind: &str, namespace: &str, name: &str) -> bool {
     objects.iter().any(|object| {
         object.text_at(&["kind"]) == Some(kind)
@@ -81,32 +95,33 @@ fn holds(objects: &[Node], kind: &str, namespace: &str, name: &str) -> bool {
     })
 }
 
+/// The options in the form of a scenario.
 fn options<'a>(scaling: &'a Scaling, place: &Place) -> Vec<(&'a str, Node)> {
-    let mut fields: Vec<(&str, Node)> = Vec::new();
-    for (field, value) in &scaling.options {
-        let node = plain(value, place);
-        if !Scaling::is_list(field) {
-            fields.push((field, node));
-            continue;
+    let mut fields: Vec<(&str, Node)> =
+        scaling.options.iter().map(|(field, value)| (field.as_str(), of_json(value, place))).collect();
+    if !scaling.priorities.is_empty() {
+        let of = |expressions: &Vec<String>| {
+            Node::sequence(place, expressions.iter().map(|expression| Node::text(place, expression.as_str())).collect())
+        };
+        let mut priorities = Node::mapping(place, Vec::new());
+        for (priority, expressions) in &scaling.priorities {
+            priorities.put(&priority.to_string(), of(expressions));
         }
-        match fields.iter_mut().find(|known| known.0 == field) {
-            Some((_, Node { value: Value::Sequence(items), .. })) => items.push(node),
-            _ => fields.push((field, Node::sequence(place, vec![node]))),
-        }
+        fields.push(("priorities", priorities));
     }
     fields
 }
 
-/// A flag's value: a number or a truth value where it reads as one.
-fn plain(value: &str, place: &Place) -> Node {
-    let scalar = match value {
-        "true" => Scalar::Bool(true),
-        "false" => Scalar::Bool(false),
-        _ if value.parse::<i64>().is_ok() => Scalar::Integer(value.parse().unwrap_or_default()),
-        _ if value.parse::<f64>().is_ok_and(f64::is_finite) => Scalar::Float(value.parse().unwrap_or_default()),
-        _ => Scalar::Text,
-    };
-    Node { place: place.clone(), value: Value::Scalar(value.to_owned(), scalar) }
+fn of_json(value: &serde_json::Value, place: &Place) -> Node {
+    use serde_json::Value as Json;
+    let scalar = |text: String, scalar: Scalar| Node { place: place.clone(), value: Value::Scalar(text, scalar) };
+    match value {
+        Json::Bool(truth) => scalar(truth.to_string(), Scalar::Bool(*truth)),
+        Json::Number(number) => scalar(number.to_string(), Scalar::Float(number.as_f64().unwrap_or_default())),
+        Json::Array(items) => Node::sequence(place, items.iter().map(|item| of_json(item, place)).collect()),
+        Json::String(text) => Node::text(place, text.as_str()),
+        Json::Null | Json::Object(_) => scalar("null".to_owned(), Scalar::Null),
+    }
 }
 
 fn target(kind: &str, namespace: &str, name: &str, place: &Place) -> Node {
@@ -118,13 +133,28 @@ fn target(kind: &str, namespace: &str, name: &str, place: &Place) -> Node {
 }
 
 fn load(demand: &Demand, place: &Place) -> Node {
-    let cpu = Node::mapping(place, vec![("constant", Node::text(place, format!("{}m", demand.millicores)))]);
+    let text = |text: String| Node::text(place, text);
+    let cpu = match demand.points[..] {
+        [(_, millicores)] => Node::mapping(place, vec![("constant", text(format!("{millicores}m")))]),
+        _ => {
+            let point = |(at, millicores): &(i64, i64)| {
+                let at = text(short(SimDuration::from_secs(*at)));
+                Node::mapping(place, vec![("at", at), ("value", text(format!("{millicores}m")))])
+            };
+            let points = Node::sequence(place, demand.points.iter().map(point).collect());
+            let again = Node { place: place.clone(), value: Value::Scalar("true".to_owned(), Scalar::Bool(true)) };
+            let replay = Node::mapping(place, vec![("loop", again), ("points", points)]);
+            Node::mapping(place, vec![("replay", replay)])
+        }
+    };
     let target = target(&demand.kind, &demand.namespace, &demand.name, place);
     Node::mapping(place, vec![("target", target), ("cpu", cpu)])
 }
 
 /// Kinds that settings of a scenario can name.
 const TARGETS: [&str; 5] = ["Deployment", "ReplicaSet", "StatefulSet", "Job", "Pod"];
+/// These, and kinds whose pods' places nobody need know.
+const OF_USAGE: [&str; 7] = ["Deployment", "ReplicaSet", "StatefulSet", "Job", "Pod", "DaemonSet", "CronJob"];
 
 fn workloads(parts: &Parts<'_>, objects: &[Node], place: &Place) -> Vec<Node> {
     let mut by_owner: BTreeMap<(usize, &str, &str), Vec<&RunningPod>> = BTreeMap::new();
@@ -142,7 +172,21 @@ fn workloads(parts: &Parts<'_>, objects: &[Node], place: &Place) -> Vec<Node> {
         .collect();
     let nodes: std::collections::BTreeSet<&str> =
         known.iter().filter(|(kind, ..)| *kind == "Node").map(|(.., name)| *name).collect();
-    let mut workloads = Vec::new();
+    let mut workloads: BTreeMap<(usize, &str, &str), Vec<(&str, Node)>> = BTreeMap::new();
+    for share in parts.shares {
+        let (kind, namespace, name) = (share.kind.as_str(), share.namespace.as_str(), share.name.as_str());
+        let Some(at) = OF_USAGE.iter().position(|known| *known == kind) else { continue };
+        if !known.contains(&(kind, namespace, name)) {
+            continue;
+        }
+        let number =
+            |value: f64| Node { place: place.clone(), value: Value::Scalar(value.to_string(), Scalar::Float(value)) };
+        let fields: Vec<(&str, Node)> = [("cpu", share.cpu), ("memory", share.memory)]
+            .into_iter()
+            .filter_map(|(field, value)| Some((field, number(value?))))
+            .collect();
+        workloads.entry((at, namespace, name)).or_default().push(("usage", Node::mapping(place, fields)));
+    }
     for ((kind, namespace, name), pods) in by_owner {
         if !known.contains(&(TARGETS[kind], namespace, name)) {
             continue;
@@ -153,21 +197,21 @@ fn workloads(parts: &Parts<'_>, objects: &[Node], place: &Place) -> Vec<Node> {
             .map(|pod| running(pod, parts.moment, place))
             .collect();
         if !pods.is_empty() {
-            let fields = vec![
-                ("target", target(TARGETS[kind], namespace, name, place)),
-                ("running", Node::sequence(place, pods)),
-            ];
-            workloads.push(Node::mapping(place, fields));
+            workloads.entry((kind, namespace, name)).or_default().push(("running", Node::sequence(place, pods)));
         }
     }
-    workloads
+    let one = |((kind, namespace, name), fields): ((usize, &str, &str), Vec<(&str, Node)>)| {
+        let target = ("target", target(OF_USAGE[kind], namespace, name, place));
+        Node::mapping(place, std::iter::once(target).chain(fields).collect())
+    };
+    workloads.into_iter().map(one).collect()
 }
 
 fn running(pod: &RunningPod, moment: Option<i64>, place: &Place) -> Node {
     let mut fields = vec![("node", Node::text(place, pod.node.clone())), ("name", Node::text(place, pod.name.clone()))];
     let age = moment.zip(pod.since).map_or(0, |(moment, since)| moment.saturating_sub(since));
     if age > 0 {
-        fields.push(("age", Node::text(place, SimDuration::from_secs(age).to_string())));
+        fields.push(("age", Node::text(place, short(SimDuration::from_secs(age)))));
     }
     if !pod.ready {
         let no = Node { place: place.clone(), value: Value::Scalar("false".to_owned(), Scalar::Bool(false)) };

@@ -1,11 +1,12 @@
 //! From Node objects to node groups: which nodes are of one kind, by the clouds' labels, and what new ones would be.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::scaling::Scaling;
 use crate::cluster::{Labels, label};
 use crate::cost::{CapacityType, Catalogue};
-use crate::scenario::live::{Told, Weight};
+use crate::scenario::diagnostic::{Place, Source};
+use crate::scenario::live::{Scaling, Told, Weight};
 use crate::scenario::names::Form;
 use crate::scenario::node_labels::{group_label, is_spot};
 use crate::scenario::yaml::Node;
@@ -56,6 +57,22 @@ pub fn groups(objects: &mut [Node], scaling: &Scaling, told: &mut Told) -> (Vec<
         group(name, &nodes, scaling, told)
     });
     (groups.collect(), zones)
+}
+
+/// Most nodes of a group that nothing is said about.
+const MOST_FROM_ZERO: i64 = 1000;
+
+/// A group of an instance type that scales from zero.
+pub fn from_zero(instance_type: &str) -> Node {
+    let place = &Place::start_of(&Arc::new(Source::new("--autoscale", instance_type)));
+    let name = instance_type.to_lowercase().replace(['.', '_'], "-");
+    let fields = vec![
+        ("name", Node::text(place, name)),
+        ("instanceType", Node::text(place, instance_type)),
+        ("minSize", Node::integer(place, 0)),
+        ("maxSize", Node::integer(place, MOST_FROM_ZERO)),
+    ];
+    Node::mapping(place, fields)
 }
 
 /// A name that the API server would take for a part of a node's.

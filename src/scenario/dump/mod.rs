@@ -7,34 +7,59 @@
 mod demand;
 mod document;
 mod machines;
+mod priorities;
 mod prune;
-mod scaling;
+mod pulumi;
 mod text;
+mod usage;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
+use thiserror::Error;
 
 use super::diagnostic::{Diagnostic, Source};
-use super::live::{RunningPod, Settled, Told, Weight, moment_of, settle};
+use super::live::{RunningPod, Scaling, Settled, Told, Weight, moment_of, settle};
 use super::lower::lower;
 use super::tables::Tables;
 use super::yaml::{Node, Value, emit, parse};
+use crate::cost::{Catalogue, CatalogueError};
 use crate::units::SimDuration;
-use scaling::Scaling;
+use priorities::Classes;
+
+pub use usage::Usage;
 
 /// What the scenario is to be beside its objects.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Of the scenario.
-    pub name: String,
-    pub duration: SimDuration,
+    name: String,
+    duration: SimDuration,
+    /// Instance types of groups that scale from zero.
+    autoscale: Vec<String>,
+}
+
+/// Settings that no scenario can have.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    #[error("--duration must be above 0s")]
+    NoDuration,
+    #[error("--autoscale: {0}")]
+    UnknownType(#[from] CatalogueError),
 }
 
 impl Settings {
-    fn has_usage_of(&self, _kind: &str, _namespace: &str, _name: &str) -> bool {
-        false
+    /// # Errors
+    /// No time, or an instance type that is not in the catalogue.
+    pub fn new(name: String, duration: SimDuration, autoscale: &[String]) -> Result<Settings, SettingsError> {
+        if duration <= SimDuration::ZERO {
+            return Err(SettingsError::NoDuration);
+        }
+        for name in autoscale {
+            Catalogue::builtin().get(name)?;
+        }
+        Ok(Settings { name, duration, autoscale: autoscale.to_vec() })
     }
 }
 
@@ -60,6 +85,8 @@ pub struct Imported {
     pub running: usize,
     /// What would change the outcome first.
     pub reports: Vec<Report>,
+    /// HPAs that do nothing, or the same as others, as in the cluster.
+    pub as_they_are: Vec<Diagnostic>,
     /// Objects and documents that could not be read, a line for each of a kind.
     pub broken: Vec<Diagnostic>,
     /// Beyond those that `broken` shows.
@@ -68,18 +95,18 @@ pub struct Imported {
 
 /// The most mistakes of one wording that are shown.
 const SHOWN: usize = 3;
+/// The most mistakes that are shown at all.
+const MOST_SHOWN: usize = 12;
 /// Times that what is refused is left out and the rest lowered again.
 const ROUNDS: usize = 20;
 
-/// Reads texts by their names.
-///
-/// # Errors
-/// Nothing that could be simulated.
-pub fn import(sources: Vec<Source>, settings: &Settings) -> Imported {
+/// Reads texts by their names. Without `usage`, PodMetrics among the objects are it.
+pub fn import(sources: Vec<Source>, usage: Usage, settings: &Settings) -> Imported {
     let mut told = Told::default();
     let mut broken = Broken::default();
     let mut scaling = Scaling::default();
     let mut objects = Vec::new();
+    let mut classes = Classes::new();
     let mut moment = None;
     for source in sources {
         let source = Arc::new(source);
@@ -87,10 +114,12 @@ pub fn import(sources: Vec<Source>, settings: &Settings) -> Imported {
             let moment = moment_of(&object);
             let mut seen = (Scaling::default(), Told::default());
             seen.0.see(&object, &mut seen.1);
+            let class = priorities::class_of(&object);
             prune::as_read(&mut object);
-            vec![(object, moment, seen)]
+            vec![(object, moment, seen, class)]
         });
-        for (object, at, (seen, says)) in read.kept {
+        for (object, at, (seen, says), class) in read.kept {
+            classes.extend(class);
             moment = moment.max(at);
             scaling.join(seen);
             told.join(says);
@@ -103,69 +132,133 @@ pub fn import(sources: Vec<Source>, settings: &Settings) -> Imported {
             told.add_some(Weight::Nothing, "YAML documents", meaning, &place, read.strangers as u64);
         }
     }
-    let Settled { objects, running } = settle(objects, &mut told);
-    finish(objects, running, moment, &scaling, settings, told, broken)
+    let Settled { mut objects, running } = settle(objects, &mut told);
+    priorities::add_missing(&mut objects, &classes, &mut told);
+    Found { objects, running, moment, scaling, groups: Vec::new(), usage, told, broken }.finish(settings)
 }
 
-fn finish(
-    mut objects: Vec<Node>,
+/// Reads what `pulumi stack export` or `pulumi preview --json` prints.
+///
+/// # Errors
+/// A text that is neither.
+pub fn import_pulumi(source: Source, usage: Usage, settings: &Settings) -> Result<Imported, Vec<Diagnostic>> {
+    let source = Arc::new(source);
+    let mut told = Told::default();
+    let Some(root) = parse(&source)?.into_iter().next() else {
+        return Err(vec![Diagnostic::error(&super::diagnostic::Place::start_of(&source), "the file is empty")]);
+    };
+    let pulumi::Stack { objects, groups } = pulumi::stack(root, &mut told).map_err(|mistake| vec![mistake])?;
+    let moment = objects.iter().filter_map(moment_of).max();
+    let mut scaling = Scaling::default();
+    objects.iter().for_each(|object| scaling.see(object, &mut told));
+    let mut objects = objects;
+    objects.iter_mut().for_each(prune::as_read);
+    let Settled { mut objects, running } = settle(objects, &mut told);
+    priorities::add_missing(&mut objects, &Classes::new(), &mut told);
+    Ok(Found { objects, running, moment, scaling, groups, usage, told, broken: Broken::default() }.finish(settings))
+}
+
+/// Everything that was read.
+struct Found {
+    objects: Vec<Node>,
     running: Vec<RunningPod>,
     moment: Option<i64>,
-    scaling: &Scaling,
-    settings: &Settings,
-    mut told: Told,
-    mut broken: Broken,
-) -> Imported {
-    let demands = demand::of_autoscalers(&objects, settings, &mut told);
-    objects.retain(|object| is_read(object, &mut told));
-    objects.iter_mut().for_each(prune::as_written);
-    let (groups, zones) = machines::groups(&mut objects, scaling, &mut told);
-    if !groups.is_empty() && !scaling.is_there {
-        let place = groups[0].place.clone();
-        let meaning = "no Cluster Autoscaler is among the objects: node groups stay at their size; set minSize and maxSize to let them scale";
-        told.add_some(Weight::Differs, "Node groups", meaning, &place, groups.len() as u64);
-    } else if !groups.is_empty() && !scaling.knows_sizes() {
-        let place = groups[0].place.clone();
-        let meaning = "their limits are not among the objects: minSize 1 and maxSize of twice their size (at least 10) are guesses";
-        told.add_some(Weight::Differs, "Node groups", meaning, &place, groups.len() as u64);
-    }
-    let parts = document::Parts { settings, moment, groups, zones, scaling, demands: &demands, running: &running };
-    let mut document = document::scenario(&parts, &objects);
-    for _ in 0..ROUNDS {
-        let refused = refused_by_lowering(&document, &objects);
-        if refused.is_empty() {
-            break;
+    scaling: Scaling,
+    /// Node groups that are stated as such.
+    groups: Vec<Node>,
+    usage: Usage,
+    told: Told,
+    broken: Broken,
+}
+
+impl Found {
+    fn finish(self, settings: &Settings) -> Imported {
+        let Found { mut objects, running, moment, scaling, groups: stated, mut usage, mut told, mut broken } = self;
+        let scaling = &scaling;
+
+        if usage.is_empty() {
+            objects.iter().for_each(|object| usage.add_pod_metrics(object));
         }
-        if !leave_out(&mut objects, refused, &mut told, &mut broken) {
-            break;
+        let (mut demands, shares) = usage.of_workloads(&objects, &running, &mut told);
+        demand::of_autoscalers(&objects, &mut demands, &mut told);
+        let start = usage.start().or(moment);
+        objects.retain(|object| is_read(object, &mut told));
+        objects.iter_mut().for_each(prune::as_written);
+        let (mut groups, zones) = machines::groups(&mut objects, scaling, &mut told);
+        if !groups.is_empty() && !scaling.is_there {
+            let place = groups[0].place.clone();
+            let meaning = "no Cluster Autoscaler is among the objects: node groups stay at their size; set minSize and maxSize to let them scale";
+            told.add_some(Weight::Differs, "Node groups", meaning, &place, groups.len() as u64);
+        } else if !groups.is_empty() && !scaling.knows_sizes() {
+            let place = groups[0].place.clone();
+            let meaning = "their limits are not among the objects: minSize 1 and maxSize of twice their size (at least 10) are guesses";
+            told.add_some(Weight::Differs, "Node groups", meaning, &place, groups.len() as u64);
         }
-        document = document::scenario(&parts, &objects);
-    }
-    let mut text = emit(&document);
-    for object in &objects {
-        text.push_str("---\n");
-        text.push_str(&emit(object));
-    }
-    let mut counts: Vec<(String, usize)> = Vec::new();
-    for kind in objects.iter().filter_map(|object| object.text_at(&["kind"])) {
-        match counts.iter_mut().find(|known| known.0 == kind) {
-            Some(known) => known.1 += 1,
-            None => counts.push((kind.to_owned(), 1)),
+        groups.extend(stated);
+        groups.extend(settings.autoscale.iter().map(|name| machines::from_zero(name)));
+        tell_without_nodes(&objects, &groups, &mut told);
+        let parts = document::Parts {
+            settings,
+            start,
+            moment,
+            groups,
+            zones,
+            scaling,
+            demands: &demands,
+            shares: &shares,
+            running: &running,
+        };
+        let mut document = document::scenario(&parts, &objects);
+        let mut as_they_are = Vec::new();
+        for _ in 0..ROUNDS {
+            let (refused, warnings) = refused_by_lowering(&document, &objects);
+            as_they_are = warnings;
+            if refused.is_empty() {
+                break;
+            }
+            if !leave_out(&mut objects, refused, &mut told, &mut broken) {
+                break;
+            }
+            document = document::scenario(&parts, &objects);
         }
-    }
-    let reports = told.lines().into_iter().map(|line| {
-        let (at, _) = line.place.line_and_column();
-        Report {
-            kind: line.kind.to_owned(),
-            count: line.count,
-            meaning: line.meaning.to_owned(),
-            place: format!("{}:{at}", line.place.source.name),
-            changes: line.weight == Weight::Changes,
-            is_nothing: line.weight == Weight::Nothing,
+        let mut text = emit(&document);
+        for object in &objects {
+            text.push_str("---\n");
+            text.push_str(&emit(object));
         }
-    });
-    let (broken, more_broken) = broken.shown();
-    Imported { text, counts, running: running.len(), reports: reports.collect(), broken, more_broken }
+        let mut counts: Vec<(String, usize)> = Vec::new();
+        for kind in objects.iter().filter_map(|object| object.text_at(&["kind"])) {
+            match counts.iter_mut().find(|known| known.0 == kind) {
+                Some(known) => known.1 += 1,
+                None => counts.push((kind.to_owned(), 1)),
+            }
+        }
+        let reports = told.lines().into_iter().map(|line| {
+            let (at, _) = line.place.line_and_column();
+            Report {
+                kind: line.kind.to_owned(),
+                count: line.count,
+                meaning: line.meaning.to_owned(),
+                place: format!("{}:{at}", line.place.source.name),
+                changes: line.weight == Weight::Changes,
+                is_nothing: line.weight == Weight::Nothing,
+            }
+        });
+        let (broken, more_broken) = broken.shown();
+        Imported { text, counts, running: running.len(), as_they_are, reports: reports.collect(), broken, more_broken }
+    }
+}
+
+/// Pods need nodes.
+fn tell_without_nodes(objects: &[Node], groups: &[Node], told: &mut Told) {
+    let is_of = |kinds: &[&str]| {
+        objects.iter().any(|object| object.text_at(&["kind"]).is_some_and(|kind| kinds.contains(&kind)))
+    };
+    if let Some(first) = objects.first().filter(|_| groups.is_empty() && !is_of(&["Node", "NodePool"])) {
+        let meaning =
+            "none are among the objects, and pods wait for them for ever: give --autoscale TYPE, or print nodes too";
+        told.add(Weight::Changes, "Node", meaning, &first.place);
+    }
 }
 
 /// Whether a run reads the kind; what it does not is told.
@@ -175,14 +268,18 @@ fn is_read(object: &Node, told: &mut Told) -> bool {
     is_read || !refused.is_empty()
 }
 
-/// What lowering refuses of the objects and of the document.
-fn refused_by_lowering(document: &Node, objects: &[Node]) -> Vec<Diagnostic> {
+/// What lowering refuses of the objects and of the document, and what it says of autoscalers.
+fn refused_by_lowering(document: &Node, objects: &[Node]) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
     let source = Arc::new(Source::new("the scenario", emit(document)));
-    let Ok(parsed) = parse(&source) else { return Vec::new() };
-    let Some(parsed) = parsed.first() else { return Vec::new() };
+    let Some(parsed) = parse(&source).ok().and_then(|documents| documents.into_iter().next()) else {
+        return (Vec::new(), Vec::new());
+    };
     let tables = Tables::new(Path::new("").to_owned(), Arc::default());
-    let lowered = lower(parsed, objects.to_vec(), false, &tables);
-    lowered.diagnostics.into_iter().filter(Diagnostic::is_error).collect()
+    let lowered = lower(&parsed, objects.to_vec(), true, &tables);
+    let (refused, mut warnings): (Vec<Diagnostic>, Vec<Diagnostic>) =
+        lowered.diagnostics.into_iter().partition(Diagnostic::is_error);
+    warnings.retain(|warning| warning.message.contains("HorizontalPodAutoscaler"));
+    (refused, warnings)
 }
 
 /// Takes unknown fields out of objects, and out of the rest those objects that mistakes are in. False where none is.
@@ -244,6 +341,7 @@ impl Broken {
     fn shown(self) -> (Vec<Diagnostic>, usize) {
         let mut seen: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
         let before = self.all.len();
+        let mut left = MOST_SHOWN;
         // Names and numbers apart, a wording is a kind of mistake.
         let wording =
             |mistake: &Diagnostic| mistake.message.split([' ', '`', '"']).take(4).collect::<Vec<_>>().join(" ");
@@ -253,7 +351,9 @@ impl Broken {
             .filter(|mistake| {
                 let count = seen.entry(wording(mistake)).or_default();
                 *count += 1;
-                *count <= SHOWN
+                let is_shown = *count <= SHOWN && left > 0;
+                left -= usize::from(is_shown);
+                is_shown
             })
             .collect();
         let more = before - shown.len();

@@ -1,6 +1,7 @@
 //! What of an object is kept: what a run acts on, and what tells whose it is and how it stands.
 
 use crate::scenario::fields::drop_inert;
+use crate::scenario::live::pod_spec_path;
 use crate::scenario::yaml::{Node, Value};
 
 /// What of metadata says something before owners are settled.
@@ -69,6 +70,18 @@ pub fn as_written(object: &mut Node) {
             thin_annotations(metadata);
         }
     }
+    let is_job = matches!(object.text_at(&["kind"]), Some("Job" | "CronJob"));
+    if let Some(spec) = pod_spec_path(object).and_then(|path| object.find_mut(path)) {
+        let is_default = |key: &str, value: &Node| match (key, value.as_str()) {
+            ("restartPolicy", Some("Always")) => !is_job,
+            ("schedulerName", Some("default-scheduler")) => true,
+            ("terminationGracePeriodSeconds", None) => matches!(&value.value, Value::Scalar(text, _) if text == "30"),
+            _ => false,
+        };
+        if let Value::Mapping(entries) = &mut spec.value {
+            entries.retain(|entry| !is_default(&entry.key, &entry.value));
+        }
+    }
     match is_node {
         true => node_status(object),
         false => {
@@ -76,6 +89,16 @@ pub fn as_written(object: &mut Node) {
         }
     }
     without_nothing(object);
+    // As people write them: what it is, what it is called, and the rest.
+    if let Value::Mapping(entries) = &mut object.value {
+        let rank = |key: &str| match key {
+            "apiVersion" => 0,
+            "kind" => 1,
+            "metadata" => 2,
+            _ => 3,
+        };
+        entries.sort_by_key(|entry| rank(&entry.key));
+    }
 }
 
 /// Capacity and what of it pods can have, less what is zero; and whether it is ready, where it is not.

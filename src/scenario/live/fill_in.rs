@@ -23,22 +23,90 @@ pub fn pod_spec_path(object: &Node) -> Option<&'static [&'static str]> {
 }
 
 /// `generateName`: a number stands for the API server's random letters, so that the same files give the same names.
-pub fn names(objects: &mut [Node]) {
+/// Objects without any name, as programs that have theirs made up leave them, are called by what refers to them, or by
+/// the label of their pods.
+pub fn names(objects: &mut [Node], told: &mut Told) {
     let mut given: BTreeMap<(String, String), u32> = BTreeMap::new();
-    for object in objects {
-        if object.text_at(&["metadata", "name"]).is_some() {
+    for at in 0..objects.len() {
+        let object = &objects[at];
+        if object.text_at(&["metadata", "name"]).is_some_and(|name| !name.is_empty()) {
             continue;
         }
         let kind = object.text_at(&["kind"]).unwrap_or_default().to_owned();
-        let Some(prefix) = object.find(&["metadata", "generateName"]).filter(|prefix| prefix.as_str().is_some()) else {
-            continue;
+        let place = object.find(&["metadata"]).map_or(&object.place, |metadata| &metadata.place).clone();
+        let name = match object.text_at(&["metadata", "generateName"]) {
+            Some(prefix) => {
+                let number = given.entry((kind, prefix.to_owned())).or_default();
+                let name = format!("{prefix}{number}");
+                *number += 1;
+                name
+            }
+            None => {
+                let Some(name) = made_up(object, &kind, objects) else { continue };
+                let number = given.entry((kind.clone(), name.clone())).or_default();
+                let name = if *number == 0 { name } else { format!("{name}-{number}") };
+                *number += 1;
+                told.add(Weight::Differs, &kind, format!("has no metadata.name: called {name}"), &place);
+                name
+            }
         };
-        let (text, place) = (prefix.as_str().unwrap_or_default().to_owned(), prefix.place.clone());
-        let number = given.entry((kind, text.clone())).or_default();
-        let name = format!("{text}{number}");
-        *number += 1;
-        if let Some(metadata) = object.get_mut("metadata") {
-            metadata.put("name", Node::text(&place, name));
+        objects[at].child("metadata").put("name", Node::text(&place, name));
+    }
+    targets(objects);
+}
+
+/// Kinds whose objects can do without a name in a file.
+const NAMELESS: [&str; 8] = [
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "Job",
+    "CronJob",
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
+];
+
+fn made_up(object: &Node, kind: &str, objects: &[Node]) -> Option<String> {
+    if !NAMELESS.contains(&kind) {
+        return None;
+    }
+    if let Some(target) = object.text_at(&["spec", "scaleTargetRef", "name"]) {
+        return Some(target.to_owned());
+    }
+    // A name that somebody scales and nobody has.
+    let is_there =
+        |name: &str| objects.iter().any(|other| other.text_at(&["kind"]) == Some(kind) && other.name() == Some(name));
+    let wanted = objects.iter().find_map(|other| {
+        let target = other.find(&["spec", "scaleTargetRef"])?;
+        let name = target.text_at(&["name"]).filter(|_| target.text_at(&["kind"]) == Some(kind))?;
+        (!is_there(name)).then(|| name.to_owned())
+    });
+    let labels = pod_spec_path(object)
+        .and_then(|path| object.find(&path[..path.len() - 1]))
+        .and_then(|template| template.find(&["metadata", "labels"]))
+        .or_else(|| object.find(&["spec", "selector", "matchLabels"]));
+    let labelled = || {
+        let label = |key: &str| labels.and_then(|labels| labels.get(key)).and_then(Node::as_str);
+        ["app.kubernetes.io/name", "app", "name", "k8s-app"].into_iter().find_map(label).map(str::to_owned)
+    };
+    Some(wanted.or_else(labelled).unwrap_or_else(|| kind.to_lowercase()))
+}
+
+/// An autoscaler whose target has no name scales the one object of that kind.
+fn targets(objects: &mut [Node]) {
+    for at in 0..objects.len() {
+        let Some(target) = objects[at].find(&["spec", "scaleTargetRef"]) else { continue };
+        if target.text_at(&["name"]).is_some_and(|name| !name.is_empty()) {
+            continue;
+        }
+        let kind = target.text_at(&["kind"]).unwrap_or("Deployment");
+        let mut of_kind = objects.iter().filter(|other| other.text_at(&["kind"]) == Some(kind));
+        let (Some(only), None) = (of_kind.next().and_then(Node::name), of_kind.next()) else { continue };
+        let name = only.to_owned();
+        if let Some(target) = objects[at].find_mut(&["spec", "scaleTargetRef"]) {
+            let place = target.place.clone();
+            target.put("name", Node::text(&place, name));
         }
     }
 }

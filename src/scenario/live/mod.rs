@@ -11,11 +11,14 @@ mod fill_in;
 mod kinds;
 mod owners;
 mod rewrite;
+mod scaling;
 mod told;
 
 pub use fill_in::pod_spec_path;
 pub use kinds::{Bearing, bearing};
 pub use owners::{Owned, RunningPod, is_live, moment_of};
+pub use rewrite::part_of;
+pub use scaling::Scaling;
 pub use told::{NO_PART, Told, Weight};
 
 use super::yaml::Node;
@@ -31,7 +34,7 @@ pub struct Settled {
 pub fn settle(objects: Vec<Node>, told: &mut Told) -> Settled {
     let mut objects: Vec<Node> = objects.into_iter().flat_map(|object| dialect::translate(object, told)).collect();
     dialect::retarget(&mut objects);
-    fill_in::names(&mut objects);
+    fill_in::names(&mut objects, told);
     let Owned { mut objects, running } = owners::once(objects, told);
     fill_in::limit_ranges(&mut objects, told);
     fill_in::runtime_classes(&mut objects, told);

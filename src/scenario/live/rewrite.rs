@@ -4,7 +4,7 @@
 use super::edit::{select_by_template, set_kind, set_version};
 use super::told::{Told, Weight};
 use crate::scenario::diagnostic::Place;
-use crate::scenario::yaml::Node;
+use crate::scenario::yaml::{Node, Value};
 
 /// Kinds that become another under the same name, for what refers to them.
 pub const RENAMED: &[(&str, &str, &str)] = &[
@@ -99,6 +99,8 @@ fn rollout(mut object: Node, told: &mut Told) -> Vec<Node> {
         Some(canary) => ["maxSurge", "maxUnavailable"]
             .into_iter()
             .filter_map(|field| Some((field, canary.get(field)?.clone())))
+            // A Deployment has no way to be renewed without either.
+            .filter(|(_, bound)| !matches!(&bound.value, Value::Scalar(text, _) if text == "0" || text == "0%"))
             .collect(),
         // Blue and green stand side by side.
         None if strategy.is_some_and(|strategy| strategy.get("blueGreen").is_some()) => {

@@ -40,7 +40,7 @@ use rustc_hash::FxHashMap;
 
 use super::diagnostic::{Diagnostic, Place, suggestion};
 use super::fields;
-use super::live::{Told, is_live, moment_of, settle};
+use super::live::{Scaling, Told, is_live, moment_of, settle};
 use super::manifest::PriorityClasses;
 use super::objects::{Objects, read_objects};
 use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
@@ -63,10 +63,12 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     let mut told = Told::default();
     let moment = objects.iter().filter_map(moment_of).max();
     let live: Vec<Place> = objects.iter().filter(|object| is_live(object)).map(|o| o.place.clone()).collect();
+    let mut scaling = Scaling::default();
+    objects.iter().for_each(|object| scaling.see(object, &mut told));
     let settled = settle(objects, &mut told);
     let omissions = fields::report(&settled.objects);
     let mut objects = read_objects(settled, &mut told, &mut diagnostics);
-    objects.moment = moment;
+    (objects.moment, objects.scaling) = (moment, scaling);
     diagnostics.extend(told.diagnostics());
     diagnostics.extend(control_characters(document));
     let (read, mistakes) = read::<ScenarioDocument>(document);
@@ -94,7 +96,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     lowering.kueue(&spec, &objects);
     lowering.budgets(&objects);
     lowering.scheduler(&spec);
-    lowering.cluster_autoscaler(&spec);
+    lowering.cluster_autoscaler(&spec, &objects);
     lowering.autoscalers(&spec, &objects);
     lowering.loads(&spec);
     lowering.external_metrics(&spec);

@@ -1,22 +1,31 @@
 //! The Cluster Autoscaler as the objects of a cluster tell of it: the flags of its Deployment, and the sizes of groups.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::fill_in::pod_spec_path;
+use super::told::{Told, Weight};
 use crate::autoscaler::cluster_autoscaler::Options;
-use crate::scenario::live::{Told, Weight, pod_spec_path};
-use crate::scenario::yaml::Node;
+use crate::scenario::diagnostic::Source;
+use crate::scenario::yaml::{Node, parse};
 
 /// What its objects say.
 #[derive(Debug, Default)]
 pub struct Scaling {
     /// It is there.
     pub is_there: bool,
-    /// Options that differ from the defaults, by their names in a scenario, with their values as written.
-    pub options: Vec<(String, String)>,
+    /// Options that differ from the defaults, by their names in a scenario.
+    pub options: Vec<(String, Json)>,
+    /// Of the priority expander's ConfigMap.
+    pub priorities: BTreeMap<i32, Vec<String>>,
     /// `--nodes=MIN:MAX:NAME`.
     nodes: Vec<(i64, i64, String)>,
 }
 
-/// Flags that hold several values, one a time.
-const LISTS: [&str; 3] = ["balancing-ignore-label", "balancing-label", "gpu-total"];
+/// The priority expander's ConfigMap.
+const PRIORITIES: &str = "cluster-autoscaler-priority-expander";
 
 impl Scaling {
     /// What another object says too.
@@ -24,6 +33,12 @@ impl Scaling {
         self.is_there |= other.is_there;
         self.options.extend(other.options);
         self.nodes.extend(other.nodes);
+        self.priorities.extend(other.priorities);
+    }
+
+    /// Whether an object that is not read otherwise is one of its own.
+    pub fn is_of_it(object: &Node) -> bool {
+        object.text_at(&["kind"]) == Some("ConfigMap") && object.name() == Some(PRIORITIES)
     }
 
     /// Looks at an object while its commands are still there.
@@ -32,6 +47,9 @@ impl Scaling {
         if kind == "ConfigMap" {
             // The Cluster Autoscaler's own, also where the cloud runs it out of sight.
             self.is_there |= object.name() == Some("cluster-autoscaler-status");
+            if object.name() == Some(PRIORITIES) {
+                self.read_priorities(object, told);
+            }
             return;
         }
         if kind != "Deployment" {
@@ -86,22 +104,26 @@ impl Scaling {
     fn option(&mut self, flag: &str, value: String, object: &Node, told: &mut Told) {
         let flag = if flag == "max-empty-bulk-delete" { "max-scale-down-parallelism" } else { flag };
         let field = camel_case(flag);
-        let Ok(serde_json::Value::Object(defaults)) = serde_json::to_value(Options::default()) else { return };
+        let Ok(Json::Object(defaults)) = serde_json::to_value(Options::default()) else { return };
         let Some(default) = defaults.get(&field) else { return };
         let typed = match default {
-            serde_json::Value::Bool(_) | serde_json::Value::Number(_) => serde_json::from_str(&value).ok(),
-            serde_json::Value::Array(_) if LISTS.contains(&flag) => Some(serde_json::json!([value])),
-            _ => Some(serde_json::Value::String(value.clone())),
+            Json::Bool(_) | Json::Number(_) => serde_json::from_str(&value).ok(),
+            Json::Array(_) => Some(serde_json::json!([value])),
+            _ => Some(Json::String(value.clone())),
         };
-        let alone = typed.map(|typed| serde_json::Value::Object([(field.clone(), typed)].into_iter().collect()));
+        let alone = typed.clone().map(|typed| Json::Object([(field.clone(), typed)].into_iter().collect()));
         let read = alone.and_then(|alone| serde_json::from_value::<Options>(alone).ok());
-        match read {
-            Some(options) if options.problems().is_empty() => {
+        match (read, typed) {
+            (Some(options), Some(typed)) if options.problems().is_empty() => {
                 let changes = serde_json::to_value(&options).ok();
-                let is_default = changes.as_ref().and_then(|all| all.get(&field)) == Some(default);
-                if !is_default {
-                    self.options.retain(|known| known.0 != field || LISTS.contains(&flag));
-                    self.options.push((field, value));
+                if changes.as_ref().and_then(|all| all.get(&field)) == Some(default) {
+                    return;
+                }
+                match (self.options.iter_mut().find(|known| known.0 == field), typed) {
+                    // Flags that stand several times, each with one value.
+                    (Some((_, Json::Array(all))), Json::Array(more)) => all.extend(more),
+                    (Some((_, known)), typed) => *known = typed,
+                    (None, typed) => self.options.push((field, typed)),
                 }
             }
             _ => {
@@ -126,15 +148,42 @@ impl Scaling {
         !self.nodes.is_empty()
     }
 
-    pub fn is_list(field: &str) -> bool {
-        LISTS.iter().any(|flag| camel_case(flag) == field)
+    /// The options that its objects give it, and upstream's others.
+    pub fn options(&self) -> Options {
+        let Ok(Json::Object(mut fields)) = serde_json::to_value(Options::default()) else { return Options::default() };
+        fields.extend(self.options.iter().cloned());
+        let mut options: Options = serde_json::from_value(Json::Object(fields)).unwrap_or_default();
+        options.priorities = self.priorities.clone();
+        options
+    }
+
+    /// `data.priorities`: lists of regular expressions by priority (`expander/priority/priority.go`, release 1.37).
+    fn read_priorities(&mut self, object: &Node, told: &mut Told) {
+        let Some(data) = object.find(&["data", "priorities"]).filter(|data| data.as_str().is_some()) else { return };
+        let source = Arc::new(Source::new(data.place.source.name.clone(), data.as_str().unwrap_or_default()));
+        let parsed = parse(&source).ok().and_then(|documents| documents.into_iter().next());
+        let mut read = BTreeMap::new();
+        for entry in parsed.as_ref().map(Node::entries).unwrap_or_default() {
+            let expressions: Vec<String> =
+                entry.value.items().iter().filter_map(Node::as_str).map(str::to_owned).collect();
+            match entry.key.parse::<i32>() {
+                Ok(priority) if expressions.len() == entry.value.items().len() => {
+                    read.insert(priority, expressions);
+                }
+                _ => {
+                    let meaning = format!("{PRIORITIES}: the priority {} can't be read", entry.key);
+                    told.add(Weight::Changes, "ConfigMap", meaning, &data.place);
+                }
+            }
+        }
+        self.priorities = read;
     }
 }
 
 /// A flag that stands without a value.
 fn is_switch(flag: &str) -> bool {
-    let Ok(serde_json::Value::Object(defaults)) = serde_json::to_value(Options::default()) else { return false };
-    matches!(defaults.get(&camel_case(flag)), Some(serde_json::Value::Bool(_)))
+    let Ok(Json::Object(defaults)) = serde_json::to_value(Options::default()) else { return false };
+    matches!(defaults.get(&camel_case(flag)), Some(Json::Bool(_)))
 }
 
 fn camel_case(flag: &str) -> String {
