@@ -117,10 +117,12 @@ impl World<'_> {
         self.owner_sees_end(pod);
     }
 
-    /// A container ended in failure: with it its pod, or it starts again after the crash back-off.
+    /// A container ended in failure: with it its pod, or it starts again after the crash back-off. A worker of a gang
+    /// does not start again by itself, whatever its policy: the others can't go on without what it knew.
     pub(super) fn container_fails(&mut self, pod: PodId, reason: &'static str) {
         let spec = self.cluster.pod(pod).spec;
-        if self.cluster.specs.pod(spec).restart_policy == RestartPolicy::Never {
+        let is_worker = matches!(self.pods[pod.index()].role, Role::Worker { .. });
+        if is_worker || self.cluster.specs.pod(spec).restart_policy == RestartPolicy::Never {
             let node = self.cluster.pod(pod).node;
             self.end_pod(pod, End::Failed, reason);
             self.room_was_freed(node);

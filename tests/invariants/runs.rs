@@ -121,6 +121,19 @@ pub(crate) fn same_run(fast: &Watched, plain: &Watched) {
     assert_eq!(fast.lines.len(), plain.lines.len());
 }
 
+/// Found by the soak: a worker that its kubelet starts again after an out-of-memory kill is no worker more.
+#[test]
+fn a_worker_that_fails_takes_its_gang_with_it_whatever_its_restart_policy() {
+    let ask = AskPlan { cpu: 1_000, mib: 1_000, memory_use: 177, never_restarts: false, ..AskPlan::default() };
+    let node = NodePlan { cores: 16, gib: 32, gpus: GpuPlan::Whole(4), ..NodePlan::default() };
+    let gangs = vec![GangPlan { ask, arrival: 10, workers: 2, steps: 3_000 }];
+    let plan = Plan { minutes: 30, nodes: vec![node], gangs, ..Plan::default() };
+    let run = watch(&plan.scenario(), 1, RunOptions { audit_every: 1, ..RunOptions::default() });
+    assert!(run.outcome.oom_kills > 0, "a worker is killed");
+    // What a job holds and waits is counted without a sign: a second start of it would stop the run here.
+    assert_eq!(run.outcome.restarts, 0);
+}
+
 /// A property over runs in which nothing happens holds for no reason.
 #[test]
 fn the_drawn_runs_see_all_that_can_happen() {
