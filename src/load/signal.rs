@@ -64,7 +64,7 @@ pub struct Signal {
 
 impl Signal {
     /// Demand at `at` in thousandths of its unit (millicores, or requests per 1,000 seconds), never negative and never
-    /// above [`LARGEST`].
+    /// above `LARGEST`.
     pub fn value_at(&self, at: SimTime) -> i64 {
         let base: f64 = self.addends.iter().map(|model| model.value_at(at)).sum();
         let value = self.factors.iter().fold(base * self.scale, |value, model| value * model.value_at(at));

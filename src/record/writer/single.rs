@@ -100,10 +100,10 @@ pub fn write(path: &Path, text: &str, comment: Comment, terms: FileTerms<'_>) ->
     stream(path, terms, |out| out.write_all(marked.as_bytes()))
 }
 
-/// As [`write`], of a text that is written bit by bit and bears no mark.
+/// As `write`, of a text that is written bit by bit and bears no mark.
 ///
 /// # Errors
-/// As [`write`].
+/// As `write`.
 pub fn stream(
     path: &Path,
     terms: FileTerms<'_>,

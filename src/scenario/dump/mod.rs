@@ -1,7 +1,7 @@
 //! A dump of a cluster, or a folder of manifests, made into a scenario: `windtunnel import cluster`.
 //!
-//! Texts are read one object at a time and thinned to what a run acts on ([`text`], [`prune`]); owners are settled
-//! ([`live`](super::live)); nodes become groups ([`machines`]). What is left is lowered as a scenario would be, and what is
+//! Texts are read one object at a time and thinned to what a run acts on (`text`, `prune`); owners are settled
+//! (`live`); nodes become groups (`machines`). What is left is lowered as a scenario would be, and what is
 //! refused then is left out and told. Nothing stops the rest.
 
 mod demand;
