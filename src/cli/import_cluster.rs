@@ -27,13 +27,20 @@ pub struct Arguments {
     /// Files, folders (all .yaml, .yml and .json below them), patterns with * and ?, or - for standard input
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    into: Into,
+}
+
+/// What is made of objects, and how strictly.
+#[derive(Args)]
+pub struct Into {
     /// The scenario to write
     #[arg(long, short, value_name = "SCENARIO")]
     output: PathBuf,
     /// How long the scenario lasts
     #[arg(long, default_value = "24h", value_name = "DURATION")]
     duration: SimDuration,
-    /// Node groups of these instance types that scale from zero, beside those of the objects
+    /// Node groups of these instance types that scale from zero, beside those that are read
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     autoscale: Vec<String>,
     /// What pods used: PodMetrics, or the JSON of a Prometheus range query of CPU by pod or workload
@@ -49,9 +56,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let files = files(&arguments.paths)?;
-    let inputs: Vec<PathBuf> = files.iter().chain(&arguments.usage).filter(|path| !is_stdin(path)).cloned().collect();
-    let terms = FileTerms { inputs: &inputs, force: arguments.force };
-    single::may_write(&arguments.output, terms)?;
+    let into = &arguments.into;
+    let inputs = into.inputs(&files);
+    let terms = into.terms(&inputs)?;
     let mut sources = Vec::new();
     let mut unreadable = Vec::new();
     for path in &files {
@@ -60,54 +67,65 @@ pub fn run(arguments: &Arguments) -> Outcome {
             Err(problem) => unreadable.push(Diagnostic::without_text(path.display().to_string(), problem)),
         }
     }
-    let settings = Settings::new(name_of(&arguments.output), arguments.duration, &arguments.autoscale)?;
-    let usage = usage_of(arguments.usage.as_deref())?;
-    let imported = dump::import(sources, usage, &settings);
-    finish(&imported, &unreadable, &arguments.output, arguments.strict, terms)
+    let settings = into.settings()?;
+    let imported = dump::import(sources, into.usage()?, &settings);
+    into.finish(&imported, &unreadable, terms)
 }
 
-/// What a file tells of usage; nothing without one.
-pub fn usage_of(path: Option<&Path>) -> anyhow::Result<Usage> {
-    let Some(path) = path else { return Ok(Usage::default()) };
-    let source = source(path).map_err(|problem| anyhow::anyhow!("--usage {} {problem}", path.display()))?;
-    Usage::read(&Arc::new(source)).map_err(|mistake| {
-        diagnostics::show(&[*mistake]);
-        anyhow::anyhow!("--usage {} can't be read; nothing was written", path.display())
-    })
-}
+impl Into {
+    /// What must not be written over.
+    pub fn inputs(&self, files: &[PathBuf]) -> Vec<PathBuf> {
+        files.iter().chain(&self.usage).filter(|path| !is_stdin(path)).cloned().collect()
+    }
 
-/// Writes the scenario and says what became of the objects.
-pub fn finish(
-    imported: &Imported,
-    unreadable: &[Diagnostic],
-    output: &Path,
-    strict: bool,
-    terms: FileTerms<'_>,
-) -> Outcome {
-    tell(imported, unreadable)?;
-    if imported.counts.is_empty() {
-        let hint = "nothing was written: no object of a kind that is simulated was found";
-        return Err(anyhow::anyhow!(hint).into());
+    /// Refuses at once where the output may not be written.
+    pub fn terms<'i>(&self, inputs: &'i [PathBuf]) -> anyhow::Result<FileTerms<'i>> {
+        let terms = FileTerms { inputs, force: self.force };
+        single::may_write(&self.output, terms)?;
+        Ok(terms)
     }
-    let is_whole = imported.as_they_are.is_empty()
-        && imported.broken.is_empty()
-        && unreadable.is_empty()
-        && !imported.reports.iter().any(|report| report.changes);
-    if strict && !is_whole {
-        return Err(anyhow::anyhow!(
-            "--strict: the above would be left out or changes the outcome; nothing was written"
-        )
-        .into());
+
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(Settings::new(name_of(&self.output), self.duration, &self.autoscale)?)
     }
-    single::write(output, &imported.text, Comment::Yaml, terms)?;
-    let mut out = io::stdout().lock();
-    let counts: Vec<String> = imported.counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-    let running = match imported.running {
-        0 => String::new(),
-        running => format!("; {running} pods run where they ran"),
-    };
-    writeln!(out, "{}: {}{running}", output.display(), counts.join(", "))?;
-    Ok(ExitCode::from(exit_code::FINE))
+
+    /// What a file tells of usage; nothing without one.
+    pub fn usage(&self) -> anyhow::Result<Usage> {
+        let Some(path) = &self.usage else { return Ok(Usage::default()) };
+        let source = source(path).map_err(|problem| anyhow::anyhow!("--usage {} {problem}", path.display()))?;
+        Usage::read(&Arc::new(source)).map_err(|mistake| {
+            diagnostics::show(&[*mistake]);
+            anyhow::anyhow!("--usage {} can't be read; nothing was written", path.display())
+        })
+    }
+
+    /// Writes the scenario and says what became of the objects.
+    pub fn finish(&self, imported: &Imported, unreadable: &[Diagnostic], terms: FileTerms<'_>) -> Outcome {
+        tell(imported, unreadable)?;
+        if imported.counts.is_empty() {
+            let hint = "nothing was written: no object of a kind that is simulated was found";
+            return Err(anyhow::anyhow!(hint).into());
+        }
+        let is_whole = imported.as_they_are.is_empty()
+            && imported.broken.is_empty()
+            && unreadable.is_empty()
+            && !imported.reports.iter().any(|report| report.changes);
+        if self.strict && !is_whole {
+            return Err(anyhow::anyhow!(
+                "--strict: the above would be left out or changes the outcome; nothing was written"
+            )
+            .into());
+        }
+        single::write(&self.output, &imported.text, Comment::Yaml, terms)?;
+        let mut out = io::stdout().lock();
+        let counts: Vec<String> = imported.counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        let running = match imported.running {
+            0 => String::new(),
+            running => format!("; {running} pods run where they ran"),
+        };
+        writeln!(out, "{}: {}{running}", self.output.display(), counts.join(", "))?;
+        Ok(ExitCode::from(exit_code::FINE))
+    }
 }
 
 /// Lines of a list that grows with the cluster.
@@ -160,7 +178,7 @@ fn tell(imported: &Imported, unreadable: &[Diagnostic]) -> anyhow::Result<()> {
 }
 
 /// What a scenario is called by its file.
-pub fn name_of(output: &Path) -> String {
+fn name_of(output: &Path) -> String {
     let stem = output.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let name: String =
         stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();

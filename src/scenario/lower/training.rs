@@ -15,19 +15,6 @@ use crate::scenario::spec::{ScenarioSpec, TargetKind, WorkloadSettingsSpec};
 use crate::scenario::{Companion, KueueSetup, TrainingJob, WorkloadKind};
 use crate::units::{Distribution, SimTime};
 
-/// Kinds of training jobs.
-const KINDS: [TargetKind; 9] = [
-    TargetKind::PyTorchJob,
-    TargetKind::TfJob,
-    TargetKind::MpiJob,
-    TargetKind::XgBoostJob,
-    TargetKind::PaddleJob,
-    TargetKind::JaxJob,
-    TargetKind::JobSet,
-    TargetKind::TrainJob,
-    TargetKind::RayJob,
-];
-
 type Manifest = Object<TrainingManifest>;
 
 /// A pod set with its pods read.
@@ -49,7 +36,9 @@ impl Lowering<'_> {
             })
             .collect();
         for object in &objects.training {
-            let Some(kind) = KINDS.into_iter().find(|kind| kind.name() == object.value.kind()) else { continue };
+            let Some(kind) = TargetKind::TRAINING.into_iter().find(|kind| kind.name() == object.value.kind()) else {
+                continue;
+            };
             if object.value.is_over() {
                 continue;
             }
@@ -142,7 +131,7 @@ impl Lowering<'_> {
         let beside = |set: &ReadSet| Companion { name: shared(&set.name), spec: set.spec, count: set.count };
         let companions = others.into_iter().map(beside).collect();
         for set in &sets {
-            self.intern(self.scenario.specs.pod(set.spec).clone(), kind.name(), object, &set.path);
+            self.comes_from(set.spec, kind.name(), object, &set.path);
         }
         let workload =
             self.add_workload(kind.name(), object, super::workloads::usage(None), |_| WorkloadKind::Replayed);

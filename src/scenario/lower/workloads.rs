@@ -253,9 +253,14 @@ impl Lowering<'_> {
 
     pub(super) fn intern<T>(&mut self, pod: PodSpec, kind: &str, object: &Object<T>, path: &str) -> PodSpecId {
         let spec = self.scenario.specs.intern_pod(pod);
+        self.comes_from(spec, kind, object, path);
+        spec
+    }
+
+    /// Notes whose the pods of a spec are, for messages about them.
+    pub(super) fn comes_from<T>(&mut self, spec: PodSpecId, kind: &str, object: &Object<T>, path: &str) {
         let what = format!("{kind} {}/{}", object.namespace, object.name);
         self.origins.push(PodOrigin { spec, what, place: object.at(path).clone() });
-        spec
     }
 
     pub(super) fn add_workload<T>(

@@ -67,10 +67,21 @@ impl TargetKind {
         }
     }
 
-    /// A gang that trains and ends with its work.
+    /// Gangs that train and end with their work.
+    pub const TRAINING: [TargetKind; 9] = [
+        TargetKind::PyTorchJob,
+        TargetKind::TfJob,
+        TargetKind::MpiJob,
+        TargetKind::XgBoostJob,
+        TargetKind::PaddleJob,
+        TargetKind::JaxJob,
+        TargetKind::JobSet,
+        TargetKind::TrainJob,
+        TargetKind::RayJob,
+    ];
+
     pub fn trains(self) -> bool {
-        use TargetKind::{JaxJob, JobSet, MpiJob, PaddleJob, PyTorchJob, RayJob, TfJob, TrainJob, XgBoostJob};
-        matches!(self, PyTorchJob | TfJob | MpiJob | XgBoostJob | PaddleJob | JaxJob | JobSet | TrainJob | RayJob)
+        TargetKind::TRAINING.contains(&self)
     }
 }
 

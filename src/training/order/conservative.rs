@@ -1,7 +1,7 @@
 //! Conservative backfill: every gang that waits has a reservation, in the order of the queue, at the earliest time at
 //! which it fits beside those at work and the reservations before it. Whoever starts delays nobody.
 
-use super::{Gang, Holder, Pass, Snapshot, release};
+use super::{Gang, Pass, Snapshot, release};
 use crate::training::{Node, take};
 use crate::units::SimTime;
 
@@ -11,29 +11,13 @@ struct Profile(Vec<(SimTime, Vec<Node>)>);
 impl Profile {
     /// As things are, if only those at work end.
     fn new(pass: &Pass<'_>, snapshot: &Snapshot) -> Profile {
-        let by_job = |job: u32| snapshot.waiting.iter().find(|gang| gang.job == job);
-        let started = pass.decision.starts.iter().filter_map(|start| {
-            let gang = by_job(start.job)?;
-            let ends = snapshot.now + gang.remaining;
-            Some(Holder { job: gang.job, each: gang.each, places: start.places.clone(), ends })
-        });
-        let mut holders: Vec<Holder> = snapshot.running.iter().cloned().chain(started).collect();
-        holders.sort_by_key(|holder| holder.ends);
+        // Who should have ended may at any moment, but has not.
+        let soon = SimTime::from_nanos(snapshot.now.nanos() + 1);
         let mut states = vec![(snapshot.now, pass.nodes.clone())];
-        for ending in holders.chunk_by(|a, b| a.ends == b.ends) {
+        for ending in pass.holders(snapshot).chunk_by(|a, b| a.ends.max(soon) == b.ends.max(soon)) {
             let mut nodes = states[states.len() - 1].1.clone();
             ending.iter().for_each(|holder| release(&mut nodes, holder));
-            match ending[0].ends > snapshot.now {
-                true => states.push((ending[0].ends, nodes)),
-                // It should have ended: it may at any moment, but has not.
-                false => {
-                    let soon = SimTime::from_nanos(snapshot.now.nanos() + 1);
-                    match states.last_mut() {
-                        Some((at, last)) if *at == soon => *last = nodes,
-                        _ => states.push((soon, nodes)),
-                    }
-                }
-            }
+            states.push((ending[0].ends.max(soon), nodes));
         }
         Profile(states)
     }

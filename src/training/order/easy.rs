@@ -1,18 +1,11 @@
 //! EASY backfill: the first gang that does not fit has a reservation at the earliest instant at which it would if only
 //! those at work end; whoever does not delay it may pass.
 
-use super::{Gang, Holder, Pass, Snapshot, release};
+use super::{Gang, Pass, Snapshot, release};
 use crate::training::take;
 
 pub(super) fn backfill<'a>(pass: &mut Pass, snapshot: &Snapshot, head: &Gang, rest: impl Iterator<Item = &'a Gang>) {
-    let by_job = |job: u32| snapshot.waiting.iter().find(|gang| gang.job == job);
-    let started = pass.decision.starts.iter().filter_map(|start| {
-        let gang = by_job(start.job)?;
-        let ends = snapshot.now + gang.remaining;
-        Some(Holder { job: gang.job, each: gang.each, places: start.places.clone(), ends })
-    });
-    let mut holders: Vec<Holder> = snapshot.running.iter().cloned().chain(started).collect();
-    holders.sort_by_key(|holder| holder.ends);
+    let holders = pass.holders(snapshot);
     // The state expected at the reservation, and when that is.
     let mut expected = pass.nodes.clone();
     let mut shadow = None;

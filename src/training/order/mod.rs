@@ -153,6 +153,18 @@ impl Pass<'_> {
         self.placement.place(nodes, self.eligible.get(gang.class)?, gang)
     }
 
+    /// Gangs at work and those that this pass has started, by when they will end.
+    fn holders(&self, snapshot: &Snapshot) -> Vec<Holder> {
+        let started = self.decision.starts.iter().filter_map(|start| {
+            let gang = snapshot.waiting.iter().find(|gang| gang.job == start.job)?;
+            let ends = snapshot.now + gang.remaining;
+            Some(Holder { job: gang.job, each: gang.each, places: start.places.clone(), ends })
+        });
+        let mut holders: Vec<Holder> = snapshot.running.iter().cloned().chain(started).collect();
+        holders.sort_by_key(|holder| holder.ends);
+        holders
+    }
+
     fn start(&mut self, gang: &Gang, places: Vec<(usize, u32)>, backfilled: bool) {
         self.gpus -= gang.each[3] * i64::from(gang.workers);
         for (node, workers) in &places {
