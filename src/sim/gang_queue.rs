@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::event::Event;
+use super::gang_shares::Shares;
 use super::observer::Controller;
 use super::world::{World, hangs_on_others};
 use crate::cluster::{ClusterView, NodeId, PodId, PodSpecId, label};
@@ -23,27 +24,30 @@ use crate::units::SimTime;
 pub(super) struct GangQueue {
     discipline: Discipline,
     /// Pod specs of the gangs: their classes.
-    classes: Vec<PodSpecId>,
+    pub(super) classes: Vec<PodSpecId>,
     /// In order of submission.
-    waiting: Vec<Gang>,
+    pub(super) waiting: Vec<Gang>,
     /// Gangs with a place: where, and when they are expected to end.
-    running: BTreeMap<u32, Placed>,
-    is_due: bool,
+    pub(super) running: BTreeMap<u32, Placed>,
+    pub(super) is_due: bool,
+    /// Who shares the GPUs out, where that is decided anew at intervals.
+    pub(super) shares: Option<Shares>,
     /// Of those that wait, the ones that have been looked at.
-    refused: usize,
+    pub(super) refused: usize,
 }
 
 #[derive(Clone, Debug)]
-struct Placed {
-    each: Amounts,
-    nodes: Vec<(NodeId, u32)>,
-    ends: SimTime,
+pub(super) struct Placed {
+    pub(super) gang: Gang,
+    pub(super) nodes: Vec<(NodeId, u32)>,
+    pub(super) ends: SimTime,
 }
 
 impl GangQueue {
     pub fn new(discipline: Discipline) -> GangQueue {
         let (classes, waiting, running) = (Vec::new(), Vec::new(), BTreeMap::new());
-        GangQueue { discipline, classes, waiting, running, is_due: false, refused: 0 }
+        let shares = discipline.allocation.map(Shares::new);
+        GangQueue { discipline, classes, waiting, running, is_due: false, shares, refused: 0 }
     }
 
     /// Jobs that wait, in order of submission.
@@ -79,6 +83,7 @@ impl World<'_> {
             queue.refused = queue.refused.min(at);
             queue.waiting.insert(at, gang);
         }
+        self.shares_are_due();
         self.gangs_may_start();
     }
 
@@ -119,7 +124,7 @@ impl World<'_> {
     }
 
     /// The nodes that take pods at all.
-    fn gang_nodes(&self) -> Vec<Node> {
+    pub(super) fn gang_nodes(&self) -> Vec<Node> {
         let gpu = self.cluster.specs.nvidia_gpu();
         let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
         let mut nodes: Vec<Node> = Vec::new();
@@ -139,7 +144,7 @@ impl World<'_> {
     }
 
     /// Which nodes would take such a pod if they had room for it.
-    fn eligible(&self, nodes: &[Node], spec: PodSpecId) -> Vec<bool> {
+    pub(super) fn eligible(&self, nodes: &[Node], spec: PodSpecId) -> Vec<bool> {
         let cycle = Cycle::new(self.cluster.state(), spec);
         let would = |node: &Node| {
             let Some(view) = self.cluster.node_view(node.id) else { return false };
@@ -150,6 +155,9 @@ impl World<'_> {
 
     /// A pass over the queue.
     pub(super) fn gang_pass(&mut self) {
+        if self.gang_queue.as_ref().is_some_and(|queue| queue.shares.is_some()) {
+            return self.start_shares();
+        }
         let Some(mut queue) = self.gang_queue.take() else { return };
         queue.is_due = false;
         let nodes = self.gang_nodes();
@@ -158,7 +166,7 @@ impl World<'_> {
             nodes.iter().enumerate().map(|(index, node)| (node.id, index)).collect();
         let holder = |(job, placed): (&u32, &Placed)| Holder {
             job: *job,
-            each: placed.each,
+            each: placed.gang.each,
             places: placed.nodes.iter().filter_map(|(node, workers)| Some((*position.get(node)?, *workers))).collect(),
             ends: placed.ends,
         };
@@ -175,7 +183,7 @@ impl World<'_> {
             started.push(start.job);
             let nodes = start.places.iter().map(|(index, workers)| (snapshot.nodes[*index].id, *workers)).collect();
             let ends = self.now + gang.remaining;
-            queue.running.insert(start.job, Placed { each: gang.each, nodes, ends });
+            queue.running.insert(start.job, Placed { gang: gang.clone(), nodes, ends });
             self.tell_start(start, &decision.reserved);
         }
         queue.waiting = snapshot.waiting;
@@ -202,7 +210,7 @@ impl World<'_> {
     }
 
     /// Books the workers, in order, on these nodes; all or none.
-    fn book_gang(&mut self, job: u32, nodes: impl Iterator<Item = (NodeId, u32)>) -> Option<Vec<(PodId, NodeId)>> {
+    pub(super) fn book_gang(&mut self, job: u32, nodes: impl Iterator<Item = (NodeId, u32)>) -> Option<Vec<(PodId, NodeId)>> {
         let workers = self.gang_of(job);
         let since = self.gang_leader(job).and_then(|leader| self.cluster.pod(leader).unschedulable_since);
         let places = nodes.flat_map(|(node, count)| std::iter::repeat_n(node, count as usize));
@@ -242,14 +250,14 @@ impl World<'_> {
         self.decide(Controller::GangScheduler, object, "Waiting", "Placed", reason);
     }
 
-    fn gang_object(&self, job: u32) -> String {
+    pub(super) fn gang_object(&self, job: u32) -> String {
         let spec = &self.scenario.training_jobs[job as usize];
         let namespace = &self.scenario.workloads[spec.workload.index()].namespace;
         format!("job/{namespace}/{}", spec.name)
     }
 
     /// Those that wait from this pass on wait for room, and autoscalers hear of them.
-    fn refuse_gangs(&mut self, jobs: &[u32]) {
+    pub(super) fn refuse_gangs(&mut self, jobs: &[u32]) {
         let mut is_news = false;
         for job in jobs {
             for worker in self.gang_of(*job) {

@@ -25,6 +25,7 @@ mod explanation;
 mod exposed;
 mod external_metrics;
 mod gang_queue;
+mod gang_shares;
 mod gang_room;
 mod gauges;
 mod hpa;

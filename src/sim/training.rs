@@ -1,5 +1,6 @@
 //! Training jobs: gangs of workers, whose speed comes from where they were placed and whose use follows their phase.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::entities::{End, Role};
@@ -8,9 +9,9 @@ use super::job_ledger::{JobLedger, Stage};
 use super::kueue::Queued;
 use super::observer::{TrainingCounts, TrainingRow, Usage};
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
+use crate::cluster::{ClusterView, NodeId, NodeShape, PodId, PodPhase, label};
 use crate::controller::job::backoff;
-use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
+use crate::load::training::{Configuration, ModelProfile, Pace, Phase, TrainingJob};
 use crate::units::random::stream;
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
 
@@ -70,7 +71,7 @@ impl World<'_> {
             let index = self.jobs.len() as u32;
             let rng = stream(self.seed, "training", u64::from(index));
             self.jobs.push(JobRun {
-                progress: TrainingJob::new(job.total_steps, Arc::clone(&training.options), rng),
+                progress: TrainingJob::new(job.epochs.clone(), Arc::clone(&training.options), rng),
                 workers: Vec::new(),
                 companions: Vec::new(),
                 running: 0,
@@ -151,23 +152,35 @@ impl World<'_> {
         self.training.gpus += self.scenario.training_jobs[job as usize].num_gpus;
         let run = &mut self.jobs[job as usize];
         run.generation += 1;
-        let rate = self.placed_rate(job);
+        let pace = self.placed_pace(job);
         let workers = self.scenario.training_jobs[job as usize].workers;
         let now = self.now;
-        self.jobs[job as usize].progress.start(now, rate, workers);
+        self.jobs[job as usize].progress.start(now, pace, workers);
         self.gang_runs(job);
         self.follow_phase(job);
     }
 
+    /// What was measured of the job's model, where that is more than one speed.
+    pub(super) fn profile(&self, job: u32) -> Option<&ModelProfile> {
+        let training = self.scenario.training.as_ref()?;
+        training.profiles.0.get(&*self.scenario.training_jobs[job as usize].model)
+    }
+
     /// Speed of the job where its workers are: that of the slowest GPU model among them.
-    fn placed_rate(&self, job: u32) -> StepRate {
+    fn placed_pace(&self, job: u32) -> Pace {
         let spec = &self.scenario.training_jobs[job as usize];
         if let Some(rate) = spec.fixed_rate {
-            return rate;
+            return rate.into();
         }
         let training = self.scenario.training.as_ref().expect("jobs come with a table");
         let nodes: Vec<NodeId> =
             self.jobs[job as usize].workers.iter().filter_map(|pod| self.cluster.pod(*pod).node).collect();
+        if let Some(profile) = self.profile(job) {
+            let mut by_node = BTreeMap::new();
+            nodes.iter().for_each(|node| *by_node.entry(*node).or_insert(0) += spec.num_gpus / spec.workers);
+            let placement: Vec<u32> = by_node.into_values().collect();
+            return profile.pace(&placement, spec.batch_size.unwrap_or(profile.limits.base));
+        }
         let consolidated = nodes.iter().all(|node| *node == nodes[0]);
         nodes
             .iter()
@@ -189,6 +202,7 @@ impl World<'_> {
             })
             .min()
             .unwrap_or_default()
+            .into()
     }
 
     /// What is left to do, at the best speed that was measured: what a queue can know of a gang that waits.
@@ -196,6 +210,10 @@ impl World<'_> {
         let spec = &self.scenario.training_jobs[job as usize];
         let progress = &self.jobs[job as usize].progress;
         let training = self.scenario.training.as_ref().expect("jobs come with a table");
+        if let Some(profile) = self.profile(job) {
+            let placement = ModelProfile::packed(spec.num_gpus, self.most_gpus_of_a_node());
+            return progress.time_left(&profile.pace(&placement, spec.batch_size.unwrap_or(profile.limits.base)));
+        }
         let rate = spec.fixed_rate.unwrap_or_else(|| {
             let (model, batch_size, num_gpus) = (&*spec.model, spec.batch_size, spec.num_gpus);
             let gpus = training.throughputs.gpus_of(model, batch_size);
@@ -205,7 +223,15 @@ impl World<'_> {
             };
             gpus.iter().filter_map(of).max().unwrap_or_default()
         });
-        progress.time_left(rate)
+        progress.time_left(&rate.into())
+    }
+
+    /// Of the node that has most of them; 8 where there is none yet.
+    fn most_gpus_of_a_node(&self) -> u32 {
+        let gpu = self.cluster.specs.nvidia_gpu();
+        let of = |shape: &NodeShape| gpu.map_or(0, |gpu| shape.allocatable.extended(gpu));
+        let most = self.cluster.node_views().map(|node| of(node.shape)).max();
+        most.and_then(|most| u32::try_from(most).ok()).filter(|most| *most > 0).unwrap_or(8)
     }
 
     /// When the job will end if nothing comes between.
@@ -263,8 +289,10 @@ impl World<'_> {
         self.training.waiting -= 1;
         self.training.completed += 1;
         let run = &mut self.jobs[job as usize];
-        run.finished = Some(self.now);
-        run.ledger.enter(Stage::Over, self.now);
+        // A rounded end may lie a little before.
+        let ended = run.progress.completed_at().unwrap_or(self.now);
+        run.finished = Some(ended);
+        run.ledger.enter(Stage::Over, ended);
         run.running = 0;
         run.generation += 1;
         let mut workers = std::mem::take(&mut run.workers);
@@ -460,7 +488,7 @@ impl World<'_> {
                 arrival: spec.arrival,
                 started: run.started,
                 finished: run.finished,
-                total_steps: spec.total_steps,
+                total_steps: spec.epochs.total() as u64 / 1_000_000,
                 steps_done: run.progress.micro_steps_at(self.now) as f64 / 1e6,
                 steps_lost: run.progress.totals().lost_micro_steps as f64 / 1e6,
                 interruptions: run.interruptions,

@@ -1,5 +1,7 @@
 //! Training jobs against references that nobody here made: who starts when.
 
+mod pollux;
+
 use std::fs;
 
 use windtunnel::scenario;

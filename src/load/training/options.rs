@@ -31,6 +31,9 @@ pub struct TrainingOptions {
     /// of `torch.distributed.init_process_group`). The eviction of its pod ends the wait too, and mostly comes first.
     /// Default: 10m, PyTorch's for NCCL.
     pub collective_timeout: SimDuration,
+    /// Epochs end on the multiple of this that is nearest, as in simulators that count whole seconds; at most 1m. Default: 0s, when
+    /// they end.
+    pub epoch_rounding: SimDuration,
     /// Jitter and stragglers; none by default.
     pub variability: VariabilitySpec,
 }
@@ -46,6 +49,7 @@ impl Default for TrainingOptions {
             phases: PhasesSpec::default(),
             termination_grace_period: SimDuration::from_secs(30),
             collective_timeout: SimDuration::from_mins(10),
+            epoch_rounding: SimDuration::ZERO,
             variability: VariabilitySpec::default(),
         }
     }
@@ -61,6 +65,9 @@ impl TrainingOptions {
         }
         if self.max_gpus_per_worker.is_some() && self.gpus_per_worker != 1 {
             return Err(TrainingError::new("maxGpusPerWorker", "either this or gpusPerWorker"));
+        }
+        if self.epoch_rounding.is_negative() || self.epoch_rounding > SimDuration::from_mins(1) {
+            return Err(TrainingError::new("epochRounding", "must be from 0s to 1m"));
         }
         self.phases.validate()?;
         self.variability.validate()

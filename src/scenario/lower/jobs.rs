@@ -7,7 +7,9 @@ use rustc_hash::FxHashMap;
 use super::replay::gpu_models;
 use super::{Lowering, PodOrigin, shared};
 use crate::cluster::{Container, Labels, PodSpec, PodSpecId, Resources, RestartPolicy, WorkloadId, resource};
-use crate::load::training::{Configuration, StepRate, ThroughputTable, TrainingJobRow, TrainingOptions};
+use crate::load::training::{
+    Configuration, Epochs, Profiles, StepRate, ThroughputTable, TrainingJobRow, TrainingOptions,
+};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::objects::Objects;
 use crate::scenario::spec::{JobsFormat, JobsSpec, ScenarioSpec, UsageSpec};
@@ -39,9 +41,12 @@ impl Lowering<'_> {
                 return;
             }
         }
+        if !self.scheduling_is_sound(jobs) {
+            return;
+        }
         let Some(list) = &jobs.jobs else {
             let of_a_list =
-                ["format", "throughputs", "skip", "fromFirst", "limit", "stepScale", "timeScale", "queue", "image"];
+                ["format", "throughputs", "convergence", "skip", "fromFirst", "limit", "stepScale", "timeScale", "queue", "image"];
             for field in of_a_list {
                 let path = format!("jobs.{field}");
                 if self.has(&path) {
@@ -55,20 +60,8 @@ impl Lowering<'_> {
             }
             return self.training(Some(jobs));
         };
-        let format = match (jobs.format, &jobs.throughputs) {
-            (JobsFormat::Gavel, Some(_)) => "gavel",
-            (JobsFormat::Philly, None) => "philly",
-            (JobsFormat::Gavel, None) => {
-                self.error("jobs.throughputs", "jobs of the format gavel need measured speeds").hint =
-                    Some("or give durations: format: philly".to_owned());
-                return;
-            }
-            (JobsFormat::Philly, Some(_)) => {
-                self.error("jobs.throughputs", "jobs of the format philly take their own duration wherever they run");
-                return;
-            }
-        };
-        let trace = match self.tables.jobs(format, list, jobs.throughputs.as_deref()) {
+        let Some(format) = self.jobs_format(jobs) else { return };
+        let trace = match self.tables.jobs(format, list, jobs.throughputs.as_deref(), jobs.convergence.as_deref()) {
             Ok(trace) => trace,
             Err(refused) => return self.refuse_table(&refused.error, &format!("jobs.{}", refused.input)),
         };
@@ -84,7 +77,7 @@ impl Lowering<'_> {
         let taken = trace.jobs.iter().skip(jobs.skip).take(jobs.limit.unwrap_or(usize::MAX));
         let first = taken.clone().next().filter(|_| jobs.from_first).map_or(SimTime::ZERO, |row| row.arrival);
         for row in taken {
-            if let Some(mut job) = self.training_job(row, &throughputs, &mut pods) {
+            if let Some(mut job) = self.training_job(row, &throughputs, &trace.profiles, &mut pods) {
                 let since = row.arrival.since(first);
                 job.arrival =
                     SimTime::ZERO + if jobs.time_scale == 1.0 { since } else { since.mul_f64(jobs.time_scale) };
@@ -94,7 +87,64 @@ impl Lowering<'_> {
         self.training(Some(jobs));
         if let Some(training) = &mut self.scenario.training {
             training.throughputs = Arc::new(throughputs);
+            training.profiles = Arc::new(trace.profiles.clone());
         }
+    }
+
+    /// A policy that shares GPUs out has its own order and places.
+    fn scheduling_is_sound(&mut self, jobs: &JobsSpec) -> bool {
+        let Some(allocation) = jobs.scheduling.and_then(|scheduling| scheduling.allocation) else { return true };
+        let name = allocation.name();
+        if let Err((option, problem)) = allocation.validate() {
+            self.error(&format!("jobs.scheduling.allocation.{name}.{option}"), problem);
+            return false;
+        }
+        for path in ["jobs.scheduling.order", "jobs.scheduling.passing", "jobs.placement"] {
+            if self.has(path) {
+                self.error(path, format!("{name} has its own order and places")).hint =
+                    Some("leave this out, or jobs.scheduling.allocation".to_owned());
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The format's name, where just the tables that it needs are named.
+    fn jobs_format(&mut self, jobs: &JobsSpec) -> Option<&'static str> {
+        let (name, speeds, convergence) = match jobs.format {
+            JobsFormat::Gavel => ("gavel", true, false),
+            JobsFormat::Philly => ("philly", false, false),
+            JobsFormat::Pollux => ("pollux", true, true),
+        };
+        let tables = [
+            ("throughputs", jobs.throughputs.is_some(), speeds, "measured speeds"),
+            ("convergence", jobs.convergence.is_some(), convergence, "measured convergence"),
+        ];
+        for (field, given, needed, what) in tables {
+            if given == needed {
+                continue;
+            }
+            let path = format!("jobs.{field}");
+            match (needed, jobs.format) {
+                (true, JobsFormat::Gavel) => {
+                    self.error(&path, format!("jobs of the format {name} need {what}")).hint =
+                        Some("or give durations: format: philly".to_owned());
+                }
+                (true, _) => {
+                    self.error(&path, format!("jobs of the format {name} need {what}"));
+                }
+                (false, JobsFormat::Philly) => {
+                    let problem = "jobs of the format philly take their own duration wherever they run";
+                    self.error(&path, problem);
+                }
+                (false, _) => {
+                    self.error(&path, format!("jobs of the format {name} take no {what}")).hint =
+                        Some("it is for format: pollux".to_owned());
+                }
+            }
+            return None;
+        }
+        Some(name)
     }
 
     /// What all training jobs have in common; those of the manifests come among the others.
@@ -114,6 +164,7 @@ impl Lowering<'_> {
         self.scenario.training = Some(Training {
             options: Arc::new(jobs.map(|jobs| jobs.training.clone()).unwrap_or_default()),
             throughputs: Arc::default(),
+            profiles: Arc::default(),
             placement: jobs.map(|jobs| jobs.placement).unwrap_or_default(),
             discipline: jobs.and_then(|jobs| jobs.scheduling),
         });
@@ -123,6 +174,7 @@ impl Lowering<'_> {
         &mut self,
         row: &TrainingJobRow,
         throughputs: &ThroughputTable,
+        profiles: &Profiles,
         pods: &mut WorkerPods<'_>,
     ) -> Option<TrainingJob> {
         let options = &pods.jobs.training;
@@ -142,6 +194,16 @@ impl Lowering<'_> {
                 return None;
             }
         };
+        let total_steps = match row.duration {
+            Some(takes) if pods.jobs.step_scale == 1.0 => takes.nanos() as u64 / STEP,
+            Some(takes) => takes.mul_f64(pods.jobs.step_scale).nanos() as u64 / STEP,
+            None => (row.total_steps as f64 * pods.jobs.step_scale).round() as u64,
+        }
+        .clamp(1, MOST_STEPS);
+        let epochs = match profiles.0.get(&row.model) {
+            Some(profile) => profile.epochs().scaled(pods.jobs.step_scale),
+            None => Epochs::steps(total_steps),
+        };
         Some(TrainingJob {
             name: shared(&row.name),
             workload: pods.workload,
@@ -151,12 +213,7 @@ impl Lowering<'_> {
             num_gpus: row.num_gpus,
             model: shared(&row.model),
             batch_size: row.batch_size,
-            total_steps: match row.duration {
-                Some(takes) if pods.jobs.step_scale == 1.0 => takes.nanos() as u64 / STEP,
-                Some(takes) => takes.mul_f64(pods.jobs.step_scale).nanos() as u64 / STEP,
-                None => (row.total_steps as f64 * pods.jobs.step_scale).round() as u64,
-            }
-            .clamp(1, MOST_STEPS),
+            epochs,
             fixed_rate: row.duration.map(|_| StepRate::from_steps_per_second(1e9 / STEP as f64)),
             queue: match (row.queue.is_empty(), &pods.jobs.queue) {
                 (true, Some(queue)) => shared(queue),
@@ -184,7 +241,8 @@ impl WorkerPods<'_> {
         workers: u32,
         throughputs: &ThroughputTable,
     ) -> Result<PodSpecId, String> {
-        if row.duration.is_some() {
+        // By duration, or by profile: whatever GPUs the nodes have.
+        if row.duration.is_some() || self.jobs.format == JobsFormat::Pollux {
             let key = (row.priority.to_string(), None, row.num_gpus / workers);
             if let Some(known) = self.specs.get(&key) {
                 return Ok(*known);

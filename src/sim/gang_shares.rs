@@ -1,0 +1,170 @@
+//! Sharing GPUs out to training jobs anew at intervals: what the policy decides is carried out here.
+//!
+//! Jobs that shall have other GPUs, or none, are told to end as by an eviction: they save if they can, and queue again. A
+//! job starts on its share as soon as those before it have left.
+
+use rustc_hash::FxHashMap;
+
+use super::event::Event;
+use super::gang_queue::{GangQueue, Placed};
+use super::observer::Controller;
+use super::world::World;
+use crate::cluster::NodeId;
+use crate::training::allocation::{Allocation, Allocator, Decision, Job, Places, Snapshot};
+use crate::training::{Node, take};
+use crate::units::SimTime;
+
+/// A policy at work, and what it decided last.
+#[derive(Clone, Debug)]
+pub(super) struct Shares {
+    allocation: Allocation,
+    allocator: Allocator,
+    /// Jobs that shall start, in order, where, and why.
+    planned: Vec<Planned>,
+    /// When it decides next.
+    next: Option<SimTime>,
+}
+
+#[derive(Clone, Debug)]
+struct Planned {
+    job: u32,
+    nodes: Vec<(NodeId, u32)>,
+    reason: String,
+}
+
+impl Shares {
+    pub fn new(allocation: Allocation) -> Shares {
+        Shares { allocation, allocator: Allocator::new(allocation), planned: Vec::new(), next: None }
+    }
+}
+
+/// Where each node stands in a snapshot.
+fn positions(nodes: &[Node]) -> FxHashMap<NodeId, usize> {
+    nodes.iter().enumerate().map(|(index, node)| (node.id, index)).collect()
+}
+
+fn places(of: &[(NodeId, u32)], positions: &FxHashMap<NodeId, usize>) -> Places {
+    let mut places: Places = of.iter().filter_map(|(node, count)| Some((*positions.get(node)?, *count))).collect();
+    places.sort_unstable();
+    places
+}
+
+impl World<'_> {
+    /// A job has come: the next decision is at the next multiple of the interval.
+    pub(super) fn shares_are_due(&mut self) {
+        let Some(shares) = self.gang_queue.as_mut().and_then(|queue| queue.shares.as_mut()) else { return };
+        if shares.next.is_none() {
+            let interval = shares.allocation.interval().nanos();
+            let at = SimTime::from_nanos((self.now.nanos() + interval - 1).div_euclid(interval) * interval);
+            shares.next = Some(at);
+            self.events.push(at, Event::Allocation);
+        }
+    }
+
+    /// A decision, and what follows from it.
+    pub(super) fn allocate(&mut self) {
+        let Some(mut queue) = self.gang_queue.take() else { return };
+        let Some(mut shares) = queue.shares.take() else { return };
+        let (decision, nodes) = self.decide_shares(&queue, &mut shares.allocator);
+        shares.next = None;
+        if !queue.waiting.is_empty() || !queue.running.is_empty() {
+            let at = self.now + shares.allocation.interval();
+            shares.next = Some(at);
+            self.events.push(at, Event::Allocation);
+        }
+        let positions = positions(&nodes);
+        let mut stopped = Vec::new();
+        shares.planned.clear();
+        for share in decision.shares {
+            let has = queue.running.get(&share.job).map(|placed| places(&placed.nodes, &positions));
+            if has.as_ref() == Some(&share.places) {
+                continue;
+            }
+            if has.is_some() {
+                let to = if share.places.is_empty() { "Waiting" } else { "Moved" };
+                stopped.push((share.job, to, share.reason.clone()));
+            }
+            if !share.places.is_empty() {
+                let nodes = share.places.iter().map(|(index, count)| (nodes[*index].id, *count)).collect();
+                shares.planned.push(Planned { job: share.job, nodes, reason: share.reason });
+            }
+        }
+        queue.shares = Some(shares);
+        let unheard: Vec<u32> = queue.waiting[queue.refused..].iter().map(|gang| gang.job).collect();
+        queue.refused = queue.waiting.len();
+        self.gang_queue = Some(queue);
+        for (job, to, reason) in stopped {
+            let object = self.gang_object(job);
+            self.decide(Controller::GangScheduler, object, "Placed", to, reason);
+            if let Some(leader) = self.gang_leader(job) {
+                self.delete_pod(leader, "Preempted");
+                self.worker_ended(leader, job);
+            }
+        }
+        self.start_shares();
+        let still_wait = self.gang_queue.as_ref().map(|queue| &queue.waiting);
+        let unheard: Vec<u32> =
+            unheard.into_iter().filter(|job| still_wait.is_some_and(|gangs| gangs.iter().any(|gang| gang.job == *job))).collect();
+        self.refuse_gangs(&unheard);
+    }
+
+    fn decide_shares(&self, queue: &GangQueue, allocator: &mut Allocator) -> (Decision, Vec<Node>) {
+        let mut nodes = self.gang_nodes();
+        let positions = positions(&nodes);
+        for placed in queue.running.values() {
+            for (node, workers) in places(&placed.nodes, &positions) {
+                take(&mut nodes[node].free, &placed.gang.each, workers, -1);
+            }
+        }
+        let eligible = queue.classes.iter().map(|spec| self.eligible(&nodes, *spec)).collect();
+        let waiting = queue.waiting.iter().map(|gang| Job { gang, places: Vec::new() });
+        let running = queue.running.values();
+        let running = running.map(|placed| Job { gang: &placed.gang, places: places(&placed.nodes, &positions) });
+        let mut jobs: Vec<Job<'_>> = waiting.chain(running).collect();
+        jobs.sort_by_key(|job| job.gang.job);
+        let snapshot = Snapshot { now: self.now, nodes, eligible, jobs };
+        let decision = allocator.decide(&snapshot);
+        (decision, snapshot.nodes)
+    }
+
+    /// Starts every job on its share whose GPUs are free by now.
+    pub(super) fn start_shares(&mut self) {
+        let Some(queue) = &mut self.gang_queue else { return };
+        queue.is_due = false;
+        let Some(shares) = &mut queue.shares else { return };
+        let planned = std::mem::take(&mut shares.planned);
+        let mut later = Vec::new();
+        for plan in planned {
+            if !self.start_share(&plan) {
+                later.push(plan);
+            }
+        }
+        if let Some(shares) = self.gang_queue.as_mut().and_then(|queue| queue.shares.as_mut()) {
+            shares.planned = later;
+        }
+    }
+
+    fn start_share(&mut self, plan: &Planned) -> bool {
+        let Some(queue) = &self.gang_queue else { return false };
+        let Some(at) = queue.waiting.iter().position(|gang| gang.job == plan.job) else { return false };
+        let Some(placed) = self.book_gang(plan.job, plan.nodes.iter().copied()) else { return false };
+        if let Some(queue) = &mut self.gang_queue {
+            let gang = queue.waiting.remove(at);
+            queue.refused -= usize::from(at < queue.refused);
+            let ends = self.now + gang.remaining;
+            queue.running.insert(plan.job, Placed { gang, nodes: plan.nodes.clone(), ends });
+        }
+        self.gang_is_placed(plan.job, &placed);
+        for (worker, node) in placed {
+            self.kubelet_takes(worker, node);
+        }
+        self.placement_may_help();
+        let workers: u32 = plan.nodes.iter().map(|(_, workers)| workers).sum();
+        let nodes = plan.nodes.len();
+        let s = if nodes == 1 { "" } else { "s" };
+        let object = self.gang_object(plan.job);
+        let reason = format!("{workers} workers on {nodes} node{s}: {}", plan.reason);
+        self.decide(Controller::GangScheduler, object, "Waiting", "Placed", reason);
+        true
+    }
+}
