@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windtunnel::load::training::{ThroughputRow, ThroughputTable, TrainingOptions};
+use windtunnel::load::training::{Epochs, ThroughputRow, ThroughputTable, TrainingOptions};
 use windtunnel::scenario::{Training, TrainingJob, WorkloadKind};
 use windtunnel::units::SimTime;
 
@@ -25,7 +25,7 @@ impl Builder {
                 num_gpus: gang.workers,
                 model: "ResNet-50".into(),
                 batch_size: None,
-                total_steps: gang.steps,
+                epochs: Epochs::steps(gang.steps),
                 fixed_rate: None,
                 queue: "".into(),
                 local_queue: None,
@@ -50,6 +50,7 @@ impl Builder {
             self.scenario.training = Some(Training {
                 options: Arc::new(options),
                 throughputs: Arc::new(throughputs),
+                profiles: Arc::default(),
                 placement: Default::default(),
                 discipline: plan.gang_queue,
             });

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use windtunnel::scenario;
+use windtunnel::scenario::{self, Override};
 use windtunnel::sim::RunOptions;
 
 use crate::watch::watch;
@@ -25,6 +25,7 @@ fn reference(list: &str) -> Vec<(&'static str, i64, Option<i64>)> {
 fn completions(list: &str) -> Vec<(String, i64)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/training/pollux-tiresias.yaml");
     let set = [format!("jobs.jobs=../../data/pollux/jobs-{list}.csv"), "sampleInterval=10d".into()];
+    let set = set.map(|set: String| Override::parse(&set).expect("a path and a value"));
     let loaded = scenario::load(&path, &set).unwrap_or_else(|mistakes| panic!("{}", mistakes[0].draw(false)));
     let run = watch(&loaded.scenario, 1, RunOptions::default());
     let end = |at: windtunnel::units::SimTime| {
