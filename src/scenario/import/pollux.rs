@@ -210,7 +210,7 @@ mod tests {
         let jobs = "job,arrival_s,model,num_gpus,batch_size\n";
         assert_eq!(read_all(&format!("{jobs}a,0,m,1,4\n"), times, epochs).unwrap().jobs.len(), 1);
         for (row, parts) in [
-            ("a,0,n,1,4", &["jobs.csv:2:5", "not measured", "did you mean \"m\""][..]),
+            ("a,0,n,1,4", &["jobs.csv:2:5", "model \"n\" was not measured"][..]),
             ("a,0,m,1,9", &["jobs.csv:2:9", "from 4 to 8"]),
             ("a,0,m,5,4", &["jobs.csv:2:7", "up to 4"]),
             ("a,5,m,1,4\nb,4,m,1,4", &["jobs.csv:3:3", "row above"]),
