@@ -99,7 +99,12 @@ fn compiled(
     warnings: &mut Vec<Diagnostic>,
 ) -> Option<CompiledRule> {
     let query = match Query::parse(&rule.expr, &mut store.labels) {
-        Ok(query) => Some(query),
+        Ok(query) if query.is_of_an_instant() => Some(query),
+        Ok(_) => {
+            let message = format!("the expression of {} gives a range or a text: a rule wants one value a series", rule.name());
+            mistakes.push(Diagnostic::error(&rule.expr_place, message));
+            None
+        }
         Err(problem) => {
             let message = format!("the expression of {}: {}", rule.name(), one_line(&problem.to_string()));
             mistakes.push(Diagnostic::error(&rule.expr_place, message));
@@ -127,6 +132,12 @@ fn compiled(
     let (line, _) = rule.expr_place.line_and_column();
     let place = format!("{}:{line}", rule.expr_place.source.name);
     query.map(|query| CompiledRule { kind: rule.kind.clone(), query, labels, summary, place })
+}
+
+pub(super) fn name_of(rule: &CompiledRule) -> &str {
+    match &rule.kind {
+        RuleKind::Record(name) | RuleKind::Alert { name, .. } => name,
+    }
 }
 
 fn one_line(text: &str) -> String {

@@ -31,6 +31,8 @@ pub struct LabelTable {
     /// Sorted by the symbols of their names; no value is empty.
     sets: Vec<Pairs>,
     ids: FxHashMap<Pairs, LabelsId>,
+    /// By set: the one without the metric's name, as far as it was asked for.
+    nameless: Vec<Option<LabelsId>>,
 }
 
 impl Default for LabelTable {
@@ -40,6 +42,7 @@ impl Default for LabelTable {
             symbols: FxHashMap::default(),
             sets: Vec::new(),
             ids: FxHashMap::default(),
+            nameless: Vec::new(),
         };
         assert_eq!((table.symbol(""), table.symbol(NAME)), (LabelTable::EMPTY, LabelTable::NAME));
         assert_eq!(table.intern(Vec::new()), LabelsId::NONE);
@@ -107,6 +110,17 @@ impl LabelTable {
     pub fn drop(&mut self, id: LabelsId, names: &[Symbol]) -> LabelsId {
         let kept = self.pairs(id).iter().filter(|(name, _)| !names.contains(name)).copied().collect();
         self.intern(kept)
+    }
+
+    /// The set without the name of its metric.
+    pub fn without_name(&mut self, id: LabelsId) -> LabelsId {
+        if let Some(Some(known)) = self.nameless.get(id.0 as usize) {
+            return *known;
+        }
+        let nameless = self.drop(id, &[LabelTable::NAME]);
+        self.nameless.resize(self.sets.len(), None);
+        self.nameless[id.0 as usize] = Some(nameless);
+        nameless
     }
 
     /// The set with one label changed, added or (by an empty value) taken off.
