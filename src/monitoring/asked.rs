@@ -1,5 +1,6 @@
 //! Which series rules ask for, and how far back.
 
+use regex::Regex;
 use rustc_hash::FxHashMap;
 
 use crate::promql::{NAME, Selected};
@@ -18,6 +19,28 @@ impl Asked {
             None => &mut self.nameless,
         };
         list.push(selected.clone());
+    }
+
+    /// What a query of a template may ask for, of which only parts are known before it is filled in: every metric that its
+    /// text names, as far back as all its durations together.
+    pub fn add_text(&mut self, text: &str, more: i64) {
+        let pattern = |pattern: &str| Regex::new(pattern).expect("the pattern is fixed");
+        let mut reach = more;
+        for found in pattern(r"(\d+)(ms|[smhdwy])").captures_iter(text) {
+            let of = match &found[2] {
+                "ms" => 1,
+                "s" => 1_000,
+                "m" => 60_000,
+                "h" => 3_600_000,
+                "d" => 86_400_000,
+                "w" => 7 * 86_400_000,
+                _ => 365 * 86_400_000_i64,
+            };
+            reach = found[1].parse::<i64>().unwrap_or(0).saturating_mul(of).saturating_add(reach);
+        }
+        for name in pattern("[a-zA-Z_:][a-zA-Z0-9_:]*").find_iter(text) {
+            self.add(&Selected::of_metric(name.as_str(), reach));
+        }
     }
 
     /// How far back some rule looks at the series, milliseconds; `None` where nobody asks for it.

@@ -82,6 +82,11 @@ impl Monitor {
             selected.reach = selected.reach.saturating_add(offset + LOOKBACK);
             asked.add(&selected);
         }
+        for rule in groups.iter().flat_map(|group| &group.rules) {
+            for text in rule.labels.iter().map(|(_, text)| text).chain(&rule.summary) {
+                text.texts_of_queries().iter().for_each(|text| asked.add_text(text, offset + LOOKBACK));
+            }
+        }
         let asks_for_alerts = asked.is_for(&ALERTS);
         let mut plan = Plan::default();
         let groups = groups

@@ -1,5 +1,7 @@
 //! One rule in a run: what it gives, evaluation by evaluation, and what becomes of that.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -8,8 +10,10 @@ use super::active::{Active, Alert};
 use super::asked::Asked;
 use super::compile::{ALERTS, CompiledRule, Text};
 use super::monitor::millis;
-use super::template::Data;
-use crate::promql::{AxisId, Context, LabelTable, LabelsId, NAME, Plan, PlanId, STALE, SeriesId, Shape, Store, Value, evaluate};
+use super::template::{Data, Sample};
+use crate::promql::{
+    AxisId, Context, LabelTable, LabelsId, NAME, Plan, PlanId, Query, STALE, SeriesId, Shape, Store, Value, evaluate,
+};
 use crate::scenario::RuleKind;
 
 /// What an evaluation works with.
@@ -114,7 +118,7 @@ impl RuleRun {
         if limit > 0 && found.values.len() > limit {
             return Err(format!("{} series are more than the group's limit of {limit}", found.values.len()));
         }
-        self.name(rule, &found, asked, store)?;
+        self.name(rule, &found, asked, store, context)?;
         let is_planned = plan.is_some();
         if is_planned {
             store.advance(self.axis, at);
@@ -125,14 +129,14 @@ impl RuleRun {
                 true
             }
             RuleKind::Alert { lasting, keep_firing, .. } => {
-                self.alert(rule, &found, (millis(*lasting), millis(*keep_firing)), store, at);
+                self.alert(rule, &found, (millis(*lasting), millis(*keep_firing)), store, context);
                 if self.tells_alerts {
                     self.tell_alerts(is_planned, asked, store, at);
                 }
                 self.active.is_settled()
             }
         };
-        self.settled = found.stamp.filter(|_| is_settled);
+        self.settled = found.stamp.filter(|_| is_settled && !rule.labels_ask);
         Ok(())
     }
 
@@ -143,6 +147,7 @@ impl RuleRun {
         found: &Found,
         asked: &Asked,
         store: &mut Store,
+        context: Context,
     ) -> Result<(), String> {
         let is_plain = rule.labels.iter().all(|(_, text)| matches!(text, Text::Plain(_)));
         if is_plain && self.named.as_ref().is_some_and(|named| Arc::ptr_eq(&named.of, &found.labels)) {
@@ -152,7 +157,7 @@ impl RuleRun {
             .labels
             .iter()
             .zip(&found.values)
-            .map(|(of, value)| labelled(*of, *value, &rule.labels, &rule.kind, store))
+            .map(|(of, value)| labelled((*of, *value), rule, store, context))
             .collect();
         let mut seen = FxHashSet::default();
         if let Some(twice) = labels.iter().find(|labels| !seen.insert(**labels)) {
@@ -179,9 +184,10 @@ impl RuleRun {
         rule: &CompiledRule,
         found: &Found,
         (lasting, keep_firing): (i64, i64),
-        store: &Store,
-        at: i64,
+        store: &mut Store,
+        context: Context,
     ) {
+        let at = context.at;
         let Some(named) = &self.named else { return };
         if found.values.is_empty() && self.active.is_empty() {
             return;
@@ -191,7 +197,7 @@ impl RuleRun {
         for (labels, alert) in &changes.fired {
             let Some(place) = named.labels.iter().position(|other| other == labels) else { continue };
             let (of, value) = (found.labels[place], found.values[place]);
-            let text = rule.summary.as_ref().map(|text| filled(text, of, value, &store.labels));
+            let text = rule.summary.as_ref().map(|text| filled(text, (of, value), store, context));
             self.summaries.insert((*labels, alert.pending), text.unwrap_or_default());
         }
         self.ended.extend(changes.ended.into_iter().map(|(labels, alert)| (labels, alert, at)));
@@ -255,14 +261,14 @@ fn write(
 }
 
 /// The labels of a result, with the rule's own.
-fn labelled(of: LabelsId, value: f64, labels: &[(String, Text)], kind: &RuleKind, store: &mut Store) -> LabelsId {
+fn labelled((of, value): (LabelsId, f64), rule: &CompiledRule, store: &mut Store, context: Context) -> LabelsId {
     let mut made = store.labels.without_name(of);
-    for (name, text) in labels {
-        let text = filled(text, of, value, &store.labels);
+    for (name, text) in &rule.labels {
+        let text = filled(text, (of, value), store, context);
         let (name, text) = (store.labels.symbol(name), store.labels.symbol(&text));
         made = store.labels.with(made, name, text);
     }
-    let (label, name) = match kind {
+    let (label, name) = match &rule.kind {
         RuleKind::Record(name) => (NAME, name),
         RuleKind::Alert { name, .. } => ("alertname", name),
     };
@@ -270,11 +276,33 @@ fn labelled(of: LabelsId, value: f64, labels: &[(String, Text)], kind: &RuleKind
     store.labels.with(made, label, name)
 }
 
-fn filled(text: &Text, of: LabelsId, value: f64, table: &LabelTable) -> String {
-    match text {
-        Text::Plain(text) => text.clone(),
-        Text::Template(template) => template.fill(&Data { labels: table.sorted(of).into_iter().collect(), value }),
-    }
+fn filled(text: &Text, (of, value): (LabelsId, f64), store: &mut Store, context: Context) -> String {
+    let template = match text {
+        Text::Plain(text) => return text.clone(),
+        Text::Template(template) => template,
+    };
+    let pairs: Vec<(String, String)> =
+        store.labels.sorted(of).into_iter().map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
+    let labels = pairs.iter().map(|(label, value)| (&**label, &**value)).collect();
+    let store = RefCell::new(store);
+    let ask = |expr: &str| {
+        let store = &mut **store.borrow_mut();
+        let mut query = Query::parse(expr, &mut store.labels).map_err(|problem| problem.to_string())?;
+        let found = evaluate(&mut query, store, context).map_err(|problem| problem.to_string())?;
+        match found {
+            Value::Scalar(value) => Ok(vec![Sample { labels: BTreeMap::new(), value }]),
+            Value::Vector(samples) => Ok(samples
+                .iter()
+                .map(|sample| {
+                    let labels = store.labels.sorted(sample.labels).into_iter();
+                    let labels = labels.map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
+                    Sample { labels, value: sample.value }
+                })
+                .collect()),
+            Value::Text(_) | Value::Matrix(_) => Err("query result is not a vector or scalar".to_owned()),
+        }
+    };
+    template.fill(&Data { labels, value, ask: &ask })
 }
 
 pub(super) fn text_of(labels: LabelsId, table: &LabelTable) -> String {

@@ -200,8 +200,7 @@ impl Evaluator<'_> {
         let moment = self.moment(selector.when, at);
         let from = moment - self.context.lookback;
         let store = &*self.store;
-        let one =
-            |id: &SeriesId| store.last_between(*id, from, moment).map(|point| (store.stored(*id).labels, point));
+        let one = |id: &SeriesId| store.last_between(*id, from, moment).map(|point| (store.stored(*id).labels, point));
         self.memos[selector.memo.0].resolved.ids.iter().filter_map(one).collect()
     }
 
@@ -318,12 +317,20 @@ impl Evaluator<'_> {
             },
             Function::Absent => {
                 let is_absent = self.vector(&arguments[0], at)?.is_empty();
-                Ok(if is_absent { vec![(labels_of_absent(&arguments[0], &mut self.store.labels), 1.0)] } else { Vec::new() })
+                Ok(if is_absent {
+                    vec![(labels_of_absent(&arguments[0], &mut self.store.labels), 1.0)]
+                } else {
+                    Vec::new()
+                })
             }
             Function::AbsentOverTime => {
                 let mut is_absent = true;
                 self.each_range(&arguments[0], at, false, |_, _, _| is_absent = false)?;
-                Ok(if is_absent { vec![(labels_of_absent(&arguments[0], &mut self.store.labels), 1.0)] } else { Vec::new() })
+                Ok(if is_absent {
+                    vec![(labels_of_absent(&arguments[0], &mut self.store.labels), 1.0)]
+                } else {
+                    Vec::new()
+                })
             }
             Function::Clamp | Function::ClampMax | Function::ClampMin | Function::Round => {
                 self.bounded(*function, arguments, at)

@@ -42,6 +42,11 @@ pub struct Selected {
 }
 
 impl Selected {
+    /// Every series of a metric.
+    pub fn of_metric(name: &str, reach: i64) -> Selected {
+        Selected { name: Some(name.to_owned()), matchers: Vec::new(), reach }
+    }
+
     /// Whether it selects a series of this name and these labels.
     pub fn matches(&self, name: &str, labels: &[(&str, &str)]) -> bool {
         self.name.as_deref().is_none_or(|wanted| wanted == name)
@@ -118,14 +123,46 @@ pub(super) enum Node {
     Number(f64),
     Text(String),
     Select(Selector),
-    Range { selector: Selector, range: i64 },
-    Subquery { inner: Box<Node>, range: i64, step: Option<i64>, when: When, is_settled: bool, memo: MemoId },
-    Negate { inner: Box<Node> },
-    Binary { operator: Operator, left: Box<Node>, right: Box<Node>, matching: Matching, memo: MemoId },
-    Aggregate { by: Grouping, aggregation: Aggregation, parameter: Option<Box<Node>>, inner: Box<Node>, memo: MemoId },
-    Call { function: Function, arguments: Vec<Node>, replacement: Option<Replacement>, memo: MemoId },
+    Range {
+        selector: Selector,
+        range: i64,
+    },
+    Subquery {
+        inner: Box<Node>,
+        range: i64,
+        step: Option<i64>,
+        when: When,
+        is_settled: bool,
+        memo: MemoId,
+    },
+    Negate {
+        inner: Box<Node>,
+    },
+    Binary {
+        operator: Operator,
+        left: Box<Node>,
+        right: Box<Node>,
+        matching: Matching,
+        memo: MemoId,
+    },
+    Aggregate {
+        by: Grouping,
+        aggregation: Aggregation,
+        parameter: Option<Box<Node>>,
+        inner: Box<Node>,
+        memo: MemoId,
+    },
+    Call {
+        function: Function,
+        arguments: Vec<Node>,
+        replacement: Option<Replacement>,
+        memo: MemoId,
+    },
     /// A vector that was worked out elsewhere: the so-many-th of those that are given.
-    Given { place: usize, is_unique_without_name: bool },
+    Given {
+        place: usize,
+        is_unique_without_name: bool,
+    },
 }
 
 impl Node {

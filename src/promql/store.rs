@@ -589,6 +589,9 @@ mod tests {
         // Somebody else tells of it too.
         by_steps.push(b, 200, 1.0);
         assert_eq!(by_steps.conversions(), 1);
-        assert_eq!(times(&by_steps, b, -1, 300), times(&by_points, a, -1, 300).into_iter().chain([200]).collect::<Vec<_>>());
+        assert_eq!(
+            times(&by_steps, b, -1, 300),
+            times(&by_points, a, -1, 300).into_iter().chain([200]).collect::<Vec<_>>()
+        );
     }
 }

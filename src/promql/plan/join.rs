@@ -49,10 +49,9 @@ impl Join {
         table: &mut LabelTable,
         stamps: &mut u64,
     ) {
-        let is_known = self
-            .meetings
-            .as_ref()
-            .is_some_and(|(of_left, of_right, _)| Arc::ptr_eq(of_left, &left.labels) && Arc::ptr_eq(of_right, &right.labels));
+        let is_known = self.meetings.as_ref().is_some_and(|(of_left, of_right, _)| {
+            Arc::ptr_eq(of_left, &left.labels) && Arc::ptr_eq(of_right, &right.labels)
+        });
         if !is_known {
             let most = 1024 + 8 * (left.labels.len() + right.labels.len());
             self.memo.forget_beyond(most);

@@ -96,8 +96,7 @@ impl Select {
         let is_fresh = |axis: Option<AxisId>| axis.is_some_and(|axis| store.axis_of(axis).has_between(from, at));
         if let Some((then, version)) = *last
             && version == listed.version
-            && (rows.resolved.ids.is_empty()
-                || *was_fresh && then.min(at) >= listed.changed && is_fresh(rows.axis))
+            && (rows.resolved.ids.is_empty() || *was_fresh && then.min(at) >= listed.changed && is_fresh(rows.axis))
         {
             return;
         }
@@ -142,8 +141,7 @@ struct Span {
 impl Span {
     fn of(axis: &Axis, from: i64, to: i64) -> Span {
         let (begin, end) = axis.between(from, to);
-        let (before, after) =
-            if begin < end { (axis.time(begin) - from, to - axis.time(end - 1)) } else { (0, 0) };
+        let (before, after) = if begin < end { (axis.time(begin) - from, to - axis.time(end - 1)) } else { (0, 0) };
         Span { begin, end, before, after }
     }
 
@@ -190,7 +188,9 @@ impl Range {
         // A series that did not change since both ranges began has the same samples in both.
         let earlier = match self.last.replace((to, version, span)) {
             Some((_, _, Some(then)))
-                if !has_others && self.function.looks_at_values_only() && span.is_some_and(|now| now.is_like(&then)) =>
+                if !has_others
+                    && self.function.looks_at_values_only()
+                    && span.is_some_and(|now| now.is_like(&then)) =>
             {
                 Some(then.begin.min(span.map_or(0, |now| now.begin)))
             }
@@ -339,4 +339,3 @@ pub(super) fn absent(labels: &Shape, is_absent: bool, values: &mut Vec<f64>) -> 
         Arc::from([])
     }
 }
-

@@ -19,9 +19,9 @@ use rustc_hash::FxHashMap;
 use self::group::Groups;
 use self::join::Join;
 use self::leaf::{Range, Select};
+pub use self::output::Shape;
 pub(super) use self::output::none_twice;
 use self::output::{Chosen, Nameless, Output};
-pub use self::output::Shape;
 use super::aggregate::Labelled;
 use super::calendar::{self, Part};
 use super::eval::{Context, EvalError, Evaluator, labels_of_absent};
@@ -78,14 +78,26 @@ pub struct Vector<'p> {
 enum Task {
     Select(Select),
     Range(Range),
-    Map { map: Map, nameless: Nameless, values: Vec<f64> },
+    Map {
+        map: Map,
+        nameless: Nameless,
+        values: Vec<f64>,
+    },
     /// The scalar is asked first, the vector second.
     WithScalar(WithScalar),
     Join(Join),
     Groups(Groups),
-    Absent { labels: Shape, values: Vec<f64> },
+    Absent {
+        labels: Shape,
+        values: Vec<f64>,
+    },
     /// Whatever is rare; the vectors that it asks are given to it.
-    Plain { node: Node, memos: Vec<Memo>, is_scalar: bool, values: Vec<f64> },
+    Plain {
+        node: Node,
+        memos: Vec<Memo>,
+        is_scalar: bool,
+        values: Vec<f64>,
+    },
 }
 
 #[derive(Debug)]
@@ -374,14 +386,7 @@ impl PlanNode {
 }
 
 impl WithScalar {
-    fn compute(
-        &mut self,
-        scalar: f64,
-        vector: &Output,
-        out: &mut Output,
-        table: &mut LabelTable,
-        stamps: &mut u64,
-    ) {
+    fn compute(&mut self, scalar: f64, vector: &Output, out: &mut Output, table: &mut LabelTable, stamps: &mut u64) {
         let WithScalar { operator, is_bool, scalar_is_left, nameless, chosen, values } = self;
         values.clear();
         let results = vector.values.iter().map(|value| {
