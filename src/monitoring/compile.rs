@@ -152,6 +152,11 @@ pub(super) fn name_of(rule: &CompiledRule) -> &str {
     }
 }
 
+/// As samples are timed.
+pub(super) fn millis(duration: SimDuration) -> i64 {
+    duration.nanos() / 1_000_000
+}
+
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::asked::Asked;
-use super::compile::{ALERTS, Compiled, CompiledGroup, name_of};
+use super::compile::{ALERTS, Compiled, CompiledGroup, millis, name_of};
 use super::rule_run::{Evaluation, RuleRun, text_of};
 use crate::promql::{self, AxisId, Context, LOOKBACK, NAME, Plan, STALE, Store};
 use crate::record::metrics::{Series, SeriesId, Sink};
@@ -267,8 +267,4 @@ impl Sink for Monitor {
             self.forgotten = self.now;
         }
     }
-}
-
-pub(super) fn millis(duration: SimDuration) -> i64 {
-    duration.nanos() / 1_000_000
 }

@@ -8,8 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::active::{Active, Alert};
 use super::asked::Asked;
-use super::compile::{ALERTS, CompiledRule, Text};
-use super::monitor::millis;
+use super::compile::{ALERTS, CompiledRule, Text, millis};
 use super::template::{Data, Sample};
 use crate::promql::{
     AxisId, Context, LabelTable, LabelsId, NAME, Plan, PlanId, Query, STALE, SeriesId, Shape, Store, Value, evaluate,

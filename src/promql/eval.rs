@@ -13,7 +13,6 @@ use super::histogram::{Bucket, bucket_fraction, bucket_quantile};
 use super::labels::{LabelTable, LabelsId, Symbol};
 use super::memo::{Memo, MemoId};
 use super::over_time::{Parameters, over_time};
-use super::plan::none_twice;
 use super::query::{At, Node, Query, Selector, When};
 use super::rates::Window;
 use super::relabel;
@@ -192,7 +191,9 @@ impl Evaluator<'_> {
 
     /// Looks which series a selector selects, as far as they are new.
     fn resolve(&mut self, selector: &Selector) {
-        self.memos[selector.memo.0].resolved.resolve(selector, self.store);
+        let store = &*self.store;
+        let selects = |labels| selector.selects(labels, &store.labels);
+        self.memos[selector.memo.0].resolved.resolve(selector.name, store, selects);
     }
 
     fn select(&mut self, selector: &Selector, at: i64) -> Vec<(LabelsId, Point)> {
@@ -497,7 +498,7 @@ impl Evaluator<'_> {
 
     fn none_twice(&self, vector: &[Labelled]) -> Found<()> {
         let labels: Vec<LabelsId> = vector.iter().map(|(labels, _)| *labels).collect();
-        none_twice(&labels, &self.store.labels)
+        self.store.labels.none_twice(&labels).map_err(EvalError)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A string; equal strings have equal numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,6 +136,16 @@ impl LabelTable {
             self.pairs(id).iter().map(|(name, value)| (self.text(*name), self.text(*value))).collect();
         pairs.sort_unstable();
         pairs
+    }
+
+    /// # Errors
+    /// Two of the sets are the same.
+    pub fn none_twice(&self, sets: &[LabelsId]) -> Result<(), String> {
+        let mut seen = FxHashSet::default();
+        match sets.iter().find(|set| !seen.insert(**set)) {
+            None => Ok(()),
+            Some(set) => Err(format!("two series of the result would have the same labels, {}", self.display(*set))),
+        }
     }
 
     /// As upstream writes a series: `up{job="a"}`.

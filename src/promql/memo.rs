@@ -6,7 +6,6 @@ use std::fmt;
 use rustc_hash::FxHashMap;
 
 use super::labels::{LabelsId, Symbol};
-use super::query::Selector;
 use super::store::{SeriesId, Store};
 
 /// A node's number among those of its query. It is no part of what the node says, so it is not written with it.
@@ -28,9 +27,10 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
-    /// Looks which series the selector selects, as far as they are new; says whether there are others than before.
-    pub fn resolve(&mut self, selector: &Selector, store: &Store) -> bool {
-        let listed = store.listed(selector.name);
+    /// Looks which series of a metric (or of all) a selector selects, as far as they are new; says whether there are others
+    /// than before.
+    pub fn resolve(&mut self, name: Option<Symbol>, store: &Store, selects: impl Fn(LabelsId) -> bool) -> bool {
+        let listed = store.listed(name);
         if self.compactions == listed.compactions && self.looked == listed.ids.len() {
             return false;
         }
@@ -41,9 +41,7 @@ impl Resolved {
             self.ids.clear();
         }
         for id in &listed.ids[self.looked..] {
-            let labels = store.stored(*id).labels;
-            let value = |symbol: Symbol| store.labels.text(store.labels.value(labels, symbol));
-            if selector.matchers.iter().all(|matcher| matcher.holds(value(matcher.symbol))) {
+            if selects(store.stored(*id).labels) {
                 self.ids.push(*id);
             }
         }

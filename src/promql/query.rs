@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::aggregate::Aggregation;
 use super::function::{self, Function};
-use super::labels::{LabelTable, NAME, Symbol};
+use super::labels::{LabelTable, LabelsId, NAME, Symbol};
 use super::matching::{Grouping, Many, Matching};
 use super::maths::Operator;
 use super::memo::{Memo, MemoId};
@@ -116,6 +116,14 @@ pub(super) struct Selector {
     pub matchers: Vec<Matcher>,
     pub when: When,
     pub memo: MemoId,
+}
+
+impl Selector {
+    /// Whether it selects a series of its metric.
+    pub fn selects(&self, labels: LabelsId, table: &LabelTable) -> bool {
+        let value = |symbol: Symbol| table.text(table.value(labels, symbol));
+        self.matchers.iter().all(|matcher| matcher.holds(value(matcher.symbol)))
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -41,7 +41,9 @@ impl Rows {
 
     /// Whether there are others than before.
     fn resolve(&mut self, store: &Store) -> bool {
-        let is_new = self.resolved.resolve(&self.selector, store);
+        let selector = &self.selector;
+        let selects = |labels| selector.selects(labels, &store.labels);
+        let is_new = self.resolved.resolve(selector.name, store, selects);
         if is_new {
             let labels: Vec<LabelsId> = self.resolved.ids.iter().map(|id| store.stored(*id).labels).collect();
             self.labels = labels.into();

@@ -20,7 +20,6 @@ use self::group::Groups;
 use self::join::Join;
 use self::leaf::{Range, Select};
 pub use self::output::Shape;
-pub(super) use self::output::none_twice;
 use self::output::{Chosen, Nameless, Output};
 use super::aggregate::Labelled;
 use super::calendar::{self, Part};
@@ -161,7 +160,7 @@ impl Plan {
             return Err(error.clone());
         }
         if !root.is_scalar && root.unique.as_ref().is_none_or(|unique| !Arc::ptr_eq(unique, &out.labels)) {
-            none_twice(&out.labels, &store.labels)?;
+            store.labels.none_twice(&out.labels).map_err(EvalError)?;
             root.unique = Some(Arc::clone(&out.labels));
         }
         Ok(Vector { labels: &out.labels, values: &out.values, stamp: out.stamp })

@@ -116,7 +116,7 @@ impl Nameless {
         if self.of.as_ref().is_none_or(|other| !Arc::ptr_eq(other, of)) {
             self.of = Some(Arc::clone(of));
             let labels: Vec<LabelsId> = of.iter().map(|labels| table.without_name(*labels)).collect();
-            let unique = if self.is_unique { Ok(()) } else { none_twice(&labels, table) };
+            let unique = if self.is_unique { Ok(()) } else { table.none_twice(&labels).map_err(EvalError) };
             let labels = unique.map(|()| if labels[..] == of[..] { Arc::clone(of) } else { labels.into() });
             match (&self.labels, labels) {
                 (Ok(old), Ok(new)) if *old == new => {}
@@ -124,18 +124,5 @@ impl Nameless {
             }
         }
         self.labels.as_ref().map_err(Clone::clone)
-    }
-}
-
-/// # Errors
-/// Two of the labels are the same.
-pub(in super::super) fn none_twice(labels: &[LabelsId], table: &LabelTable) -> Result<(), EvalError> {
-    let mut seen = rustc_hash::FxHashSet::default();
-    match labels.iter().find(|labels| !seen.insert(**labels)) {
-        None => Ok(()),
-        Some(labels) => {
-            let labels = table.display(*labels);
-            Err(EvalError(format!("two series of the result would have the same labels, {labels}")))
-        }
     }
 }
