@@ -87,13 +87,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(anyhow::anyhow!("a format and --output are needed").into());
     };
     let format = import::format(format)?;
-    let inputs = [
-        &arguments.pods,
-        &arguments.nodes,
-        &arguments.jobs,
-        &arguments.throughputs,
-        &arguments.convergence,
-    ];
+    let inputs = [&arguments.pods, &arguments.nodes, &arguments.jobs, &arguments.throughputs, &arguments.convergence];
     let inputs: Vec<PathBuf> = inputs.into_iter().flatten().cloned().collect();
     let terms = FileTerms { inputs: &inputs, force: arguments.force };
     single::may_write(output, terms)?;

@@ -54,13 +54,7 @@ impl Tables {
     }
 
     /// A trace of jobs with what was measured of them.
-    pub fn jobs(
-        &self,
-        format: &str,
-        jobs: &str,
-        throughputs: Option<&str>,
-        convergence: Option<&str>,
-    ) -> Read<Trace> {
+    pub fn jobs(&self, format: &str, jobs: &str, throughputs: Option<&str>, convergence: Option<&str>) -> Read<Trace> {
         let mut inputs = vec![("jobs", jobs.to_owned())];
         inputs.extend(throughputs.map(|throughputs| ("throughputs", throughputs.to_owned())));
         inputs.extend(convergence.map(|convergence| ("convergence", convergence.to_owned())));

@@ -210,7 +210,11 @@ impl World<'_> {
     }
 
     /// Books the workers, in order, on these nodes; all or none.
-    pub(super) fn book_gang(&mut self, job: u32, nodes: impl Iterator<Item = (NodeId, u32)>) -> Option<Vec<(PodId, NodeId)>> {
+    pub(super) fn book_gang(
+        &mut self,
+        job: u32,
+        nodes: impl Iterator<Item = (NodeId, u32)>,
+    ) -> Option<Vec<(PodId, NodeId)>> {
         let workers = self.gang_of(job);
         let since = self.gang_leader(job).and_then(|leader| self.cluster.pod(leader).unschedulable_since);
         let places = nodes.flat_map(|(node, count)| std::iter::repeat_n(node, count as usize));

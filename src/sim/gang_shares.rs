@@ -103,8 +103,10 @@ impl World<'_> {
         }
         self.start_shares();
         let still_wait = self.gang_queue.as_ref().map(|queue| &queue.waiting);
-        let unheard: Vec<u32> =
-            unheard.into_iter().filter(|job| still_wait.is_some_and(|gangs| gangs.iter().any(|gang| gang.job == *job))).collect();
+        let unheard: Vec<u32> = unheard
+            .into_iter()
+            .filter(|job| still_wait.is_some_and(|gangs| gangs.iter().any(|gang| gang.job == *job)))
+            .collect();
         self.refuse_gangs(&unheard);
     }
 

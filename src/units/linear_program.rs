@@ -165,8 +165,7 @@ mod tests {
     #[test]
     fn the_best_corner_is_found() {
         // 3 x + 5 y at most, x <= 4, 2 y <= 12, 3 x + 2 y <= 18: Dantzig's example, 36 at (2, 6).
-        let rows =
-            vec![vec![1.0, 0.0, 1.0, 0.0, 0.0], vec![0.0, 2.0, 0.0, 1.0, 0.0], vec![3.0, 2.0, 0.0, 0.0, 1.0]];
+        let rows = vec![vec![1.0, 0.0, 1.0, 0.0, 0.0], vec![0.0, 2.0, 0.0, 1.0, 0.0], vec![3.0, 2.0, 0.0, 0.0, 1.0]];
         let right = vec![4.0, 12.0, 18.0];
         let objectives = vec![vec![-3.0, -5.0, 0.0, 0.0, 0.0]];
         let found = LinearProgram { rows, right, objectives }.solve().unwrap();
@@ -191,8 +190,11 @@ mod tests {
         let unbounded =
             LinearProgram { rows: vec![vec![1.0, -1.0]], right: vec![1.0], objectives: vec![vec![0.0, -1.0]] };
         assert_eq!(unbounded.solve(), None);
-        let doubled =
-            LinearProgram { rows: vec![vec![1.0, 1.0], vec![2.0, 2.0]], right: vec![1.0, 2.0], objectives: vec![vec![1.0, 0.0]] };
+        let doubled = LinearProgram {
+            rows: vec![vec![1.0, 1.0], vec![2.0, 2.0]],
+            right: vec![1.0, 2.0],
+            objectives: vec![vec![1.0, 0.0]],
+        };
         assert!(near(&doubled.solve().unwrap(), &[0.0, 1.0]));
     }
 }

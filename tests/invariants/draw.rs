@@ -61,7 +61,8 @@ fn gang_queue() -> impl Strategy<Value = Option<Discipline>> {
     let order = prop_oneof![Just(Order::Submitted), Just(Order::Priority), Just(Order::ShortestRemaining)];
     let passing = prop_oneof![Just(Passing::Nobody), Just(Passing::Easy), Just(Passing::Everybody)];
     let queue = (order, passing).prop_map(|(order, passing)| Discipline { order, passing, allocation: None });
-    let shares = allocation().prop_map(|allocation| Discipline { allocation: Some(allocation), ..Discipline::default() });
+    let shares =
+        allocation().prop_map(|allocation| Discipline { allocation: Some(allocation), ..Discipline::default() });
     option::weighted(0.5, prop_oneof![2 => queue, 1 => shares])
 }
 

@@ -453,8 +453,9 @@ mod tests {
     #[test]
     fn each_epoch_has_its_speed_and_ends_on_the_whole_second_where_that_is_asked_for() {
         let run = |rounding: &str| {
-            let yaml =
-                format!("{{epochRounding: {rounding}, phases: {{load: {{duration: 0s}}, checkpoint: {{interval: 0s}}}}}}");
+            let yaml = format!(
+                "{{epochRounding: {rounding}, phases: {{load: {{duration: 0s}}, checkpoint: {{interval: 0s}}}}}}"
+            );
             let options: TrainingOptions = serde_saphyr::from_str(&yaml).unwrap();
             let epochs = Epochs::ending(vec![10_400_000, 20_000_000]).unwrap();
             let mut job = TrainingJob::new(epochs, Arc::new(options), stream(1, "training-job", 0));

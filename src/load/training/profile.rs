@@ -210,7 +210,10 @@ mod tests {
         assert_eq!(profile.gain(256, 0), 2.0 / 1.5);
         assert_eq!(profile.gain(256, 1), 4.0 / 2.5);
         assert_eq!(profile.epochs(), Epochs::ending(vec![100_000_000, 199_000_000]).unwrap());
-        assert_eq!((profile.steps_left(128, 0), profile.steps_left(192, 0), profile.steps_left(256, 1)), (100.0, 80.0, 1.0));
+        assert_eq!(
+            (profile.steps_left(128, 0), profile.steps_left(192, 0), profile.steps_left(256, 1)),
+            (100.0, 80.0, 1.0)
+        );
         let pace = profile.pace(&[4], 2048);
         assert_eq!(pace.at(0), StepRate::from_steps_per_second(profile.gain(2048, 0) / 2.0));
     }

@@ -117,9 +117,8 @@ impl StepTimes {
 
     /// Outside of all that was measured: as the nearest measurement.
     fn nearest(&self, point: Point) -> Option<StepTime> {
-        let far = |of: &Point| -> i64 {
-            (0..3).map(|axis| (i64::from(of[axis]) - i64::from(point[axis])).pow(2)).sum()
-        };
+        let far =
+            |of: &Point| -> i64 { (0..3).map(|axis| (i64::from(of[axis]) - i64::from(point[axis])).pow(2)).sum() };
         self.points.iter().min_by_key(|(of, _)| far(of)).map(|(_, time)| *time)
     }
 }

@@ -71,7 +71,8 @@ fn read_jobs(reader: impl Read, file: &str, profiles: &Profiles) -> Result<Vec<T
     while let Some(row) = table.next()? {
         latest = row.seconds_from(arrival, latest)?;
         let of = row.text(model)?;
-        let limits = profiles.get(of).map_err(|problem| row.refuse(model, format!("a measured model ({problem})")))?.limits;
+        let limits =
+            profiles.get(of).map_err(|problem| row.refuse(model, format!("a measured model ({problem})")))?.limits;
         let batch_size = at_least_one(&row, batch, MOST_BATCH)? as u32;
         if !(limits.base..=limits.most).contains(&batch_size) {
             return Err(row.refuse(batch, format!("from {} to {}, what {of} takes", limits.base, limits.most)));
@@ -118,7 +119,8 @@ fn read_step_times(reader: impl Read, file: &str) -> Result<BTreeMap<String, Ste
             return Err(row.refuse(sync, "a part of the step"));
         }
         let of_a_gpu = at_least_one(&row, samples, MOST_BATCH)? as u32;
-        let counts = (at_least_one(&row, nodes, MOST_NODES as i64)? as u32, at_least_one(&row, gpus, MOST_GPUS)? as u32);
+        let counts =
+            (at_least_one(&row, nodes, MOST_NODES as i64)? as u32, at_least_one(&row, gpus, MOST_GPUS)? as u32);
         if row.is_empty(placement) {
             of.counted.push((counts.0, counts.1, of_a_gpu, time));
             continue;
@@ -134,10 +136,8 @@ fn read_step_times(reader: impl Read, file: &str) -> Result<BTreeMap<String, Ste
 
 fn gpus_by_node(row: &Row<'_>, column: Column) -> Result<Vec<u32>, ImportError> {
     let text = row.text(column)?;
-    let gpus: Option<Vec<u32>> = text
-        .split('-')
-        .map(|part| part.parse().ok().filter(|gpus| (1..=MOST_GPUS as u32).contains(gpus)))
-        .collect();
+    let gpus: Option<Vec<u32>> =
+        text.split('-').map(|part| part.parse().ok().filter(|gpus| (1..=MOST_GPUS as u32).contains(gpus))).collect();
     gpus.filter(|gpus| gpus.len() <= MOST_NODES).ok_or_else(|| row.refuse(column, "GPUs by node such as 4-2"))
 }
 
@@ -206,7 +206,8 @@ mod tests {
     #[test]
     fn a_bad_row_names_its_place() {
         let times = "model,placement,nodes,gpus,batch_per_gpu,step_seconds,sync_seconds\nm,1,1,1,4,0.5,0.1\n";
-        let epochs = "model,batch_size,epoch,iteration,progress,metric,grad_sqr,grad_var\nm,4,1,10,10,0,1,1\nm,8,1,6,10,0,1,1\n";
+        let epochs =
+            "model,batch_size,epoch,iteration,progress,metric,grad_sqr,grad_var\nm,4,1,10,10,0,1,1\nm,8,1,6,10,0,1,1\n";
         let jobs = "job,arrival_s,model,num_gpus,batch_size\n";
         assert_eq!(read_all(&format!("{jobs}a,0,m,1,4\n"), times, epochs).unwrap().jobs.len(), 1);
         for (row, parts) in [

@@ -45,8 +45,18 @@ impl Lowering<'_> {
             return;
         }
         let Some(list) = &jobs.jobs else {
-            let of_a_list =
-                ["format", "throughputs", "convergence", "skip", "fromFirst", "limit", "stepScale", "timeScale", "queue", "image"];
+            let of_a_list = [
+                "format",
+                "throughputs",
+                "convergence",
+                "skip",
+                "fromFirst",
+                "limit",
+                "stepScale",
+                "timeScale",
+                "queue",
+                "image",
+            ];
             for field in of_a_list {
                 let path = format!("jobs.{field}");
                 if self.has(&path) {

@@ -9,7 +9,8 @@ pub(super) fn place(nodes: &mut [Node], eligible: &[bool], gang: &Gang, workers:
     let mut places: Places = Vec::new();
     let mut left = workers;
     while left > 0 {
-        let of = |index: usize| if eligible.get(index) == Some(&true) { room(&nodes[index].free, &gang.each) } else { 0 };
+        let of =
+            |index: usize| if eligible.get(index) == Some(&true) { room(&nodes[index].free, &gang.each) } else { 0 };
         let best = (0..nodes.len()).max_by_key(|index| (of(*index), std::cmp::Reverse(*index)));
         let Some((best, here)) = best.map(|best| (best, of(best).min(left))).filter(|(_, here)| *here > 0) else {
             for (node, workers) in places {
