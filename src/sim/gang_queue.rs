@@ -83,12 +83,14 @@ impl World<'_> {
             queue.refused = queue.refused.min(at);
             queue.waiting.insert(at, gang);
         }
-        self.shares_are_due();
         self.gangs_may_start();
     }
 
     /// Room may have come free, or a gang has come.
     pub(super) fn gangs_may_start(&mut self) {
+        if self.gang_queue.as_ref().is_some_and(|queue| !queue.waiting.is_empty()) {
+            self.shares_are_due();
+        }
         if let Some(queue) = &mut self.gang_queue
             && !queue.is_due
             && !queue.waiting.is_empty()

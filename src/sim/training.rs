@@ -9,11 +9,16 @@ use super::job_ledger::{JobLedger, Stage};
 use super::kueue::Queued;
 use super::observer::{TrainingCounts, TrainingRow, Usage};
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, NodeShape, PodId, PodPhase, label};
+use crate::cluster::{ClusterView, NodeId, NodeShape, PodId, PodPhase, PodSpecId, label};
 use crate::controller::job::backoff;
-use crate::load::training::{Configuration, ModelProfile, Pace, Phase, TrainingJob};
+use crate::load::training::{Configuration, ModelProfile, Pace, Phase, StepRate, TrainingJob};
+use crate::training::Gang;
+use crate::training::allocation::{Allocation, Job, Places};
 use crate::units::random::stream;
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
+
+/// Most workers of an elastic job whose policy sets no bound.
+const MOST_ELASTIC: u32 = 1024;
 
 /// One job of the scenario, once it has arrived.
 #[derive(Clone, Debug)]
@@ -30,8 +35,13 @@ pub(super) struct JobRun {
     started: Option<SimTime>,
     finished: Option<SimTime>,
     interruptions: u32,
-    /// GPU-milli × nanoseconds of completed placements.
+    /// GPUs of its workers as long as they run.
+    gpus: u32,
+    /// GPU-milli × nanoseconds of completed placements, and their nanoseconds.
     gpu_held: i128,
+    held: SimDuration,
+    /// Seconds of a step by the number of workers; what an elastic policy goes by.
+    step_seconds: Option<Arc<[f64]>>,
     held_since: Option<SimTime>,
     launched: u32,
     /// Failures by its own fault.
@@ -79,7 +89,10 @@ impl World<'_> {
                 started: None,
                 finished: None,
                 interruptions: 0,
+                gpus: 0,
                 gpu_held: 0,
+                held: SimDuration::ZERO,
+                step_seconds: None,
                 held_since: None,
                 launched: 0,
                 failures: 0,
@@ -103,22 +116,119 @@ impl World<'_> {
             return;
         }
         let pods = self.admitted_spec(Queued::Training(job), self.scenario.training_jobs[job as usize].spec);
-        let spec = &self.scenario.training_jobs[job as usize];
-        let launch = self.jobs[job as usize].launched;
         self.jobs[job as usize].launched += 1;
-        let workers: Vec<PodId> = (0..spec.workers)
-            .map(|worker| {
-                let name = match launch {
-                    0 => format!("{}-worker-{worker}", spec.name),
-                    again => format!("{}-worker-{worker}-r{again}", spec.name),
-                };
-                self.create_pod(name.into(), pods, spec.workload, Role::Worker { job })
-            })
-            .collect();
+        let count = self.scenario.training_jobs[job as usize].workers;
+        let workers: Vec<PodId> = (0..count).map(|worker| self.create_worker(job, worker, pods)).collect();
         let leader = workers[0];
         self.jobs[job as usize].workers = workers;
         self.launch_companions(job);
         if self.gang_queue.is_some() { self.queue_gang(job) } else { self.enqueue(leader) }
+    }
+
+    fn create_worker(&mut self, job: u32, worker: u32, pods: PodSpecId) -> PodId {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let name = match self.jobs[job as usize].launched {
+            0 | 1 => format!("{}-worker-{worker}", spec.name),
+            more => format!("{}-worker-{worker}-r{}", spec.name, more - 1),
+        };
+        self.create_pod(name.into(), pods, spec.workload, Role::Worker { job })
+    }
+
+    /// A gang that waits gets so many workers.
+    pub(super) fn resize_gang(&mut self, job: u32, count: u32) {
+        let Some(pods) = self.gang_leader(job).map(|leader| self.cluster.pod(leader).spec) else { return };
+        // Taken out first, so that the deletions below are not seen as losses.
+        let mut workers = std::mem::take(&mut self.jobs[job as usize].workers);
+        for surplus in workers.split_off((count.max(1) as usize).min(workers.len())) {
+            self.delete_pod(surplus, "Rescaled");
+        }
+        while workers.len() < count as usize {
+            let worker = self.create_worker(job, workers.len() as u32, pods);
+            workers.push(worker);
+        }
+        self.jobs[job as usize].workers = workers;
+    }
+
+    /// From now on the job makes so many steps and then waits for its next turn.
+    pub(super) fn allow_steps(&mut self, job: u32, steps: Option<i64>) {
+        let now = self.now;
+        let run = &mut self.jobs[job as usize];
+        if run.stalled || !run.saving.is_empty() || run.finished.is_some() {
+            return;
+        }
+        run.progress.allow(now, steps);
+        if run.held_since.is_some() {
+            run.generation += 1;
+            self.follow_phase(job);
+        }
+    }
+
+    /// Works out how fast an elastic job is with how many workers, once.
+    pub(super) fn measure_elastic(&mut self, job: u32) {
+        if self.jobs[job as usize].step_seconds.is_some() {
+            return;
+        }
+        let spec = &self.scenario.training_jobs[job as usize];
+        let (_, most) = self.elastic_bounds(job);
+        let each = spec.num_gpus / spec.workers;
+        let on_a_node = self.most_gpus_of_a_node();
+        let seconds = |workers: u32| {
+            let gpus = workers * each;
+            if let Some(profile) = self.profile(job) {
+                let batch = spec.batch_size.unwrap_or(profile.limits.base);
+                return profile.step_seconds(&ModelProfile::packed(gpus, on_a_node), profile.split(gpus, batch));
+            }
+            let rate = self.best_rate(job, gpus).as_f64();
+            if rate > 0.0 { 1.0 / rate } else { f64::INFINITY }
+        };
+        let all: Arc<[f64]> = (1..=most).map(seconds).collect();
+        self.jobs[job as usize].step_seconds = Some(all);
+    }
+
+    /// The fewest and the most workers that an elastic policy may give the job.
+    fn elastic_bounds(&self, job: u32) -> (u32, u32) {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let elastic = self.scenario.training.as_ref().and_then(|training| training.elastic);
+        let (mut least, mut most) = match (elastic, self.profile(job)) {
+            (Some(elastic), _) => (elastic.min_workers, elastic.max_workers),
+            (None, Some(_)) => (1, u32::MAX),
+            (None, None) => (spec.workers, spec.workers),
+        };
+        if let Some(profile) = self.profile(job) {
+            let (limits, each) = (profile.limits, (spec.num_gpus / spec.workers).max(1));
+            let batch = spec.batch_size.unwrap_or(limits.base);
+            let most_gpus = (batch / limits.per_gpu.0.max(1)).clamp(1, limits.gpus).min(MOST_ELASTIC);
+            most = most.min((most_gpus / each).max(1));
+            least = least.min(most);
+        }
+        (least.max(1), most.max(1))
+    }
+
+    /// The job as a policy sees it.
+    pub(super) fn job_to_share<'a>(
+        &'a self,
+        gang: &'a Gang,
+        places: Places,
+        allocation: &Allocation,
+        kinds: &[String],
+    ) -> Job<'a> {
+        let job = gang.job;
+        let (spec, run) = (&self.scenario.training_jobs[job as usize], &self.jobs[job as usize]);
+        let rates = match (allocation.is_in_rounds(), spec.fixed_rate) {
+            (false, _) => Vec::new(),
+            (true, Some(rate)) => vec![rate; kinds.len()],
+            (true, None) => kinds.iter().map(|gpu| self.rate_on(job, gpu, spec.num_gpus, true)).collect(),
+        };
+        let left = run.progress.total_micro_steps() - run.progress.micro_steps_at(self.now);
+        let steps_left = match self.profile(job) {
+            Some(profile) => {
+                profile.steps_left(spec.batch_size.unwrap_or(profile.limits.base), run.progress.epoch()).round() as i64
+            }
+            None => (left + 999_999) / 1_000_000,
+        };
+        let step_seconds = run.step_seconds.as_deref().unwrap_or_default();
+        let least = if allocation.is_elastic() { self.elastic_bounds(job).0 } else { gang.workers };
+        Job { gang, places, steps_left, rates, step_seconds, least }
     }
 
     /// The worker by which a gang is queued.
@@ -130,7 +240,9 @@ impl World<'_> {
     pub(super) fn gang_is_placed(&mut self, job: u32, placed: &[(PodId, NodeId)]) {
         let nodes = placed.iter().map(|(_, node)| *node).collect();
         let instance_of = &self.instance_of;
-        self.jobs[job as usize].ledger.placed(nodes, |node| instance_of[node.index()], self.now);
+        let spec = &self.scenario.training_jobs[job as usize];
+        let gpus = placed.len() as u32 * (spec.num_gpus / spec.workers);
+        self.jobs[job as usize].ledger.placed(gpus, nodes, |node| instance_of[node.index()], self.now);
     }
 
     pub(super) fn gang_of(&self, job: u32) -> Vec<PodId> {
@@ -149,11 +261,13 @@ impl World<'_> {
         run.held_since = Some(self.now);
         self.training.waiting -= 1;
         self.training.running += 1;
-        self.training.gpus += self.scenario.training_jobs[job as usize].num_gpus;
+        let spec = &self.scenario.training_jobs[job as usize];
         let run = &mut self.jobs[job as usize];
+        let workers = run.workers.len() as u32;
+        run.gpus = workers * (spec.num_gpus / spec.workers);
+        self.training.gpus += run.gpus;
         run.generation += 1;
         let pace = self.placed_pace(job);
-        let workers = self.scenario.training_jobs[job as usize].workers;
         let now = self.now;
         self.jobs[job as usize].progress.start(now, pace, workers);
         self.gang_runs(job);
@@ -169,6 +283,9 @@ impl World<'_> {
     /// Speed of the job where its workers are: that of the slowest GPU model among them.
     fn placed_pace(&self, job: u32) -> Pace {
         let spec = &self.scenario.training_jobs[job as usize];
+        if let Some(pace) = &spec.course {
+            return pace.clone();
+        }
         if let Some(rate) = spec.fixed_rate {
             return rate.into();
         }
@@ -181,48 +298,41 @@ impl World<'_> {
             let placement: Vec<u32> = by_node.into_values().collect();
             return profile.pace(&placement, spec.batch_size.unwrap_or(profile.limits.base));
         }
-        let consolidated = nodes.iter().all(|node| *node == nodes[0]);
-        nodes
-            .iter()
-            .map(|node| {
-                let gpu = self.cluster.node_view(*node).and_then(|node| node.label(label::GPU_PRODUCT)).unwrap_or("");
-                let asked = Configuration {
-                    model: &spec.model,
-                    batch_size: spec.batch_size,
-                    gpu,
-                    num_gpus: spec.num_gpus,
-                    consolidated,
-                };
-                training
-                    .throughputs
-                    .step_rate(&asked, training.options.beyond_measured)
-                    .ok()
-                    .flatten()
-                    .unwrap_or_default()
-            })
-            .min()
-            .unwrap_or_default()
-            .into()
+        let consolidated = training.options.ignore_spread || nodes.iter().all(|node| *node == nodes[0]);
+        let gpus = nodes.len() as u32 * (spec.num_gpus / spec.workers);
+        let rate = |node: &NodeId| {
+            let gpu = self.cluster.node_view(*node).and_then(|node| node.label(label::GPU_PRODUCT)).unwrap_or("");
+            self.rate_on(job, gpu, gpus, consolidated)
+        };
+        nodes.iter().map(rate).min().unwrap_or_default().into()
+    }
+
+    /// Speed on GPUs of a model, as measured; zero where it was not.
+    fn rate_on(&self, job: u32, gpu: &str, num_gpus: u32, consolidated: bool) -> StepRate {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let Some(training) = &self.scenario.training else { return StepRate::default() };
+        let (model, batch_size) = (&*spec.model, spec.batch_size);
+        let asked = Configuration { model, batch_size, gpu, num_gpus, consolidated };
+        training.throughputs.step_rate(&asked, training.options.beyond_measured).ok().flatten().unwrap_or_default()
+    }
+
+    /// On the GPU model on which so many are fastest.
+    fn best_rate(&self, job: u32, num_gpus: u32) -> StepRate {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let Some(training) = &self.scenario.training else { return StepRate::default() };
+        let gpus = training.throughputs.gpus_of(&spec.model, spec.batch_size);
+        gpus.iter().map(|gpu| self.rate_on(job, gpu, num_gpus, true)).max().unwrap_or_default()
     }
 
     /// What is left to do, at the best speed that was measured: what a queue can know of a gang that waits.
     pub(super) fn remaining_time(&self, job: u32) -> SimDuration {
         let spec = &self.scenario.training_jobs[job as usize];
         let progress = &self.jobs[job as usize].progress;
-        let training = self.scenario.training.as_ref().expect("jobs come with a table");
         if let Some(profile) = self.profile(job) {
             let placement = ModelProfile::packed(spec.num_gpus, self.most_gpus_of_a_node());
             return progress.time_left(&profile.pace(&placement, spec.batch_size.unwrap_or(profile.limits.base)));
         }
-        let rate = spec.fixed_rate.unwrap_or_else(|| {
-            let (model, batch_size, num_gpus) = (&*spec.model, spec.batch_size, spec.num_gpus);
-            let gpus = training.throughputs.gpus_of(model, batch_size);
-            let of = |gpu: &&str| {
-                let asked = Configuration { model, batch_size, gpu, num_gpus, consolidated: true };
-                training.throughputs.step_rate(&asked, training.options.beyond_measured).ok().flatten()
-            };
-            gpus.iter().filter_map(of).max().unwrap_or_default()
-        });
+        let rate = spec.fixed_rate.unwrap_or_else(|| self.best_rate(job, spec.num_gpus));
         progress.time_left(&rate.into())
     }
 
@@ -254,6 +364,9 @@ impl World<'_> {
             return self.complete_job(job);
         }
         self.use_by_phase(job);
+        if self.jobs[job as usize].progress.phase() == Phase::Idle {
+            self.turn_is_over(job);
+        }
         let run = &self.jobs[job as usize];
         let (next, generation) = (run.progress.next_change(), run.generation);
         if next < SimTime::MAX {
@@ -298,6 +411,7 @@ impl World<'_> {
         let mut workers = std::mem::take(&mut run.workers);
         workers.append(&mut run.companions);
         self.gang_left(job);
+        self.turn_is_over(job);
         let mut freed = None;
         for worker in workers {
             freed = self.cluster.pod(worker).node;
@@ -451,9 +565,10 @@ impl World<'_> {
     }
 
     fn stop_holding(&mut self, job: u32) {
-        let gpus = self.scenario.training_jobs[job as usize].num_gpus;
         let run = &mut self.jobs[job as usize];
+        let gpus = run.gpus;
         if let Some(since) = run.held_since.take() {
+            run.held += self.now - since;
             run.gpu_held += i128::from(gpus) * 1000 * i128::from((self.now - since).nanos());
             self.training.running -= 1;
             self.training.waiting += 1;
@@ -493,6 +608,11 @@ impl World<'_> {
                 steps_lost: run.progress.totals().lost_micro_steps as f64 / 1e6,
                 interruptions: run.interruptions,
                 gpu_hours: run.gpu_held as f64 / 1000.0 / 3_600e9,
+                gpus_held: match run.held.nanos() {
+                    0 => f64::from(spec.num_gpus),
+                    held if run.gpu_held == i128::from(spec.num_gpus) * 1000 * i128::from(held) => f64::from(spec.num_gpus),
+                    held => run.gpu_held as f64 / 1000.0 / held as f64,
+                },
             })
             .collect()
     }
@@ -510,7 +630,7 @@ impl World<'_> {
                 (Some(_), _) => anew.completed += 1,
                 (None, Some(_)) => {
                     anew.running += 1;
-                    anew.gpus += spec.num_gpus;
+                    anew.gpus += run.workers.len().max(run.saving.len()) as u32 * (spec.num_gpus / spec.workers);
                 }
                 (None, None) => anew.waiting += 1,
             }

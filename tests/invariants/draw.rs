@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use windtunnel::cluster::TaintEffect;
 
-use windtunnel::training::allocation::{Allocation, TiresiasOptions};
+use windtunnel::training::allocation::{Allocation, OptimusOptions, RoundOptions, TiresiasOptions};
 use windtunnel::training::order::{Discipline, Order, Passing};
 use windtunnel::units::SimDuration;
 
@@ -68,10 +68,18 @@ fn gang_queue() -> impl Strategy<Value = Option<Discipline>> {
 
 /// Policies that take running jobs' GPUs away.
 fn allocation() -> impl Strategy<Value = Allocation> {
-    (20..120i64, 1..40i64).prop_map(|(interval, threshold)| {
+    let tiresias = (150..900i64, 1..40i64).prop_map(|(interval, threshold)| {
         let (interval, threshold) = (SimDuration::from_secs(interval), SimDuration::from_mins(threshold));
         Allocation::Tiresias(TiresiasOptions { interval, threshold })
-    })
+    });
+    let rounds = (300..900i64, any::<bool>()).prop_map(|(interval, is_strict)| {
+        let options = RoundOptions { interval: SimDuration::from_secs(interval), ..RoundOptions::default() };
+        if is_strict { Allocation::FifoPerf(options) } else { Allocation::MaxMinFairnessPerf(options) }
+    });
+    let elastic = (300..900i64).prop_map(|interval| {
+        Allocation::Optimus(OptimusOptions { interval: SimDuration::from_secs(interval) })
+    });
+    prop_oneof![tiresias, rounds, elastic]
 }
 
 fn node() -> impl Strategy<Value = NodePlan> {

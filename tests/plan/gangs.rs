@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windtunnel::load::training::{Epochs, ThroughputRow, ThroughputTable, TrainingOptions};
+use windtunnel::load::training::{Elastic, Epochs, ThroughputRow, ThroughputTable, TrainingOptions};
 use windtunnel::scenario::{Training, TrainingJob, WorkloadKind};
 use windtunnel::units::SimTime;
 
@@ -26,6 +26,7 @@ impl Builder {
                 model: "ResNet-50".into(),
                 batch_size: None,
                 epochs: Epochs::steps(gang.steps),
+                course: None,
                 fixed_rate: None,
                 queue: "".into(),
                 local_queue: None,
@@ -51,6 +52,7 @@ impl Builder {
                 options: Arc::new(options),
                 throughputs: Arc::new(throughputs),
                 profiles: Arc::default(),
+                elastic: Some(Elastic { min_workers: 1, max_workers: 4 }),
                 placement: Default::default(),
                 discipline: plan.gang_queue,
             });

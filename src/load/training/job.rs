@@ -19,6 +19,8 @@ pub struct TrainingJob {
     epochs: Epochs,
     /// Which of them it is in.
     epoch: usize,
+    /// Where it has to stop for now, in millionths of a step.
+    limit: i64,
     /// Done at `since`, and saved by the last checkpoint.
     done: i64,
     saved: i64,
@@ -50,6 +52,8 @@ pub struct TrainingTotals {
     pub load: SimDuration,
     pub compute: SimDuration,
     pub checkpoint: SimDuration,
+    /// Its turn was over.
+    pub idle: SimDuration,
     /// Millionths of steps that had to be done again.
     pub lost_micro_steps: i64,
     /// Compute time whose steps were lost.
@@ -73,6 +77,7 @@ impl TrainingJob {
             rng,
             epochs,
             epoch: 0,
+            limit: i64::MAX,
             done: 0,
             saved: 0,
             phase: Phase::Waiting,
@@ -124,6 +129,7 @@ impl TrainingJob {
                         self.compute_from(at);
                     }
                 }
+                Phase::Compute if self.done >= self.limit => self.enter(Phase::Idle, at, SimTime::MAX),
                 Phase::Compute if self.checkpoint_left() == SimDuration::ZERO => {
                     let pause = self.options.phases.checkpoint.duration.sample(&mut self.rng);
                     self.enter(Phase::Checkpoint, at, at + pause);
@@ -135,8 +141,20 @@ impl TrainingJob {
                     (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
                     self.compute_from(at);
                 }
-                Phase::Waiting | Phase::Complete => break,
+                Phase::Waiting | Phase::Idle | Phase::Complete => break,
             }
+        }
+    }
+
+    /// From `now` on it makes so many more steps and then waits, holding what it has; `None`: no limit.
+    pub fn allow(&mut self, now: SimTime, steps: Option<i64>) {
+        self.advance(now);
+        if matches!(self.phase, Phase::Compute | Phase::Idle) {
+            self.settle(now);
+        }
+        self.limit = steps.map_or(i64::MAX, |steps| self.done.saturating_add(steps.saturating_mul(1_000_000)));
+        if matches!(self.phase, Phase::Compute | Phase::Idle) {
+            self.compute_from(now);
         }
     }
 
@@ -169,7 +187,7 @@ impl TrainingJob {
         }
         match self.phase {
             Phase::Checkpoint => Some(self.until.since(now)).filter(|left| *left <= grace),
-            Phase::Compute => {
+            Phase::Compute | Phase::Idle => {
                 self.settle(now);
                 if self.done == self.saved {
                     return None;
@@ -238,7 +256,7 @@ impl TrainingJob {
         match self.phase {
             Phase::Waiting => SimTime::MAX,
             Phase::Complete => self.since,
-            Phase::Compute => now + self.with_saves(left, first_save),
+            Phase::Compute | Phase::Idle => now + self.with_saves(left, first_save),
             Phase::Load | Phase::Checkpoint => {
                 self.until + self.with_saves(left, self.options.phases.checkpoint.interval)
             }
@@ -259,7 +277,8 @@ impl TrainingJob {
     /// Millionths of steps done at `now`, which must not lie beyond [`next_change`](Self::next_change).
     pub fn micro_steps_at(&self, now: SimTime) -> i64 {
         let made = if self.phase == Phase::Compute { self.rate.steps_in(now.since(self.since)) } else { 0 };
-        self.done.saturating_add(made).min(self.epochs.end_of(self.epoch))
+        let most = self.epochs.end_of(self.epoch).min(self.limit.max(self.done));
+        self.done.saturating_add(made).min(most)
     }
 
     pub fn total_micro_steps(&self) -> i64 {
@@ -298,13 +317,14 @@ impl TrainingJob {
                 self.totals.compute += span;
                 self.done = self.micro_steps_at(at);
                 self.computed += span;
-                let factor = (self.straggling * self.jitter).min(1.0);
+                let factor = (self.straggling * self.jitter).min(1.0) * self.pace.kept(self.epoch);
                 let slow = if factor < 1.0 { span.mul_f64(1.0 - factor) } else { SimDuration::ZERO };
                 self.slow += slow;
                 self.totals.slow += slow;
                 self.jitter_left = self.jitter_left - span;
             }
             Phase::Checkpoint => self.totals.checkpoint += span,
+            Phase::Idle => self.totals.idle += span,
             Phase::Waiting | Phase::Complete => {}
         }
         self.since = at;
@@ -336,10 +356,14 @@ impl TrainingJob {
             1.0 => placed,
             factor => StepRate::from_steps_per_second(placed.as_f64() * factor),
         };
-        let left = self.rate.time_for(self.epochs.end_of(self.epoch) - self.done);
+        let end = self.epochs.end_of(self.epoch);
+        if self.done >= self.limit {
+            return self.enter(Phase::Idle, at, SimTime::MAX);
+        }
+        let left = self.rate.time_for(end.min(self.limit) - self.done);
         let pause = self.checkpoint_left().min(self.jitter_left);
         self.enter(Phase::Compute, at, at + left.min(pause));
-        if left <= pause && left < SimDuration::MAX {
+        if end <= self.limit && left <= pause && left < SimDuration::MAX {
             let ends = nearest(at + left, self.options.epoch_rounding).max(at);
             (self.until, self.epoch_ends) = (ends.max(at + left), Some(ends));
         }
@@ -471,6 +495,21 @@ mod tests {
         let (first, epoch, ends, compute) = run("1s");
         assert_eq!((first, epoch, ends), (SimTime::from_secs_f64(10.4), 1, AT(13)));
         assert_eq!(compute, SimDuration::from_millis(10_400));
+    }
+
+    #[test]
+    fn a_job_whose_turn_is_over_holds_what_it_has_until_the_next() {
+        let mut job = job("{phases: {load: {duration: 0s}, checkpoint: {interval: 0s}}}", 100);
+        job.allow(AT(0), Some(7));
+        job.start(AT(0), StepRate::from_steps_per_second(3.0), 1);
+        job.advance(AT(100));
+        assert_eq!((job.phase(), job.micro_steps_at(AT(100)), job.next_change()), (Phase::Idle, 7_000_000, SimTime::MAX));
+        job.allow(AT(100), Some(3));
+        assert_eq!(job.next_change(), AT(101));
+        job.advance(AT(101));
+        job.allow(AT(110), None);
+        assert_eq!((job.completes_at(), job.totals().idle.as_secs_f64().round()), (AT(140), 107.0));
+        assert_eq!(job.interrupt(AT(120)).unwrap().micro_steps, 40_000_000);
     }
 
     #[test]

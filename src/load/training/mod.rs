@@ -16,7 +16,7 @@ mod variability;
 
 pub use error::TrainingError;
 pub use job::{Lost, TrainingJob, TrainingTotals};
-pub use options::{TrainingJobRow, TrainingOptions};
+pub use options::{Elastic, Stretch, TrainingJobRow, TrainingOptions};
 pub use phase::{CheckpointPhase, ComputePhase, LoadPhase, Phase, PhasesSpec, Usage, UsageFractions};
 pub use profile::{BatchLimits, Gradient, ModelProfile, Profiles, Split};
 pub use rate::{Epochs, Pace, StepRate};

@@ -44,7 +44,11 @@ impl StepRate {
 
 /// Speed of a placement: by epoch, the last for all that follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pace(Arc<[StepRate]>);
+pub struct Pace {
+    rates: Arc<[StepRate]>,
+    /// What it would be if nothing slowed the job; what is missing is lost to stragglers.
+    unhindered: Option<StepRate>,
+}
 
 impl Pace {
     /// # Panics
@@ -52,17 +56,27 @@ impl Pace {
     pub fn by_epoch(rates: impl IntoIterator<Item = StepRate>) -> Pace {
         let rates: Arc<[StepRate]> = rates.into_iter().collect();
         assert!(!rates.is_empty(), "a job has an epoch");
-        Pace(rates)
+        Pace { rates, unhindered: None }
+    }
+
+    /// The same with what it would be without stragglers.
+    pub fn hindered(self, unhindered: StepRate) -> Pace {
+        Pace { unhindered: Some(unhindered), ..self }
+    }
+
+    /// Of the time in an epoch, what is not lost to stragglers that were measured with it.
+    pub fn kept(&self, epoch: usize) -> f64 {
+        self.unhindered.map_or(1.0, |whole| (self.at(epoch).as_f64() / whole.as_f64()).min(1.0))
     }
 
     pub fn at(&self, epoch: usize) -> StepRate {
-        self.0[epoch.min(self.0.len() - 1)]
+        self.rates[epoch.min(self.rates.len() - 1)]
     }
 }
 
 impl From<StepRate> for Pace {
     fn from(rate: StepRate) -> Pace {
-        Pace(Arc::new([rate]))
+        Pace { rates: Arc::new([rate]), unhindered: None }
     }
 }
 

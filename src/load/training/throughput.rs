@@ -49,6 +49,8 @@ pub enum BeyondMeasured {
     Hold,
     /// No answer.
     Refuse,
+    /// No answer, and a list's jobs that were measured on no GPU model are left out and counted.
+    LeaveOut,
 }
 
 /// Why a table of measured speeds is none.
@@ -144,7 +146,7 @@ impl ThroughputTable {
                 match beyond {
                     BeyondMeasured::Linear => nearest.1 * f64::from(asked.num_gpus) / f64::from(nearest.0),
                     BeyondMeasured::Hold => nearest.1,
-                    BeyondMeasured::Refuse => {
+                    BeyondMeasured::Refuse | BeyondMeasured::LeaveOut => {
                         let range = (points[0].0, points[points.len() - 1].0);
                         let asked = asked.num_gpus;
                         return Err(ThroughputError::OutOfRange { model, gpu, asked, consolidated, range });

@@ -91,6 +91,13 @@ pub(super) const GAVEL_THROUGHPUTS: &[InputColumn] = &[
     needed("steps_per_second", "0: does not run there"),
 ];
 
+pub(super) const PAI_JOBS: &[InputColumn] = &[
+    needed("worker", "number of the worker"),
+    needed("gpu_percent", "of one GPU that it asked for; it gets a whole one"),
+    needed("time", "of the job's clock, ascending; taken as seconds"),
+    needed("batch_time_norm", "time of its mini-batch, in any unit"),
+];
+
 pub(super) const POLLUX_JOBS: &[InputColumn] = &[
     needed("job", "name of the job"),
     needed("arrival_s", "seconds from the start, ascending"),

@@ -10,6 +10,7 @@ mod csv;
 mod error;
 mod gavel;
 mod openb;
+mod pai;
 mod pollux;
 mod requests;
 mod series;
@@ -163,6 +164,13 @@ pub const FORMATS: &[Format] = &[
         inputs: &[("jobs", true)],
         columns: &[("jobs", columns::TIMED_JOBS)],
         read: timed_jobs::read,
+    },
+    Format {
+        name: "pai",
+        about: "mini-batch times of the workers of one job (cluster-trace-gpu-v2020), at the pace of the slowest",
+        inputs: &[("jobs", true)],
+        columns: &[("jobs", columns::PAI_JOBS)],
+        read: pai::read,
     },
     Format {
         name: "pollux",

@@ -88,6 +88,7 @@ fn read_jobs(reader: impl Read, file: &str, profiles: &Profiles) -> Result<Vec<T
             batch_size: Some(batch_size),
             num_gpus,
             total_steps: 1,
+            course: Vec::new(),
             duration: None,
             queue: String::new(),
             priority: 0,

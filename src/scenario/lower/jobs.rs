@@ -8,7 +8,7 @@ use super::replay::gpu_models;
 use super::{Lowering, PodOrigin, shared};
 use crate::cluster::{Container, Labels, PodSpec, PodSpecId, Resources, RestartPolicy, WorkloadId, resource};
 use crate::load::training::{
-    Configuration, Epochs, Profiles, StepRate, ThroughputTable, TrainingJobRow, TrainingOptions,
+    BeyondMeasured, Configuration, Epochs, Pace, Profiles, StepRate, Stretch, ThroughputTable, TrainingJobRow, TrainingOptions,
 };
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::objects::Objects;
@@ -94,6 +94,11 @@ impl Lowering<'_> {
                 self.scenario.training_jobs.push(job);
             }
         }
+        if self.left_out > 0 {
+            let message = format!("{} jobs of the list are left out: their number of GPUs was not measured", self.left_out);
+            let warning = Diagnostic::warning(self.at("jobs.training.beyondMeasured"), message);
+            self.push(warning);
+        }
         self.training(Some(jobs));
         if let Some(training) = &mut self.scenario.training {
             training.throughputs = Arc::new(throughputs);
@@ -103,7 +108,23 @@ impl Lowering<'_> {
 
     /// A policy that shares GPUs out has its own order and places.
     fn scheduling_is_sound(&mut self, jobs: &JobsSpec) -> bool {
-        let Some(allocation) = jobs.scheduling.and_then(|scheduling| scheduling.allocation) else { return true };
+        let allocation = jobs.scheduling.and_then(|scheduling| scheduling.allocation);
+        if let Some(elastic) = jobs.elastic {
+            if let Err(error) = elastic.validate() {
+                self.error(&format!("jobs.elastic.{}", error.field), error.problem);
+                return false;
+            }
+            if !allocation.is_some_and(|allocation| allocation.is_elastic()) {
+                self.error("jobs.elastic", "nothing chooses the number of workers").hint =
+                    Some("name a policy that does: scheduling: {allocation: {optimus: {}}}".to_owned());
+                return false;
+            }
+        }
+        let Some(allocation) = allocation else { return true };
+        if allocation.is_elastic() && jobs.queue.is_some() {
+            self.error("jobs.queue", "quota is for a fixed number of workers, and an elastic policy changes it");
+            return false;
+        }
         let name = allocation.name();
         if let Err((option, problem)) = allocation.validate() {
             self.error(&format!("jobs.scheduling.allocation.{name}.{option}"), problem);
@@ -124,6 +145,7 @@ impl Lowering<'_> {
         let (name, speeds, convergence) = match jobs.format {
             JobsFormat::Gavel => ("gavel", true, false),
             JobsFormat::Philly => ("philly", false, false),
+            JobsFormat::Pai => ("pai", false, false),
             JobsFormat::Pollux => ("pollux", true, true),
         };
         let tables = [
@@ -143,8 +165,8 @@ impl Lowering<'_> {
                 (true, _) => {
                     self.error(&path, format!("jobs of the format {name} need {what}"));
                 }
-                (false, JobsFormat::Philly) => {
-                    let problem = "jobs of the format philly take their own duration wherever they run";
+                (false, JobsFormat::Philly | JobsFormat::Pai) => {
+                    let problem = format!("jobs of the format {name} take their own duration wherever they run");
                     self.error(&path, problem);
                 }
                 (false, _) => {
@@ -176,6 +198,7 @@ impl Lowering<'_> {
             throughputs: Arc::default(),
             profiles: Arc::default(),
             placement: jobs.map(|jobs| jobs.placement).unwrap_or_default(),
+            elastic: jobs.and_then(|jobs| jobs.elastic),
             discipline: jobs.and_then(|jobs| jobs.scheduling),
         });
     }
@@ -199,6 +222,10 @@ impl Lowering<'_> {
         };
         let spec = match pods.spec(self, row, workers, throughputs) {
             Ok(spec) => spec,
+            Err(_) if options.beyond_measured == BeyondMeasured::LeaveOut => {
+                self.left_out += 1;
+                return None;
+            }
             Err(problem) => {
                 self.error("jobs.throughputs", format!("job {}: {problem}", row.name));
                 return None;
@@ -210,10 +237,15 @@ impl Lowering<'_> {
             None => (row.total_steps as f64 * pods.jobs.step_scale).round() as u64,
         }
         .clamp(1, MOST_STEPS);
-        let epochs = match profiles.0.get(&row.model) {
-            Some(profile) => profile.epochs().scaled(pods.jobs.step_scale),
-            None => Epochs::steps(total_steps),
+        let scale = pods.jobs.step_scale;
+        let (epochs, course) = match profiles.0.get(&row.model) {
+            Some(profile) => (profile.epochs().scaled(scale), None),
+            None => match measured_course(row) {
+                Some((epochs, pace)) => (epochs.scaled(scale), Some(pace)),
+                None => (Epochs::steps(total_steps), None),
+            },
         };
+        let by_itself = row.duration.map(|_| 1e9 / STEP as f64).or(course.as_ref().map(|_| 1.0));
         Some(TrainingJob {
             name: shared(&row.name),
             workload: pods.workload,
@@ -224,7 +256,8 @@ impl Lowering<'_> {
             model: shared(&row.model),
             batch_size: row.batch_size,
             epochs,
-            fixed_rate: row.duration.map(|_| StepRate::from_steps_per_second(1e9 / STEP as f64)),
+            course,
+            fixed_rate: by_itself.map(StepRate::from_steps_per_second),
             queue: match (row.queue.is_empty(), &pods.jobs.queue) {
                 (true, Some(queue)) => shared(queue),
                 _ => shared(&row.queue),
@@ -233,6 +266,18 @@ impl Lowering<'_> {
             companions: Vec::new(),
         })
     }
+}
+
+/// Work and speed of a job that was measured from beginning to end, where a step a second is its speed without stragglers.
+fn measured_course(row: &TrainingJobRow) -> Option<(Epochs, Pace)> {
+    let mut done = 0.0;
+    let mut end = |stretch: &Stretch| {
+        done += stretch.seconds * stretch.speed;
+        (done * 1e6).round() as i64
+    };
+    let epochs = Epochs::ending(row.course.iter().map(&mut end).collect())?;
+    let rates = row.course.iter().map(|stretch| StepRate::from_steps_per_second(stretch.speed));
+    Some((epochs, Pace::by_epoch(rates).hindered(StepRate::from_steps_per_second(1.0))))
 }
 
 /// Pod specs by what tells jobs' workers apart.
@@ -252,7 +297,7 @@ impl WorkerPods<'_> {
         throughputs: &ThroughputTable,
     ) -> Result<PodSpecId, String> {
         // By duration, or by profile: whatever GPUs the nodes have.
-        if row.duration.is_some() || self.jobs.format == JobsFormat::Pollux {
+        if row.duration.is_some() || matches!(self.jobs.format, JobsFormat::Pai | JobsFormat::Pollux) {
             let key = (row.priority.to_string(), None, row.num_gpus / workers);
             if let Some(known) = self.specs.get(&key) {
                 return Ok(*known);

@@ -146,6 +146,7 @@ impl Lowering<'_> {
             model: shared(""),
             batch_size: None,
             epochs: Epochs::steps((takes.nanos().max(0) as u64 / STEP).max(1)),
+            course: None,
             fixed_rate: Some(StepRate::from_steps_per_second(1e9 / STEP as f64)),
             queue: shared(queue.unwrap_or_default()),
             local_queue: queue.map(|queue| shared(&format!("{}/{queue}", object.namespace))),

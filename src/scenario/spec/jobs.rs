@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::load::training::TrainingOptions;
+use crate::load::training::{Elastic, TrainingOptions};
 use crate::training::order::Discipline;
 use crate::training::placement::Placement;
 
@@ -40,6 +40,10 @@ pub struct JobsSpec {
     /// a time, and any that fits starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduling: Option<Discipline>,
+    /// Within which bounds an elastic allocation (optimus) chooses the number of workers of each job. Default: that of the list; for
+    /// `pollux` from one GPU to as many as the batch can be shared out to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elastic: Option<Elastic>,
     /// Only the first so many jobs. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -72,6 +76,8 @@ pub enum JobsFormat {
     Gavel,
     /// Durations: `arrival_s, duration_s, num_gpus`, and `job`, `queue` (or `virtual_cluster`), `model`, `priority`.
     Philly,
+    /// Mini-batch times of the workers of one job: `worker, gpu_percent, time, batch_time_norm`.
+    Pai,
     /// Step times by placement and convergence by batch size: a job runs its model to the last epoch.
     Pollux,
 }

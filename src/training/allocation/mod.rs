@@ -3,15 +3,25 @@
 //! Each policy is a file: its options, its memory, and a decision from a [`Snapshot`] of all jobs, waiting or at work. A new
 //! one is that file and a line in the table below.
 
+mod finish_time_fairness;
+mod fifo_perf;
+mod max_min_fairness;
+mod max_min_fairness_perf;
+mod mix;
 mod most_free;
+mod optimus;
+mod rounds;
 mod tiresias;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use optimus::OptimusOptions;
+pub use rounds::RoundOptions;
 pub use tiresias::TiresiasOptions;
 
 use super::{Gang, Node};
+use crate::load::training::StepRate;
 use crate::units::{SimDuration, SimTime};
 
 /// Node by position in the snapshot, and how many workers it gets; ascending by node.
@@ -23,6 +33,15 @@ pub struct Job<'a> {
     pub gang: &'a Gang,
     /// Where its workers are; empty while it waits.
     pub places: Places,
+    /// What it has to do.
+    pub steps_left: i64,
+    /// Steps a second of all its workers by the nodes' kind, where the policy asks for it; 0 where it does not run.
+    pub rates: Vec<StepRate>,
+    /// Seconds of a step by the number of workers, from one on, on as few nodes as can be, where the policy asks for it; of
+    /// those that the job may have.
+    pub step_seconds: &'a [f64],
+    /// The fewest workers that it can do with; the most are those of `step_seconds`.
+    pub least: u32,
 }
 
 /// Jobs and nodes at the instant of a decision.
@@ -35,6 +54,8 @@ pub struct Snapshot<'a> {
     pub eligible: Vec<Vec<bool>>,
     /// In the order of the list.
     pub jobs: Vec<Job<'a>>,
+    /// Jobs of the list are still to come.
+    pub more_to_come: bool,
 }
 
 /// What a job shall have from now on.
@@ -43,6 +64,8 @@ pub struct Share {
     pub job: u32,
     /// Empty: nothing.
     pub places: Places,
+    /// So many steps and no more until the next decision; `None`: without limit.
+    pub steps: Option<i64>,
     pub reason: String,
 }
 
@@ -88,11 +111,11 @@ macro_rules! policies {
             }
 
             /// As the scenario names it.
-            pub fn name(&self) -> &'static str {
+            pub fn name(&self) -> String {
                 let name = match self {
                     $(Allocation::$name(_) => stringify!($name),)*
                 };
-                NAMES.iter().find(|(of, _)| *of == name).map_or(name, |(_, written)| written)
+                name[..1].to_lowercase() + &name[1..]
             }
         }
 
@@ -119,12 +142,31 @@ macro_rules! policies {
     };
 }
 
-/// Variants and their names in a scenario.
-const NAMES: &[(&str, &str)] = &[("Tiresias", "tiresias")];
-
 policies! {
     /// Least attained service in two queues: a job that has had its share of GPU time stands behind all that have not.
     Tiresias(TiresiasOptions, tiresias::Tiresias),
+    /// Elastic: a GPU more to the job whose end it brings nearest.
+    Optimus(OptimusOptions, optimus::Optimus),
+    /// In rounds: in order of arrival, each on the GPU model on which it is fastest.
+    FifoPerf(RoundOptions, rounds::Rounds<fifo_perf::FifoPerf>),
+    /// In rounds: the least GPU time of a job as large as can be (least attained service).
+    MaxMinFairness(RoundOptions, rounds::Rounds<max_min_fairness::MaxMinFairness>),
+    /// In rounds: the same by the speed that it gives on each GPU model.
+    MaxMinFairnessPerf(RoundOptions, rounds::Rounds<max_min_fairness_perf::MaxMinFairnessPerf>),
+    /// In rounds: the worst delay against a part of the cluster of one's own as small as can be.
+    FinishTimeFairness(RoundOptions, rounds::Rounds<finish_time_fairness::FinishTimeFairness>),
+}
+
+impl Allocation {
+    /// Decides when the jobs' turns are over, and not at fixed times.
+    pub fn is_in_rounds(&self) -> bool {
+        !matches!(self, Allocation::Tiresias(_) | Allocation::Optimus(_))
+    }
+
+    /// Gives jobs more or fewer workers than they ask for.
+    pub fn is_elastic(&self) -> bool {
+        matches!(self, Allocation::Optimus(_))
+    }
 }
 
 #[cfg(test)]

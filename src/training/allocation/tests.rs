@@ -34,10 +34,17 @@ impl Cluster {
 
     fn at(&mut self, minute: i64) -> &[Places] {
         let eligible = vec![vec![true; self.nodes.len()]];
-        let jobs =
-            self.gangs.iter().zip(&self.places).map(|(gang, places)| Job { gang, places: places.clone() }).collect();
+        let job = |(gang, places): (_, &Places)| Job {
+            gang,
+            places: places.clone(),
+            steps_left: 1_000_000,
+            rates: vec![StepRate::from_steps_per_second(1.0)],
+            step_seconds: &[1.0],
+            least: 1,
+        };
+        let jobs = self.gangs.iter().zip(&self.places).map(job).collect();
         let now = SimTime::ZERO + SimDuration::from_mins(minute);
-        let snapshot = Snapshot { now, nodes: self.nodes.clone(), eligible, jobs };
+        let snapshot = Snapshot { now, nodes: self.nodes.clone(), eligible, jobs, more_to_come: true };
         for share in self.allocator.decide(&snapshot).shares {
             self.places[share.job as usize] = share.places;
         }

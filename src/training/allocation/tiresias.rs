@@ -119,7 +119,7 @@ impl Decide for Tiresias {
             let queue = if service(job).demoted.is_some() { "second" } else { "first" };
             let had = service(job).executed.as_secs_f64() / 3600.0 * gpus(job) as f64;
             let reason = format!("{queue} queue, {had:.1} GPU hours had; {of}");
-            shares.push(Share { job: job.gang.job, places, reason });
+            shares.push(Share { job: job.gang.job, places, steps: None, reason });
         }
         Decision { shares }
     }
