@@ -32,6 +32,7 @@ mod hpa;
 mod idle;
 mod images;
 mod job_ledger;
+mod job_speed;
 mod jobs;
 mod karpenter;
 mod kept;

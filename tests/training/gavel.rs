@@ -159,14 +159,13 @@ fn fifo_perf_starts_and_ends_every_job_within_a_millisecond() {
     }
 }
 
-/// Sharing time keeps short jobs from waiting for long ones.
+/// Sharing time keeps short jobs from waiting for long ones: they are slowed down by less.
 #[test]
-fn least_attained_service_has_a_better_mean_than_fifo() {
+fn least_attained_service_slows_jobs_down_less_than_fifo() {
     let mean = |policy: &str| {
         let jobs = run(24, policy).training;
-        let took = jobs.iter().map(|job| job.finished.expect("all end").since(job.arrival).as_secs_f64());
-        took.sum::<f64>() / jobs.len() as f64
+        jobs.iter().map(|job| job.slowdown().expect("all end")).sum::<f64>() / jobs.len() as f64
     };
     let (fifo, fair) = (mean("fifoPerf"), mean("maxMinFairness"));
-    assert!(fair < 0.8 * fifo, "{fair} {fifo}");
+    assert!(fair < 0.5 * fifo, "{fair} {fifo}");
 }

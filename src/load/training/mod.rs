@@ -20,6 +20,6 @@ pub use options::{Elastic, Stretch, TrainingJobRow, TrainingOptions};
 pub use phase::{CheckpointPhase, ComputePhase, LoadPhase, Phase, PhasesSpec, Usage, UsageFractions};
 pub use profile::{BatchLimits, Gradient, ModelProfile, Profiles, Split};
 pub use rate::{Epochs, Pace, StepRate};
-pub use step_time::{StepTime, StepTimes, smallest_rotation};
+pub use step_time::{StepTime, StepTimes};
 pub use throughput::{BeyondMeasured, Configuration, ThroughputError, ThroughputRow, ThroughputTable};
 pub use variability::{JitterSpec, StragglersSpec, VariabilitySpec};

@@ -39,7 +39,7 @@ pub struct StepTimes {
 }
 
 /// GPUs stand in a ring: 1-3 and 3-1 are one placement.
-pub fn smallest_rotation(placement: &[u32]) -> Vec<u32> {
+fn smallest_rotation(placement: &[u32]) -> Vec<u32> {
     let used: Vec<u32> = placement.iter().copied().filter(|gpus| *gpus > 0).collect();
     (0..used.len()).map(|from| [&used[from..], &used[..from]].concat()).min().unwrap_or_default()
 }
@@ -67,16 +67,6 @@ impl StepTimes {
         let mean = |times: &[StepTime]| StepTime::mix(times.iter().map(|time| (1.0 / times.len() as f64, *time)));
         let points = alike.into_iter().map(|(point, times)| (point, mean(&times))).collect();
         StepTimes { placements, points }
-    }
-
-    /// Whether this very placement was measured.
-    pub fn was_measured(&self, placement: &[u32]) -> bool {
-        self.placements.contains_key(&smallest_rotation(placement))
-    }
-
-    /// The most GPUs of a measurement.
-    pub fn most_gpus(&self) -> u32 {
-        self.points.iter().map(|(point, _)| point[1]).max().unwrap_or(0)
     }
 
     /// The fewest and the most samples a GPU of a measurement.
@@ -157,7 +147,6 @@ mod tests {
         // Beyond what was measured: the nearest.
         assert_eq!(times.at(&[1, 2], 99), time(2.0));
         assert_eq!(times.at(&[1, 2], 12).with_extra(2), 1.5 + 2.0 * 0.75);
-        assert!(times.was_measured(&[0, 2, 1]) && !times.was_measured(&[3]));
     }
 
     #[test]
