@@ -141,7 +141,7 @@ impl World<'_> {
     /// The shared GPU that a pod with a part of one takes, where the profile has a choice of its own.
     pub(super) fn choose_device(&self, pod: PodId, node: NodeId) -> Option<u16> {
         let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
-        if spec.gpu_share.is_none() || self.profile.options.gpu_device == GpuDevice::Fullest {
+        if spec.gpu_share.is_none() || self.profile.settings.options.gpu_device == GpuDevice::Fullest {
             return None;
         }
         let ask = Ask::of_pod(spec, 0);
@@ -150,7 +150,7 @@ impl World<'_> {
         }
         let node = self.cluster.node_view(node)?;
         let room = Room::of(&node, &self.cluster.specs);
-        device::choose(ask, &room, &self.profile, u64::from(pod.0)).map(|device| 1 << device)
+        device::choose(ask, &room, &self.profile.settings, u64::from(pod.0)).map(|device| 1 << device)
     }
 
     /// The best node for a pod, ties drawn from a stream of the pod's own.
@@ -189,7 +189,7 @@ impl World<'_> {
         let World { cluster, profile, seed, .. } = self;
         let (cluster, classes) = cluster.with_classes();
         let cycle = Cycle::new(cluster, spec);
-        let draws = profile.options.tie_break == TieBreak::Random;
+        let draws = profile.settings.options.tie_break == TieBreak::Random;
         let pick = |tied| if draws { tie_breaker(*seed, pod).random_range(0..tied) } else { 0 };
         by_class::choose(cluster, classes, &cycle, profile, how, pick).ok_or_else(|| self.cure_for(spec))
     }

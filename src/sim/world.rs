@@ -479,10 +479,10 @@ fn lowest_priority(specs: &Specs) -> i32 {
 /// The scheduler's profile, with what it cannot know from its options.
 fn profile(scenario: &Scenario, seed: u64) -> Profile {
     let mut profile = Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked");
-    profile.seed = seed;
+    profile.settings.seed = seed;
     if profile.lacks_typical_pods() {
         let specs = &scenario.specs;
-        profile.typical_pods = match scenario.trace_pods.is_empty() {
+        profile.settings.typical_pods = match scenario.trace_pods.is_empty() {
             false => typical_pods(specs, scenario.trace_pods.iter().map(|pod| (specs.pod(pod.spec), 1))),
             true => typical_pods(specs, specs.pods().map(|pod| (pod, 1))),
         }

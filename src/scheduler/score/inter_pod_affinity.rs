@@ -4,7 +4,7 @@ use super::{MAX_NODE_SCORE, Score, Scoring};
 use crate::cluster::{ClusterView, NodeView, PodAffinityTerm, PodSpec, Weighted};
 use crate::scheduler::Cycle;
 use crate::scheduler::filter::Scope;
-use crate::scheduler::profile::SchedulerOptions;
+use crate::scheduler::options::SchedulerOptions;
 use crate::scheduler::terms::{Seen, TopologyCounts};
 
 pub struct InterPodAffinity;

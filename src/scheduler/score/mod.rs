@@ -23,8 +23,9 @@ mod taint_toleration;
 
 use std::cell::OnceCell;
 
+use super::Cycle;
 use super::filter::Scope;
-use super::{Cycle, Profile};
+use super::options::Settings;
 use crate::cluster::{ClusterView, NodeId, NodeView};
 
 use image_locality::ImageSpread;
@@ -109,7 +110,7 @@ pub fn candidates(nodes: &[NodeId]) -> Vec<Candidate> {
 /// What the score plugins work out once a pod and not once a node: upstream's `CycleState` after PreScore.
 pub struct Scoring<'a> {
     pub cycle: &'a Cycle<'a>,
-    pub profile: &'a Profile,
+    pub settings: &'a Settings,
     fit: ScoredResources,
     balanced: ScoredResources,
     spread: Option<SpreadScores<'a>>,
@@ -123,24 +124,24 @@ impl<'a> Scoring<'a> {
     pub fn new(
         view: &'a dyn ClusterView,
         cycle: &'a Cycle<'a>,
-        profile: &'a Profile,
+        settings: &'a Settings,
         feasible: &[Candidate],
     ) -> Scoring<'a> {
-        let options = &profile.options;
+        let options = &settings.options;
         Scoring {
             spread: SpreadScores::new(view, cycle, options, feasible),
             affinity: AffinityScores::new(view, cycle, options),
             images: ImageSpread::new(view, cycle),
-            ..Scoring::alone(cycle, profile)
+            ..Scoring::alone(cycle, settings)
         }
     }
 
     /// For plugins that look at nothing but the node ([`Score::stands_alone`]).
-    pub fn alone(cycle: &'a Cycle<'a>, profile: &'a Profile) -> Scoring<'a> {
-        let options = &profile.options;
+    pub fn alone(cycle: &'a Cycle<'a>, settings: &'a Settings) -> Scoring<'a> {
+        let options = &settings.options;
         Scoring {
             cycle,
-            profile,
+            settings,
             fit: ScoredResources::nonzero(&options.scoring_strategy.resources, cycle),
             balanced: ScoredResources::stated(&options.balanced_resources, cycle),
             spread: None,

@@ -10,7 +10,7 @@ use crate::cluster::{
 };
 use crate::scheduler::Cycle;
 use crate::scheduler::filter::Scope;
-use crate::scheduler::profile::SchedulerOptions;
+use crate::scheduler::options::SchedulerOptions;
 use crate::scheduler::spread::{Constraint, default_selector, has_every_key, stated};
 use crate::scheduler::terms::{PodMatcher, Seen};
 
