@@ -5,39 +5,11 @@
 
 use super::event::Event;
 use super::observer::Usage;
+use super::state::cpu::MOST_ROUNDS;
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId};
 use crate::load::cpu_shares::{Claim, divide};
-use crate::units::{Millicores, SimTime};
-
-/// What a pod wants of its node's CPU and what it has of it, in millicores.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct CpuClaim {
-    pub wanted: i64,
-    pub granted: i64,
-}
-
-/// What a node's pods want together.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct NodeCpu {
-    pub wanted: i64,
-    /// At the last division they wanted more than there is.
-    is_short: bool,
-    /// It waits to be divided anew.
-    pub is_due: bool,
-}
-
-/// Nodes whose CPU is to be divided anew at this instant.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Divisions {
-    nodes: Vec<NodeId>,
-    is_due: bool,
-    at: SimTime,
-    rounds: u32,
-}
-
-/// Services that share nodes answer each other's plans; after so many rounds at one instant they take what they have.
-const MOST_ROUNDS: u32 = 12;
+use crate::units::Millicores;
 
 impl World<'_> {
     /// The most CPU that the pod could have with its node to itself: its limit, or the node.

@@ -1,7 +1,7 @@
 //! Services whose requests are served one by one: what their pods offer, and what that makes of the books.
 
 use super::event::Event;
-use super::services::Offer;
+use super::state::services::Offer;
 use super::world::World;
 use crate::cluster::PodId;
 use crate::load::each_request::{Arrivals, Drawn, EachRequest, Happened, Leaver, ServerOffer};

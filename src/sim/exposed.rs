@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::budgets::Standing;
 use super::entities::{Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
-use super::hpa::HpaRun;
 use super::observer::Observer;
+use super::state::hpa::HpaRun;
 use super::world::World;
 use crate::autoscaler::hpa::Conditions;
 use crate::cluster::{

@@ -6,8 +6,8 @@ use rand::RngExt;
 
 use super::entities::{JobKey, Role};
 use super::event::Event;
-use super::kueue::Queued;
 use super::observer::Controller;
+use super::state::kueue::Queued;
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, RestartPolicy, WorkloadId};
 use crate::controller::job::{BATCH_PERIOD, Failure, FailureAction, PodReplacement, action, backoff};

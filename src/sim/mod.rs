@@ -60,6 +60,7 @@ mod service_level;
 mod services;
 #[cfg(test)]
 pub(crate) mod standing;
+mod state;
 mod stateful_sets;
 mod terminator;
 mod training;

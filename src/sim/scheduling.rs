@@ -6,6 +6,7 @@ use rand_pcg::Pcg64Mcg;
 use super::entities::Role;
 use super::event::Event;
 use super::observer::Controller;
+use super::state::scheduling::{PREEMPTS_AGAIN, SpecNotes};
 use super::world::{World, hangs_on_others};
 use crate::cluster::{ByNode, ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::{Cure, Help};
@@ -13,20 +14,8 @@ use crate::scheduler::score::gpu::{Ask, Room};
 use crate::scheduler::{
     self, ByClass, Cycle, GpuDevice, Preemption, PreemptionAttempt, TieBreak, by_class, device, filter,
 };
+use crate::units::SimTime;
 use crate::units::random::stream;
-use crate::units::{SimDuration, SimTime};
-
-/// What is known of a spec, so that a hundred equal pods are not judged a hundred times.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SpecNotes {
-    /// How classes of nodes can choose for it, and of how many specs that was asked.
-    by_class: Option<(ByClass, usize)>,
-    /// [`Books::node_version`](super::books::Books::node_version) at which no node would take it, and what would help.
-    refused_at: Option<(u64, Cure)>,
-}
-
-/// From a preemption in vain to the next one, where the victims' end takes no time.
-const PREEMPTS_AGAIN: SimDuration = SimDuration::from_secs(1);
 
 impl World<'_> {
     /// Offers an unbound pod to the scheduler, unless it names its node or is held back.
