@@ -6,7 +6,7 @@
 
 use super::entities::Instance;
 use super::ledger::capacity_of;
-use super::observer::Usage;
+use super::records::Usage;
 use super::state::bills::Slots;
 use super::world::World;
 use crate::cluster::{NodeShapeId, PodId};

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::drain::{Drain, Drainer};
 use super::event::Event;
-use super::evictor::Evictor;
-use super::observer::Controller;
-use super::state::cluster_autoscaler::{AutoscalerRun, SHORTEST_PAUSE};
+use super::records::Controller;
+use super::state::cluster_autoscaler::AutoscalerRun;
+use super::state::drain::{Drain, Drainer};
+use super::state::evictor::Evictor;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{
     self as ca, Decision, Explainer, Explanation, Halt, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
@@ -14,8 +14,12 @@ use crate::autoscaler::cluster_autoscaler::{
 };
 use crate::cluster::{self, ClusterView, NodeId, PodId, Taint, TaintEffect};
 use crate::scenario::WorkloadKind;
-use crate::units::SimTime;
 use crate::units::random::stream;
+use crate::units::{SimDuration, SimTime};
+
+/// From one loop's start to the next, whatever triggers that: a real loop takes about as long, and pods younger than two
+/// seconds cause no scale-up anyway.
+const SHORTEST_PAUSE: SimDuration = SimDuration::from_secs(2);
 
 impl World<'_> {
     pub(super) fn start_cluster_autoscaler(&mut self) {

@@ -4,12 +4,14 @@
 //! What pods can have together is the node's allocatable CPU: the part that is reserved counts as used by the system.
 
 use super::event::Event;
-use super::observer::Usage;
-use super::state::cpu::MOST_ROUNDS;
+use super::records::Usage;
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId};
 use crate::load::cpu_shares::{Claim, divide};
 use crate::units::Millicores;
+
+/// Services that share nodes answer each other's plans; after so many rounds at one instant they take what they have.
+const MOST_ROUNDS: u32 = 12;
 
 impl World<'_> {
     /// The most CPU that the pod could have with its node to itself: its limit, or the node.

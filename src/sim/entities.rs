@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::drain::Drain;
-use super::jobs::BatchRun;
-use super::observer::Usage;
-use super::scaling_group::Unfilled;
+use super::records::Usage;
 use super::state::cpu::{CpuClaim, NodeCpu};
+use super::state::drain::Drain;
 use super::state::idle::IdleRun;
 use super::state::images::NodeImages;
+use super::state::jobs::BatchRun;
+use super::state::scaling_group::Unfilled;
 use super::state::wait_times::WaitRun;
 use crate::cluster::{NodeId, NodeSelectorTerm, NodeShapeId, PodId, PodSpecId, WorkloadId};
 use crate::controller::deployment::ReplicaSet;

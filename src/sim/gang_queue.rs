@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
 use super::state::gang_queue::Placed;
 use super::world::{World, hangs_on_others};
 use crate::cluster::{ClusterView, NodeId, PodId, PodSpecId, label};

@@ -3,7 +3,7 @@
 //! A count is what it is at the end of an instant: one that comes and goes within an instant was never there. The engine
 //! tells the cluster's counts when time moves on ([`Gauges::note`]), so that whoever changes a count needs not tell the time.
 
-use super::observer::{PodCounts, TrainingCounts};
+use super::records::{PodCounts, TrainingCounts};
 use super::state::gauges::Counts;
 use super::world::World;
 use crate::cluster::WorkloadId;

@@ -1,7 +1,7 @@
 //! HPAs at work: what a sync is shown, from the arenas, and the scale that follows.
 
 use super::event::Event;
-use super::observer::{Controller, HpaMetricSample};
+use super::records::{Controller, HpaMetricSample};
 use super::state::hpa::{Failures, HpaRun};
 use super::state::selections::Selected;
 use super::world::World;

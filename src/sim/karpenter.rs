@@ -4,15 +4,20 @@ use std::sync::Arc;
 
 use super::cloud::LaunchRequest;
 use super::event::Event;
-use super::launches::Offers;
-use super::observer::Controller;
-use super::state::karpenter::{KarpenterRun, REQUEUE};
+use super::records::Controller;
+use super::state::karpenter::KarpenterRun;
+use super::state::launches::Offers;
 use super::world::World;
 use crate::autoscaler::karpenter::disruption::{DisruptionState, Queue};
 use crate::autoscaler::karpenter::{self, Batcher, Launch, NodeClaim, Provisioning, Snapshot, Target};
 use crate::cluster::{NodeId, PodId};
 use crate::cost;
 use crate::scenario::Karpenter;
+use crate::units::SimDuration;
+
+/// A pod that stays pending is offered to the provisioner again after this
+/// (`pkg/controllers/provisioning/controller.go`).
+const REQUEUE: SimDuration = SimDuration::from_secs(10);
 
 impl World<'_> {
     pub(super) fn start_karpenter(&mut self) {

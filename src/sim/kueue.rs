@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::entities::Role;
 use super::event::Event;
-use super::observer::Controller;
-use super::state::kueue::{KueueRun, MAIN, Queued, WAKE_BATCH, shape_of};
+use super::records::Controller;
+use super::state::kueue::{KueueRun, Queued, shape_of};
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, PodSpecId, WorkloadId};
 use crate::scenario::WorkloadKind;
@@ -19,6 +19,13 @@ use crate::training::admission::kueue::tree::NodeId as QueueId;
 use crate::training::admission::kueue::workload::{
     CheckStatus, Eviction, PodSet, PodsReady, Workload, WorkloadId as QueuedId,
 };
+use crate::units::SimDuration;
+
+/// The only pod set of the jobs that are queued here.
+const MAIN: &str = "main";
+
+/// Wake-ups of parked workloads are gathered for so long.
+const WAKE_BATCH: SimDuration = SimDuration::from_secs(1);
 
 impl World<'_> {
     pub(super) fn start_kueue(&mut self) {

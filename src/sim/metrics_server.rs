@@ -12,8 +12,11 @@ use crate::scenario::Demand;
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
 
-use super::state::metrics_server::{FRESH_CONTAINER_MIN_AGE, Meter, Scraped};
+use super::state::metrics_server::{Meter, Scraped};
 use rand::RngExt;
+
+/// A fresh container younger than this has no sample at its first scrape.
+const FRESH_CONTAINER_MIN_AGE: SimDuration = SimDuration::from_secs(10);
 
 impl World<'_> {
     /// The scrape's phase differs by seed: an HPA's sync falls anywhere between two scrapes.

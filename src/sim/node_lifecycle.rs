@@ -13,19 +13,31 @@ use std::collections::VecDeque;
 use rand::RngExt;
 use rand_distr::{Distribution as _, Exp};
 
-use super::drain::{Drain, Drainer};
 use super::entities::Role;
 use super::event::Event;
-use super::observer::Controller;
-use super::state::node_lifecycle::{
-    FEWEST_OF_PARTIAL_DISRUPTION, NOT_READY, POD_GC_PERIOD, POD_GC_QUARANTINE, UNREACHABLE, ZoneTainter,
-};
+use super::records::Controller;
+use super::state::drain::{Drain, Drainer};
+use super::state::node_lifecycle::ZoneTainter;
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodSpec, Taint, TaintEffect, label};
 use crate::cost::CapacityType;
 use crate::scenario::spec::InterruptionHandling;
 use crate::units::random::{entity_of_name, stream};
 use crate::units::{SimDuration, SimTime};
+
+/// Fewer NotReady nodes never make a zone partially disrupted.
+const FEWEST_OF_PARTIAL_DISRUPTION: usize = 3;
+
+const POD_GC_QUARANTINE: SimDuration = SimDuration::from_secs(40);
+
+/// Between two passes of the pod garbage collector, and how long it waits before it believes that a node is gone.
+const POD_GC_PERIOD: SimDuration = SimDuration::from_secs(20);
+
+/// Taint of a node whose kubelet no longer answers.
+const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+
+/// Taint of a node whose kubelet has registered but is not ready.
+pub(super) const NOT_READY: &str = "node.kubernetes.io/not-ready";
 
 impl World<'_> {
     /// Draws when a spot node is taken back and when a node fails by itself.

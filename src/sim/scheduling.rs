@@ -5,8 +5,8 @@ use rand_pcg::Pcg64Mcg;
 
 use super::entities::Role;
 use super::event::Event;
-use super::observer::Controller;
-use super::state::scheduling::{PREEMPTS_AGAIN, SpecNotes};
+use super::records::Controller;
+use super::state::scheduling::SpecNotes;
 use super::world::{World, hangs_on_others};
 use crate::cluster::{ByNode, ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::{Cure, Help};
@@ -14,8 +14,12 @@ use crate::scheduler::score::gpu::{Ask, Room};
 use crate::scheduler::{
     self, ByClass, Cycle, GpuDevice, Preemption, PreemptionAttempt, TieBreak, by_class, device, filter,
 };
+use crate::units::SimDuration;
 use crate::units::SimTime;
 use crate::units::random::stream;
+
+/// From a preemption in vain to the next one, where the victims' end takes no time.
+const PREEMPTS_AGAIN: SimDuration = SimDuration::from_secs(1);
 
 impl World<'_> {
     /// Offers an unbound pod to the scheduler, unless it names its node or is held back.

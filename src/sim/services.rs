@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::event::Event;
-use super::observer::{ServiceSample, Usage};
-use super::service_level::{Line, ServiceLevel};
+use super::records::{ServiceSample, Usage};
+use super::state::service_level::{Line, ServiceLevel};
 use super::state::services::{Offer, ServiceReading, ServiceRun};
 use super::world::World;
 use crate::cluster::{PodId, WorkloadId};

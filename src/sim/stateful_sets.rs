@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::entities::Role;
-use super::observer::Controller;
+use super::records::Controller;
 use super::state::kueue::Queued;
 use super::world::World;
 use crate::cluster::{PodId, PodSpecId, WorkloadId};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::entities::{End, Role};
 use super::event::Event;
 use super::job_ledger::{JobLedger, Stage};
-use super::observer::{TrainingCounts, TrainingRow, Usage};
+use super::records::{TrainingCounts, TrainingRow, Usage};
 use super::state::kueue::Queued;
 use super::state::training::JobRun;
 use super::world::World;

@@ -9,7 +9,6 @@ use rustc_hash::FxHashSet;
 use super::entities::Role;
 use super::explanation::{Mechanism, Verdict};
 use super::state::idle::Account;
-use super::state::waiting::MOST_NAMES;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{Decision, NoScaleUp, ScaleUpResult, SkipReason, UnhelpedPods};
 use crate::autoscaler::karpenter::{Provisioning, Unplaced};
@@ -18,6 +17,9 @@ use crate::scheduler::Cycle;
 use crate::scheduler::filter::{FILTERS, Scope};
 use crate::scheduler::queue::Cure;
 use crate::units::SimTime;
+
+/// Names that one reason lists.
+const MOST_NAMES: usize = 3;
 
 impl World<'_> {
     /// A full loop of the Cluster Autoscaler looked at `pending`: each of them waits for what it said.

@@ -4,7 +4,9 @@
 //! [`Scope::Cluster`]: then it reads what [`Scoring::new`] found in the cluster beforehand (upstream's PreScore).
 //! So whoever groups nodes into classes calls `score` for one node a class, and [`Score::normalize`] over the lot.
 
+mod affinity_scores;
 mod balanced_allocation;
+mod candidate;
 mod fragmentation_gradient;
 pub mod gpu;
 mod gpu_best_fit;
@@ -12,12 +14,14 @@ mod gpu_clustering;
 mod gpu_dot_product;
 mod gpu_packing;
 mod image_locality;
+mod image_spread;
 mod inter_pod_affinity;
 mod node_affinity;
 mod node_resources_fit;
 mod pod_topology_spread;
 mod random_node;
 mod resources;
+mod spread_scores;
 mod table;
 mod taint_toleration;
 
@@ -26,12 +30,13 @@ use std::cell::OnceCell;
 use super::Cycle;
 use super::filter::Scope;
 use super::options::Settings;
-use crate::cluster::{ClusterView, NodeId, NodeView};
+use crate::cluster::{ClusterView, NodeView};
 
-use image_locality::ImageSpread;
-use inter_pod_affinity::AffinityScores;
-use pod_topology_spread::SpreadScores;
+use affinity_scores::AffinityScores;
+pub use candidate::{Candidate, candidates};
+use image_spread::ImageSpread;
 use resources::ScoredResources;
+use spread_scores::SpreadScores;
 
 pub use table::{PluginScores, ScoreTable};
 
@@ -94,18 +99,6 @@ pub static SCORES: &[&dyn Score] = &[
     &fragmentation_gradient::FragmentationGradient,
     &random_node::RandomNode,
 ];
-
-/// A feasible node, and how many it stands for: itself, and others that answer alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    pub node: NodeId,
-    pub nodes: usize,
-}
-
-/// Each node for itself.
-pub fn candidates(nodes: &[NodeId]) -> Vec<Candidate> {
-    nodes.iter().map(|node| Candidate { node: *node, nodes: 1 }).collect()
-}
 
 /// What the score plugins work out once a pod and not once a node: upstream's `CycleState` after PreScore.
 pub struct Scoring<'a> {

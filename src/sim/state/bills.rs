@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cost::{CapacityType, Commitments};
 use crate::scenario::{Reservation, Scenario};
-use crate::sim::observer::CommitmentCost;
+use crate::sim::records::CommitmentCost;
 use crate::units::{SimTime, Usd, UsdPerHour};
 
 /// The bills that are no single machine's.

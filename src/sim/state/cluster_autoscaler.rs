@@ -4,11 +4,7 @@ use rand_pcg::Pcg64Mcg;
 
 use crate::autoscaler::cluster_autoscaler::{Halt, NodeGroup, NodeRecord, State};
 use crate::cluster::PodSpecId;
-use crate::units::{SimDuration, SimTime};
-
-/// From one loop's start to the next, whatever triggers that: a real loop takes about as long, and pods younger than two
-/// seconds cause no scale-up anyway.
-pub(in crate::sim) const SHORTEST_PAUSE: SimDuration = SimDuration::from_secs(2);
+use crate::units::SimTime;
 
 /// What a run keeps for its Cluster Autoscaler.
 #[derive(Debug)]

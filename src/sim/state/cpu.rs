@@ -28,6 +28,3 @@ pub(in crate::sim) struct Divisions {
     pub(in crate::sim) at: SimTime,
     pub(in crate::sim) rounds: u32,
 }
-
-/// Services that share nodes answer each other's plans; after so many rounds at one instant they take what they have.
-pub(in crate::sim) const MOST_ROUNDS: u32 = 12;

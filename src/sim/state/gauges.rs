@@ -1,6 +1,6 @@
 //! Counts between samples: minimum, mean and maximum of each.
 
-use crate::sim::observer::{CountExtents, Extent};
+use crate::sim::records::{CountExtents, Extent};
 use crate::units::SimTime;
 
 /// One count over the interval since the last sample.

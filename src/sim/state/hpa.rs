@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::autoscaler::hpa::{Conditions, Current, Decision, HpaSpec, Memory, MetricError, SelectorState};
-use crate::sim::observer::HpaMetricSample;
+use crate::sim::records::HpaMetricSample;
 
 /// What the controller keeps of one HPA.
 #[derive(Debug, Default)]

@@ -4,12 +4,8 @@ use crate::autoscaler::karpenter::disruption::{DisruptionState, Queue};
 use crate::autoscaler::karpenter::{Batcher, Catalogue, NodeClaim};
 use crate::cluster::PodSpecId;
 use crate::scenario::Karpenter;
-use crate::sim::launches::{Offers, Unlaunched};
-use crate::units::{SimDuration, SimTime};
-
-/// A pod that stays pending is offered to the provisioner again after this
-/// (`pkg/controllers/provisioning/controller.go`).
-pub(in crate::sim) const REQUEUE: SimDuration = SimDuration::from_secs(10);
+use crate::sim::state::launches::{Offers, Unlaunched};
+use crate::units::SimTime;
 
 /// What a run keeps for its Karpenter.
 #[derive(Debug)]

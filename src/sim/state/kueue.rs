@@ -13,12 +13,6 @@ use crate::training::admission::kueue::names::Names;
 use crate::training::admission::kueue::objects::Waiting;
 use crate::training::admission::kueue::tree::NodeId as QueueId;
 use crate::training::admission::kueue::workload::{PodShape, WorkloadId as QueuedId};
-use crate::units::SimDuration;
-
-/// Wake-ups of parked workloads are gathered for so long.
-pub(in crate::sim) const WAKE_BATCH: SimDuration = SimDuration::from_secs(1);
-/// The only pod set of the jobs that are queued here.
-pub(in crate::sim) const MAIN: &str = "main";
 
 /// What is queued: a batch Job, or a training job by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

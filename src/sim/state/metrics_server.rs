@@ -6,9 +6,6 @@ use crate::cluster::PodId;
 use crate::sim::state::services::ServiceReading;
 use crate::units::{SimDuration, SimTime};
 
-/// A fresh container younger than this has no sample at its first scrape.
-pub(in crate::sim) const FRESH_CONTAINER_MIN_AGE: SimDuration = SimDuration::from_secs(10);
-
 /// One container's last scrapes.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sim) struct Meter {

@@ -3,17 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::cluster::NodeId;
-use crate::units::{SimDuration, SimTime};
-
-/// Taint of a node whose kubelet has registered but is not ready.
-pub(in crate::sim) const NOT_READY: &str = "node.kubernetes.io/not-ready";
-/// Taint of a node whose kubelet no longer answers.
-pub(in crate::sim) const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
-/// Between two passes of the pod garbage collector, and how long it waits before it believes that a node is gone.
-pub(in crate::sim) const POD_GC_PERIOD: SimDuration = SimDuration::from_secs(20);
-pub(in crate::sim) const POD_GC_QUARANTINE: SimDuration = SimDuration::from_secs(40);
-/// Fewer NotReady nodes never make a zone partially disrupted.
-pub(in crate::sim) const FEWEST_OF_PARTIAL_DISRUPTION: usize = 3;
+use crate::units::SimTime;
 
 /// What the node lifecycle controller remembers.
 #[derive(Debug, Default)]

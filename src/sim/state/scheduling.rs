@@ -2,7 +2,6 @@
 
 use crate::scheduler::ByClass;
 use crate::scheduler::queue::Cure;
-use crate::units::SimDuration;
 
 /// What is known of a spec, so that a hundred equal pods are not judged a hundred times.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,6 +11,3 @@ pub(in crate::sim) struct SpecNotes {
     /// [`Books::node_version`](super::books::Books::node_version) at which no node would take it, and what would help.
     pub(in crate::sim) refused_at: Option<(u64, Cure)>,
 }
-
-/// From a preemption in vain to the next one, where the victims' end takes no time.
-pub(in crate::sim) const PREEMPTS_AGAIN: SimDuration = SimDuration::from_secs(1);

@@ -5,8 +5,8 @@ use crate::load::Signal;
 use crate::load::queueing::Latency;
 use crate::load::service::{Books, PodClass, Service, Work};
 use crate::scenario::Demand;
-use crate::sim::each_request::Each;
-use crate::sim::service_level::{Line, ServiceLevel};
+use crate::sim::state::each_request::Each;
+use crate::sim::state::service_level::{Line, ServiceLevel};
 use crate::units::{GpuMilli, Millicores, SimTime};
 
 /// A load of the scenario, running.

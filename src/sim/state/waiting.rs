@@ -9,9 +9,6 @@ use crate::autoscaler::karpenter::Unplaced;
 use crate::cluster::{ClusterState, NodeGroupId, NodeId, PodId, PodSpecId};
 use crate::sim::explanation::Verdict;
 
-/// Names that one reason lists.
-pub(in crate::sim) const MOST_NAMES: usize = 3;
-
 /// What was last said of pods that wait, and what was said of those that went without a node.
 #[derive(Debug, Default)]
 pub(in crate::sim) struct Waiting {
