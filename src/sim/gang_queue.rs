@@ -8,17 +8,23 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::event::Event;
+<<<<<<< HEAD
 use super::gang_shares::Shares;
 use super::observer::Controller;
+=======
+use super::records::Controller;
+use super::state::gang_queue::Placed;
+>>>>>>> main
 use super::world::{World, hangs_on_others};
 use crate::cluster::{ClusterView, NodeId, PodId, PodSpecId, label};
 use crate::scheduler::Cycle;
 use crate::scheduler::queue::Cure;
-use crate::training::order::{Discipline, Start};
+use crate::training::order::Start;
 use crate::training::placement::Placement;
 use crate::training::{Amounts, Gang, Holder, Node, Snapshot};
 use crate::units::SimTime;
 
+<<<<<<< HEAD
 /// Gangs that a scheduler of their own places.
 #[derive(Clone, Debug)]
 pub(super) struct GangQueue {
@@ -56,6 +62,8 @@ impl GangQueue {
     }
 }
 
+=======
+>>>>>>> main
 impl World<'_> {
     /// Takes a gang whose workers have been made.
     pub(super) fn queue_gang(&mut self, job: u32) {

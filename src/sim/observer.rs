@@ -1,15 +1,8 @@
-//! What a run tells: decisions as they fall, samples at their interval, and the outcome at the end.
+//! Who watches a run.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
-use super::explanation::{Explanation, Verdict};
 use super::exposed::Exposed;
-use super::limit::Stopped;
-use crate::cluster::PodPhase;
-use crate::cost::CapacityType;
-use crate::load::service::Work;
-use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
+use super::records::{DecisionRecord, Outcome, Sample};
+use crate::units::SimDuration;
 
 /// Watches a run. Every method does nothing by default.
 pub trait Observer {
@@ -38,6 +31,7 @@ pub trait Observer {
 
 /// A run that nobody watches.
 impl Observer for () {}
+<<<<<<< HEAD
 
 /// The controllers, each with its name in `decisions.csv`.
 macro_rules! controllers {
@@ -492,3 +486,5 @@ pub struct Attempt {
     /// Indexes into [`Outcome::nodes`], ascending.
     pub nodes: Vec<u32>,
 }
+=======
+>>>>>>> main

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::entities::{End, Role};
 use super::event::Event;
 use super::job_ledger::{JobLedger, Stage};
-use super::kueue::Queued;
-use super::observer::{TrainingCounts, TrainingRow, Usage};
+use super::records::{TrainingCounts, TrainingRow, Usage};
+use super::state::kueue::Queued;
+use super::state::training::JobRun;
 use super::world::World;
 use crate::cluster::{NodeId, PodId, PodPhase, PodSpecId};
 use crate::controller::job::backoff;
@@ -14,6 +15,7 @@ use crate::load::training::{Phase, TrainingJob};
 use crate::units::random::stream;
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
 
+<<<<<<< HEAD
 /// One job of the scenario, once it has arrived.
 #[derive(Clone, Debug)]
 pub(super) struct JobRun {
@@ -56,6 +58,8 @@ impl JobRun {
     }
 }
 
+=======
+>>>>>>> main
 impl World<'_> {
     pub(super) fn start_training(&mut self) {
         if let Some(first) = self.scenario.training_jobs.first() {
