@@ -8,13 +8,8 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::event::Event;
-<<<<<<< HEAD
-use super::gang_shares::Shares;
-use super::observer::Controller;
-=======
 use super::records::Controller;
 use super::state::gang_queue::Placed;
->>>>>>> main
 use super::world::{World, hangs_on_others};
 use crate::cluster::{ClusterView, NodeId, PodId, PodSpecId, label};
 use crate::scheduler::Cycle;
@@ -24,46 +19,6 @@ use crate::training::placement::Placement;
 use crate::training::{Amounts, Gang, Holder, Node, Snapshot};
 use crate::units::SimTime;
 
-<<<<<<< HEAD
-/// Gangs that a scheduler of their own places.
-#[derive(Clone, Debug)]
-pub(super) struct GangQueue {
-    discipline: Discipline,
-    /// Pod specs of the gangs: their classes.
-    pub(super) classes: Vec<PodSpecId>,
-    /// In order of submission.
-    pub(super) waiting: Vec<Gang>,
-    /// Gangs with a place: where, and when they are expected to end.
-    pub(super) running: BTreeMap<u32, Placed>,
-    pub(super) is_due: bool,
-    /// Who shares the GPUs out, where that is decided anew at intervals.
-    pub(super) shares: Option<Shares>,
-    /// Of those that wait, the ones that have been looked at.
-    pub(super) refused: usize,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Placed {
-    pub(super) gang: Gang,
-    pub(super) nodes: Vec<(NodeId, u32)>,
-    pub(super) ends: SimTime,
-}
-
-impl GangQueue {
-    pub fn new(discipline: Discipline) -> GangQueue {
-        let (classes, waiting, running) = (Vec::new(), Vec::new(), BTreeMap::new());
-        let shares = discipline.allocation.map(Shares::new);
-        GangQueue { discipline, classes, waiting, running, is_due: false, shares, refused: 0 }
-    }
-
-    /// Jobs that wait, in order of submission.
-    pub fn waiting(&self) -> impl Iterator<Item = u32> + '_ {
-        self.waiting.iter().map(|gang| gang.job)
-    }
-}
-
-=======
->>>>>>> main
 impl World<'_> {
     /// Takes a gang whose workers have been made.
     pub(super) fn queue_gang(&mut self, job: u32) {

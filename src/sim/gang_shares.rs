@@ -8,40 +8,14 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 
 use super::event::Event;
-use super::gang_queue::{GangQueue, Placed};
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::gang_queue::{GangQueue, Placed};
+use super::state::gang_shares::{Planned, Shares};
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, label};
-use crate::training::allocation::{Allocation, Allocator, Decision, Job, Places, Share, Snapshot};
+use crate::training::allocation::{Decision, Job, Places, Share, Snapshot};
 use crate::training::{Node, take};
 use crate::units::SimTime;
-
-/// A policy at work, and what it decided last.
-#[derive(Clone, Debug)]
-pub(super) struct Shares {
-    allocation: Allocation,
-    allocator: Allocator,
-    /// Jobs that shall start, in order, where, and why.
-    planned: Vec<Planned>,
-    /// When it decides next.
-    next: Option<SimTime>,
-    /// Jobs whose turn in this round is not over.
-    turns: BTreeSet<u32>,
-}
-
-#[derive(Clone, Debug)]
-struct Planned {
-    job: u32,
-    nodes: Vec<(NodeId, u32)>,
-    steps: Option<i64>,
-    reason: String,
-}
-
-impl Shares {
-    pub fn new(allocation: Allocation) -> Shares {
-        Shares { allocation, allocator: Allocator::new(allocation), planned: Vec::new(), next: None, turns: BTreeSet::new() }
-    }
-}
 
 /// Where each node stands in a snapshot.
 fn positions(nodes: &[Node]) -> FxHashMap<NodeId, usize> {

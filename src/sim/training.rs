@@ -15,51 +15,6 @@ use crate::load::training::{Phase, TrainingJob};
 use crate::units::random::stream;
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
 
-<<<<<<< HEAD
-/// One job of the scenario, once it has arrived.
-#[derive(Clone, Debug)]
-pub(super) struct JobRun {
-    pub(super) progress: TrainingJob,
-    /// Live workers; empty once the job is complete.
-    pub(super) workers: Vec<PodId>,
-    /// Pods beside the workers, of the same job.
-    pub(super) companions: Vec<PodId>,
-    /// Workers whose container runs.
-    running: u32,
-    /// Voids phase events of an earlier start.
-    generation: u32,
-    started: Option<SimTime>,
-    finished: Option<SimTime>,
-    interruptions: u32,
-    /// GPUs of its workers as long as they run.
-    gpus: u32,
-    /// GPU-milli × nanoseconds of completed placements, and their nanoseconds.
-    gpu_held: i128,
-    held: SimDuration,
-    /// Seconds of a step by the number of workers; what an elastic policy goes by.
-    pub(super) step_seconds: Option<Arc<[f64]>>,
-    held_since: Option<SimTime>,
-    launched: u32,
-    /// Failures by its own fault.
-    failures: u32,
-    /// A worker's machine went silent; the others wait for it.
-    stalled: bool,
-    /// Workers that were told to end and save first.
-    saving: Vec<PodId>,
-    /// What it would take with nothing in its way.
-    ideal: SimDuration,
-    pub(super) ledger: JobLedger,
-}
-
-impl JobRun {
-    /// The worker by which the gang is queued.
-    pub fn leads(&self, pod: PodId) -> bool {
-        self.workers.first() == Some(&pod)
-    }
-}
-
-=======
->>>>>>> main
 impl World<'_> {
     pub(super) fn start_training(&mut self) {
         if let Some(first) = self.scenario.training_jobs.first() {
@@ -470,7 +425,9 @@ impl World<'_> {
                 gpu_hours: run.gpu_held as f64 / 1000.0 / 3_600e9,
                 gpus_held: match run.held.nanos() {
                     0 => f64::from(spec.num_gpus),
-                    held if run.gpu_held == i128::from(spec.num_gpus) * 1000 * i128::from(held) => f64::from(spec.num_gpus),
+                    held if run.gpu_held == i128::from(spec.num_gpus) * 1000 * i128::from(held) => {
+                        f64::from(spec.num_gpus)
+                    }
                     held => run.gpu_held as f64 / 1000.0 / held as f64,
                 },
             })

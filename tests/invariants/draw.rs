@@ -76,9 +76,8 @@ fn allocation() -> impl Strategy<Value = Allocation> {
         let options = RoundOptions { interval: SimDuration::from_secs(interval), ..RoundOptions::default() };
         if is_strict { Allocation::FifoPerf(options) } else { Allocation::MaxMinFairnessPerf(options) }
     });
-    let elastic = (300..900i64).prop_map(|interval| {
-        Allocation::Optimus(OptimusOptions { interval: SimDuration::from_secs(interval) })
-    });
+    let elastic = (300..900i64)
+        .prop_map(|interval| Allocation::Optimus(OptimusOptions { interval: SimDuration::from_secs(interval) }));
     prop_oneof![tiresias, rounds, elastic]
 }
 

@@ -503,7 +503,10 @@ mod tests {
         job.allow(AT(0), Some(7));
         job.start(AT(0), StepRate::from_steps_per_second(3.0), 1);
         job.advance(AT(100));
-        assert_eq!((job.phase(), job.micro_steps_at(AT(100)), job.next_change()), (Phase::Idle, 7_000_000, SimTime::MAX));
+        assert_eq!(
+            (job.phase(), job.micro_steps_at(AT(100)), job.next_change()),
+            (Phase::Idle, 7_000_000, SimTime::MAX)
+        );
         job.allow(AT(100), Some(3));
         assert_eq!(job.next_change(), AT(101));
         job.advance(AT(101));

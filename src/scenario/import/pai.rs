@@ -98,7 +98,8 @@ mod tests {
         // A straggler from half-way on.
         let mean = |part: &[Stretch]| part.iter().map(|stretch| stretch.speed).sum::<f64>() / part.len() as f64;
         assert!(mean(&job.course[..150]) > 0.9 && mean(&job.course[150..]) < 0.9, "{}", mean(&job.course[150..]));
-        let small = read("worker,gpu_percent,time,batch_time_norm\n0,25,5,100\n1,25,5,200\n0,25,15,100\n1,25,15,100\n").unwrap();
+        let small = read("worker,gpu_percent,time,batch_time_norm\n0,25,5,100\n1,25,5,200\n0,25,15,100\n1,25,15,100\n")
+            .unwrap();
         let course = [Stretch { seconds: 10.0, speed: 0.5 }, Stretch { seconds: 10.0, speed: 1.0 }];
         assert_eq!(small.jobs[0].course, course);
     }

@@ -8,7 +8,8 @@ use super::replay::gpu_models;
 use super::{Lowering, PodOrigin, shared};
 use crate::cluster::{Container, Labels, PodSpec, PodSpecId, Resources, RestartPolicy, WorkloadId, resource};
 use crate::load::training::{
-    BeyondMeasured, Configuration, Epochs, Pace, Profiles, StepRate, Stretch, ThroughputTable, TrainingJobRow, TrainingOptions,
+    BeyondMeasured, Configuration, Epochs, Pace, Profiles, StepRate, Stretch, ThroughputTable, TrainingJobRow,
+    TrainingOptions,
 };
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::objects::Objects;
@@ -95,7 +96,8 @@ impl Lowering<'_> {
             }
         }
         if self.left_out > 0 {
-            let message = format!("{} jobs of the list are left out: their number of GPUs was not measured", self.left_out);
+            let message =
+                format!("{} jobs of the list are left out: their number of GPUs was not measured", self.left_out);
             let warning = Diagnostic::warning(self.at("jobs.training.beyondMeasured"), message);
             self.push(warning);
         }

@@ -9,7 +9,8 @@ pub struct MaxMinFairnessPerf;
 
 impl Rule for MaxMinFairnessPerf {
     fn shares(&mut self, of: &Competition<'_>) -> Vec<Vec<f64>> {
-        let even = |rates: &[f64]| rates.iter().zip(&of.capacity).map(|(rate, gpus)| rate * gpus).sum::<f64>() / of.all();
+        let even =
+            |rates: &[f64]| rates.iter().zip(&of.capacity).map(|(rate, gpus)| rate * gpus).sum::<f64>() / of.all();
         let needs = |least: f64| -> Vec<Need> {
             let need = |job| {
                 let (rates, gpus) = (of.rates(job), gpus(job));

@@ -3,8 +3,8 @@
 //! Each policy is a file: its options, its memory, and a decision from a [`Snapshot`] of all jobs, waiting or at work. A new
 //! one is that file and a line in the table below.
 
-mod finish_time_fairness;
 mod fifo_perf;
+mod finish_time_fairness;
 mod max_min_fairness;
 mod max_min_fairness_perf;
 mod mix;

@@ -181,7 +181,11 @@ impl<R: Rule> Rounds<R> {
                 })
                 .collect();
             queue.sort_by(|(_, a), (_, b)| {
-                b.iter().zip(a).map(|(b, a)| b.total_cmp(a)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+                b.iter()
+                    .zip(a)
+                    .map(|(b, a)| b.total_cmp(a))
+                    .find(|order| order.is_ne())
+                    .unwrap_or(std::cmp::Ordering::Equal)
             });
             let mut left = of.capacity[kind];
             for (job, [_, _, share]) in queue {
@@ -262,7 +266,8 @@ impl<R: Rule> Decide for Rounds<R> {
             let ends = now + SimDuration::from_secs_f64(steps as f64 / rate);
             self.turns.push(Turn { job: job.gang.job, kind, ends });
             let share = self.shares.get(&job.gang.job).and_then(|shares| shares.get(kind)).copied().unwrap_or(0.0);
-            let reason = format!("{steps} steps in this round; its share of time on this GPU model is {:.1} %", share * 100.0);
+            let reason =
+                format!("{steps} steps in this round; its share of time on this GPU model is {:.1} %", share * 100.0);
             shares.push(Share { job: job.gang.job, places: of_job, steps: Some(steps), reason });
         }
         let ran: BTreeSet<u32> = shares.iter().map(|share| share.job).collect();

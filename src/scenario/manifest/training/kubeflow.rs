@@ -133,7 +133,10 @@ mod tests {
             let spec: KubeflowSpec = serde_saphyr::from_str(&yaml).unwrap();
             spec.pods(kind).map(|pods| pods.sets[0].count).map_err(|error| format!("{}: {}", error.path, error.problem))
         };
-        assert_eq!((read("PyTorchJob", "Worker"), read("PyTorchJob", "worker"), read("TFJob", "ps")), (Ok(2), Ok(2), Ok(2)));
+        assert_eq!(
+            (read("PyTorchJob", "Worker"), read("PyTorchJob", "worker"), read("TFJob", "ps")),
+            (Ok(2), Ok(2), Ok(2))
+        );
         let error = read("PyTorchJob", "Wroker").unwrap_err();
         assert!(error.contains("spec.pytorchReplicaSpecs.Wroker") && error.contains("did you mean Worker?"), "{error}");
         assert!(read("JAXJob", "PS").unwrap_err().contains("but Worker"));
