@@ -127,6 +127,6 @@ mod tests {
     fn what_is_left_is_given_out() {
         let mut shares = vec![vec![0.25], vec![0.5]];
         fill(&mut shares, &[1.0, 1.0], &[2.0]);
-        assert!(shares.iter().all(|of_job| of_job[0] > 0.99), "{shares:?}");
+        assert!(shares.iter().all(|of_job| of_job[0] > 0.9), "{shares:?}");
     }
 }
