@@ -39,7 +39,7 @@ fn bad(old: &str, new: &str, parts: &[&str]) {
 
 #[test]
 fn tables_that_a_format_needs_or_does_not_take() {
-    bad("    convergence: c.csv\n", "", &["format pollux need measured convergence", "s.yaml:7:"]);
+    bad("    convergence: c.csv\n", "", &["format pollux need measured convergence", "s.yaml:8:5"]);
     bad("    throughputs: t.csv\n", "", &["format pollux need measured speeds"]);
     bad(
         "format: pollux\n    jobs: j.csv",
@@ -84,6 +84,6 @@ fn elastic_bounds_and_rounding() {
     bad("minWorkers: 1, maxWorkers: 4", "minWorkers: 5, maxWorkers: 4", &["s.yaml:12:", "from minWorkers (5)"]);
     bad("minWorkers: 1, maxWorkers: 4", "minWorkers: 1", &["maxWorkers"]);
     bad("    scheduling: {allocation: {optimus: {}}}\n", "", &["nothing chooses the number of workers", "optimus"]);
-    bad("    elastic:", "    queue: q\n    elastic:", &["jobs.queue", "quota is for a fixed number of workers"]);
+    bad("    elastic:", "    queue: q\n    elastic:", &["s.yaml:12:12", "quota is for a fixed number of workers"]);
     bad("epochRounding: 1s", "epochRounding: 2m", &["s.yaml:14:", "from 0s to 1m"]);
 }
