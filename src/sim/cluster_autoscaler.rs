@@ -1,5 +1,6 @@
 //! The Cluster Autoscaler at work: its loop at upstream's instants, the snapshot it gets, and what follows from it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rand_pcg::Pcg64Mcg;
@@ -8,6 +9,7 @@ use super::drain::{Drain, Drainer};
 use super::event::Event;
 use super::evictor::Evictor;
 use super::observer::Controller;
+use super::tallies::Tally;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{
     self as ca, Decision, Explainer, Explanation, Halt, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
@@ -39,6 +41,30 @@ pub(super) struct AutoscalerRun {
     next_loop: SimTime,
     /// Where the last loop ended early: what is told once.
     halted: Option<Halt>,
+    found: Found,
+    /// Why nodes go that are being deleted.
+    leaving: BTreeMap<NodeId, &'static str>,
+}
+
+/// What the last full loop found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub unremovable: BTreeMap<ca::UnremovableReason, u32>,
+    pub in_cooldown: bool,
+}
+
+impl AutoscalerRun {
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    pub fn last_loop(&self) -> SimTime {
+        self.last_loop
+    }
 }
 
 impl World<'_> {
@@ -74,6 +100,8 @@ impl World<'_> {
             last_loop: SimTime::ZERO,
             next_loop: SimTime::ZERO,
             halted: None,
+            found: Found::default(),
+            leaving: BTreeMap::new(),
         });
         self.plan_loop(SimTime::ZERO + options.scan_interval);
     }
@@ -111,6 +139,10 @@ impl World<'_> {
             run.seen = self.cluster.version();
             let (mut decision, pending, given_up) = self.autoscaler_decides(&mut run, options);
             self.hear_cluster_autoscaler(&mut decision, &pending);
+            run.found = Found { in_cooldown: decision.in_cooldown, ..Found::default() };
+            for unremovable in &decision.unremovable {
+                *run.found.unremovable.entry(unremovable.reason).or_default() += 1;
+            }
             acted = !decision.scale_up.is_empty() || !decision.delete.is_empty();
             self.carry_out(&mut run, options, &decision, &given_up);
             self.hear_why_kept(options, &run.state, &run.groups, &decision);
@@ -208,10 +240,18 @@ impl World<'_> {
         self.delete_instances(decision, given_up);
         for resize in decision.scale_up.iter().chain(&decision.min_size) {
             self.counts.scale_ups += 1;
-            self.raise_target(resize.group.0, (resize.to - resize.from).max(0) as u32);
+            let more = (resize.to - resize.from).max(0) as u32;
+            self.tally(more.into(), |_| Tally::NodesAsked);
+            self.raise_target(resize.group.0, more);
         }
         for deletion in &decision.delete {
             self.counts.scale_downs += 1;
+            let why = match (deletion.ready, deletion.empty) {
+                (false, _) => "unready",
+                (true, true) => "empty",
+                (true, false) => "underutilized",
+            };
+            run.leaving.insert(deletion.node, why);
             // As upstream writes it, the value is the second at which the taint was set.
             let value = self.now.nanos().div_euclid(1_000_000_000).to_string();
             let taint = Taint { key: ca::TO_BE_DELETED_TAINT.into(), value, effect: TaintEffect::NoSchedule };
@@ -235,7 +275,10 @@ impl World<'_> {
         let was_halted = std::mem::replace(&mut run.halted, decision.halted);
         for (decrease, why) in decision.target_decreases.iter().zip(&given_up.decreases) {
             let and = match decrease.reason {
-                ca::DecreaseReason::ProvisioningTimeout => "the target stays, for the cloud deletes no machine by it",
+                ca::DecreaseReason::ProvisioningTimeout => {
+                    self.tally(1, |_| Tally::ScaleUpFailed { why: "timeout".into() });
+                    "the target stays, for the cloud deletes no machine by it"
+                }
                 // Upstream's loop ends with an error here, and so does every one that follows.
                 ca::DecreaseReason::IncorrectSize if was_halted == Some(Halt::SizesFixed) => continue,
                 ca::DecreaseReason::IncorrectSize => {
@@ -256,6 +299,7 @@ impl World<'_> {
             let before = self.groups[group.index()].target;
             let mut unfilled = 0;
             let mut error = "";
+            let mut failed: BTreeSet<&'static str> = BTreeSet::new();
             for (deletion, why) in of_group.iter().zip(reasons.by_ref()) {
                 let id = deletion.instance;
                 let machine = self.instances.get(id.0 as usize).filter(|_| id.0 <= u64::from(u32::MAX));
@@ -265,6 +309,12 @@ impl World<'_> {
                 if !self.delete_place(group.0, id) {
                     continue;
                 }
+                match place {
+                    Some(place) => {
+                        failed.insert(place.error);
+                    }
+                    None => self.tally(1, |_| Tally::UnregisteredRemoved),
+                }
                 match (machine, place) {
                     (Some(node), place) => {
                         let state = place.map_or("Unregistered", |place| place.error);
@@ -273,6 +323,9 @@ impl World<'_> {
                     (None, Some(place)) => (unfilled, error) = (unfilled + 1, place.error),
                     (None, None) => {}
                 }
+            }
+            for error in failed {
+                self.tally(1, |_| Tally::ScaleUpFailed { why: error.into() });
             }
             if unfilled > 0 {
                 let object = format!("nodegroup/{}", self.scenario.node_groups[group.index()].name);
@@ -327,8 +380,10 @@ impl World<'_> {
     }
 
     pub(super) fn deletion_finished(&mut self, node: NodeId) {
-        if let Some(run) = &mut self.cluster_autoscaler {
-            run.state.deletion_finished(node);
+        let Some(run) = &mut self.cluster_autoscaler else { return };
+        run.state.deletion_finished(node);
+        if let Some(why) = run.leaving.remove(&node) {
+            self.tally(1, |_| Tally::NodeRemoved { why });
         }
     }
 
@@ -336,6 +391,7 @@ impl World<'_> {
         let now = self.now;
         if let Some(run) = &mut self.cluster_autoscaler {
             run.state.deletion_failed(node, now);
+            run.leaving.remove(&node);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! modelled: both are off by default.
 
 use super::drain::Step;
+use super::tallies::Tally;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::PodMoves;
 use crate::cluster::{NodeId, PodId};
@@ -128,6 +129,7 @@ impl World<'_> {
                 }
                 let grace = self.cluster.specs.pod(self.cluster.pod(*pod).spec).termination_grace_period;
                 let grace = if most > SimDuration::ZERO { grace.min(most) } else { grace };
+                self.tally(1, |_| Tally::PodEvicted);
                 self.evict_pod(*pod, reason, Some(grace));
             }
             false

@@ -24,7 +24,7 @@ use super::observer::Usage;
 /// The cluster at one instant, after all events of that instant.
 #[derive(Clone, Copy)]
 pub struct Exposed<'w> {
-    world: &'w World<'w>,
+    pub(super) world: &'w World<'w>,
 }
 
 /// A pod that was created and is in the API server still.
@@ -61,6 +61,7 @@ impl World<'_> {
     /// Plans the first look of an observer that wants to look at objects.
     pub(super) fn start_exposition(&mut self, observer: &dyn Observer) {
         self.exposition_interval = observer.scrape_interval().filter(|interval| interval.nanos() > 0);
+        self.tallies.are_kept = self.exposition_interval.is_some();
         if self.exposition_interval.is_some() {
             self.events.push(SimTime::ZERO, Event::Exposition);
         }
@@ -439,6 +440,21 @@ impl<'w> ExposedWorkload<'w> {
                 failed,
             }
         })
+    }
+
+    /// The conditions of a Deployment: whether as many replicas are ready as it must not fall below, and whether its rollout
+    /// gets on, with the reason of the latter (`pkg/controller/deployment/progress.go`).
+    pub fn deployment_conditions(&self) -> (bool, bool, &'static str) {
+        let WorkloadKind::Replicated { update, .. } = self.kind else { return (true, true, "") };
+        let unavailable = update.strategy.fence_posts(self.run.desired).1.min(self.run.desired);
+        let is_available = self.run.ready + unavailable >= self.run.desired;
+        match (self.run.progressed, update.progress_deadline) {
+            (Some(progressed), Some(deadline)) if progressed + deadline <= self.world.now => {
+                (is_available, false, "ProgressDeadlineExceeded")
+            }
+            (Some(_), _) => (is_available, true, "ReplicaSetUpdated"),
+            (None, _) => (is_available, true, "NewReplicaSetAvailable"),
+        }
     }
 
     /// Templates of its ReplicaSets or revisions, oldest first, each with the replicas that its Deployment gave it.

@@ -6,6 +6,7 @@ use super::cloud::LaunchRequest;
 use super::event::Event;
 use super::launches::{Offers, Unlaunched};
 use super::observer::Controller;
+use super::tallies::Tally;
 use super::world::World;
 use crate::autoscaler::karpenter::disruption::{DisruptionState, Queue};
 use crate::autoscaler::karpenter::{self, Batcher, Catalogue, Launch, NodeClaim, Provisioning, Snapshot, Target};
@@ -17,6 +18,9 @@ use crate::units::{SimDuration, SimTime};
 /// A pod that stays pending is offered to the provisioner again after this
 /// (`pkg/controllers/provisioning/controller.go`).
 const REQUEUE: SimDuration = SimDuration::from_secs(10);
+
+/// Why a claim is created that stands in for others.
+pub(super) const REPLACES: &str = "replaces disrupted nodes";
 
 /// What a run keeps for its Karpenter.
 #[derive(Debug)]
@@ -165,6 +169,9 @@ impl World<'_> {
         let group = &mut self.groups[spec.groups[create.pool].index()];
         let name: Arc<str> = format!("{}-{}", spec.node_pools[create.pool].name, group.launched).into();
         group.launched += 1;
+        let pool = &spec.node_pools[create.pool].name;
+        let of = if why == REPLACES { "disrupted" } else { "provisioned" };
+        self.tally(1, |_| Tally::ClaimCreated { pool: Arc::clone(pool), why: of });
         self.call_for(spec, &name, create, why).then_some(name)
     }
 

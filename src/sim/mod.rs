@@ -23,6 +23,7 @@ mod event;
 mod evictor;
 mod explanation;
 mod exposed;
+mod exposed_controllers;
 mod external_metrics;
 mod gang_queue;
 mod gang_room;
@@ -61,6 +62,7 @@ mod services;
 #[cfg(test)]
 pub(crate) mod standing;
 mod stateful_sets;
+mod tallies;
 mod terminator;
 mod training;
 mod volumes;
@@ -75,6 +77,7 @@ pub use exposed::{
     Exposed, ExposedCounts, ExposedGroup, ExposedHpa, ExposedJob, ExposedNode, ExposedPod, ExposedService,
     ExposedWorkload, PodOwner,
 };
+pub use exposed_controllers::{ExposedAutoscaler, ExposedPool, ExposedQueue, ExposedQuota};
 pub use limit::Stopped;
 pub use observer::{
     Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,
@@ -82,3 +85,4 @@ pub use observer::{
     ServiceRow, ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};
+pub use tallies::{Lasted, Lasting, Tally};
