@@ -4,53 +4,88 @@
 //! when the run is over. A series that is gone has no more points: the format has no mark for staleness.
 
 use std::io::{self, Write};
+use std::ops::Range;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rayon::prelude::*;
 
 use super::table::{Kind, Metric};
 pub use super::tape::Tape;
+use super::tape::TapedSeries;
 
-/// Points between two flushes of the text.
-const BATCH: usize = 1 << 16;
+/// So many samples, about, make a piece of the text; pieces are made side by side and written one after the other.
+const OF_A_PIECE: usize = 1 << 17;
+
+/// How the text is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    Plain,
+    /// Each piece is a member of its own, as the format allows: so that they can be packed side by side.
+    Gzip,
+}
 
 /// Writes the whole tape. `start` is the run's zero in seconds since the Unix epoch.
 ///
 /// # Errors
 /// What the tape's file or `out` says.
-pub fn write(tape: &mut Tape, start: i64, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(tape: &mut Tape, start: i64, packing: Packing, out: &mut dyn Write) -> io::Result<()> {
     tape.check()?;
-    let stamps: Vec<String> = tape.times().iter().map(|at| stamp(start, at.nanos())).collect();
-    let mut text = String::with_capacity(2 * BATCH);
-    let mut digits = String::new();
-    let mut family: Option<Metric> = None;
-    for series in tape.series() {
-        if family != Some(series.metric) {
-            family = Some(series.metric);
-            head(series.metric, &mut text);
+    let tape = &*tape;
+    // With the line's end, as all lines of a scrape have it.
+    let stamps: Vec<String> = tape.times().iter().map(|at| format!(" {}\n", stamp(start, at.nanos()))).collect();
+    let series = tape.series();
+    let of_a_piece = OF_A_PIECE.div_ceil(stamps.len().max(1));
+    let pieces: Vec<Range<usize>> =
+        (0..series.len()).step_by(of_a_piece).map(|from| from..(from + of_a_piece).min(series.len())).collect();
+    for pieces in pieces.chunks(2 * rayon::current_num_threads().max(1)) {
+        let texts: Vec<io::Result<Vec<u8>>> = pieces
+            .par_iter()
+            .map(|piece| {
+                let mut text = Vec::new();
+                for place in piece.clone() {
+                    let is_first = place == 0 || series[place - 1].metric != series[place].metric;
+                    one(tape, &series[place], is_first, &stamps, &mut text)?;
+                }
+                packed(text, packing)
+            })
+            .collect();
+        for text in texts {
+            out.write_all(&text?)?;
         }
-        let mut last: Option<u64> = None;
-        let (name, labels) = (series.name, series.labels);
-        tape.replay(&series, |scrape, value| {
-            text.push_str(name);
-            text.push_str(labels);
-            text.push(' ');
-            // Values repeat: digits are worked out when they change.
-            if last != Some(value.to_bits()) {
-                digits.clear();
-                push_number(value, &mut digits);
-                last = Some(value.to_bits());
-            }
-            text.push_str(&digits);
-            text.push(' ');
-            text.push_str(&stamps[scrape]);
-            text.push('\n');
-            if text.len() >= BATCH {
-                out.write_all(text.as_bytes())?;
-                text.clear();
-            }
-            Ok(())
-        })?;
     }
-    text.push_str("# EOF\n");
-    out.write_all(text.as_bytes())
+    out.write_all(&packed(b"# EOF\n".to_vec(), packing)?)
+}
+
+/// A series; the first of its family says what that is.
+fn one(tape: &Tape, series: &TapedSeries<'_>, is_first: bool, stamps: &[String], text: &mut Vec<u8>) -> io::Result<()> {
+    let mut line = String::new();
+    if is_first {
+        head(series.metric, &mut line);
+        text.extend_from_slice(line.as_bytes());
+    }
+    tape.replay(series, |scrapes, value| {
+        line.clear();
+        line.push_str(series.name);
+        line.push_str(series.labels);
+        line.push(' ');
+        push_number(value, &mut line);
+        for stamp in &stamps[scrapes] {
+            text.extend_from_slice(line.as_bytes());
+            text.extend_from_slice(stamp.as_bytes());
+        }
+    })
+}
+
+fn packed(text: Vec<u8>, packing: Packing) -> io::Result<Vec<u8>> {
+    match packing {
+        Packing::Plain => Ok(text),
+        Packing::Gzip => {
+            let mut packed = GzEncoder::new(Vec::with_capacity(text.len() / 16), Compression::fast());
+            packed.write_all(&text)?;
+            packed.finish()
+        }
+    }
 }
 
 /// How every file begins that is not empty.
