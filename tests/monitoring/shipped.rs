@@ -23,7 +23,7 @@ fn the_rules_ask_for_nothing_that_no_run_has() {
 }
 
 /// Expressions of a board, each with its panel's title.
-fn panels(board: &str) -> Vec<(String, String)> {
+pub fn panels(board: &str) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(root().join("monitoring/dashboards").join(board)).unwrap();
     let board: Json = serde_json::from_str(&text).unwrap();
     let panels = board["panels"].as_array().unwrap();

@@ -14,8 +14,10 @@ use super::table::{Kind, Metric};
 pub use super::tape::Tape;
 use super::tape::TapedSeries;
 
-/// So many samples, about, make a piece of the text; pieces are made side by side and written one after the other.
-const OF_A_PIECE: usize = 1 << 17;
+/// Bytes of text between two writes: larger pieces of memory cost more than they save.
+const BATCH: usize = 1 << 16;
+/// So many samples, about, are packed as one piece.
+const OF_A_PIECE: usize = 1 << 18;
 
 /// How the text is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,57 +37,69 @@ pub fn write(tape: &mut Tape, start: i64, packing: Packing, out: &mut dyn Write)
     // With the line's end, as all lines of a scrape have it.
     let stamps: Vec<String> = tape.times().iter().map(|at| format!(" {}\n", stamp(start, at.nanos()))).collect();
     let series = tape.series();
+    if packing == Packing::Plain {
+        write_series(tape, &series, 0..series.len(), &stamps, out)?;
+        return out.write_all(END);
+    }
     let of_a_piece = OF_A_PIECE.div_ceil(stamps.len().max(1));
     let pieces: Vec<Range<usize>> =
         (0..series.len()).step_by(of_a_piece).map(|from| from..(from + of_a_piece).min(series.len())).collect();
-    for pieces in pieces.chunks(2 * rayon::current_num_threads().max(1)) {
-        let texts: Vec<io::Result<Vec<u8>>> = pieces
+    for pieces in pieces.chunks(8 * rayon::current_num_threads().max(1)) {
+        let packed: Vec<io::Result<Vec<u8>>> = pieces
             .par_iter()
             .map(|piece| {
-                let mut text = Vec::new();
-                for place in piece.clone() {
-                    let is_first = place == 0 || series[place - 1].metric != series[place].metric;
-                    one(tape, &series[place], is_first, &stamps, &mut text)?;
-                }
-                packed(text, packing)
+                let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+                write_series(tape, &series, piece.clone(), &stamps, &mut packed)?;
+                packed.finish()
             })
             .collect();
-        for text in texts {
-            out.write_all(&text?)?;
+        for packed in packed {
+            out.write_all(&packed?)?;
         }
     }
-    out.write_all(&packed(b"# EOF\n".to_vec(), packing)?)
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(END)?;
+    out.write_all(&packed.finish()?)
 }
 
-/// A series; the first of its family says what that is.
-fn one(tape: &Tape, series: &TapedSeries<'_>, is_first: bool, stamps: &[String], text: &mut Vec<u8>) -> io::Result<()> {
+const END: &[u8] = b"# EOF\n";
+
+/// Some of the series; the first of its family says what that is.
+fn write_series(
+    tape: &Tape,
+    series: &[TapedSeries<'_>],
+    places: Range<usize>,
+    stamps: &[String],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut text: Vec<u8> = Vec::with_capacity(BATCH + 4096);
     let mut line = String::new();
-    if is_first {
-        head(series.metric, &mut line);
-        text.extend_from_slice(line.as_bytes());
-    }
-    tape.replay(series, |scrapes, value| {
-        line.clear();
-        line.push_str(series.name);
-        line.push_str(series.labels);
-        line.push(' ');
-        push_number(value, &mut line);
-        for stamp in &stamps[scrapes] {
+    for place in places {
+        let one = &series[place];
+        if place == 0 || series[place - 1].metric != one.metric {
+            line.clear();
+            head(one.metric, &mut line);
             text.extend_from_slice(line.as_bytes());
-            text.extend_from_slice(stamp.as_bytes());
         }
-    })
-}
-
-fn packed(text: Vec<u8>, packing: Packing) -> io::Result<Vec<u8>> {
-    match packing {
-        Packing::Plain => Ok(text),
-        Packing::Gzip => {
-            let mut packed = GzEncoder::new(Vec::with_capacity(text.len() / 16), Compression::fast());
-            packed.write_all(&text)?;
-            packed.finish()
-        }
+        let mut written = Ok(());
+        tape.replay(one, |scrapes, value| {
+            line.clear();
+            line.push_str(one.name);
+            line.push_str(one.labels);
+            line.push(' ');
+            push_number(value, &mut line);
+            for stamp in &stamps[scrapes] {
+                text.extend_from_slice(line.as_bytes());
+                text.extend_from_slice(stamp.as_bytes());
+                if text.len() >= BATCH && written.is_ok() {
+                    written = out.write_all(&text);
+                    text.clear();
+                }
+            }
+        })?;
+        written?;
     }
+    out.write_all(&text)
 }
 
 /// How every file begins that is not empty.
