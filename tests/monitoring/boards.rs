@@ -136,7 +136,7 @@ fn through_grafana(folder: &Path, shop: &Workshop, server: &Server, panels: &[(S
 fn what_is_written_to_a_server_is_what_the_file_says() {
     let Some(tools) = tools() else { return };
     let shop = Workshop::with_scenarios();
-    let server = Server::start(&tools, shop.path(), &["--web.enable-remote-write-receiver"]);
+    let server = Server::start(&tools, shop.path(), "tsdb", &["--web.enable-remote-write-receiver"]);
     let said = shop.run(&format!(
         "windtunnel run scenarios/ai-model-training.yaml -q --no-plots --out o --set duration=50m --openmetrics m.txt \
          --remote-write {}/api/v1/write --scrape-interval 30s",
@@ -193,7 +193,7 @@ fn the_examples_two_commands_lead_to_a_server() {
         .output()
         .unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    let server = Server::start(&tools, &folder, &[]);
+    let server = Server::start(&tools, &folder, "data", &[]);
     // The reference scenario's noon.
     let answer = server.query("count(kube_node_info)", 1_772_452_800_000).expect("an answer");
     assert_eq!(values(&answer), 1, "{answer}");

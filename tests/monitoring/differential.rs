@@ -241,16 +241,16 @@ impl Server {
     /// One that serves what is in a file of metrics.
     pub fn of_file(tools: &Path, folder: &Path, metrics: &str) -> Server {
         let made = Command::new(tools.join("promtool"))
-            .args(["tsdb", "create-blocks-from", "openmetrics", metrics, "data"])
+            .args(["tsdb", "create-blocks-from", "openmetrics", metrics, "tsdb"])
             .current_dir(folder)
             .output()
             .expect("promtool runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        Server::start(tools, folder, &[])
+        Server::start(tools, folder, "tsdb", &[])
     }
 
-    /// One on a free port of the loopback, with its data in the folder `data`.
-    pub fn start(tools: &Path, folder: &Path, arguments: &[&str]) -> Server {
+    /// One on a free port of the loopback, with its data in this folder of the folder.
+    pub fn start(tools: &Path, folder: &Path, data: &str, arguments: &[&str]) -> Server {
         let config = folder.join("prometheus.yml");
         if !config.exists() {
             std::fs::write(config, "global: {}\n").unwrap();
@@ -258,7 +258,8 @@ impl Server {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let child = Command::new(tools.join("prometheus"))
-            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=100y"])
+            .args(["--config.file=prometheus.yml", "--storage.tsdb.retention.time=100y"])
+            .arg(format!("--storage.tsdb.path={data}"))
             .arg(format!("--web.listen-address={address}"))
             .args(arguments)
             .current_dir(folder)

@@ -71,7 +71,7 @@ fn promtool_agrees_with_the_rules() {
         return;
     };
     for arguments in
-        [["check", "rules", "cost.yaml"], ["check", "rules", "autoscaling.yaml"], ["test", "rules", "tests.yaml"]]
+        [["check", "rules", "cost.yaml"], ["check", "rules", "autoscaling.yaml"], ["test", "rules", "../tests.yaml"]]
     {
         let said = std::process::Command::new(std::path::Path::new(&tools).join("promtool"))
             .args(arguments)
