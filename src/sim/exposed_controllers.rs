@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::exposed::Exposed;
-use super::tallies::{Lasted, Lasting, Tally};
+use super::state::tallies::{Lasted, Lasting, Tally};
 use crate::autoscaler::cluster_autoscaler::UnremovableReason;
 use crate::cluster::Resources;
 use crate::training::admission::kueue::amount::Amount;
@@ -77,7 +77,7 @@ impl Exposed<'_> {
 
     pub fn cluster_autoscaler(&self) -> Option<ExposedAutoscaler> {
         let run = self.world.cluster_autoscaler.as_ref()?;
-        let (state, found) = (run.state(), run.found());
+        let (state, found) = (&run.state, &run.found);
         let backed_off = self.world.scenario.node_groups.iter().map(|group| {
             let until = state.backoff.entry(group.id.index()).map(|entry| entry.until);
             (!group.is_node_pool).then_some(until.is_some_and(|until| until > self.world.now))
@@ -86,7 +86,7 @@ impl Exposed<'_> {
             unneeded: state.unneeded.len(),
             unremovable: found.unremovable.clone(),
             in_cooldown: found.in_cooldown,
-            last_loop: run.last_loop(),
+            last_loop: run.last_loop,
             last_scale_up: state.stamps.last_scale_up,
             last_scale_down: state.stamps.last_scale_down_delete,
             backed_off: backed_off.collect(),
@@ -122,7 +122,7 @@ impl Exposed<'_> {
     /// Kueue's ClusterQueues by name.
     pub fn cluster_queues(&self) -> Vec<ExposedQueue> {
         let Some(kueue) = &self.world.kueue else { return Vec::new() };
-        let state = kueue.state();
+        let state = &kueue.state;
         let (cache, names, tree) = (&state.cache, &state.cache.names, &state.cache.books.tree);
         let base = |amount: Amount, resource: &str| match amount.is_unlimited() {
             true => f64::INFINITY,

@@ -24,6 +24,7 @@ mod evictor;
 mod explanation;
 mod exposed;
 mod exposed_controllers;
+mod exposition;
 mod external_metrics;
 mod gang_queue;
 mod gang_room;
@@ -50,6 +51,7 @@ mod observer;
 mod outcome;
 mod pods;
 mod queue;
+mod records;
 mod replicas;
 mod run;
 mod running;
@@ -61,6 +63,7 @@ mod service_level;
 mod services;
 #[cfg(test)]
 pub(crate) mod standing;
+mod state;
 mod stateful_sets;
 mod tallies;
 mod terminator;
@@ -78,11 +81,12 @@ pub use exposed::{
     ExposedWorkload, PodOwner,
 };
 pub use exposed_controllers::{ExposedAutoscaler, ExposedPool, ExposedQueue, ExposedQuota};
-pub use limit::Stopped;
-pub use observer::{
+pub use observer::Observer;
+pub use records::{
     Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,
-    Integrals, JobTimes, LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample,
-    ServiceRow, ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
+    Integrals, JobTimes, LatencyFigures, NodeRow, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow,
+    ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};
-pub use tallies::{Lasted, Lasting, Tally};
+pub use state::limit::Stopped;
+pub use state::tallies::{Lasted, Lasting, Tally};
