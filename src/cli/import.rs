@@ -36,6 +36,9 @@ pub struct Arguments {
     /// Table of measured training speeds
     #[arg(long, value_name = "FILE")]
     throughputs: Option<PathBuf>,
+    /// Table of measured convergence
+    #[arg(long, value_name = "FILE")]
+    convergence: Option<PathBuf>,
     /// Run the trace on node groups of these instance types that scale from zero, in place of its nodes
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     autoscale: Vec<String>,
@@ -84,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(anyhow::anyhow!("a format and --output are needed").into());
     };
     let format = import::format(format)?;
-    let inputs = [&arguments.pods, &arguments.nodes, &arguments.jobs, &arguments.throughputs];
+    let inputs = [&arguments.pods, &arguments.nodes, &arguments.jobs, &arguments.throughputs, &arguments.convergence];
     let inputs: Vec<PathBuf> = inputs.into_iter().flatten().cloned().collect();
     let terms = FileTerms { inputs: &inputs, force: arguments.force };
     single::may_write(output, terms)?;
@@ -118,6 +121,7 @@ fn read(arguments: &Arguments, format: &import::Format) -> anyhow::Result<Trace>
     };
     let (mut pods, mut nodes) = (open(&arguments.pods)?, open(&arguments.nodes)?);
     let (mut jobs, mut throughputs) = (open(&arguments.jobs)?, open(&arguments.throughputs)?);
+    let mut convergence = open(&arguments.convergence)?;
     fn source(given: &mut Option<(BufReader<File>, String)>) -> Option<Source<'_>> {
         given.as_mut().map(|(reader, file)| Source { reader, file })
     }
@@ -126,6 +130,7 @@ fn read(arguments: &Arguments, format: &import::Format) -> anyhow::Result<Trace>
         nodes: source(&mut nodes),
         jobs: source(&mut jobs),
         throughputs: source(&mut throughputs),
+        convergence: source(&mut convergence),
     };
     Ok(format.read(inputs)?)
 }
@@ -172,7 +177,10 @@ struct Replay {
 struct Jobs {
     format: String,
     jobs: String,
-    throughputs: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    throughputs: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    convergence: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -197,10 +205,8 @@ fn scenario(arguments: &Arguments, of: &import::Format, output: &Path, trace: &T
         }
         None => None,
     };
-    let jobs = match (path(&arguments.jobs)?, path(&arguments.throughputs)?) {
-        (Some(jobs), Some(throughputs)) => Some(Jobs { format, jobs, throughputs }),
-        _ => None,
-    };
+    let (throughputs, convergence) = (path(&arguments.throughputs)?, path(&arguments.convergence)?);
+    let jobs = path(&arguments.jobs)?.map(|jobs| Jobs { format, jobs, throughputs, convergence });
     let stem = output.file_stem().and_then(|stem| stem.to_str()).unwrap_or("imported");
     let duration = duration(trace);
     let document = Document {

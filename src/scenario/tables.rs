@@ -53,10 +53,11 @@ impl Tables {
         self.read(format, inputs)
     }
 
-    /// A trace of jobs with their measured speeds.
-    pub fn jobs(&self, format: &str, jobs: &str, throughputs: Option<&str>) -> Read<Trace> {
+    /// A trace of jobs with what was measured of them.
+    pub fn jobs(&self, format: &str, jobs: &str, throughputs: Option<&str>, convergence: Option<&str>) -> Read<Trace> {
         let mut inputs = vec![("jobs", jobs.to_owned())];
         inputs.extend(throughputs.map(|throughputs| ("throughputs", throughputs.to_owned())));
+        inputs.extend(convergence.map(|convergence| ("convergence", convergence.to_owned())));
         self.read(format, inputs)
     }
 
@@ -85,6 +86,7 @@ impl Tables {
                 "pods" => given.pods = source,
                 "nodes" => given.nodes = source,
                 "jobs" => given.jobs = source,
+                "convergence" => given.convergence = source,
                 _ => given.throughputs = source,
             }
         }

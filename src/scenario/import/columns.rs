@@ -91,6 +91,41 @@ pub(super) const GAVEL_THROUGHPUTS: &[InputColumn] = &[
     needed("steps_per_second", "0: does not run there"),
 ];
 
+pub(super) const PAI_JOBS: &[InputColumn] = &[
+    needed("worker", "number of the worker"),
+    needed("gpu_percent", "of one GPU that it asked for; it gets a whole one"),
+    needed("time", "of the job's clock, ascending; taken as seconds"),
+    needed("batch_time_norm", "time of its mini-batch, in any unit"),
+];
+
+pub(super) const POLLUX_JOBS: &[InputColumn] = &[
+    needed("job", "name of the job"),
+    needed("arrival_s", "seconds from the start, ascending"),
+    needed("model", "a measured model; the job runs it to its last epoch"),
+    needed("num_gpus", "workers, a GPU each"),
+    needed("batch_size", "samples of a step, over all GPUs"),
+];
+
+pub(super) const POLLUX_THROUGHPUTS: &[InputColumn] = &[
+    needed("model", "as jobs name it"),
+    needed("placement", "GPUs on each node, such as `4-2`; empty where only the counts are known"),
+    needed("nodes", "how many nodes"),
+    needed("gpus", "how many GPUs"),
+    needed("batch_per_gpu", "samples of a GPU in a step"),
+    needed("step_seconds", "of a step, all GPUs together"),
+    needed("sync_seconds", "the part of it in which gradients are exchanged"),
+];
+
+pub(super) const POLLUX_CONVERGENCE: &[InputColumn] = &[
+    needed("model", "a model of the measured step times"),
+    needed("batch_size", "samples of a step, over all GPUs; the smallest is that in which work is counted"),
+    needed("epoch", "from 1, ascending for each batch size"),
+    needed("iteration", "steps done by its end"),
+    needed("progress", "steps at the smallest batch size that get as far"),
+    needed("grad_sqr", "signal of the gradients in it"),
+    needed("grad_var", "noise of the gradients in it"),
+];
+
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
@@ -114,6 +149,7 @@ mod tests {
                 "pods" => inputs.pods = source,
                 "nodes" => inputs.nodes = source,
                 "jobs" => inputs.jobs = source,
+                "convergence" => inputs.convergence = source,
                 _ => inputs.throughputs = source,
             }
         }

@@ -10,6 +10,8 @@ mod csv;
 mod error;
 mod gavel;
 mod openb;
+mod pai;
+mod pollux;
 mod requests;
 mod series;
 mod table;
@@ -23,7 +25,7 @@ pub use error::ImportError;
 pub use requests::{LoggedRequest, read_requests};
 pub use series::read_series;
 
-use crate::load::training::{ThroughputRow, TrainingJobRow};
+use crate::load::training::{Profiles, ThroughputRow, TrainingJobRow};
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, nearest};
 
 /// What a trace holds. Lists are empty where the format or its inputs have none of a kind.
@@ -37,6 +39,8 @@ pub struct Trace {
     pub jobs: Vec<TrainingJobRow>,
     /// Their measured speeds.
     pub throughputs: Vec<ThroughputRow>,
+    /// What was measured of their models, where that is more than one speed.
+    pub profiles: Profiles,
 }
 
 /// One node, or several alike.
@@ -97,6 +101,7 @@ pub struct Inputs<'a> {
     pub nodes: Option<Source<'a>>,
     pub jobs: Option<Source<'a>>,
     pub throughputs: Option<Source<'a>>,
+    pub convergence: Option<Source<'a>>,
 }
 
 /// Reads one table of a trace, under the name that its errors give it.
@@ -160,6 +165,24 @@ pub const FORMATS: &[Format] = &[
         columns: &[("jobs", columns::TIMED_JOBS)],
         read: timed_jobs::read,
     },
+    Format {
+        name: "pai",
+        about: "mini-batch times of the workers of one job (cluster-trace-gpu-v2020), at the pace of the slowest",
+        inputs: &[("jobs", true)],
+        columns: &[("jobs", columns::PAI_JOBS)],
+        read: pai::read,
+    },
+    Format {
+        name: "pollux",
+        about: "training jobs with measured step times by placement and convergence, in the form of data/pollux",
+        inputs: &[("jobs", true), ("throughputs", true), ("convergence", true)],
+        columns: &[
+            ("jobs", columns::POLLUX_JOBS),
+            ("throughputs", columns::POLLUX_THROUGHPUTS),
+            ("convergence", columns::POLLUX_CONVERGENCE),
+        ],
+        read: pollux::read,
+    },
 ];
 
 /// The format of this name.
@@ -185,6 +208,7 @@ impl Format {
             ("nodes", inputs.nodes.is_some()),
             ("jobs", inputs.jobs.is_some()),
             ("throughputs", inputs.throughputs.is_some()),
+            ("convergence", inputs.convergence.is_some()),
         ];
         for (input, given) in given {
             match self.inputs.iter().find(|known| known.0 == input) {
