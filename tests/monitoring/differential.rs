@@ -287,10 +287,20 @@ impl Server {
 
     /// The answer, an error of the expression too; `None` where nobody answers.
     pub fn query(&self, expr: &str, at: i64) -> Option<Json> {
+        self.post("query", &[("query", expr), ("time", &format!("{}", at as f64 / 1000.0))])
+    }
+
+    /// As [`Server::query`], at every step from one time to another, seconds.
+    pub fn query_range(&self, expr: &str, from: i64, to: i64, step: i64) -> Option<Json> {
+        let [from, to, step] = [from, to, step].map(|time| time.to_string());
+        self.post("query_range", &[("query", expr), ("start", &from), ("end", &to), ("step", &step)])
+    }
+
+    fn post(&self, path: &str, form: &[(&str, &str)]) -> Option<Json> {
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let mut answer = ureq::Agent::new_with_config(config)
-            .post(format!("{}/api/v1/query", self.url))
-            .send_form([("query", expr), ("time", &format!("{}", at as f64 / 1000.0))])
+            .post(format!("{}/api/v1/{path}", self.url))
+            .send_form(form.iter().copied())
             .ok()?;
         serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
     }

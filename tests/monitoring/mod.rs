@@ -1,5 +1,6 @@
 //! The run as a monitoring system sees it: the file of metrics, rules on simulated time, and what a real Prometheus says.
 
+mod agreement;
 mod alerts;
 mod boards;
 mod differential;
