@@ -8,7 +8,7 @@ use crate::report::plot::{AlertSpans, alert_spans, number};
 use crate::units::{SimTime, spoken};
 
 /// The width of the strip that shows when an alert fired.
-const WIDTH: f64 = 240.0;
+const WIDTH: f64 = 180.0;
 
 /// Empty where nothing is watched. Of more than `most` rules, those that fired first.
 pub fn section(page: &Page<'_>, most: usize) -> String {

@@ -23,7 +23,8 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     if spans.len() > SHOWN {
         figure.subtitle += &format!(", the {SHOWN} rules of {} that fired first", spans.len());
     }
-    figure.at.clear();
+    // To the end, though nothing may fire there.
+    figure.at = vec![0.0, end.as_secs_f64()];
     let key = vec![
         Key { label: "pending: it holds, and not long enough yet".to_owned(), look: PENDING },
         Key { label: "firing, for whichever labels".to_owned(), look: FIRING },

@@ -11,6 +11,7 @@ mod cost;
 mod cost_against_wait;
 mod cost_by_group;
 mod figure;
+mod goodput;
 mod hpa;
 mod intervals;
 mod jobs;
@@ -77,7 +78,11 @@ pub const PLOTS: &[Plot] = &[
     Plot { name: "services", figure: services::figure },
     Plot { name: "training", figure: training::figure },
     Plot { name: "jobs", figure: jobs::figure },
+<<<<<<< HEAD
     Plot { name: "alerts", figure: alerts::figure },
+=======
+    Plot { name: "goodput", figure: goodput::figure },
+>>>>>>> main
     Plot { name: "cost", figure: cost::figure },
     Plot { name: "cost-by-group", figure: cost_by_group::figure },
 ];

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::csv::MOST_GPUS;
+use super::csv::MOST_GPUS_OF_A_JOB;
 use super::gavel::at_least_one;
 use super::table::{Column, Names, Row, Table};
 use super::{ImportError, Inputs, Trace};
@@ -19,12 +19,12 @@ use crate::units::SimTime;
 /// What the artifact's models take, where their tables do not tell: base and largest batch, the fewest and the most samples
 /// of a GPU, the most GPUs.
 const LIMITS: &[(&str, BatchLimits)] = &[
-    ("bert", BatchLimits { base: 12, most: 384, per_gpu: (4, 12), gpus: MOST_GPUS as u32 }),
-    ("cifar10", BatchLimits { base: 128, most: 4096, per_gpu: (32, 1024), gpus: MOST_GPUS as u32 }),
-    ("deepspeech2", BatchLimits { base: 20, most: 640, per_gpu: (10, 80), gpus: MOST_GPUS as u32 }),
-    ("imagenet", BatchLimits { base: 200, most: 12800, per_gpu: (20, 200), gpus: MOST_GPUS as u32 }),
+    ("bert", BatchLimits { base: 12, most: 384, per_gpu: (4, 12), gpus: MOST_GPUS_OF_A_JOB as u32 }),
+    ("cifar10", BatchLimits { base: 128, most: 4096, per_gpu: (32, 1024), gpus: MOST_GPUS_OF_A_JOB as u32 }),
+    ("deepspeech2", BatchLimits { base: 20, most: 640, per_gpu: (10, 80), gpus: MOST_GPUS_OF_A_JOB as u32 }),
+    ("imagenet", BatchLimits { base: 200, most: 12800, per_gpu: (20, 200), gpus: MOST_GPUS_OF_A_JOB as u32 }),
     ("ncf", BatchLimits { base: 256, most: 32768, per_gpu: (32, 32768), gpus: 1 }),
-    ("yolov3", BatchLimits { base: 8, most: 512, per_gpu: (4, 8), gpus: MOST_GPUS as u32 }),
+    ("yolov3", BatchLimits { base: 8, most: 512, per_gpu: (4, 8), gpus: MOST_GPUS_OF_A_JOB as u32 }),
 ];
 
 /// Most epochs of a model.
@@ -60,7 +60,7 @@ fn limits<'a>(model: &str, times: &StepTimes, batches: impl Iterator<Item = &'a 
         return *known;
     }
     let (base, most) = (batches.clone().min().copied().unwrap_or(1), batches.max().copied().unwrap_or(1));
-    BatchLimits { base, most, per_gpu: times.samples(), gpus: MOST_GPUS as u32 }
+    BatchLimits { base, most, per_gpu: times.samples(), gpus: MOST_GPUS_OF_A_JOB as u32 }
 }
 
 fn read_jobs(reader: impl Read, file: &str, profiles: &Profiles) -> Result<Vec<TrainingJobRow>, ImportError> {
@@ -77,7 +77,7 @@ fn read_jobs(reader: impl Read, file: &str, profiles: &Profiles) -> Result<Vec<T
         if !(limits.base..=limits.most).contains(&batch_size) {
             return Err(row.refuse(batch, format!("from {} to {}, what {of} takes", limits.base, limits.most)));
         }
-        let num_gpus = at_least_one(&row, gpus, MOST_GPUS)? as u32;
+        let num_gpus = at_least_one(&row, gpus, MOST_GPUS_OF_A_JOB)? as u32;
         if num_gpus > batch_size {
             return Err(row.refuse(gpus, format!("up to {batch_size}, a sample each")));
         }
@@ -120,8 +120,10 @@ fn read_step_times(reader: impl Read, file: &str) -> Result<BTreeMap<String, Ste
             return Err(row.refuse(sync, "a part of the step"));
         }
         let of_a_gpu = at_least_one(&row, samples, MOST_BATCH)? as u32;
-        let counts =
-            (at_least_one(&row, nodes, MOST_NODES as i64)? as u32, at_least_one(&row, gpus, MOST_GPUS)? as u32);
+        let counts = (
+            at_least_one(&row, nodes, MOST_NODES as i64)? as u32,
+            at_least_one(&row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
+        );
         if row.is_empty(placement) {
             of.counted.push((counts.0, counts.1, of_a_gpu, time));
             continue;
@@ -137,8 +139,10 @@ fn read_step_times(reader: impl Read, file: &str) -> Result<BTreeMap<String, Ste
 
 fn gpus_by_node(row: &Row<'_>, column: Column) -> Result<Vec<u32>, ImportError> {
     let text = row.text(column)?;
-    let gpus: Option<Vec<u32>> =
-        text.split('-').map(|part| part.parse().ok().filter(|gpus| (1..=MOST_GPUS as u32).contains(gpus))).collect();
+    let gpus: Option<Vec<u32>> = text
+        .split('-')
+        .map(|part| part.parse().ok().filter(|gpus| (1..=MOST_GPUS_OF_A_JOB as u32).contains(gpus)))
+        .collect();
     gpus.filter(|gpus| gpus.len() <= MOST_NODES).ok_or_else(|| row.refuse(column, "GPUs by node such as 4-2"))
 }
 

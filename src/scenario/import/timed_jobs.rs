@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use super::csv::MOST_GPUS;
+use super::csv::MOST_GPUS_OF_A_JOB;
 use super::gavel::at_least_one;
 use super::table::{Names, Table};
 use super::{ImportError, Inputs, Trace};
@@ -38,7 +38,7 @@ fn read_jobs(reader: impl Read, file: &str) -> Result<Vec<TrainingJobRow>, Impor
             arrival: row.seconds(arrival)?,
             model: model.map_or(Ok(""), |model| row.text(model))?.to_owned(),
             batch_size: None,
-            num_gpus: at_least_one(&row, gpus, MOST_GPUS)? as u32,
+            num_gpus: at_least_one(&row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
             total_steps: 1,
             course: Vec::new(),
             duration: Some(took),
