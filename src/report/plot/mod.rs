@@ -78,11 +78,8 @@ pub const PLOTS: &[Plot] = &[
     Plot { name: "services", figure: services::figure },
     Plot { name: "training", figure: training::figure },
     Plot { name: "jobs", figure: jobs::figure },
-<<<<<<< HEAD
-    Plot { name: "alerts", figure: alerts::figure },
-=======
     Plot { name: "goodput", figure: goodput::figure },
->>>>>>> main
+    Plot { name: "alerts", figure: alerts::figure },
     Plot { name: "cost", figure: cost::figure },
     Plot { name: "cost-by-group", figure: cost_by_group::figure },
 ];
