@@ -63,6 +63,7 @@ fn a_run_without_services_training_or_prices_has_only_the_other_plots() {
             "Nodes and replicas",
             "Pending pods",
             "How long they waited",
+            "Alerts: pending and firing",
             "Cost by node group and capacity type"
         ]
     );
