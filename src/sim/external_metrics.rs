@@ -14,7 +14,7 @@ impl World<'_> {
             let context = SignalContext {
                 seed: self.seed,
                 entity: *entity,
-                start: scenario.wall_clock(),
+                start: scenario.wall_clock,
                 horizon: scenario.duration,
             };
             Some(signal.compile(&context).expect("a scenario's signals were compiled when it was checked"))

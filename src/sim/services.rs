@@ -25,7 +25,7 @@ impl World<'_> {
             let context = SignalContext {
                 seed: self.seed,
                 entity: load.entity,
-                start: scenario.wall_clock(),
+                start: scenario.wall_clock,
                 horizon: scenario.duration,
             };
             let compiled = |signal: &SignalSpec| {

@@ -163,7 +163,7 @@ impl Lowering<'_> {
         let context = SignalContext {
             seed: self.scenario.seed,
             entity: entity_of_name(target),
-            start: self.scenario.wall_clock(),
+            start: self.scenario.wall_clock,
             horizon: self.scenario.duration,
         };
         match signal.compile(&context) {

@@ -4,6 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Lowering, instant, shared};
 use crate::cluster::{image_with_tag, label};
+use crate::load::WallClock;
 use crate::scenario::diagnostic::suggestion;
 use crate::scenario::names::names_results;
 use crate::scenario::spec::{ExpectationSpec, KubeletSpec, ScenarioSpec};
@@ -38,7 +39,7 @@ pub(super) fn kubelet(spec: &KubeletSpec) -> KubeletOptions {
 
 impl Lowering<'_> {
     pub(super) fn settings(&mut self, spec: &ScenarioSpec) {
-        (self.scenario.start_epoch_seconds, self.scenario.utc_offset_seconds) = match spec.start.as_deref().map(start) {
+        let (instant, ahead) = match spec.start.as_deref().map(start) {
             None => (DEFAULT_START, 0),
             Some(Some(instant)) => instant,
             Some(None) => {
@@ -48,6 +49,8 @@ impl Lowering<'_> {
                 (DEFAULT_START, 0)
             }
         };
+        self.scenario.start_epoch_seconds = instant;
+        self.scenario.wall_clock = WallClock::from_unix_seconds(instant + ahead);
         self.check_name();
         let duration = self.scenario.duration;
         match spec.duration {
