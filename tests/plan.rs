@@ -16,7 +16,7 @@ use windtunnel::controller::UpdateOptions;
 use windtunnel::load::SignalSpec;
 use windtunnel::scenario::{
     BatchJob, CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, NodeGroup, Outage, Owner,
-    ReplicaChange, Scenario, ServiceLoad, TracePod, UsageModel, Workload, WorkloadKind,
+    ReplicaChange, Scenario, ServiceLoad, StockOut, TracePod, UsageModel, Workload, WorkloadKind,
 };
 use windtunnel::training::order::Discipline;
 use windtunnel::units::distribution::{Distribution, LogNormal};
@@ -274,7 +274,7 @@ impl Builder {
                 })
                 .collect();
             let minutes =
-                |(from, to): (i64, i64)| (SimTime::from_secs(from * 60), SimTime::from_secs((from + to) * 60));
+                |(from, to): (i64, i64)| StockOut::of(SimTime::from_secs(from * 60), SimTime::from_secs((from + to) * 60));
             self.scenario.node_groups.push(NodeGroup {
                 id,
                 name: format!("group-{index}").into(),

@@ -158,7 +158,7 @@ impl World<'_> {
     }
 
     /// The node is there and its machine runs.
-    fn is_running(&self, id: NodeId) -> bool {
+    pub(super) fn is_running(&self, id: NodeId) -> bool {
         self.cluster.node(id).is_some() && self.instance_of_node(id).stopped.is_none()
     }
 

@@ -9,9 +9,9 @@ use crate::cluster::{
 };
 use crate::cost::{CapacityType, Catalogue, InstanceType};
 use crate::scenario::spec::{NodeGroupSpec, NodeSpec, ScenarioSpec, TaintEffectSpec, TaintSpec};
-use crate::scenario::{CloudLimits, FixedNode, NodeGroup};
+use crate::scenario::{CloudLimits, FixedNode, NodeGroup, StockOut};
 use crate::units::distribution::Uniform;
-use crate::units::{Bytes, Distribution, Quantity, SimDuration, SimTime, UsdPerHour};
+use crate::units::{Bytes, Distribution, Quantity, SimDuration, UsdPerHour};
 
 /// The zone of nodes that state none.
 pub(super) const DEFAULT_ZONE: &str = "zone-a";
@@ -226,19 +226,25 @@ impl Lowering<'_> {
         None
     }
 
-    fn stock_outs(&mut self, group: &NodeGroupSpec, path: &str) -> Vec<(SimTime, SimTime)> {
+    fn stock_outs(&mut self, group: &NodeGroupSpec, path: &str) -> Vec<StockOut> {
         let mut spans = Vec::new();
         for (index, span) in group.stock_outs.iter().enumerate() {
             if span.to <= span.from {
                 let message = format!("the stock-out ends ({}) before it begins ({})", span.to, span.from);
                 self.error(&format!("{path}.stockOuts[{index}].to"), message);
-            } else {
-                spans.push((instant(span.from), instant(span.to)));
+                continue;
             }
+            if span.interrupts && group.capacity_type != CapacityType::Spot {
+                let message = "only spot nodes are taken back";
+                self.error(&format!("{path}.stockOuts[{index}].interrupts"), message).hint =
+                    Some("capacityType: spot".to_owned());
+            }
+            let (from, to) = (instant(span.from), instant(span.to));
+            spans.push(StockOut { from, to, available: span.available, interrupts: span.interrupts });
         }
         spans.sort_unstable();
-        if let Some(overlap) = spans.windows(2).find(|pair| pair[1].0 < pair[0].1) {
-            let message = format!("two stock-outs overlap at {}", overlap[1].0);
+        if let Some(overlap) = spans.windows(2).find(|pair| pair[1].from < pair[0].to) {
+            let message = format!("two stock-outs overlap at {}", overlap[1].from);
             self.error(&format!("{path}.stockOuts"), message);
         }
         spans

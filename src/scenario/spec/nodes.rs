@@ -159,7 +159,7 @@ pub struct NodeGroupSpec {
     pub failures_per_hour: f64,
 }
 
-/// A span without capacity.
+/// A span without capacity, or with less of it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StockOutSpec {
@@ -167,6 +167,17 @@ pub struct StockOutSpec {
     pub from: SimDuration,
     /// Time from the scenario's start; after `from`.
     pub to: SimDuration,
+    /// Instances of the group that the cloud can run nevertheless. Default: 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub available: u32,
+    /// Whether the cloud takes spot nodes back, with their notice, that run beyond those when the span begins.
+    /// Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupts: bool,
+}
+
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A taint as Kubernetes writes it.
