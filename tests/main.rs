@@ -14,6 +14,7 @@ mod determinism;
 mod figures;
 mod fuzz;
 mod house;
+mod imports;
 mod invariants;
 mod monitoring;
 mod optimize;

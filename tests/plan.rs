@@ -298,6 +298,7 @@ impl Builder {
                     failure_probability: group.start_failures,
                 },
                 interruptions_per_hour: if group.spot { group.losses_per_hour } else { 0.0 },
+                interruptions_by_type: Default::default(),
                 interruption_notice: SimDuration::from_secs(120),
                 interruption_handling: Default::default(),
                 failure_detection: Some(SimDuration::from_mins(5)),

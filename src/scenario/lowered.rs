@@ -1,5 +1,6 @@
 //! The validated form of a scenario: ids, integers and compiled signals, nothing left to parse or to refuse.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::diagnostic::Place;
@@ -240,6 +241,8 @@ pub struct NodeGroup {
     pub limits: CloudLimits,
     /// Interruptions of one spot node an hour (exponential); zero elsewhere.
     pub interruptions_per_hour: f64,
+    /// The same, of instance types for which it is known; of groups of several types.
+    pub interruptions_by_type: BTreeMap<Arc<str>, f64>,
     pub interruption_notice: SimDuration,
     pub interruption_handling: InterruptionHandling,
     /// From a machine's failure to the moment at which the cloud ends it (and a scaling group replaces it); `None`:

@@ -139,8 +139,9 @@ pub struct NodeGroupSpec {
     /// Chance, 0 to 1, that a single instance does not come up. Default: 0.
     #[serde(default)]
     pub launch_failure_probability: f64,
-    /// Interruptions of one spot node an hour (exponential). Default: 0.06 for spot (measured: the better zones of a
-    /// 2023 series of single V100s lost 0.06 to 0.24 an instance-hour), 0 else.
+    /// Interruptions of one spot node an hour (exponential). Default for spot: the catalogue's for the instance type where
+    /// one is published, else 0.06 (measured: the better zones of a 2023 series of single V100s lost 0.06 to 0.24 an
+    /// instance-hour); 0 else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interruptions_per_hour: Option<f64>,
     /// Notice before an interruption. Default: 2m, AWS's (GCP and Azure give 30s).
