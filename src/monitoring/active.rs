@@ -64,6 +64,15 @@ impl Active {
         self.alerts.iter().map(|(labels, alert)| (*labels, alert))
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.alerts.is_empty()
+    }
+
+    /// Evaluating the same again would change nothing.
+    pub fn is_settled(&self) -> bool {
+        self.alerts.values().all(|alert| alert.firing.is_some() && alert.kept.is_none())
+    }
+
     /// Those that fire.
     pub fn firing(&self) -> usize {
         self.alerts.values().filter(|alert| alert.firing.is_some()).count()

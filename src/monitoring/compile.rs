@@ -30,6 +30,8 @@ pub(super) struct CompiledRule {
     pub kind: RuleKind,
     pub query: Query,
     pub labels: Vec<(String, Text)>,
+    /// What they come to hangs on more than the result.
+    pub labels_ask: bool,
     /// The annotation that says what an alert is about.
     pub summary: Option<Text>,
     /// As messages name it: file and line.
@@ -51,6 +53,14 @@ impl Text {
             true => Text::Template(Template::parse(text)?),
             false => Text::Plain(text.to_owned()),
         })
+    }
+
+    /// Texts that it may make queries of.
+    pub fn texts_of_queries(&self) -> Vec<&str> {
+        match self {
+            Text::Plain(_) => Vec::new(),
+            Text::Template(template) => template.texts_of_queries(),
+        }
     }
 }
 
@@ -99,7 +109,13 @@ fn compiled(
     warnings: &mut Vec<Diagnostic>,
 ) -> Option<CompiledRule> {
     let query = match Query::parse(&rule.expr, &mut store.labels) {
-        Ok(query) => Some(query),
+        Ok(query) if query.is_of_an_instant() => Some(query),
+        Ok(_) => {
+            let message =
+                format!("the expression of {} gives a range or a text: a rule wants one value a series", rule.name());
+            mistakes.push(Diagnostic::error(&rule.expr_place, message));
+            None
+        }
         Err(problem) => {
             let message = format!("the expression of {}: {}", rule.name(), one_line(&problem.to_string()));
             mistakes.push(Diagnostic::error(&rule.expr_place, message));
@@ -126,7 +142,19 @@ fn compiled(
     let summary = summary.map(|text| Text::of(text).unwrap_or_else(|_| Text::Plain(text.clone())));
     let (line, _) = rule.expr_place.line_and_column();
     let place = format!("{}:{line}", rule.expr_place.source.name);
-    query.map(|query| CompiledRule { kind: rule.kind.clone(), query, labels, summary, place })
+    let labels_ask = labels.iter().any(|(_, text)| !text.texts_of_queries().is_empty());
+    query.map(|query| CompiledRule { kind: rule.kind.clone(), query, labels, labels_ask, summary, place })
+}
+
+pub(super) fn name_of(rule: &CompiledRule) -> &str {
+    match &rule.kind {
+        RuleKind::Record(name) | RuleKind::Alert { name, .. } => name,
+    }
+}
+
+/// As samples are timed.
+pub(super) fn millis(duration: SimDuration) -> i64 {
+    duration.nanos() / 1_000_000
 }
 
 fn one_line(text: &str) -> String {

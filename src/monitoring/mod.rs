@@ -5,8 +5,10 @@
 //! its own rules.
 
 mod active;
+mod asked;
 mod compile;
 mod monitor;
+mod rule_run;
 mod simulate;
 mod template;
 

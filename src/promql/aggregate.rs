@@ -26,6 +26,14 @@ pub(super) enum Aggregation {
     CountValues(Symbol),
 }
 
+impl Aggregation {
+    /// It gives one value a group, and takes them one by one.
+    pub fn is_of_values(self) -> bool {
+        use Aggregation::{Avg, Count, Group, Max, Min, Stddev, Stdvar, Sum};
+        matches!(self, Sum | Avg | Count | Min | Max | Group | Stddev | Stdvar)
+    }
+}
+
 /// One value a group, or with `topk` and its like some of each group's. `group` says which group a label set is of.
 pub(super) fn aggregate(
     aggregation: Aggregation,
@@ -53,7 +61,7 @@ pub(super) fn aggregate(
 }
 
 /// What an aggregation gathers of a group.
-enum Group {
+pub(super) enum Group {
     Sum(Sum),
     Mean(Mean),
     Count(f64),
@@ -63,7 +71,7 @@ enum Group {
 }
 
 impl Group {
-    fn new(aggregation: Aggregation) -> Group {
+    pub fn new(aggregation: Aggregation) -> Group {
         match aggregation {
             Aggregation::Sum => Group::Sum(Sum::default()),
             Aggregation::Avg => Group::Mean(Mean::default()),
@@ -79,7 +87,7 @@ impl Group {
         }
     }
 
-    fn add(&mut self, labels: LabelsId, value: f64) {
+    pub fn add(&mut self, labels: LabelsId, value: f64) {
         match self {
             Group::Sum(sum) => sum.add(value),
             Group::Mean(mean) => mean.add(value),
@@ -102,7 +110,15 @@ impl Group {
         table: &mut LabelTable,
         found: &mut Vec<Labelled>,
     ) {
-        let value = match self {
+        match self {
+            Group::All(values) => finish_all(aggregation, parameter, labels, values, table, found),
+            group => found.extend(group.value(aggregation).map(|value| (labels, value))),
+        }
+    }
+
+    /// The one value of a group; `None` where an aggregation keeps all of them.
+    pub fn value(self, aggregation: Aggregation) -> Option<f64> {
+        Some(match self {
             Group::Sum(sum) => sum.value(),
             Group::Mean(mean) => mean.value(),
             Group::Count(_) if aggregation == Aggregation::Group => 1.0,
@@ -110,9 +126,8 @@ impl Group {
             Group::Extreme { value, .. } => value,
             Group::Variance(variance) if aggregation == Aggregation::Stddev => variance.value().sqrt(),
             Group::Variance(variance) => variance.value(),
-            Group::All(values) => return finish_all(aggregation, parameter, labels, values, table, found),
-        };
-        found.push((labels, value));
+            Group::All(_) => return None,
+        })
     }
 }
 

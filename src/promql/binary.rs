@@ -8,7 +8,7 @@ use super::matching::{Grouping, Many, Matching};
 use super::maths::Operator;
 use super::memo::Memo;
 
-fn signature(
+pub(super) fn signature(
     labels: LabelsId,
     on: &Grouping,
     known: &mut FxHashMap<LabelsId, LabelsId>,

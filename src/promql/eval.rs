@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use thiserror::Error;
 
 use super::aggregate::{Aggregation, Labelled, aggregate};
@@ -16,7 +16,7 @@ use super::over_time::{Parameters, over_time};
 use super::query::{At, Node, Query, Selector, When};
 use super::rates::Window;
 use super::relabel;
-use super::store::{Point, Store, is_stale};
+use super::store::{Point, SeriesId, Store, is_stale};
 use super::sums::ascending;
 
 /// How far back a value is looked for, milliseconds (`--query.lookback-delta`).
@@ -61,7 +61,7 @@ pub enum Value {
 /// Why an expression has no value.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
-pub struct EvalError(String);
+pub struct EvalError(pub(super) String);
 
 type Found<T> = Result<T, EvalError>;
 
@@ -71,7 +71,7 @@ type Found<T> = Result<T, EvalError>;
 /// What upstream refuses: matches that are not unique, two series of the same labels.
 pub fn evaluate(query: &mut Query, store: &mut Store, context: Context) -> Found<Value> {
     let Query { root, memos, .. } = query;
-    let mut evaluator = Evaluator { store, memos, context };
+    let mut evaluator = Evaluator { store, memos, context, given: &[] };
     let at = context.at;
     match root {
         Node::Text(text) => Ok(Value::Text(text.clone())),
@@ -89,10 +89,12 @@ pub fn evaluate(query: &mut Query, store: &mut Store, context: Context) -> Found
     }
 }
 
-struct Evaluator<'a> {
-    store: &'a mut Store,
-    memos: &'a mut [Memo],
-    context: Context,
+pub(super) struct Evaluator<'a> {
+    pub store: &'a mut Store,
+    pub memos: &'a mut [Memo],
+    pub context: Context,
+    /// What [`Node::Given`] stands for.
+    pub given: &'a [Vec<Labelled>],
 }
 
 impl Evaluator<'_> {
@@ -100,10 +102,10 @@ impl Evaluator<'_> {
         &mut self.store.labels
     }
 
-    fn scalar(&mut self, node: &Node, at: i64) -> Found<f64> {
+    pub fn scalar(&mut self, node: &Node, at: i64) -> Found<f64> {
         Ok(match node {
             Node::Number(number) => *number,
-            Node::Negate { inner, .. } => -self.scalar(inner, at)?,
+            Node::Negate { inner } => -self.scalar(inner, at)?,
             Node::Binary { operator, left, right, .. } => {
                 let (left, right) = (self.scalar(left, at)?, self.scalar(right, at)?);
                 let (result, holds) = operator.apply(left, right);
@@ -127,19 +129,19 @@ impl Evaluator<'_> {
         })
     }
 
-    fn vector(&mut self, node: &Node, at: i64) -> Found<Vec<Labelled>> {
+    pub fn vector(&mut self, node: &Node, at: i64) -> Found<Vec<Labelled>> {
         match node {
             Node::Select(selector) => {
                 Ok(self.select(selector, at).into_iter().map(|(l, point)| (l, point.value)).collect())
             }
-            Node::Negate { inner, memo } => {
+            Node::Negate { inner } => {
                 let negated = self.vector(inner, at)?.into_iter().map(|(labels, value)| (labels, -value)).collect();
-                self.without_name(negated, *memo, inner)
+                self.without_name(negated, inner)
             }
             Node::Binary { operator, left, right, matching, memo } => match (left.is_scalar(), right.is_scalar()) {
                 (false, false) => {
                     let (left, right) = (self.vector(left, at)?, self.vector(right, at)?);
-                    let memo = &mut self.memos[*memo];
+                    let memo = &mut self.memos[memo.0];
                     binary::vectors(*operator, left, right, matching, memo, &mut self.store.labels).map_err(EvalError)
                 }
                 (true, true) => Ok(vec![(LabelsId::NONE, self.scalar(node, at)?)]),
@@ -150,7 +152,7 @@ impl Evaluator<'_> {
                     if operator.is_comparison() && !matching.is_bool {
                         return Ok(found);
                     }
-                    self.without_name(found, *memo, inner)
+                    self.without_name(found, inner)
                 }
             },
             Node::Aggregate { by, aggregation, parameter, inner, memo } => {
@@ -161,13 +163,14 @@ impl Evaluator<'_> {
                 {
                     return Err(EvalError("the number of elements is NaN".to_owned()));
                 }
-                let known = &mut self.memos[*memo].left;
+                let known = &mut self.memos[memo.0].left;
                 let group = |labels: LabelsId, table: &mut LabelTable| {
                     *known.entry(labels).or_insert_with(|| by.apply(labels, table))
                 };
                 Ok(aggregate(*aggregation, parameter, vector, &mut self.store.labels, group))
             }
             Node::Call { .. } => self.call(node, at),
+            Node::Given { place, .. } => Ok(self.given[*place].clone()),
             Node::Number(_) => Ok(vec![(LabelsId::NONE, self.scalar(node, at)?)]),
             Node::Text(_) | Node::Range { .. } | Node::Subquery { .. } => {
                 Err(EvalError("an instant vector was expected".to_owned()))
@@ -188,21 +191,9 @@ impl Evaluator<'_> {
 
     /// Looks which series a selector selects, as far as they are new.
     fn resolve(&mut self, selector: &Selector) {
-        let memo = &mut self.memos[selector.memo];
-        if memo.compactions != self.store.compactions {
-            (memo.compactions, memo.looked) = (self.store.compactions, 0);
-            memo.resolved.clear();
-        }
         let store = &*self.store;
-        let listed = store.listed(selector.name);
-        for id in &listed[memo.looked..] {
-            let labels = store.stored(*id).labels;
-            let value = |symbol: Symbol| store.labels.text(store.labels.value(labels, symbol));
-            if selector.matchers.iter().all(|matcher| matcher.holds(value(matcher.symbol))) {
-                memo.resolved.push(*id);
-            }
-        }
-        memo.looked = listed.len();
+        let selects = |labels| selector.selects(labels, &store.labels);
+        self.memos[selector.memo.0].resolved.resolve(selector.name, store, selects);
     }
 
     fn select(&mut self, selector: &Selector, at: i64) -> Vec<(LabelsId, Point)> {
@@ -210,11 +201,8 @@ impl Evaluator<'_> {
         let moment = self.moment(selector.when, at);
         let from = moment - self.context.lookback;
         let store = &*self.store;
-        let one = |id: &super::store::SeriesId| {
-            let stored = store.stored(*id);
-            stored.last_between(from, moment).map(|point| (stored.labels, point))
-        };
-        self.memos[selector.memo].resolved.iter().filter_map(one).collect()
+        let one = |id: &SeriesId| store.last_between(*id, from, moment).map(|point| (store.stored(*id).labels, point));
+        self.memos[selector.memo.0].resolved.ids.iter().filter_map(one).collect()
     }
 
     /// Calls `with` for each series of a range; the third argument is what a counter had
@@ -231,13 +219,13 @@ impl Evaluator<'_> {
                 self.resolve(selector);
                 let to = self.moment(selector.when, at);
                 let from = to - range;
-                let mut clean = Vec::new();
-                for id in &self.memos[selector.memo].resolved {
-                    let stored = self.store.stored_mut(*id);
-                    let labels = stored.labels;
-                    let points = stored.between(from, to);
+                let (mut scratch, mut clean, mut resets) = (Vec::new(), Vec::new(), Vec::new());
+                for id in &self.memos[selector.memo.0].resolved.ids {
+                    let stored = self.store.stored(*id);
+                    let (labels, has_stale) = (stored.labels, stored.has_stale);
+                    let points = self.store.between(*id, from, to, &mut scratch);
                     let Some(first) = points.first().copied() else { continue };
-                    if stored.has_stale && points.iter().any(|point| is_stale(point.value)) {
+                    if has_stale && points.iter().any(|point| is_stale(point.value)) {
                         clean.clear();
                         clean.extend(points.iter().filter(|point| !is_stale(point.value)));
                         if !clean.is_empty() {
@@ -245,12 +233,12 @@ impl Evaluator<'_> {
                         }
                         continue;
                     }
-                    let resets: Vec<f64> = match of_counters {
-                        true => stored.drops_between(first.at, to).collect(),
-                        false => Vec::new(),
-                    };
-                    let points = stored.between(from, to);
-                    with(labels, Window { points, from, to }, &mut resets.into_iter());
+                    resets.clear();
+                    if of_counters {
+                        self.store.drops_between(*id, first.at, to, &mut resets);
+                    }
+                    let points = self.store.between(*id, from, to, &mut scratch);
+                    with(labels, Window { points, from, to }, &mut resets.iter().copied());
                 }
             }
             Node::Subquery { when, range, .. } => {
@@ -275,7 +263,7 @@ impl Evaluator<'_> {
         }
         let mut places: FxHashMap<LabelsId, usize> = FxHashMap::default();
         let mut series: Vec<(LabelsId, Vec<Point>)> = Vec::new();
-        let mut steps = std::mem::take(&mut self.memos[*memo].steps);
+        let mut steps = std::mem::take(&mut self.memos[memo.0].steps);
         while steps.front().is_some_and(|(at, _)| *at < first) {
             steps.pop_front();
         }
@@ -305,7 +293,7 @@ impl Evaluator<'_> {
             steps.pop_back();
         }
         if *is_settled {
-            self.memos[*memo].steps = steps;
+            self.memos[memo.0].steps = steps;
         }
         Ok(series)
     }
@@ -313,11 +301,11 @@ impl Evaluator<'_> {
     fn call(&mut self, node: &Node, at: i64) -> Found<Vec<Labelled>> {
         let Node::Call { function, arguments, replacement, memo } = node else { return Ok(Vec::new()) };
         match function {
-            Function::OverTime(function) => self.over_time(*function, arguments, *memo, at),
+            Function::OverTime(function) => self.over_time(*function, arguments, at),
             Function::Each(each) => {
                 let vector = self.vector(&arguments[0], at)?;
                 let found = vector.into_iter().map(|(labels, value)| (labels, each(value))).collect();
-                self.without_name(found, *memo, &arguments[0])
+                self.without_name(found, &arguments[0])
             }
             Function::Calendar(part) => match arguments.first() {
                 None => Ok(vec![(LabelsId::NONE, calendar::part(*part, at as f64 / 1000.0))]),
@@ -325,20 +313,28 @@ impl Evaluator<'_> {
                     let vector = self.vector(argument, at)?;
                     let found =
                         vector.into_iter().map(|(labels, value)| (labels, calendar::part(*part, value))).collect();
-                    self.without_name(found, *memo, argument)
+                    self.without_name(found, argument)
                 }
             },
             Function::Absent => {
                 let is_absent = self.vector(&arguments[0], at)?.is_empty();
-                Ok(if is_absent { vec![(self.labels_of_absent(&arguments[0]), 1.0)] } else { Vec::new() })
+                Ok(if is_absent {
+                    vec![(labels_of_absent(&arguments[0], &mut self.store.labels), 1.0)]
+                } else {
+                    Vec::new()
+                })
             }
             Function::AbsentOverTime => {
                 let mut is_absent = true;
                 self.each_range(&arguments[0], at, false, |_, _, _| is_absent = false)?;
-                Ok(if is_absent { vec![(self.labels_of_absent(&arguments[0]), 1.0)] } else { Vec::new() })
+                Ok(if is_absent {
+                    vec![(labels_of_absent(&arguments[0], &mut self.store.labels), 1.0)]
+                } else {
+                    Vec::new()
+                })
             }
             Function::Clamp | Function::ClampMax | Function::ClampMin | Function::Round => {
-                self.bounded(*function, arguments, *memo, at)
+                self.bounded(*function, arguments, at)
             }
             Function::HistogramFraction | Function::HistogramQuantile => {
                 self.histogram(*function, arguments, *memo, at)
@@ -348,7 +344,7 @@ impl Evaluator<'_> {
                 let texts: Vec<&str> =
                     arguments[1..].iter().map(|node| if let Node::Text(text) = node { text } else { "" }).collect();
                 let table = &mut self.store.labels;
-                let known = &mut self.memos[*memo].left;
+                let known = &mut self.memos[memo.0].left;
                 let mut relabelled = Vec::with_capacity(vector.len());
                 for (labels, value) in vector {
                     let made = *known.entry(labels).or_insert_with(|| match replacement {
@@ -398,7 +394,7 @@ impl Evaluator<'_> {
                         self.vector(argument, at)?.into_iter().map(|(labels, _)| (labels, now)).collect()
                     }
                 };
-                self.without_name(found, *memo, &arguments[0])
+                self.without_name(found, &arguments[0])
             }
             Function::Vector => Ok(vec![(LabelsId::NONE, self.scalar(&arguments[0], at)?)]),
             Function::MaxOf | Function::MinOf | Function::Pi | Function::Scalar | Function::Time => {
@@ -407,7 +403,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn over_time(&mut self, function: OverTime, arguments: &[Node], memo: MemoId, at: i64) -> Found<Vec<Labelled>> {
+    fn over_time(&mut self, function: OverTime, arguments: &[Node], at: i64) -> Found<Vec<Labelled>> {
         // Scalars stand before or after the range.
         let (mut scalars, mut range) = (Vec::new(), None);
         for argument in arguments {
@@ -430,10 +426,10 @@ impl Evaluator<'_> {
         self.each_range(range, at, function.is_of_counters(), |labels, window, drops| {
             found.extend(over_time(function, window, parameters, || drops).map(|value| (labels, value)));
         })?;
-        if function.keeps_name() { Ok(found) } else { self.without_name(found, memo, range) }
+        if function.keeps_name() { Ok(found) } else { self.without_name(found, range) }
     }
 
-    fn bounded(&mut self, function: Function, arguments: &[Node], memo: MemoId, at: i64) -> Found<Vec<Labelled>> {
+    fn bounded(&mut self, function: Function, arguments: &[Node], at: i64) -> Found<Vec<Labelled>> {
         let vector = self.vector(&arguments[0], at)?;
         let mut scalar = |index: usize| arguments.get(index).map(|node| self.scalar(node, at)).transpose();
         let (first, second) = (scalar(1)?, scalar(2)?.unwrap_or(f64::INFINITY));
@@ -456,7 +452,7 @@ impl Evaluator<'_> {
                 })
                 .collect(),
         };
-        self.without_name(found, memo, &arguments[0])
+        self.without_name(found, &arguments[0])
     }
 
     fn histogram(&mut self, function: Function, arguments: &[Node], memo: MemoId, at: i64) -> Found<Vec<Labelled>> {
@@ -471,7 +467,7 @@ impl Evaluator<'_> {
             let table = &mut self.store.labels;
             let bound = table.text(table.value(labels, le));
             let Ok(bound) = bound.parse::<f64>() else { continue };
-            let known = &mut self.memos[memo].left;
+            let known = &mut self.memos[memo.0].left;
             let of = *known.entry(labels).or_insert_with(|| table.drop(labels, &[le, LabelTable::NAME]));
             let place = *places.entry(of).or_insert_with(|| {
                 histograms.push((of, Vec::new()));
@@ -489,25 +485,10 @@ impl Evaluator<'_> {
         Ok(histograms.into_iter().map(one).collect())
     }
 
-    /// What `absent` says of a selector: the labels that it wants to have a value.
-    fn labels_of_absent(&mut self, node: &Node) -> LabelsId {
-        let selector = match node {
-            Node::Select(selector) | Node::Range { selector, .. } => selector,
-            _ => return LabelsId::NONE,
-        };
-        let is_alone = |label: &str| selector.matchers.iter().filter(|matcher| matcher.label == label).count() == 1;
-        let wanted = selector.matchers.iter().filter_map(|matcher| Some((&*matcher.label, matcher.wanted()?)));
-        let pairs: Vec<(&str, &str)> =
-            wanted.filter(|(label, _)| is_alone(label) && *label != super::labels::NAME).collect();
-        self.store.labels.set_of(pairs)
-    }
-
     /// Takes the names off, which must leave no two series alike. `of`: what the vector was made from.
-    fn without_name(&mut self, mut vector: Vec<Labelled>, memo: MemoId, of: &Node) -> Found<Vec<Labelled>> {
-        let known = &mut self.memos[memo].left;
-        let table = &mut self.store.labels;
+    fn without_name(&mut self, mut vector: Vec<Labelled>, of: &Node) -> Found<Vec<Labelled>> {
         for (labels, _) in &mut vector {
-            *labels = *known.entry(*labels).or_insert_with(|| table.drop(*labels, &[LabelTable::NAME]));
+            *labels = self.store.labels.without_name(*labels);
         }
         if !of.is_unique_without_name() {
             self.none_twice(&vector)?;
@@ -516,15 +497,22 @@ impl Evaluator<'_> {
     }
 
     fn none_twice(&self, vector: &[Labelled]) -> Found<()> {
-        let mut seen = FxHashSet::default();
-        match vector.iter().find(|(labels, _)| !seen.insert(*labels)) {
-            None => Ok(()),
-            Some((labels, _)) => {
-                let labels = self.store.labels.display(*labels);
-                Err(EvalError(format!("two series of the result would have the same labels, {labels}")))
-            }
-        }
+        let labels: Vec<LabelsId> = vector.iter().map(|(labels, _)| *labels).collect();
+        self.store.labels.none_twice(&labels).map_err(EvalError)
     }
+}
+
+/// What `absent` says of a selector: the labels that it wants to have a value.
+pub(super) fn labels_of_absent(node: &Node, table: &mut LabelTable) -> LabelsId {
+    let selector = match node {
+        Node::Select(selector) | Node::Range { selector, .. } => selector,
+        _ => return LabelsId::NONE,
+    };
+    let is_alone = |label: &str| selector.matchers.iter().filter(|matcher| matcher.label == label).count() == 1;
+    let wanted = selector.matchers.iter().filter_map(|matcher| Some((&*matcher.label, matcher.wanted()?)));
+    let pairs: Vec<(&str, &str)> =
+        wanted.filter(|(label, _)| is_alone(label) && *label != super::labels::NAME).collect();
+    table.set_of(pairs)
 }
 
 /// Numbers in texts by their size.
@@ -553,6 +541,6 @@ fn chunk<'t>(text: &mut &'t str) -> &'t str {
 }
 
 /// What a counter had reached before its resets.
-fn drops(points: &[Point]) -> impl Iterator<Item = f64> + '_ {
+pub(super) fn drops(points: &[Point]) -> impl Iterator<Item = f64> + '_ {
     points.windows(2).filter(|pair| pair[1].value < pair[0].value).map(|pair| pair[0].value)
 }

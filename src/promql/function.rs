@@ -71,6 +71,11 @@ impl OverTime {
         matches!(self, OverTime::Increase | OverTime::Rate)
     }
 
+    /// What it says of a series that does not change is the same at every time.
+    pub fn looks_at_values_only(self) -> bool {
+        !matches!(self, OverTime::TsOfFirst | OverTime::TsOfLast | OverTime::TsOfMax | OverTime::TsOfMin)
+    }
+
     /// The series' name stays.
     pub fn keeps_name(self) -> bool {
         matches!(self, OverTime::First | OverTime::Last)

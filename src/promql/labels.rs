@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A string; equal strings have equal numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +31,8 @@ pub struct LabelTable {
     /// Sorted by the symbols of their names; no value is empty.
     sets: Vec<Pairs>,
     ids: FxHashMap<Pairs, LabelsId>,
+    /// By set: the one without the metric's name, as far as it was asked for.
+    nameless: Vec<Option<LabelsId>>,
 }
 
 impl Default for LabelTable {
@@ -40,6 +42,7 @@ impl Default for LabelTable {
             symbols: FxHashMap::default(),
             sets: Vec::new(),
             ids: FxHashMap::default(),
+            nameless: Vec::new(),
         };
         assert_eq!((table.symbol(""), table.symbol(NAME)), (LabelTable::EMPTY, LabelTable::NAME));
         assert_eq!(table.intern(Vec::new()), LabelsId::NONE);
@@ -109,6 +112,17 @@ impl LabelTable {
         self.intern(kept)
     }
 
+    /// The set without the name of its metric.
+    pub fn without_name(&mut self, id: LabelsId) -> LabelsId {
+        if let Some(Some(known)) = self.nameless.get(id.0 as usize) {
+            return *known;
+        }
+        let nameless = self.drop(id, &[LabelTable::NAME]);
+        self.nameless.resize(self.sets.len(), None);
+        self.nameless[id.0 as usize] = Some(nameless);
+        nameless
+    }
+
     /// The set with one label changed, added or (by an empty value) taken off.
     pub fn with(&mut self, id: LabelsId, name: Symbol, value: Symbol) -> LabelsId {
         let mut pairs = self.pairs(id).to_vec();
@@ -122,6 +136,16 @@ impl LabelTable {
             self.pairs(id).iter().map(|(name, value)| (self.text(*name), self.text(*value))).collect();
         pairs.sort_unstable();
         pairs
+    }
+
+    /// # Errors
+    /// Two of the sets are the same.
+    pub fn none_twice(&self, sets: &[LabelsId]) -> Result<(), String> {
+        let mut seen = FxHashSet::default();
+        match sets.iter().find(|set| !seen.insert(**set)) {
+            None => Ok(()),
+            Some(set) => Err(format!("two series of the result would have the same labels, {}", self.display(*set))),
+        }
     }
 
     /// As upstream writes a series: `up{job="a"}`.

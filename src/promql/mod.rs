@@ -2,7 +2,8 @@
 //!
 //! [`Query::parse`] reads an expression (with the parser of another crate) and refuses at once what is not evaluated here:
 //! native histograms, and a few experimental functions. [`evaluate`] works it out at an instant over a [`Store`]. A query
-//! keeps what it has worked out about label sets, so asking it again and again is cheap.
+//! keeps what it has worked out about label sets, so asking it again and again is cheap. A [`Plan`] asks many queries again
+//! and again, and works out only what has changed.
 //!
 //! Semantics are upstream's (`promql/engine.go`, `promql/functions.go`, 3.14): ranges are open at their left, a series that
 //! is marked stale has no value, a value is looked for 5 minutes back, counters that fall were reset, rates are
@@ -19,6 +20,7 @@ mod matching;
 mod maths;
 mod memo;
 mod over_time;
+mod plan;
 mod query;
 mod rates;
 mod relabel;
@@ -27,5 +29,6 @@ mod sums;
 
 pub use eval::{Context, EvalError, LOOKBACK, Sample, Value, evaluate};
 pub use labels::{LabelTable, LabelsId, NAME, Symbol};
+pub use plan::{Plan, PlanId, Shape, Vector};
 pub use query::{Query, Selected, Unsupported};
-pub use store::{Point, STALE, SeriesId, Store};
+pub use store::{AxisId, Point, STALE, SeriesId, Store};

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::aggregate::Aggregation;
 use super::function::{self, Function};
-use super::labels::{LabelTable, NAME, Symbol};
+use super::labels::{LabelTable, LabelsId, NAME, Symbol};
 use super::matching::{Grouping, Many, Matching};
 use super::maths::Operator;
 use super::memo::{Memo, MemoId};
@@ -28,8 +28,6 @@ pub struct Query {
     pub(super) root: Node,
     pub(super) memos: Vec<Memo>,
     selected: Vec<Selected>,
-    /// How far back it looks beside the look-back of selectors, milliseconds.
-    reach: i64,
     is_scalar: bool,
 }
 
@@ -39,9 +37,16 @@ pub struct Selected {
     /// `None` where the name is matched otherwise than by equality.
     pub name: Option<String>,
     matchers: Vec<Matcher>,
+    /// How far back it looks beside the look-back of selectors, milliseconds.
+    pub reach: i64,
 }
 
 impl Selected {
+    /// Every series of a metric.
+    pub fn of_metric(name: &str, reach: i64) -> Selected {
+        Selected { name: Some(name.to_owned()), matchers: Vec::new(), reach }
+    }
+
     /// Whether it selects a series of this name and these labels.
     pub fn matches(&self, name: &str, labels: &[(&str, &str)]) -> bool {
         self.name.as_deref().is_none_or(|wanted| wanted == name)
@@ -104,7 +109,7 @@ pub(super) enum At {
     Time(i64),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Selector {
     /// Equality on the name.
     pub name: Option<Symbol>,
@@ -113,24 +118,66 @@ pub(super) struct Selector {
     pub memo: MemoId,
 }
 
-#[derive(Debug)]
+impl Selector {
+    /// Whether it selects a series of its metric.
+    pub fn selects(&self, labels: LabelsId, table: &LabelTable) -> bool {
+        let value = |symbol: Symbol| table.text(table.value(labels, symbol));
+        self.matchers.iter().all(|matcher| matcher.holds(value(matcher.symbol)))
+    }
+}
+
+#[derive(Clone, Debug)]
 pub(super) enum Node {
     Number(f64),
     Text(String),
     Select(Selector),
-    Range { selector: Selector, range: i64 },
-    Subquery { inner: Box<Node>, range: i64, step: Option<i64>, when: When, is_settled: bool, memo: MemoId },
-    Negate { inner: Box<Node>, memo: MemoId },
-    Binary { operator: Operator, left: Box<Node>, right: Box<Node>, matching: Matching, memo: MemoId },
-    Aggregate { by: Grouping, aggregation: Aggregation, parameter: Option<Box<Node>>, inner: Box<Node>, memo: MemoId },
-    Call { function: Function, arguments: Vec<Node>, replacement: Option<Replacement>, memo: MemoId },
+    Range {
+        selector: Selector,
+        range: i64,
+    },
+    Subquery {
+        inner: Box<Node>,
+        range: i64,
+        step: Option<i64>,
+        when: When,
+        is_settled: bool,
+        memo: MemoId,
+    },
+    Negate {
+        inner: Box<Node>,
+    },
+    Binary {
+        operator: Operator,
+        left: Box<Node>,
+        right: Box<Node>,
+        matching: Matching,
+        memo: MemoId,
+    },
+    Aggregate {
+        by: Grouping,
+        aggregation: Aggregation,
+        parameter: Option<Box<Node>>,
+        inner: Box<Node>,
+        memo: MemoId,
+    },
+    Call {
+        function: Function,
+        arguments: Vec<Node>,
+        replacement: Option<Replacement>,
+        memo: MemoId,
+    },
+    /// A vector that was worked out elsewhere: the so-many-th of those that are given.
+    Given {
+        place: usize,
+        is_unique_without_name: bool,
+    },
 }
 
 impl Node {
     pub fn is_scalar(&self) -> bool {
         match self {
             Node::Number(_) => true,
-            Node::Negate { inner, .. } => inner.is_scalar(),
+            Node::Negate { inner } => inner.is_scalar(),
             Node::Binary { left, right, .. } => left.is_scalar() && right.is_scalar(),
             Node::Call { function, .. } => {
                 matches!(function, Function::Scalar | Function::Time | Function::Pi | Function::MaxOf | Function::MinOf)
@@ -143,8 +190,9 @@ impl Node {
     pub fn is_unique_without_name(&self) -> bool {
         match self {
             Node::Select(selector) | Node::Range { selector, .. } => selector.name.is_some(),
-            Node::Subquery { inner, .. } | Node::Negate { inner, .. } => inner.is_unique_without_name(),
+            Node::Subquery { inner, .. } | Node::Negate { inner } => inner.is_unique_without_name(),
             Node::Aggregate { .. } => true,
+            Node::Given { is_unique_without_name, .. } => *is_unique_without_name,
             Node::Binary { operator: Operator::Or, .. } => false,
             Node::Binary { operator, left, .. } if operator.is_of_sets() => left.is_unique_without_name(),
             Node::Call { function: Function::OverTime(_), arguments, .. } => {
@@ -166,10 +214,10 @@ impl Query {
     pub fn parse(text: &str, labels: &mut LabelTable) -> Result<Query, Unsupported> {
         let parsed = syntax::parse(text).map_err(|problem| Unsupported(problem.to_string()))?;
         let is_scalar = parsed.value_type() == ValueType::Scalar;
-        let mut maker = Maker { labels, memos: 0, selected: Vec::new(), reach: 0 };
+        let mut maker = Maker { labels, memos: 0, selected: Vec::new() };
         let root = maker.node(&parsed, 0)?;
         let memos = (0..maker.memos).map(|_| Memo::default()).collect();
-        Ok(Query { root, memos, selected: maker.selected, reach: maker.reach, is_scalar })
+        Ok(Query { root, memos, selected: maker.selected, is_scalar })
     }
 
     /// The series that it asks for.
@@ -177,13 +225,13 @@ impl Query {
         &self.selected
     }
 
-    /// How far back it looks at most, without the look-back of selectors, milliseconds.
-    pub fn reach(&self) -> i64 {
-        self.reach
-    }
-
     pub fn is_scalar(&self) -> bool {
         self.is_scalar
+    }
+
+    /// It gives a vector or a scalar, as rules must.
+    pub fn is_of_an_instant(&self) -> bool {
+        !matches!(self.root, Node::Text(_) | Node::Range { .. } | Node::Subquery { .. })
     }
 }
 
@@ -191,7 +239,6 @@ struct Maker<'l> {
     labels: &'l mut LabelTable,
     memos: usize,
     selected: Vec<Selected>,
-    reach: i64,
 }
 
 fn unsupported<T>(what: impl Into<String>) -> Result<T, Unsupported> {
@@ -201,7 +248,7 @@ fn unsupported<T>(what: impl Into<String>) -> Result<T, Unsupported> {
 impl Maker<'_> {
     fn memo(&mut self) -> MemoId {
         self.memos += 1;
-        self.memos - 1
+        MemoId(self.memos - 1)
     }
 
     /// `back`: how far back its parents look.
@@ -224,7 +271,7 @@ impl Maker<'_> {
                 let memo = self.memo();
                 Node::Subquery { inner, range, step: subquery.step.map(millis), when, is_settled, memo }
             }
-            Expr::Unary(unary) => Node::Negate { inner: Box::new(self.node(&unary.expr, back)?), memo: self.memo() },
+            Expr::Unary(unary) => Node::Negate { inner: Box::new(self.node(&unary.expr, back)?) },
             Expr::Binary(binary) => self.binary(binary, back)?,
             Expr::Aggregate(aggregate) => self.aggregate(aggregate, back)?,
             Expr::Call(call) => self.call(call, back)?,
@@ -247,12 +294,12 @@ impl Maker<'_> {
             }
         }
         let when = when(selector.offset.as_ref(), selector.at.as_ref());
-        self.reach = self.reach.max(match when.at {
+        let reach = match when.at {
             At::Now => back + when.offset.max(0),
             // Whatever is fixed in time is kept from the start.
             At::Start | At::End | At::Time(_) => i64::MAX / 4,
-        });
-        self.selected.push(Selected { name: name.clone(), matchers: matchers.clone() });
+        };
+        self.selected.push(Selected { name: name.clone(), matchers: matchers.clone(), reach });
         let name = name.map(|name| self.labels.symbol(&name));
         Ok(Selector { name, matchers, when, memo: self.memo() })
     }
@@ -387,10 +434,11 @@ fn is_settled(node: &Node) -> bool {
         Node::Number(_) | Node::Text(_) => true,
         Node::Select(selector) | Node::Range { selector, .. } => is_plain(selector.when),
         Node::Subquery { inner, when, .. } => is_plain(*when) && is_settled(inner),
-        Node::Negate { inner, .. } => is_settled(inner),
+        Node::Negate { inner } => is_settled(inner),
         Node::Binary { left, right, .. } => is_settled(left) && is_settled(right),
         Node::Aggregate { parameter, inner, .. } => parameter.as_deref().is_none_or(is_settled) && is_settled(inner),
         Node::Call { arguments, .. } => arguments.iter().all(is_settled),
+        Node::Given { .. } => false,
     }
 }
 

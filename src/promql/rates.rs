@@ -14,35 +14,8 @@ pub(super) struct Window<'a> {
 impl Window<'_> {
     /// Increase over the whole range as the samples suggest; `drops` is what a counter had reached before its resets.
     pub fn extrapolated(&self, is_counter: bool, is_rate: bool, drops: impl Iterator<Item = f64>) -> Option<f64> {
-        let (first, last) = (self.points.first()?, self.points.last()?);
-        let intervals = self.points.len() - 1;
-        if intervals == 0 {
-            return None;
-        }
-        let mut result = last.value - first.value;
-        for drop in drops {
-            result += drop;
-        }
-        let mut to_start = (first.at - self.from) as f64 / 1000.0;
-        let mut to_end = (self.to - last.at) as f64 / 1000.0;
-        let sampled = (last.at - first.at) as f64 / 1000.0;
-        let average = sampled / intervals as f64;
-        let threshold = average * 1.1;
-        if to_start >= threshold {
-            to_start = average / 2.0;
-        }
-        if is_counter && result > 0.0 && first.value >= 0.0 {
-            // A counter was never below zero.
-            to_start = to_start.min(sampled * (first.value / result));
-        }
-        if to_end >= threshold {
-            to_end = average / 2.0;
-        }
-        let mut factor = (sampled + to_start + to_end) / sampled;
-        if is_rate {
-            factor /= (self.to - self.from) as f64 / 1000.0;
-        }
-        Some(result * factor)
+        let (first, last) = (*self.points.first()?, *self.points.last()?);
+        extrapolated(first, last, self.points.len(), (self.from, self.to), is_counter, is_rate, drops)
     }
 
     /// By the last two samples.
@@ -80,6 +53,46 @@ impl Window<'_> {
         }
         Some(level)
     }
+}
+
+/// As [`Window::extrapolated`], of `count` samples of which only these two matter.
+pub(super) fn extrapolated(
+    first: Point,
+    last: Point,
+    count: usize,
+    (from, to): (i64, i64),
+    is_counter: bool,
+    is_rate: bool,
+    drops: impl Iterator<Item = f64>,
+) -> Option<f64> {
+    let intervals = count - 1;
+    if intervals == 0 {
+        return None;
+    }
+    let mut result = last.value - first.value;
+    for drop in drops {
+        result += drop;
+    }
+    let mut to_start = (first.at - from) as f64 / 1000.0;
+    let mut to_end = (to - last.at) as f64 / 1000.0;
+    let sampled = (last.at - first.at) as f64 / 1000.0;
+    let average = sampled / intervals as f64;
+    let threshold = average * 1.1;
+    if to_start >= threshold {
+        to_start = average / 2.0;
+    }
+    if is_counter && result > 0.0 && first.value >= 0.0 {
+        // A counter was never below zero.
+        to_start = to_start.min(sampled * (first.value / result));
+    }
+    if to_end >= threshold {
+        to_end = average / 2.0;
+    }
+    let mut factor = (sampled + to_start + to_end) / sampled;
+    if is_rate {
+        factor /= (to - from) as f64 / 1000.0;
+    }
+    Some(result * factor)
 }
 
 /// Slope and value at `at`.

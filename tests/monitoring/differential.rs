@@ -111,15 +111,15 @@ fn are_equal(a: &Vector, b: &Vector) -> bool {
 }
 
 /// Draws expressions; the same ones for the same seed.
-struct Draw(u64);
+pub struct Draw(pub u64);
 
 impl Draw {
-    fn below(&mut self, most: usize) -> usize {
+    pub fn below(&mut self, most: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % most
     }
 
-    fn of<'t>(&mut self, choices: &[&'t str]) -> &'t str {
+    pub fn of<'t>(&mut self, choices: &[&'t str]) -> &'t str {
         choices[self.below(choices.len())]
     }
 
@@ -154,7 +154,7 @@ impl Draw {
         self.of(&["2m", "5m", "7m", "20m"])
     }
 
-    fn vector(&mut self, depth: usize) -> String {
+    pub fn vector(&mut self, depth: usize) -> String {
         if depth == 0 {
             let offset = self.of(&["", "", "", " offset 5m"]);
             return match self.below(3) {
@@ -212,7 +212,7 @@ impl Draw {
         }
     }
 
-    fn expression(&mut self) -> String {
+    pub fn expression(&mut self) -> String {
         let depth = self.below(4);
         match self.below(12) {
             0 => format!("absent({})", self.gauge()),

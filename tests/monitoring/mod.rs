@@ -6,3 +6,4 @@ mod exposition;
 mod promqltest;
 mod remote;
 mod shipped;
+mod twins;
