@@ -273,8 +273,9 @@ impl Builder {
                     self.scenario.specs.intern_shape(shape)
                 })
                 .collect();
-            let minutes =
-                |(from, to): (i64, i64)| StockOut::of(SimTime::from_secs(from * 60), SimTime::from_secs((from + to) * 60));
+            let minutes = |(from, to): (i64, i64)| {
+                StockOut::of(SimTime::from_secs(from * 60), SimTime::from_secs((from + to) * 60))
+            };
             self.scenario.node_groups.push(NodeGroup {
                 id,
                 name: format!("group-{index}").into(),

@@ -140,7 +140,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let hint = if format.inputs.iter().any(|input| input.0 == "nodes") { "--nodes FILE or " } else { "" };
         return Err(anyhow::anyhow!("the trace needs nodes to run on: give {hint}--autoscale TYPE,…").into());
     }
-    let of = import_scenario::Imported { files: &files, autoscale: &arguments.autoscale, format, options, trace: &trace };
+    let of =
+        import_scenario::Imported { files: &files, autoscale: &arguments.autoscale, format, options, trace: &trace };
     let text = of.scenario(output)?;
     single::write(output, &text, Comment::Yaml, terms)?;
     let mut err = io::stderr().lock();

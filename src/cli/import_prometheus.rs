@@ -148,7 +148,8 @@ fn ask(arguments: &Arguments, url: &str, query: &str) -> anyhow::Result<String> 
         Some(text) => time(text).with_context(|| format!("--end {text:?} is neither RFC 3339 nor Unix seconds"))?,
         None => std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |elapsed| elapsed.as_secs_f64()).floor(),
     };
-    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(120)));
+    let config =
+        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(120)));
     let agent = ureq::Agent::new_with_config(config.build());
     let path = format!("{}/api/v1/query_range", url.trim_end_matches('/'));
     let request = agent
@@ -268,16 +269,16 @@ fn scenario(arguments: &Arguments, file: &Path, services: &[Service], cost: &str
         let Service { name, namespace, .. } = service;
         let seconds = match arguments.demand {
             DemandKind::Cpu => 1.0,
-            DemandKind::Requests => {
-                arguments.request_cpu.or(arguments.request_gpu).unwrap_or_default().as_secs_f64()
-            }
+            DemandKind::Requests => arguments.request_cpu.or(arguments.request_gpu).unwrap_or_default().as_secs_f64(),
         };
         // Pods of one core, or one GPU, that an HPA keeps at 60 %.
         let replicas = |load: f64| (load * seconds / 0.6).ceil().clamp(1.0, 10_000.0) as u32;
         let (now, most) = (replicas(service.mean), replicas(service.peak * 1.5).max(2));
         let gpu = if arguments.request_gpu.is_some() { ", limits: {nvidia.com/gpu: \"1\"}" } else { "" };
         let metric = match arguments.request_gpu {
-            Some(_) => "{type: Pods, pods: {metric: {name: DCGM_FI_DEV_GPU_UTIL}, target: {type: AverageValue, averageValue: \"60\"}}}",
+            Some(_) => {
+                "{type: Pods, pods: {metric: {name: DCGM_FI_DEV_GPU_UTIL}, target: {type: AverageValue, averageValue: \"60\"}}}"
+            }
             None => "{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}",
         };
         write!(

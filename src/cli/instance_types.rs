@@ -76,7 +76,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let header = ["name", "provider", "GPUs", "arch", "vCPUs", "memory GiB", "on demand USD/h", "spot USD/h"];
-    let price = |price: Option<crate::units::UsdPerHour>| price.map_or_else(String::new, |of| format!("{:.4}", of.as_f64()));
+    let price =
+        |price: Option<crate::units::UsdPerHour>| price.map_or_else(String::new, |of| format!("{:.4}", of.as_f64()));
     let rows: Vec<Vec<String>> = listed
         .iter()
         .map(|of| {

@@ -253,7 +253,9 @@ mod tests {
         assert!((1.0 - (-rate * HOURS_A_MONTH).exp() - 0.075).abs() < 1e-12, "{rate}");
         assert_eq!(of("m6i.large").interruptions_per_hour, None);
         assert_eq!(of("i4i.large").local_storage, Some(Bytes(468_000_000_000)));
-        assert!(Catalogue::builtin().types().iter().all(|of| !of.gpu.as_ref().is_some_and(|gpu| gpu.model.contains(' '))));
+        assert!(
+            Catalogue::builtin().types().iter().all(|of| !of.gpu.as_ref().is_some_and(|gpu| gpu.model.contains(' ')))
+        );
     }
 
     #[test]

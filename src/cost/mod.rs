@@ -13,5 +13,5 @@ mod instance_type;
 pub use attribution::{AttributionPrices, COMMITMENTS, Holding, IDLE, NodeCapacity, cost_of};
 pub use billing::{Billing, CapacityType};
 pub use catalogue::{Catalogue, CatalogueError};
-pub use instance_type::{GpuShape, InstanceType};
 pub use commitment::{Commitment, CommitmentUse, Commitments, Cover, MOST_COMMITMENTS};
+pub use instance_type::{GpuShape, InstanceType};

@@ -239,7 +239,8 @@ fn instance_types_page() -> String {
          about a bill; `data/instance-prices/README.md` says where they are from. An empty price is not known and\n\
          must be stated, of the group or under `instanceTypes:`, which also takes types that are not here.",
     );
-    let price = |price: Option<crate::units::UsdPerHour>| price.map_or_else(String::new, |of| format!("{:.4}", of.as_f64()));
+    let price =
+        |price: Option<crate::units::UsdPerHour>| price.map_or_else(String::new, |of| format!("{:.4}", of.as_f64()));
     let rows = instance_types(&Wanted::default()).into_iter().map(|of| {
         let gpu = of.gpu.as_ref().map_or_else(String::new, |gpu| format!("{} × {}", gpu.count, gpu.model));
         vec![
@@ -253,7 +254,11 @@ fn instance_types_page() -> String {
             price(of.spot),
         ]
     });
-    table(&mut out, &["name", "cloud", "arch", "vCPUs", "memory, GiB", "GPUs", "on demand, USD/h", "spot, USD/h"], rows);
+    table(
+        &mut out,
+        &["name", "cloud", "arch", "vCPUs", "memory, GiB", "GPUs", "on demand, USD/h", "spot, USD/h"],
+        rows,
+    );
     out
 }
 

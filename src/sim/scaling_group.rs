@@ -40,8 +40,7 @@ impl World<'_> {
     pub(super) fn refusal(&self, group: u32) -> Option<Refusal> {
         let limits = &self.scenario.node_groups[group as usize].limits;
         let instances = self.groups[group as usize].instances;
-        let is_short =
-            |span: &StockOut| (span.from..span.to).contains(&self.now) && instances >= span.available;
+        let is_short = |span: &StockOut| (span.from..span.to).contains(&self.now) && instances >= span.available;
         if limits.stock_outs.iter().any(is_short) {
             return Some(OUT_OF_STOCK);
         }

@@ -120,7 +120,8 @@ fn zstandard_and_utf_16_are_told_by_their_bytes() {
     let text = String::from_utf8(list).expect("text");
     let wide: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     fs::write(shop.path().join("l.utf16"), wide).expect("a file");
-    let import = |file: &str| good(&shop, &format!("windtunnel import csv --pods {file} --autoscale m6i.large -o s.yaml"));
+    let import =
+        |file: &str| good(&shop, &format!("windtunnel import csv --pods {file} --autoscale m6i.large -o s.yaml"));
     assert!(import("l.zst").out.contains("3 pods"));
     holds(&import("l.utf16").err, &["the file is in UTF-16 and is read as that"], "UTF-16");
     // A mistake is shown at its line of what was packed.
@@ -144,9 +145,8 @@ fn ruzstd_of(bytes: &[u8]) -> Vec<u8> {
 fn lists_without_times_get_arrivals_by_an_option() {
     let shop = shop();
     let list = "data/openb-2023/openb_pod_list_multigpu50-2000.csv";
-    let import = format!(
-        "windtunnel import openb --pods {list} --nodes data/openb-2023/openb_node_list_all_node.csv -o s.yaml"
-    );
+    let import =
+        format!("windtunnel import openb --pods {list} --nodes data/openb-2023/openb_node_list_all_node.csv -o s.yaml");
     holds(&shop.run(&import).err, &["the list has no times", "--every"], "none");
     good(&shop, &format!("{import} --every 10s --poisson --lasting 20m"));
     let scenario = fs::read_to_string(shop.path().join("s.yaml")).expect("a scenario");
@@ -187,15 +187,19 @@ fn spot_series_become_stock_outs_and_interruptions_by_zone() {
     let said = shop.run("windtunnel import spot --availability zone-x_v100_1.json --autoscale p3.8xlarge -o s.yaml");
     assert_eq!(said.code, 0, "{}", said.err);
     let scenario = fs::read_to_string(shop.path().join("s.yaml")).expect("a scenario");
-    holds(&scenario, &["name: p3-8xlarge-zone-x", "capacityType: spot", "available: 1", "interrupts: true", "- zone-x"], "s");
-    let with_work = scenario
-        .replace("minSize: 0", "minSize: 4")
+    holds(
+        &scenario,
+        &["name: p3-8xlarge-zone-x", "capacityType: spot", "available: 1", "interrupts: true", "- zone-x"],
+        "s",
+    );
+    let with_work = scenario.replace("minSize: 0", "minSize: 4")
         + "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  replicas: 4\n  selector: {matchLabels: {a: d}}\n  \
            template: {metadata: {labels: {a: d}}, spec: {containers: [{name: c, image: i, resources: {limits: {nvidia.com/gpu: 4}}}]}}\n";
     fs::write(shop.path().join("w.yaml"), with_work).expect("a file");
     good(&shop, "windtunnel run w.yaml --out r");
     let decisions = fs::read_to_string(shop.path().join("r/decisions.csv")).expect("decisions");
-    let taken = |at: &str| decisions.lines().filter(|line| line.starts_with(at) && line.contains("spot interruption")).count();
+    let taken =
+        |at: &str| decisions.lines().filter(|line| line.starts_with(at) && line.contains("spot interruption")).count();
     assert_eq!((taken("1200"), taken("1800")), (3, 1), "{decisions}");
     let error = shop.run("windtunnel import spot --availability missing.json --autoscale p3.8xlarge -o t.yaml").err;
     holds(&error, &["missing.json"], "missing");
@@ -270,7 +274,11 @@ fn a_prometheus_is_asked_and_its_answer_kept() {
     );
     assert!(good(&shop, &line).out.contains("1 Deployments, 2 points"));
     let scenario = fs::read_to_string(shop.path().join("p.yaml")).expect("a scenario");
-    holds(&scenario, &["p.prometheus.json", "perRequest: {cpu: 20ms}", "namespace: prod", "start: 2026-01-01"], "p.yaml");
+    holds(
+        &scenario,
+        &["p.prometheus.json", "perRequest: {cpu: 20ms}", "namespace: prod", "start: 2026-01-01"],
+        "p.yaml",
+    );
     good(&shop, "windtunnel run p.yaml --out r");
     let served = &summary(&shop, "r")["services"]["prod/web"]["demand"];
     assert!(served.as_f64().is_some_and(|demand| (35_000.0..37_000.0).contains(&demand)), "{served}");
@@ -287,7 +295,8 @@ fn series_of_a_file_are_demand_and_mistakes_are_told() {
     fs::write(shop.path().join("r.json"), RANGE).expect("a file");
     let om = "# TYPE http_requests counter\nhttp_requests_total{app=\"a\"} 0 1767225600\nhttp_requests_total{app=\"a\"} 600 1767225660\n# EOF\n";
     fs::write(shop.path().join("m.om"), om).expect("a file");
-    let import = |rest: &str| shop.run(&format!("windtunnel import prometheus {rest} --autoscale m6i.xlarge -o p.yaml --force"));
+    let import =
+        |rest: &str| shop.run(&format!("windtunnel import prometheus {rest} --autoscale m6i.xlarge -o p.yaml --force"));
     assert_eq!(import("--file r.json --demand cpu").code, 0);
     let said = import("--file m.om --series 'http_requests_total{app=\"a\"}' --demand requests --request-cpu 5ms");
     assert_eq!(said.code, 0, "{}", said.err);
@@ -325,7 +334,11 @@ fn a_real_prometheus_answers() {
     );
     fs::write(shop.path().join("prometheus.yml"), config).expect("a file");
     let mut server = std::process::Command::new(format!("{tools}/prometheus"))
-        .args(["--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", &format!("--web.listen-address=127.0.0.1:{port}")])
+        .args([
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=tsdb",
+            &format!("--web.listen-address=127.0.0.1:{port}"),
+        ])
         .current_dir(shop.path())
         .stderr(std::process::Stdio::null())
         .spawn()

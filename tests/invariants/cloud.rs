@@ -123,8 +123,9 @@ impl Weather {
             options.max_node_provision_time = SimDuration::from_mins(self.provision_minutes);
         }
         for (group, spans) in scenario.node_groups.iter_mut().zip(&self.stock_outs) {
-            let minutes =
-                |(from, length): &(i64, i64)| StockOut::of(SimTime::from_secs(from * 60), SimTime::from_secs((from + length) * 60));
+            let minutes = |(from, length): &(i64, i64)| {
+                StockOut::of(SimTime::from_secs(from * 60), SimTime::from_secs((from + length) * 60))
+            };
             group.limits.stock_outs = spans.iter().map(minutes).collect();
             group.deprovisioning = Distribution::Constant(SimDuration::from_secs(self.stopping_seconds));
         }

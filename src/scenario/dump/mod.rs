@@ -144,7 +144,12 @@ pub fn import(sources: Vec<Source>, usage: Usage, settings: &Settings) -> Import
 ///
 /// # Errors
 /// A file that is none.
-pub fn import_sktrace(bytes: &[u8], file: &str, usage: Usage, settings: &Settings) -> Result<Imported, Box<Diagnostic>> {
+pub fn import_sktrace(
+    bytes: &[u8],
+    file: &str,
+    usage: Usage,
+    settings: &Settings,
+) -> Result<Imported, Box<Diagnostic>> {
     let mut told = Told::default();
     let sktrace::Recording { mut objects, start, span, timeline } = sktrace::recording(bytes, file, &mut told)?;
     let mut settings = settings.clone();
@@ -200,7 +205,8 @@ struct Found {
 
 impl Found {
     fn finish(self, settings: &Settings) -> Imported {
-        let Found { mut objects, running, moment, scaling, groups: stated, timeline, mut usage, mut told, mut broken } = self;
+        let Found { mut objects, running, moment, scaling, groups: stated, timeline, mut usage, mut told, mut broken } =
+            self;
         let scaling = &scaling;
 
         if usage.is_empty() {

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::scenario::diagnostic::{Diagnostic, Place, Source};
 use crate::scenario::live::{Told, Weight};
 use crate::scenario::yaml::{Node, parse};
-use crate::scenario::diagnostic::{Diagnostic, Place, Source};
 
 use super::msgpack;
 
@@ -197,7 +197,10 @@ impl Life {
                     let (before, after) = (last.pointer("/spec/template"), state.pointer("/spec/template"));
                     if let (true, Some(template)) = (before != after, after) {
                         if kind == "ReplicaSet" {
-                            lost.add(kind, "its template changes, which no ReplicaSet here does: its pods stay as they are");
+                            lost.add(
+                                kind,
+                                "its template changes, which no ReplicaSet here does: its pods stay as they are",
+                            );
                         } else {
                             say(kind, "patches", json!({"at": later(*at), "patch": {"spec": {"template": template}}}));
                         }
@@ -290,12 +293,19 @@ mod tests {
     #[test]
     fn what_happens_to_a_deployment_becomes_changes_of_it() {
         let (web, more, new) = (deployment(2, "a:1"), deployment(5, "a:1"), deployment(5, "a:2"));
-        let events =
-            [event(1000, std::slice::from_ref(&web), &[]), event(1060, &[more], &[]), event(1090, &[new], &[]), event(1100, &[], &[web])];
+        let events = [
+            event(1000, std::slice::from_ref(&web), &[]),
+            event(1060, &[more], &[]),
+            event(1090, &[new], &[]),
+            event(1100, &[], &[web]),
+        ];
         let (recording, _) = read(&json!({"version": 2, "events": events})).unwrap();
         assert_eq!((recording.start, recording.span, recording.objects.len()), (1000, 100, 1));
-        let said: Vec<(&str, String)> =
-            recording.timeline.iter().map(|timed| (timed.list, timed.fields["at"].as_str().unwrap().to_owned())).collect();
+        let said: Vec<(&str, String)> = recording
+            .timeline
+            .iter()
+            .map(|timed| (timed.list, timed.fields["at"].as_str().unwrap().to_owned()))
+            .collect();
         let of = |list: &'static str, at: &str| (list, at.to_owned());
         assert_eq!(said, [of("replicaChanges", "60s"), of("patches", "90s"), of("replicaChanges", "100s")]);
         assert_eq!(recording.timeline[2].fields["replicas"], 0);
@@ -314,9 +324,11 @@ mod tests {
         ] {
             let mut trace = index;
             trace["version"] = json!(if trace.get("pod_lifecycles").is_some() { 2 } else { 3 });
-            trace["events"] = json!([event(10, std::slice::from_ref(&cron), &[]), event(15, std::slice::from_ref(&pod), &[])]);
+            trace["events"] =
+                json!([event(10, std::slice::from_ref(&cron), &[]), event(15, std::slice::from_ref(&pod), &[])]);
             let (recording, _) = read(&trace).unwrap();
-            let said: Vec<String> = recording.timeline.iter().map(|t| format!("{} {} {}", t.kind, t.name, t.fields)).collect();
+            let said: Vec<String> =
+                recording.timeline.iter().map(|t| format!("{} {} {}", t.kind, t.name, t.fields)).collect();
             assert_eq!(said, [r#"CronJob c {"duration":"15s"}"#, r#"Job p {"arrival":"5s","duration":"30s"}"#]);
         }
     }

@@ -15,7 +15,9 @@ enum Form {
     /// From the trace's own zero.
     Seconds,
     /// Since 1970, in parts of a second: 1, 1,000, … a second.
-    Unix { a_second: i64 },
+    Unix {
+        a_second: i64,
+    },
     Dates,
 }
 

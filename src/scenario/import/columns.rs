@@ -106,7 +106,10 @@ pub(super) const DLRM: &[InputColumn] = &[
     needed("deletion_time", "seconds; empty: it is there at the end"),
     optional("rdma_request", "percent of a card; not modelled"),
     optional("disk_request", "GiB; not modelled"),
-    optional("max_instance_per_node", "of the same service; -1: no limit; 1 is an anti-affinity, others are not modelled"),
+    optional(
+        "max_instance_per_node",
+        "of the same service; -1: no limit; 1 is an anti-affinity, others are not modelled",
+    ),
 ];
 
 pub(super) const SPOT_NODES: &[InputColumn] = &[
@@ -154,8 +157,12 @@ mod tests {
             if table == "throughputs" && table != input { header + "LM,20,V100,1,true,64.7\n" } else { header }
         };
         let is_given = |table: &str| table == input || format.inputs.contains(&(table, true));
-        let mut tables: Vec<(&str, Cursor<String>)> =
-            format.columns.iter().filter(|(table, _)| is_given(table)).map(|(table, _)| (*table, Cursor::new(header(table)))).collect();
+        let mut tables: Vec<(&str, Cursor<String>)> = format
+            .columns
+            .iter()
+            .filter(|(table, _)| is_given(table))
+            .map(|(table, _)| (*table, Cursor::new(header(table))))
+            .collect();
         let mut inputs = Inputs::default();
         for (table, reader) in &mut tables {
             inputs.give(table, Source { reader, file: "table.csv" });

@@ -245,11 +245,8 @@ mod tests {
         let pods = pods(&format!("{HEADER}\n{rows}")).unwrap();
         let told: Vec<_> = pods.iter().map(|pod| (pod.cpu.get(), pod.memory.get(), pod.duration)).collect();
         let (minutes, seconds) = (SimDuration::from_mins, SimDuration::from_secs);
-        let expected = [
-            (500, 4 << 30, Some(seconds(90))),
-            (500, 1_500_000_000, Some(minutes(90))),
-            (1000, 128 << 20, None),
-        ];
+        let expected =
+            [(500, 4 << 30, Some(seconds(90))), (500, 1_500_000_000, Some(minutes(90))), (1000, 128 << 20, None)];
         assert_eq!(told, expected);
     }
 

@@ -40,7 +40,11 @@ fn read_pods(reader: &mut dyn Read, file: &str, options: &Options) -> Result<Lis
     let mut standing = Vec::new();
     table.each(|row| {
         let mut time = |column| -> Result<Option<SimTime>, ImportError> {
-            if row.is_empty(column) { Ok(None) } else { clock.read(row, column).map(|at| Some(SimTime::from_nanos(at))) }
+            if row.is_empty(column) {
+                Ok(None)
+            } else {
+                clock.read(row, column).map(|at| Some(SimTime::from_nanos(at)))
+            }
         };
         let (created, scheduled, deleted) = (time(creation)?, time(scheduling)?, time(deletion)?);
         let started = scheduled.or(created).unwrap_or(SimTime::ZERO);
@@ -129,15 +133,17 @@ mod tests {
         let listed = read(rows).unwrap();
         let told: Vec<_> = listed.rows.iter().map(|pod| (&*pod.name, pod.workload.as_deref(), pod.duration)).collect();
         let ran = Some(SimDuration::from_secs(300));
-        assert_eq!(told, [
-            ("i0", Some("app_0-hn"), None),
-            ("i2", Some("app_1-cn"), None),
-            ("i1", Some("app_0-cn"), ran)
-        ]);
+        assert_eq!(
+            told,
+            [("i0", Some("app_0-hn"), None), ("i2", Some("app_1-cn"), None), ("i1", Some("app_0-cn"), ran)]
+        );
         assert_eq!((listed.rows[0].gpus, listed.rows[0].memory), (1, Bytes(120 << 30)));
         assert_eq!((listed.rows[2].cpu, listed.rows[2].alone_on_node), (Millicores(500), true));
         let notes = listed.notes.join("; ");
-        assert!(notes.contains("1 of 3 instances ask for RDMA") && notes.contains("1 of 3 instances have a limit"), "{notes}");
+        assert!(
+            notes.contains("1 of 3 instances ask for RDMA") && notes.contains("1 of 3 instances have a limit"),
+            "{notes}"
+        );
         assert!(!notes.contains("not in order"), "{notes}");
     }
 

@@ -18,9 +18,13 @@ pub enum ImportError {
     #[error("{file}: no row under the header")]
     NoRows { file: String },
     /// A list of pods that says nothing of when they come.
-    #[error("{file}: the list has no times: no column {column:?}; give its pods arrivals by --every DURATION (in a scenario: replay.arrivals)")]
+    #[error(
+        "{file}: the list has no times: no column {column:?}; give its pods arrivals by --every DURATION (in a scenario: replay.arrivals)"
+    )]
     NoTimes { file: String, column: &'static str },
-    #[error("{file}: the list has times of its own, in column {column:?}; --every DURATION (in a scenario: replay.arrivals) is for lists without")]
+    #[error(
+        "{file}: the list has times of its own, in column {column:?}; --every DURATION (in a scenario: replay.arrivals) is for lists without"
+    )]
     HasTimes { file: String, column: &'static str },
     #[error("{file}:{line}: no column {column:?}{}; the header has {found}", nearest.as_ref().map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default())]
     MissingColumn { file: String, line: u64, column: String, nearest: Option<String>, found: String },
@@ -56,7 +60,9 @@ impl ImportError {
             ImportError::MissingColumn { file, line, .. }
             | ImportError::DoubledColumn { file, line, .. }
             | ImportError::FieldCount { file, line, .. } => Some((file, Some(*line), None)),
-            ImportError::BadText { file, line, column, .. } | ImportError::BadValue { file, line, column, .. } => Some((file, Some(*line), Some(*column))),
+            ImportError::BadText { file, line, column, .. } | ImportError::BadValue { file, line, column, .. } => {
+                Some((file, Some(*line), Some(*column)))
+            }
         }
     }
 }

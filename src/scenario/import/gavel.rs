@@ -7,8 +7,8 @@
 
 use std::io::Read;
 
-use super::csv::MOST_GPUS;
 use super::arrivals::Arrivals;
+use super::csv::MOST_GPUS;
 use super::table::{Column, Names, Row, Table};
 use super::{ImportError, Inputs, Listed, Options, Trace};
 use crate::load::training::{ThroughputRow, ThroughputTable, TrainingJobRow};

@@ -141,7 +141,8 @@ mod tests {
     #[test]
     fn dates_are_taken_with_and_without_a_zone() {
         let noon = Some(1_767_268_800_000_000_000);
-        for text in ["2026-01-01T12:00:00Z", "2026-01-01 12:00:00", "2026-01-01T13:00+01:00", "2026-01-01 12:00:00 UTC"] {
+        for text in ["2026-01-01T12:00:00Z", "2026-01-01 12:00:00", "2026-01-01T13:00+01:00", "2026-01-01 12:00:00 UTC"]
+        {
             assert_eq!(timestamp(text), noon, "{text}");
         }
         assert_eq!(timestamp("2026-01-01"), Some(1_767_225_600_000_000_000));

@@ -81,8 +81,7 @@ fn read_pods(reader: &mut dyn Read, file: &str, options: &Options) -> Result<Lis
                 Ok(time)
             };
             let (scheduling, column) = (times.scheduling, times.deletion);
-            let started =
-                if row.is_empty(scheduling) { arrival } else { not_before(scheduling, arrival, "creation")? };
+            let started = if row.is_empty(scheduling) { arrival } else { not_before(scheduling, arrival, "creation")? };
             deletion = if row.is_empty(column) { None } else { Some(not_before(column, started, "start")?) };
             duration = deletion.map(|deleted| deleted.since(started));
             trace_end = trace_end.max(deletion.unwrap_or(started));

@@ -299,7 +299,8 @@ mod tests {
         let utf16 = |big: bool| -> Vec<u8> {
             text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
         };
-        for (mark, bytes) in [(vec![0xff, 0xfe], utf16(false)), (vec![0xfe, 0xff], utf16(true)), (vec![], utf16(false))] {
+        for (mark, bytes) in [(vec![0xff, 0xfe], utf16(false)), (vec![0xfe, 0xff], utf16(true)), (vec![], utf16(false))]
+        {
             let (found, notes) = read(&[mark, bytes].concat()).unwrap();
             assert_eq!(found, text);
             assert!(notes[0].contains("UTF-16"));

@@ -144,7 +144,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str, size: &[(&str, f64)]) -> Result<Vec<(i64, f64)>, String> {
-        let requests = read_requests(text.as_bytes(), "log.csv", "at", size, &Only::new()).map_err(|error| error.to_string())?;
+        let requests =
+            read_requests(text.as_bytes(), "log.csv", "at", size, &Only::new()).map_err(|error| error.to_string())?;
         Ok(requests.rows.iter().map(|request| (request.at / 1_000_000, request.size)).collect())
     }
 

@@ -46,7 +46,8 @@ pub(super) fn is_of_prometheus(head: &[u8]) -> bool {
 /// A text that is neither, with the place of what is wrong, or one without a series.
 pub fn read_samples(reader: &mut dyn Read, file: &str) -> Result<Listed<SampleSeries>, ImportError> {
     let (text, mut notes) = opened::text(reader, file)?;
-    let mut rows = if text.trim_start().starts_with('{') { json(&text, file)? } else { exposition(&text, file, &mut notes)? };
+    let mut rows =
+        if text.trim_start().starts_with('{') { json(&text, file)? } else { exposition(&text, file, &mut notes)? };
     let refuse = |problem: &str| ImportError::Unreadable { file: file.to_owned(), problem: problem.to_owned() };
     for series in &mut rows {
         series.points.retain(|(at, value)| at.is_finite() && value.is_finite());
@@ -66,11 +67,15 @@ pub fn read_samples(reader: &mut dyn Read, file: &str) -> Result<Listed<SampleSe
 ///
 /// # Errors
 /// As [`read_samples`], and a selector that names none.
-pub(super) fn read_selected(reader: &mut dyn Read, file: &str, selector: &str) -> Result<Listed<SeriesPoint>, ImportError> {
+pub(super) fn read_selected(
+    reader: &mut dyn Read,
+    file: &str,
+    selector: &str,
+) -> Result<Listed<SeriesPoint>, ImportError> {
     let Listed { rows, notes } = read_samples(reader, file)?;
     let earliest = rows.iter().filter_map(|series| series.points.first()).map(|point| point.0).fold(f64::MAX, f64::min);
-    let summed = sum_of(&rows, selector)
-        .map_err(|problem| ImportError::Unreadable { file: file.to_owned(), problem })?;
+    let summed =
+        sum_of(&rows, selector).map_err(|problem| ImportError::Unreadable { file: file.to_owned(), problem })?;
     let zero = nanoseconds(earliest);
     let point = |(at, value): (f64, f64)| SeriesPoint { at: since(nanoseconds(at), zero), value };
     Ok(Listed { rows: summed.points.into_iter().map(point).collect(), notes })
@@ -339,7 +344,10 @@ mod tests {
         assert_eq!(selected(text, "queue").unwrap(), [(0, 7.0)]);
         assert_eq!(samples(text).unwrap()[0].selector(), r#"http_requests_total{code="200",path="a,\"b\"}"}"#);
         // The older format's milliseconds.
-        assert_eq!(selected("a{x=\"y\"} 1 1700000000000\na{x=\"y\"} 2 1700000001500\n", "a").unwrap(), [(0, 1.0), (1500, 2.0)]);
+        assert_eq!(
+            selected("a{x=\"y\"} 1 1700000000000\na{x=\"y\"} 2 1700000001500\n", "a").unwrap(),
+            [(0, 1.0), (1500, 2.0)]
+        );
     }
 
     #[test]

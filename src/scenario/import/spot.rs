@@ -54,7 +54,10 @@ fn read_availability(source: Source<'_>) -> Result<Availability, ImportError> {
         file: source.file.to_owned(),
         line: error.line().max(1) as u64,
         column: error.column().max(1),
-        problem: format!("{}; a series is {{\"metadata\": {{\"gap_seconds\": 300}}, \"data\": [4, 3, …]}}", plain(&error)),
+        problem: format!(
+            "{}; a series is {{\"metadata\": {{\"gap_seconds\": 300}}, \"data\": [4, 3, …]}}",
+            plain(&error)
+        ),
     })?;
     let gap = published.metadata.gap_seconds;
     if !(gap.is_finite() && gap >= 1.0 && gap <= 1e9) {
@@ -196,7 +199,10 @@ mod tests {
         let nodes = Some(Source { reader: &mut nodes, file: "n.csv" });
         let pods = Some(Source { reader: &mut pods, file: "j.csv" });
         let trace = format("spot").unwrap().read(Inputs { nodes, pods, ..Inputs::default() }).unwrap();
-        assert_eq!((&*trace.nodes[0].name, trace.nodes[0].gpus, trace.nodes[1].cpu), ("node-0", 4, Millicores(128_000)));
+        assert_eq!(
+            (&*trace.nodes[0].name, trace.nodes[0].gpus, trace.nodes[1].cpu),
+            ("node-0", 4, Millicores(128_000))
+        );
         let told: Vec<_> = trace.pods.iter().map(|pod| (&*pod.name, pod.priority, pod.gpu_milli.get())).collect();
         assert_eq!(told, [("job-7-0", 1000, 1000), ("job-8-0", 0, 500), ("job-8-1", 0, 500)]);
         assert!(trace.notes.0.iter().any(|note| note.contains("workers of 1 jobs")));

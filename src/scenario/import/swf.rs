@@ -278,13 +278,19 @@ mod tests {
         assert_eq!((trace.nodes[0].count, trace.nodes[0].cpu), (4, Millicores(8_000)));
         let told: Vec<_> = trace.pods.iter().map(|pod| (&*pod.name, pod.cpu.get(), pod.arrival)).collect();
         let at = SimTime::from_secs;
-        assert_eq!(told, [
-            ("job-3", 1000, at(90)),
-            ("job-1-0", 8000, at(100)),
-            ("job-1-1", 8000, at(100)),
-            ("job-1-2", 4000, at(100))
-        ]);
-        assert_eq!((trace.pods[1].memory, trace.pods[1].workload.as_deref()), (Bytes(2048 * 1024 * 8), Some("queue-2")));
+        assert_eq!(
+            told,
+            [
+                ("job-3", 1000, at(90)),
+                ("job-1-0", 8000, at(100)),
+                ("job-1-1", 8000, at(100)),
+                ("job-1-2", 4000, at(100))
+            ]
+        );
+        assert_eq!(
+            (trace.pods[1].memory, trace.pods[1].workload.as_deref()),
+            (Bytes(2048 * 1024 * 8), Some("queue-2"))
+        );
         let notes = trace.notes.0.join("; ");
         for part in ["1 of 3 jobs never ran", "1 jobs have more than one pod", "not in order", "4 nodes of 8 cores"] {
             assert!(notes.contains(part), "{part}: {notes}");

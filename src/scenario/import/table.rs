@@ -287,10 +287,9 @@ impl<'a> Row<'a> {
     pub fn duration(&self, column: Column) -> Result<SimDuration, ImportError> {
         let bytes = self.bytes(column);
         let with_units = || SimDuration::parse_non_negative(std::str::from_utf8(bytes).ok()?).ok();
-        nanoseconds(bytes)
-            .map(SimDuration::from_nanos)
-            .or_else(with_units)
-            .ok_or_else(|| self.refuse(column, "seconds as a decimal number of zero or more, or a duration such as 1h30m"))
+        nanoseconds(bytes).map(SimDuration::from_nanos).or_else(with_units).ok_or_else(|| {
+            self.refuse(column, "seconds as a decimal number of zero or more, or a duration such as 1h30m")
+        })
     }
 
     /// A size in whole parts: a plain number counts `unit` parts each (`1.5e9`, `500.0`), one with a suffix is a

@@ -5,9 +5,9 @@
 
 use std::io::Read;
 
+use super::arrivals::Arrivals;
 use super::csv::MOST_GPUS;
 use super::gavel::at_least_one;
-use super::arrivals::Arrivals;
 use super::table::{Names, Table};
 use super::{ImportError, Inputs, Listed, Options, Trace};
 use crate::load::training::TrainingJobRow;

@@ -74,7 +74,10 @@ impl Lowering<'_> {
             return;
         }
         if jobs.arrivals.is_some_and(|arrivals| arrivals.lasting.is_some()) {
-            self.error("jobs.arrivals.lasting", "jobs have their own work; only pods of a list can be given a duration");
+            self.error(
+                "jobs.arrivals.lasting",
+                "jobs have their own work; only pods of a list can be given a duration",
+            );
             return;
         }
         let options = Options { skip_bad_rows: jobs.skip_bad_rows, arrivals: jobs.arrivals };

@@ -49,8 +49,8 @@ use super::spec::{ScenarioDocument, ScenarioSpec, TargetRef};
 use super::tables::Tables;
 use super::yaml::{Node, control_characters, read};
 use super::{Scenario, TrainingJob};
-use crate::cost::Catalogue;
 use crate::cluster::{PodSpecId, WorkloadId};
+use crate::cost::Catalogue;
 use crate::units::{SimDuration, SimTime};
 
 /// The outcome: a scenario where the document itself could be read, and everything that is wrong with it.

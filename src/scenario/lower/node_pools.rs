@@ -54,10 +54,8 @@ impl Lowering<'_> {
         let (mut node_pools, mut groups) = (Vec::new(), Vec::new());
         for object in &objects.node_pools {
             let Some(pool) = self.node_pool(object) else { continue };
-            let suiting: Vec<_> = types
-                .iter()
-                .filter(|of| pool.requirements.intersects(of.offered.requirements()).is_ok())
-                .collect();
+            let suiting: Vec<_> =
+                types.iter().filter(|of| pool.requirements.intersects(of.offered.requirements()).is_ok()).collect();
             if suiting.is_empty() {
                 let message =
                     format!("NodePool {} matches none of the {} instance types on offer", pool.name, types.len());
@@ -94,8 +92,10 @@ impl Lowering<'_> {
             let message = format!("{} is not a chance from 0 to 1", offers.launch_failure_probability);
             self.error("nodePools.launchFailureProbability", message);
         }
-        let rates =
-            [("interruptionsPerHour", offers.interruptions_per_hour.unwrap_or(0.0)), ("failuresPerHour", offers.failures_per_hour)];
+        let rates = [
+            ("interruptionsPerHour", offers.interruptions_per_hour.unwrap_or(0.0)),
+            ("failuresPerHour", offers.failures_per_hour),
+        ];
         for (field, rate) in rates {
             if !(0.0..=3600.0).contains(&rate) {
                 self.error(&format!("nodePools.{field}"), format!("{rate} is not a rate from 0 to 3600 an hour"));
@@ -110,10 +110,7 @@ impl Lowering<'_> {
     }
 
     /// The types on offer: catalogue entry, Karpenter's form, labels of their nodes.
-    fn instance_types(
-        &mut self,
-        offers: &NodePoolsSpec,
-    ) -> Option<Vec<Offered>> {
+    fn instance_types(&mut self, offers: &NodePoolsSpec) -> Option<Vec<Offered>> {
         let catalogue = self.catalogue.clone();
         let mut chosen = Vec::new();
         for (index, name) in offers.instance_types.iter().enumerate() {
@@ -142,11 +139,7 @@ impl Lowering<'_> {
         Some(chosen.iter().map(|instance| self.instance_type(instance, offers)).collect())
     }
 
-    fn instance_type(
-        &mut self,
-        instance: &Arc<InstanceType>,
-        offers: &NodePoolsSpec,
-    ) -> Offered {
+    fn instance_type(&mut self, instance: &Arc<InstanceType>, offers: &NodePoolsSpec) -> Offered {
         let mut capacity = Resources::new(instance.vcpus, instance.memory);
         capacity.ephemeral_storage = root_disk(Some(instance));
         if let Some(gpu) = &instance.gpu {
@@ -245,7 +238,8 @@ fn without_price(pool: &NodePool, types: &[Offered]) -> Option<(String, String)>
     let names: Vec<&str> = types.iter().filter(is_suiting).map(|of| of.instance.name.as_str()).collect();
     let first = names.first()?;
     let (field, message) = (if bought == "spot" { "spot" } else { "onDemand" }, some_of(&names));
-    let message = format!("no {bought} price is known for {message}: give one, for NodePool {} buys nothing else", pool.name);
+    let message =
+        format!("no {bought} price is known for {message}: give one, for NodePool {} buys nothing else", pool.name);
     Some((message, format!("nodePools: {{prices: {{{first}: {{{field}: 0.05}}}}}}, in US dollars an hour")))
 }
 

@@ -163,7 +163,11 @@ impl Lowering<'_> {
                 stock_outs,
                 failure_probability: group.launch_failure_probability,
             },
-            interruptions_per_hour: group.interruptions_per_hour.unwrap_or(if is_spot { published.unwrap_or(0.06) } else { 0.0 }),
+            interruptions_per_hour: group.interruptions_per_hour.unwrap_or(if is_spot {
+                published.unwrap_or(0.06)
+            } else {
+                0.0
+            }),
             interruptions_by_type: BTreeMap::new(),
             interruption_notice: group.interruption_notice,
             interruption_handling: group.interruption_handling,

@@ -10,8 +10,9 @@ use rustc_hash::FxHashMap;
 use super::workloads::usage_model;
 use super::{Lowering, PodOrigin, shared};
 use crate::cluster::{
-    Affinity, Container, GpuShare, LabelSelector, Labels, NodeAffinity, NodeSelectorTerm, NodeShape, PodAffinityTerm, PodSpec, PodSpecId, ResourceId,
-    Resources, RestartPolicy, SelectorOperator, SelectorRequirement, WorkloadId, label, resource,
+    Affinity, Container, GpuShare, LabelSelector, Labels, NodeAffinity, NodeSelectorTerm, NodeShape, PodAffinityTerm,
+    PodSpec, PodSpecId, ResourceId, Resources, RestartPolicy, SelectorOperator, SelectorRequirement, WorkloadId, label,
+    resource,
 };
 use crate::scenario::diagnostic::suggestion;
 use crate::scenario::import::{Options, Qos, Trace, TraceNode, TracePod as Row};
