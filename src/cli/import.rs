@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::import_files::Files;
 use super::{Outcome, import_cluster, import_prometheus, import_pulumi, import_scenario, import_sktrace};
 use crate::cost::Catalogue;
 use crate::record::writer::single::{self, Comment, FileTerms};
@@ -48,44 +49,6 @@ pub struct Arguments {
     force: bool,
 }
 
-/// The trace, a file a table; packed by gzip or zstd or not; `-` is standard input.
-#[derive(Args, Clone)]
-pub(super) struct Files {
-    /// Table of pods; - is standard input, of which a copy is kept beside the scenario (as for every table)
-    #[arg(long, value_name = "FILE")]
-    pub pods: Option<PathBuf>,
-    /// Table of nodes
-    #[arg(long, value_name = "FILE")]
-    pub nodes: Option<PathBuf>,
-    /// Table of training jobs
-    #[arg(long, value_name = "FILE")]
-    pub jobs: Option<PathBuf>,
-    /// Table of measured training speeds
-    #[arg(long, value_name = "FILE")]
-    pub throughputs: Option<PathBuf>,
-    /// Log of requests, a row each
-    #[arg(long, value_name = "FILE")]
-    pub requests: Option<PathBuf>,
-    /// Series of available spot machines, a file a zone
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub availability: Vec<PathBuf>,
-}
-
-impl Files {
-    /// Every table with the flag that names it.
-    fn named(&mut self) -> impl Iterator<Item = (&'static str, &mut PathBuf)> {
-        let one = [
-            ("pods", &mut self.pods),
-            ("nodes", &mut self.nodes),
-            ("jobs", &mut self.jobs),
-            ("throughputs", &mut self.throughputs),
-            ("requests", &mut self.requests),
-        ];
-        let one = one.into_iter().filter_map(|(name, path)| Some((name, path.as_mut()?)));
-        one.chain(self.availability.iter_mut().map(|path| ("availability", path)))
-    }
-}
-
 /// What holds objects of a cluster rather than a trace.
 #[derive(Subcommand)]
 enum OfACluster {
@@ -108,8 +71,8 @@ fn formats() -> String {
         "Formats:\n{}\n\nExamples:\n  windtunnel import csv --pods pods.csv --nodes nodes.csv -o replay.yaml\n  windtunnel import \
          openb --pods data/openb-2023/openb_pod_list_default.csv --autoscale g5.48xlarge,m6i.8xlarge -o openb.yaml\n  windtunnel import gavel \
          --jobs data/gavel/jobs-0e4a51.csv --throughputs data/gavel/throughputs.csv --autoscale p3.8xlarge -o training.yaml\n  windtunnel import \
-         azure-llm --requests AzureLLMInferenceTrace_conv.csv.gz --autoscale g6.xlarge -o chat.yaml\n  windtunnel import swf --pods log.swf \
-         --nodes log.swf -o hpc.yaml\n\nThe columns of each format are in docs/reference/import.md.",
+         azure-llm --requests data/azure-llm-2023/conversation.csv --autoscale g6.xlarge -o chat.yaml\n  windtunnel import swf --pods data/swf-example/jobs.swf \
+         --nodes data/swf-example/jobs.swf -o hpc.yaml\n\nThe columns of each format are in docs/reference/import.md.",
         lines.collect::<Vec<_>>().join("\n")
     )
 }

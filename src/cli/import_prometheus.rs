@@ -20,14 +20,13 @@ use crate::units::SimDuration;
 /// Make a scenario of series of Prometheus: a Deployment under the demand of each
 #[derive(Args)]
 #[command(after_help = "Examples:
-  windtunnel import prometheus --url http://localhost:9090 --query 'sum by (deployment) (rate(http_requests_total[5m]))' \\
-      --last 7d --step 5m --demand requests --request-cpu 20ms --autoscale m6i.xlarge -o week.yaml
-  windtunnel import prometheus --file range.json --demand cpu --autoscale m6i.xlarge -o day.yaml
-  windtunnel import prometheus --file metrics.om --series 'queue_requests_total{app=\"shop\"}' --demand requests \\
-      --request-cpu 20ms --autoscale m6i.xlarge -o shop.yaml
+  windtunnel import prometheus --file data/prometheus-example/range.json --demand requests --request-cpu 20ms --autoscale m6i.xlarge -o day.yaml
+  windtunnel import prometheus --file data/prometheus-example/range.json --series '{deployment=\"shop\"}' --demand cpu --autoscale m6i.xlarge -o shop.yaml
 
-A file is the JSON of a range query, or OpenMetrics (or Prometheus) text with timestamps; counters of a text become
-rates. What a server answers is kept beside the scenario. https is not spoken: ask through kubectl port-forward.")]
+Straight from a server: --url http://localhost:9090 --query 'sum by (namespace, deployment) (rate(http_requests_total[5m]))' --last 7d
+--step 5m. What it answers is kept beside the scenario. https is not spoken: kubectl port-forward gives an http address.
+
+A file is the JSON of a range query, or OpenMetrics (or Prometheus) text with timestamps; counters of a text become rates.")]
 pub struct Arguments {
     /// What /api/v1/query_range answered, or OpenMetrics text
     #[arg(long, value_name = "FILE", conflicts_with = "url", required_unless_present = "url")]

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
-use super::import::Files;
+use super::import_files::Files;
 use crate::cost::{CapacityType, Catalogue};
 use crate::scenario::import::{ArrivalsSpec, Availability, Format, Options, RequestTrace, Trace};
 use crate::scenario::spec::{RequestLogSpec, StockOutSpec};

@@ -14,7 +14,7 @@ use crate::scenario::import::read_bytes;
 /// Make a scenario of a trace of SimKube (.sktrace): what was applied to a cluster, and when
 #[derive(Args)]
 #[command(after_help = "Examples:
-  windtunnel import sktrace trace.sktrace --autoscale m6i.xlarge -o trace.yaml
+  windtunnel import sktrace data/simkube-2024/cronjob.sktrace --autoscale m6i.xlarge -o trace.yaml
 
 A trace has no nodes. What becomes of its objects and their changes is in docs/manifests.md.")]
 pub struct Arguments {

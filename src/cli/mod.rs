@@ -15,6 +15,7 @@ mod faults;
 mod format;
 mod import;
 mod import_cluster;
+mod import_files;
 mod import_prometheus;
 mod import_pulumi;
 mod import_scenario;
