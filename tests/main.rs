@@ -13,6 +13,7 @@ mod conformance;
 mod determinism;
 mod figures;
 mod fuzz;
+mod golden;
 mod house;
 mod imports;
 mod invariants;

@@ -47,6 +47,8 @@ fn every_shipped_scenario_writes_what_it_wrote() {
             ("decisions.csv", csv::decisions(&recorder)),
             ("pods.csv", csv::pods(&outcome)),
             ("nodes.csv", csv::nodes(&outcome)),
+            ("jobs.csv", csv::jobs(&outcome)),
+            ("attempts.csv", csv::attempts(&outcome)),
         ];
         for (table, bytes) in tables {
             let digest: String = Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();

@@ -28,7 +28,7 @@ impl ByClass {
         let pod = specs.pod(spec);
         let must_ask_each = profile.scores.iter().any(|(score, _)| score.tells_alike_nodes_apart());
         let is_possible = !must_ask_each
-            && profile.options.percentage_of_nodes_to_score.is_none()
+            && profile.settings.options.percentage_of_nodes_to_score.is_none()
             && !specs.any_images()
             && soft_taints_per_node <= 1
             && !pod.names_hosts()
@@ -47,7 +47,7 @@ fn is_for_itself(specs: &Specs, spec: PodSpecId, profile: &Profile) -> bool {
         && pod.topology_spread_constraints.is_empty()
         && pod.affinity.node.preferred.is_empty()
         && !specs.touched_by_affinity(spec)
-        && default_selector(pod, profile.options.default_spread_constraints).is_none()
+        && default_selector(pod, profile.settings.options.default_spread_constraints).is_none()
 }
 
 /// The node that the pod of `cycle` goes to, or `None` where none is feasible. `pick` draws one of so many tied nodes,
@@ -60,8 +60,8 @@ pub fn choose(
     how: ByClass,
     pick: impl FnOnce(usize) -> usize,
 ) -> Option<NodeId> {
-    let alone = Scoring::alone(cycle, profile);
-    let judge = |node| judge_alone(&alone, &cluster.node_view(node).expect("a class's member exists"));
+    let alone = Scoring::alone(cycle, &profile.settings);
+    let judge = |node| judge_alone(profile, &alone, &cluster.node_view(node).expect("a class's member exists"));
     if how == ByClass::Whole {
         let best = classes.best(cycle.spec, judge);
         return match best.count() {
@@ -108,7 +108,7 @@ fn set_apart(cluster: &ClusterState, spec: PodSpecId, profile: &Profile) -> Vec<
     let pod = specs.pod(spec);
     let is_host = |key: &str| key == label::HOSTNAME;
     let by_host = |other: &PodSpec| other.pod_affinity_terms().any(|term| is_host(&term.topology_key));
-    let hosts_matter = default_selector(pod, profile.options.default_spread_constraints).is_some()
+    let hosts_matter = default_selector(pod, profile.settings.options.default_spread_constraints).is_some()
         || pod.topology_spread_constraints.iter().any(|constraint| is_host(&constraint.topology_key))
         || by_host(pod)
         || (specs.touched_by_affinity(spec) && specs.related(spec).iter().any(|other| by_host(specs.pod(*other))));
@@ -123,13 +123,13 @@ fn set_apart(cluster: &ClusterState, spec: PodSpecId, profile: &Profile) -> Vec<
 
 /// The score of a node by itself, or `None` where it refuses the pod whatever other nodes hold. Plugins that normalize
 /// over nodes give 0 or one other raw value here, so that the result is the same as if it were normalized with them.
-fn judge_alone(scoring: &Scoring<'_>, node: &NodeView<'_>) -> Option<i32> {
-    let filters = scoring.profile.filters.iter().filter(|filter| filter.scope() != Scope::Cluster);
+fn judge_alone(profile: &Profile, scoring: &Scoring<'_>, node: &NodeView<'_>) -> Option<i32> {
+    let filters = profile.filters.iter().filter(|filter| filter.scope() != Scope::Cluster);
     for filter in filters {
         filter.filter(scoring.cycle, node).ok()?;
     }
     let mut total = 0;
-    for (plugin, weight) in plugins(scoring).filter(|(plugin, _)| plugin.stands_alone()) {
+    for (plugin, weight) in plugins(profile, scoring).filter(|(plugin, _)| plugin.stands_alone()) {
         let mut score = [plugin.score(scoring, node)];
         plugin.normalize(&mut score);
         total += score[0] * weight;
@@ -141,10 +141,10 @@ fn judge_alone(scoring: &Scoring<'_>, node: &NodeView<'_>) -> Option<i32> {
 fn score_together(cluster: &ClusterState, cycle: &Cycle<'_>, profile: &Profile, stand_ins: &[StandIn]) -> Vec<i64> {
     let candidates: Vec<Candidate> =
         stand_ins.iter().map(|stand_in| Candidate { node: stand_in.node, nodes: stand_in.nodes() }).collect();
-    let scoring = Scoring::new(cluster, cycle, profile, &candidates);
+    let scoring = Scoring::new(cluster, cycle, &profile.settings, &candidates);
     let mut totals: Vec<i64> = stand_ins.iter().map(|stand_in| i64::from(stand_in.score)).collect();
     let mut scores = Vec::with_capacity(totals.len());
-    for (plugin, weight) in plugins(&scoring).filter(|(plugin, _)| !plugin.stands_alone()) {
+    for (plugin, weight) in plugins(profile, &scoring).filter(|(plugin, _)| !plugin.stands_alone()) {
         scores.clear();
         scores.extend(candidates.iter().map(|candidate| {
             plugin.score(&scoring, &cluster.node_view(candidate.node).expect("a class's member exists"))
@@ -155,6 +155,6 @@ fn score_together(cluster: &ClusterState, cycle: &Cycle<'_>, profile: &Profile, 
     totals
 }
 
-fn plugins<'a>(scoring: &'a Scoring<'_>) -> impl Iterator<Item = (&'static dyn Score, i64)> + 'a {
-    scoring.profile.scores.iter().copied().filter(move |(plugin, _)| plugin.applies(scoring))
+fn plugins<'a>(profile: &'a Profile, scoring: &'a Scoring<'_>) -> impl Iterator<Item = (&'static dyn Score, i64)> + 'a {
+    profile.scores.iter().copied().filter(move |(plugin, _)| plugin.applies(scoring))
 }

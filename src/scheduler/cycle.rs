@@ -1,6 +1,7 @@
 //! One pod's scheduling cycle: what the filters work out once a pod and not once a node.
 
-use super::filter::{AffinityCounts, SpreadCounts};
+use super::affinity_counts::AffinityCounts;
+use super::spread_counts::SpreadCounts;
 use crate::cluster::{ClusterView, NodeView, PodId, PodSpec, PodSpecId, Specs};
 
 /// Upstream's `CycleState` after PreFilter: the pod, and what its constraints find in the cluster at this moment.

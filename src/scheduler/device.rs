@@ -5,13 +5,13 @@
 use rand::RngExt;
 
 use super::fragmentation::gradient;
-use super::profile::{GpuDevice, Profile};
+use super::options::{GpuDevice, Settings};
 use super::score::gpu::{Ask, Room};
 use crate::units::random::stream;
 
 /// A choice among those GPUs of a node that have room; `entity` is the pod's number.
 pub trait ChooseDevice: Sync {
-    fn choose(&self, ask: Ask, room: &Room<'_>, profile: &Profile, entity: u64) -> Option<usize>;
+    fn choose(&self, ask: Ask, room: &Room<'_>, settings: &Settings, entity: u64) -> Option<usize>;
 }
 
 fn policy(device: GpuDevice) -> &'static dyn ChooseDevice {
@@ -24,8 +24,8 @@ fn policy(device: GpuDevice) -> &'static dyn ChooseDevice {
 }
 
 /// The number of the GPU that the pod takes; `None` where none has room for it.
-pub fn choose(ask: Ask, room: &Room<'_>, profile: &Profile, entity: u64) -> Option<usize> {
-    policy(profile.options.gpu_device).choose(ask, room, profile, entity)
+pub fn choose(ask: Ask, room: &Room<'_>, settings: &Settings, entity: u64) -> Option<usize> {
+    policy(settings.options.gpu_device).choose(ask, room, settings, entity)
 }
 
 fn fitting(ask: Ask, room: &Room<'_>) -> impl Iterator<Item = usize> {
@@ -35,7 +35,7 @@ fn fitting(ask: Ask, room: &Room<'_>) -> impl Iterator<Item = usize> {
 struct Fullest;
 
 impl ChooseDevice for Fullest {
-    fn choose(&self, ask: Ask, room: &Room<'_>, _profile: &Profile, _entity: u64) -> Option<usize> {
+    fn choose(&self, ask: Ask, room: &Room<'_>, _settings: &Settings, _entity: u64) -> Option<usize> {
         fitting(ask, room).next()
     }
 }
@@ -43,7 +43,7 @@ impl ChooseDevice for Fullest {
 struct Emptiest;
 
 impl ChooseDevice for Emptiest {
-    fn choose(&self, ask: Ask, room: &Room<'_>, _profile: &Profile, _entity: u64) -> Option<usize> {
+    fn choose(&self, ask: Ask, room: &Room<'_>, _settings: &Settings, _entity: u64) -> Option<usize> {
         fitting(ask, room).min_by_key(|index| (std::cmp::Reverse(room.gpus[*index]), *index))
     }
 }
@@ -51,27 +51,27 @@ impl ChooseDevice for Emptiest {
 struct Random;
 
 impl ChooseDevice for Random {
-    fn choose(&self, ask: Ask, room: &Room<'_>, profile: &Profile, entity: u64) -> Option<usize> {
+    fn choose(&self, ask: Ask, room: &Room<'_>, settings: &Settings, entity: u64) -> Option<usize> {
         let devices: Vec<usize> = fitting(ask, room).collect();
         if devices.is_empty() {
             return None;
         }
-        Some(devices[stream(profile.seed, "gpu-device", entity).random_range(0..devices.len())])
+        Some(devices[stream(settings.seed, "gpu-device", entity).random_range(0..devices.len())])
     }
 }
 
 struct Gradient;
 
 impl ChooseDevice for Gradient {
-    fn choose(&self, ask: Ask, room: &Room<'_>, profile: &Profile, _entity: u64) -> Option<usize> {
-        gradient(ask, room, &profile.typical_pods).device
+    fn choose(&self, ask: Ask, room: &Room<'_>, settings: &Settings, _entity: u64) -> Option<usize> {
+        gradient(ask, room, &settings.typical_pods).device
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::score::gpu::room;
-    use super::super::{SchedulerOptions, fragmentation};
+    use super::super::{Profile, SchedulerOptions, fragmentation};
     use super::*;
 
     #[test]
@@ -80,7 +80,7 @@ mod tests {
         let room = room(8000, &[1000, 400, 200, 1000, 700]);
         let chosen = |gpu_device, entity| {
             let options = SchedulerOptions { gpu_device, ..SchedulerOptions::default() };
-            let mut profile = Profile::new(options).unwrap();
+            let mut settings = Profile::new(options).unwrap().settings;
             let kind = fragmentation::TypicalPodSpec {
                 cpu: crate::units::Millicores(100),
                 gpus: 1,
@@ -88,8 +88,8 @@ mod tests {
                 gpu_models: Vec::new(),
                 count: 1,
             };
-            profile.typical_pods = fragmentation::stated_pods(&[kind]).into();
-            choose(ask, &room, &profile, entity)
+            settings.typical_pods = fragmentation::stated_pods(&[kind]).into();
+            choose(ask, &room, &settings, entity)
         };
         assert_eq!(chosen(GpuDevice::Fullest, 0), Some(1));
         assert_eq!(chosen(GpuDevice::Emptiest, 0), Some(0));

@@ -7,6 +7,7 @@
 //!
 //! [`ClusterView`]: crate::cluster::ClusterView
 
+mod affinity_counts;
 pub mod by_class;
 mod class_index;
 mod cycle;
@@ -14,13 +15,16 @@ pub mod device;
 pub mod filter;
 pub mod fragmentation;
 mod node_set;
+mod node_terms;
 mod nomination;
+mod options;
 mod preemption;
 mod profile;
 pub mod queue;
 pub mod score;
 mod select;
 mod spread;
+mod spread_counts;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -29,9 +33,10 @@ pub use by_class::ByClass;
 pub use class_index::{Best, ClassIndex, StandIn};
 pub use cycle::Cycle;
 pub use nomination::{Nominations, fits_with_nominated};
-pub use preemption::{Hopeless, NoPreemption, Preemption, PreemptionAttempt};
-pub use profile::{
-    GpuDevice, Profile, ProfileError, RequestedToCapacityRatioParam, ResourceSpec, SchedulerOptions, ScoringStrategy,
-    StrategyType, TieBreak, UtilizationShapePoint,
+pub use options::{
+    GpuDevice, RequestedToCapacityRatioParam, ResourceSpec, SchedulerOptions, ScoringStrategy, Settings, StrategyType,
+    TieBreak, UtilizationShapePoint,
 };
+pub use preemption::{Hopeless, NoPreemption, Preemption, PreemptionAttempt};
+pub use profile::{Profile, ProfileError};
 pub use select::{Feasibility, Memory, Selection, feasible_nodes, schedule};

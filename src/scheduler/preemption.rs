@@ -80,7 +80,7 @@ impl PreemptionAttempt<'_> {
     }
 
     pub fn run(&self) -> Result<Preemption, NoPreemption> {
-        if !self.profile.options.preemption {
+        if !self.profile.settings.options.preemption {
             return Err(NoPreemption::Disabled);
         }
         if !self.cycle.pod.preempts {
@@ -149,7 +149,7 @@ impl PreemptionAttempt<'_> {
     }
 
     fn candidates_wanted(&self, potential: usize) -> usize {
-        let options = &self.profile.options;
+        let options = &self.profile.settings.options;
         let share = potential * usize::from(options.min_candidate_nodes_percentage) / 100;
         share.max(options.min_candidate_nodes_absolute as usize).min(potential)
     }

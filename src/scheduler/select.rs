@@ -50,10 +50,10 @@ pub fn schedule(
         [only] => return Ok(Selection { node: only, tied: vec![only], scores: None }),
         _ => {}
     }
-    let scoring = Scoring::new(view, cycle, profile, &candidates(&feasible.nodes));
-    let scores = ScoreTable::new(view, &scoring, feasible.nodes);
+    let scoring = Scoring::new(view, cycle, &profile.settings, &candidates(&feasible.nodes));
+    let scores = ScoreTable::new(view, &scoring, &profile.scores, feasible.nodes);
     let tied = scores.best();
-    let draws = tied.len() > 1 && profile.options.tie_break == TieBreak::Random;
+    let draws = tied.len() > 1 && profile.settings.options.tie_break == TieBreak::Random;
     let index = if draws { rng.random_range(0..tied.len()) } else { 0 };
     Ok(Selection { node: tied[index], tied, scores: Some(scores) })
 }
@@ -71,7 +71,7 @@ pub fn feasible_nodes(
         return Feasibility { nodes: vec![node.id], rejected: Vec::new() };
     }
     let mut found = Feasibility::default();
-    if profile.options.percentage_of_nodes_to_score.is_none() {
+    if profile.settings.options.percentage_of_nodes_to_score.is_none() {
         for node in view.node_views() {
             match fits(&node) {
                 Ok(()) => found.nodes.push(node.id),

@@ -1,6 +1,6 @@
 //! Topology spread constraints as both the filter and the score see them.
 
-use super::filter::{matches_node_selector_and_affinity, untolerated_taint};
+use super::node_terms::{matches_node_selector_and_affinity, untolerated_taint};
 use super::terms::PodMatcher;
 use crate::cluster::{Controller, NodeView, PodSpec, SpreadPolicy, TopologySpreadConstraint, WhenUnsatisfiable};
 

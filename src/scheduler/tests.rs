@@ -3,8 +3,10 @@
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
-use super::filter::{self, AffinityCounts, SpreadCounts};
+use super::affinity_counts::AffinityCounts;
+use super::filter;
 use super::score::{MAX_NODE_SCORE, Scoring, candidates};
+use super::spread_counts::SpreadCounts;
 use super::*;
 use crate::cluster::{
     Affinity, ByNode, ClusterState, ClusterView, Container, Controller, DisruptionBudget, Labels, NodeId, NodeShape,
@@ -237,7 +239,7 @@ fn every_plugin_that_speaks_scores_from_0_to_100() {
         let (cluster, pending) = cluster(seed);
         let cycle = Cycle::for_pod(&cluster, pending);
         let nodes: Vec<NodeId> = cluster.node_views().map(|node| node.id).collect();
-        let scoring = Scoring::new(&cluster, &cycle, &profile, &candidates(&nodes));
+        let scoring = Scoring::new(&cluster, &cycle, &profile.settings, &candidates(&nodes));
         for (plugin, _) in profile.scores.iter().filter(|(plugin, _)| plugin.applies(&scoring)) {
             let mut scores: Vec<i64> = cluster.node_views().map(|node| plugin.score(&scoring, &node)).collect();
             plugin.normalize(&mut scores);

@@ -5,7 +5,7 @@
 
 use super::entities::End;
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, Shortfall};
 use crate::scheduler::Cycle;

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use super::bills::larger;
 use super::entities::Role;
 use super::ledger::{capacity_of, offered_by};
-use super::observer::{PodCounts, Usage};
+use super::records::{PodCounts, Usage};
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, NodeState, PodId, PodPhase};
 use crate::cost::CapacityType;

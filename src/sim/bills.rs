@@ -4,97 +4,14 @@
 //! and covers a machine that was paid on demand until then. What a pod owes is worked out when its bill is closed or its
 //! node's price changes; in between it only adds up what it holds.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
 use super::entities::Instance;
 use super::ledger::capacity_of;
-use super::observer::{CommitmentCost, Usage};
+use super::records::Usage;
+use super::state::bills::Slots;
 use super::world::World;
 use crate::cluster::{NodeShapeId, PodId};
-use crate::cost::{CapacityType, Commitments, Cover, NodeCapacity, cost_of};
-use crate::scenario::{Reservation, Scenario};
-use crate::units::{SimTime, Usd, UsdPerHour};
-
-/// The bills that are no single machine's.
-#[derive(Debug)]
-pub(super) struct Bills {
-    /// By node group.
-    reservations: Vec<Option<Slots>>,
-    commitments: Commitments,
-    /// Closed stretches of machines: on demand and spot.
-    pub on_demand: Usd,
-    pub spot: Usd,
-}
-
-/// Reserved capacity of a node group.
-#[derive(Debug)]
-struct Slots {
-    terms: Reservation,
-    taken: u32,
-    /// Machines of the group that are paid on demand, in the order of their launch; some may be gone.
-    beyond: VecDeque<u32>,
-    /// Worth of the time that machines stood in slots.
-    used: Usd,
-    /// Paid for all slots from start to end.
-    fee: Usd,
-}
-
-impl Bills {
-    pub fn new(scenario: &Scenario) -> Bills {
-        let slots = |terms: Reservation| {
-            let fee = scenario.billing.reserved_cost(terms.price, terms.nodes, scenario.duration);
-            Slots { terms, taken: 0, beyond: VecDeque::new(), used: Usd::ZERO, fee }
-        };
-        Bills {
-            reservations: scenario
-                .node_groups
-                .iter()
-                .map(|group| {
-                    (group.capacity_type == CapacityType::Reserved).then(|| slots(scenario.reservation(group)))
-                })
-                .collect(),
-            commitments: Commitments::new(&scenario.commitments, SimTime::ZERO + scenario.duration),
-            on_demand: Usd::ZERO,
-            spot: Usd::ZERO,
-        }
-    }
-
-    /// Reserved capacity of a node group that no machine used.
-    pub fn unused(&self, group: usize) -> Usd {
-        self.reservations[group].as_ref().map_or(Usd::ZERO, |slots| slots.fee - slots.used)
-    }
-
-    pub fn reserved(&self) -> Usd {
-        self.reservations.iter().flatten().map(|slots| slots.fee).sum()
-    }
-
-    /// What commitments add to what machines cost at list prices, or save.
-    pub fn adjustment(&mut self, now: SimTime) -> Usd {
-        self.commitments.adjustment(now)
-    }
-
-    pub fn commitments(&self) -> Vec<CommitmentCost> {
-        let uses = self.commitments.uses();
-        let row = |(term, used): (&crate::cost::Commitment, crate::cost::CommitmentUse)| CommitmentCost {
-            name: Arc::clone(&term.name),
-            paid: used.paid,
-            covered: used.covered,
-            unused: used.unused,
-        };
-        self.commitments.terms().iter().zip(uses).map(row).collect()
-    }
-
-    /// Slots taken by node group, for the audit.
-    pub fn taken(&self, group: usize) -> u32 {
-        self.reservations[group].as_ref().map_or(0, |slots| slots.taken)
-    }
-
-    /// Prices of all reserved capacity, for the audit.
-    pub fn reserved_rate(&self) -> UsdPerHour {
-        self.reservations.iter().flatten().fold(UsdPerHour::ZERO, |sum, slots| sum + slots.terms.rate())
-    }
-}
+use crate::cost::{CapacityType, Cover, NodeCapacity, cost_of};
+use crate::units::{SimTime, UsdPerHour};
 
 impl World<'_> {
     // Machines

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::entities::End;
 use super::ledger::{Ledger, offered_by, requested_by};
-use super::observer::{PodCounts, Usage};
+use super::records::{PodCounts, Usage};
 use crate::cluster::{
     ClusterState, NodeId, NodeShape, NodeShapeId, NodeState, PodId, PodInfo, PodPhase, PodSpec, PodSpecId, Specs,
 };

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use rand::RngExt;
 
-use super::cpu::NodeCpu;
 use super::entities::Instance;
 use super::event::Event;
 use super::explanation::IdleReason;
-use super::idle::IdleRun;
-use super::images::NodeImages;
 use super::ledger::capacity_of;
 use super::node_lifecycle::NOT_READY;
-use super::observer::Controller;
-use super::scaling_group::{FAILED_TO_START, Unfilled};
+use super::records::Controller;
+use super::scaling_group::FAILED_TO_START;
+use super::state::cpu::NodeCpu;
+use super::state::idle::IdleRun;
+use super::state::images::NodeImages;
+use super::state::scaling_group::Unfilled;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::InstanceId;
 use crate::cluster::{ClusterView, NodeId, NodeShapeId, Taint, TaintEffect};

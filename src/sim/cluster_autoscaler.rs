@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use rand_pcg::Pcg64Mcg;
-
-use super::drain::{Drain, Drainer};
 use super::event::Event;
-use super::evictor::Evictor;
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::cluster_autoscaler::AutoscalerRun;
+use super::state::drain::{Drain, Drainer};
+use super::state::evictor::Evictor;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{
     self as ca, Decision, Explainer, Explanation, Halt, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
     Subject, Verdict,
 };
-use crate::cluster::{self, ClusterView, NodeId, PodId, PodSpecId, Taint, TaintEffect};
+use crate::cluster::{self, ClusterView, NodeId, PodId, Taint, TaintEffect};
 use crate::scenario::WorkloadKind;
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
@@ -21,25 +20,6 @@ use crate::units::{SimDuration, SimTime};
 /// From one loop's start to the next, whatever triggers that: a real loop takes about as long, and pods younger than two
 /// seconds cause no scale-up anyway.
 const SHORTEST_PAUSE: SimDuration = SimDuration::from_secs(2);
-
-/// What a run keeps for its Cluster Autoscaler.
-#[derive(Debug)]
-pub(super) struct AutoscalerRun {
-    state: State,
-    rng: Pcg64Mcg,
-    /// By [`NodeId`].
-    records: Vec<NodeRecord>,
-    groups: Vec<NodeGroup>,
-    daemon_sets: Vec<PodSpecId>,
-    /// [`Books::version`](super::books::Books::version) at the last full loop.
-    seen: u64,
-    /// Voids loops that were planned before an earlier one was called for.
-    generation: u32,
-    last_loop: SimTime,
-    next_loop: SimTime,
-    /// Where the last loop ended early: what is told once.
-    halted: Option<Halt>,
-}
 
 impl World<'_> {
     pub(super) fn start_cluster_autoscaler(&mut self) {
@@ -172,7 +152,7 @@ impl World<'_> {
 
     /// One full loop with a memory and draws of the caller's.
     #[cfg(test)]
-    pub(super) fn loop_with(&mut self, state: State, rng: Pcg64Mcg) -> (Decision, State) {
+    pub(super) fn loop_with(&mut self, state: State, rng: rand_pcg::Pcg64Mcg) -> (Decision, State) {
         let scenario = self.scenario;
         let options = scenario.cluster_autoscaler.as_ref().expect("the scenario has a Cluster Autoscaler");
         let mut run = self.cluster_autoscaler.take().expect("it was started");

@@ -4,37 +4,11 @@
 //! What pods can have together is the node's allocatable CPU: the part that is reserved counts as used by the system.
 
 use super::event::Event;
-use super::observer::Usage;
+use super::records::Usage;
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId};
 use crate::load::cpu_shares::{Claim, divide};
-use crate::units::{Millicores, SimTime};
-
-/// What a pod wants of its node's CPU and what it has of it, in millicores.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct CpuClaim {
-    pub wanted: i64,
-    pub granted: i64,
-}
-
-/// What a node's pods want together.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct NodeCpu {
-    pub wanted: i64,
-    /// At the last division they wanted more than there is.
-    is_short: bool,
-    /// It waits to be divided anew.
-    pub is_due: bool,
-}
-
-/// Nodes whose CPU is to be divided anew at this instant.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Divisions {
-    nodes: Vec<NodeId>,
-    is_due: bool,
-    at: SimTime,
-    rounds: u32,
-}
+use crate::units::Millicores;
 
 /// Services that share nodes answer each other's plans; after so many rounds at one instant they take what they have.
 const MOST_ROUNDS: u32 = 12;

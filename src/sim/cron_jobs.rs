@@ -2,7 +2,7 @@
 
 use super::entities::JobKey;
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
 use super::world::World;
 use crate::cluster::WorkloadId;
 use crate::controller::cron_job::{Concurrency, CronJob, SCHEDULE_DELTA};

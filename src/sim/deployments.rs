@@ -2,7 +2,7 @@
 
 use super::entities::SetRun;
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
 use super::world::World;
 use crate::cluster::{PodId, PodSpecId, WorkloadId};
 use crate::controller::UpdateOptions;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::drain::{Drain, Drainer};
 use super::event::Event;
 use super::explanation::IdleReason;
-use super::observer::Controller;
-use super::terminator::{Terminator, disrupted_taint};
+use super::records::Controller;
+use super::state::drain::{Drain, Drainer};
+use super::state::terminator::Terminator;
+use super::terminator::disrupted_taint;
 use super::world::World;
 use crate::autoscaler::karpenter;
 use crate::autoscaler::karpenter::disruption::{self, Command, ForcefulReason, POLLING_PERIOD, Progress};

@@ -4,53 +4,15 @@
 //! node termination handler drains as `kubectl drain` does, and hands nothing back: the cloud takes the machine itself.
 
 use super::event::Event;
-use super::evictor::Evictor;
 use super::explanation::IdleReason;
-use super::observer::Controller;
-use super::terminator::Terminator;
+use super::records::Controller;
+use super::state::drain::{Drain, Drainer, Step};
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, PodId, Taint};
+use crate::cluster::{ClusterView, NodeId, PodId};
 use crate::units::{SimDuration, SimTime};
 
 /// How often `kubectl drain` tries an eviction again that a budget refused (`k8s.io/kubectl/pkg/drain`, 1.34).
 const KUBECTL_RETRY: SimDuration = SimDuration::from_secs(5);
-
-/// Who empties a node, and how far that has come.
-#[derive(Clone, Debug)]
-pub(super) enum Drainer {
-    ClusterAutoscaler(Evictor),
-    Karpenter(Terminator),
-    TerminationHandler,
-}
-
-/// The drain of one node.
-#[derive(Clone, Debug)]
-pub(super) struct Drain {
-    pub by: Drainer,
-    /// Its taint, to be taken off where the drain is given up.
-    taint: Option<Taint>,
-    /// The node was cordoned for it.
-    cordons: bool,
-    /// When its next step is planned.
-    wakes: Option<SimTime>,
-}
-
-impl Drain {
-    pub fn new(by: Drainer, taint: Option<Taint>, cordons: bool) -> Drain {
-        Drain { by, taint, cordons, wakes: None }
-    }
-}
-
-/// What a drain does after a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Looks again when a pod has left the node, and at the latest then.
-    Wait(Option<SimTime>),
-    /// The node is empty enough: it is deleted after this pause.
-    Delete(SimDuration),
-    /// It serves on; why.
-    GiveUp(String),
-}
 
 impl World<'_> {
     /// Taints and cordons the node as its drainer does, and takes the first step at `at`.

@@ -1,40 +1,21 @@
 //! Services whose requests are served one by one: what their pods offer, and what that makes of the books.
 
 use super::event::Event;
-use super::services::Offer;
+use super::state::each_request::Each;
+use super::state::services::Offer;
 use super::world::World;
 use crate::cluster::PodId;
-use crate::load::each_request::{Arrivals, Drawn, EachRequest, Happened, Leaver, ServerOffer};
-use crate::load::service::{Books, PodClass, Work};
+use crate::load::each_request::{Arrivals, Drawn, EachRequest, Leaver, ServerOffer};
+use crate::load::service::{Books, PodClass};
 use crate::scenario::{Demand, ServiceLoad};
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
 
-/// What the pods of a service at work used is told so often; nothing else hangs on it.
-const LOOK: SimDuration = SimDuration::from_secs(1);
 /// Use is measured over no less than this.
 const SHORTEST: SimDuration = SimDuration::from_millis(500);
 
-/// A service whose requests are served one by one.
-#[derive(Clone, Debug)]
-pub(super) struct Each {
-    pub requests: EachRequest,
-    pub books: Books,
-    /// Since when the use is measured.
-    measured: SimTime,
-    /// Endpoints on machines that have stopped.
-    dead: usize,
-}
-
-impl Each {
-    fn note(&mut self, happened: &Happened) {
-        self.books.arrived += Work::whole(happened.arrived);
-        self.books.served += Work::whole(happened.taken);
-        self.books.served -= Work::whole(happened.lost);
-        self.books.dropped += Work::whole(happened.dropped + happened.lost);
-        self.books.backlog = Work::whole(self.requests.in_line() as u64);
-    }
-}
+/// What the pods of a service at work used is told so often; nothing else hangs on it.
+const LOOK: SimDuration = SimDuration::from_secs(1);
 
 impl World<'_> {
     pub(super) fn each_request_of(&self, load: &ServiceLoad) -> Option<Box<Each>> {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::cpu::{CpuClaim, NodeCpu};
-use super::drain::Drain;
-use super::idle::IdleRun;
-use super::images::NodeImages;
-use super::jobs::BatchRun;
-use super::observer::Usage;
-use super::scaling_group::Unfilled;
-use super::wait_times::WaitRun;
+use super::records::Usage;
+use super::state::cpu::{CpuClaim, NodeCpu};
+use super::state::drain::Drain;
+use super::state::idle::IdleRun;
+use super::state::images::NodeImages;
+use super::state::jobs::BatchRun;
+use super::state::scaling_group::Unfilled;
+use super::state::wait_times::WaitRun;
 use crate::cluster::{NodeId, NodeSelectorTerm, NodeShapeId, PodId, PodSpecId, WorkloadId};
 use crate::controller::deployment::ReplicaSet;
 use crate::cost::{CapacityType, Holding};

@@ -4,44 +4,24 @@
 //! `cluster-autoscaler-release-1.37`). Evictions by pod priority (`drain-priority-config`) and forced ones are not
 //! modelled: both are off by default.
 
-use super::drain::Step;
+use super::state::drain::Step;
+use super::state::evictor::{Evictor, Phase};
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::PodMoves;
 use crate::cluster::{NodeId, PodId};
 use crate::units::{SimDuration, SimTime};
 
-/// Between two tries to evict a pod (`DefaultEvictionRetryTime`).
-const EVICTION_RETRY: SimDuration = SimDuration::from_secs(10);
-/// Pods may take this much longer than the grace period to disappear (`DefaultPodEvictionHeadroom`).
-const EVICTION_HEADROOM: SimDuration = SimDuration::from_secs(30);
-/// Between two looks whether the evicted pods are gone (`waitPodsToDisappear`).
-const DISAPPEARANCE_POLL: SimDuration = SimDuration::from_secs(5);
 /// On a DaemonSet's pod: `true` or `false` in place of what the two flags say.
 const ENABLE_DS_EVICTION: &str = "cluster-autoscaler.kubernetes.io/enable-ds-eviction";
 
-/// How far the deletion of one node has come.
-#[derive(Clone, Debug)]
-pub(super) struct Evictor {
-    /// Nothing had to be moved when the deletion was decided.
-    is_empty: bool,
-    phase: Phase,
-}
+/// Between two looks whether the evicted pods are gone (`waitPodsToDisappear`).
+const DISAPPEARANCE_POLL: SimDuration = SimDuration::from_secs(5);
 
-#[derive(Clone, Debug)]
-enum Phase {
-    /// The pause between the taint and the deletion (`node-delete-delay-after-taint`).
-    Tainted { until: SimTime },
-    /// Evictions are tried until `retry_until` (`max-pod-eviction-time`), next at `next_try`.
-    Evicting { pods: Vec<PodId>, unevicted: Vec<PodId>, daemons: Vec<PodId>, next_try: SimTime, retry_until: SimTime },
-    /// Every pod was evicted at `since`; they have their grace period to disappear.
-    Disappearing { pods: Vec<PodId>, since: SimTime },
-}
+/// Pods may take this much longer than the grace period to disappear (`DefaultPodEvictionHeadroom`).
+const EVICTION_HEADROOM: SimDuration = SimDuration::from_secs(30);
 
-impl Evictor {
-    pub fn new(is_empty: bool, starts: SimTime) -> Evictor {
-        Evictor { is_empty, phase: Phase::Tainted { until: starts } }
-    }
-}
+/// Between two tries to evict a pod (`DefaultEvictionRetryTime`).
+const EVICTION_RETRY: SimDuration = SimDuration::from_secs(10);
 
 impl World<'_> {
     pub(super) fn evictor_step(&mut self, node: NodeId, evictor: &mut Evictor, reason: &'static str) -> Step {

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use super::budgets::Standing;
 use super::entities::{Instance, PodRun, Role, WorkloadRun};
-use super::event::Event;
-use super::hpa::HpaRun;
-use super::observer::Observer;
+use super::records::Usage;
+use super::state::hpa::HpaRun;
 use super::world::World;
 use crate::autoscaler::hpa::Conditions;
 use crate::cluster::{
@@ -18,8 +17,6 @@ use crate::cost::CapacityType;
 use crate::load::latency::Histogram;
 use crate::scenario::{Hpa, NodeGroup, Patch, Scenario, Workload, WorkloadKind};
 use crate::units::{SimDuration, SimTime, UsdPerHour};
-
-use super::observer::Usage;
 
 /// The cluster at one instant, after all events of that instant.
 #[derive(Clone, Copy)]
@@ -57,26 +54,11 @@ pub struct ExposedWorkload<'w> {
     pub kind: &'w WorkloadKind,
 }
 
-impl World<'_> {
-    /// Plans the first look of an observer that wants to look at objects.
-    pub(super) fn start_exposition(&mut self, observer: &dyn Observer) {
-        self.exposition_interval = observer.scrape_interval().filter(|interval| interval.nanos() > 0);
-        if self.exposition_interval.is_some() {
-            self.events.push(SimTime::ZERO, Event::Exposition);
-        }
-    }
-
-    /// Shows this instant's objects.
-    pub(super) fn expose(&mut self, observer: &mut dyn Observer) {
-        self.cluster.advance(self.now);
-        observer.scrape(&Exposed { world: self });
-        if let Some(interval) = self.exposition_interval {
-            self.events.push(self.now + interval, Event::Exposition);
-        }
-    }
-}
-
 impl<'w> Exposed<'w> {
+    pub(super) fn of(world: &'w World<'w>) -> Exposed<'w> {
+        Exposed { world }
+    }
+
     pub fn at(&self) -> SimTime {
         self.world.now
     }

@@ -8,49 +8,16 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::gang_queue::Placed;
 use super::world::{World, hangs_on_others};
 use crate::cluster::{ClusterView, NodeId, PodId, PodSpecId, label};
 use crate::scheduler::Cycle;
 use crate::scheduler::queue::Cure;
-use crate::training::order::{Discipline, Start};
+use crate::training::order::Start;
 use crate::training::placement::Placement;
 use crate::training::{Amounts, Gang, Holder, Node, Snapshot};
 use crate::units::SimTime;
-
-/// Gangs that a scheduler of their own places.
-#[derive(Clone, Debug)]
-pub(super) struct GangQueue {
-    discipline: Discipline,
-    /// Pod specs of the gangs: their classes.
-    classes: Vec<PodSpecId>,
-    /// In order of submission.
-    waiting: Vec<Gang>,
-    /// Gangs with a place: where, and when they are expected to end.
-    running: BTreeMap<u32, Placed>,
-    is_due: bool,
-    /// Of those that wait, the ones that have been looked at.
-    refused: usize,
-}
-
-#[derive(Clone, Debug)]
-struct Placed {
-    each: Amounts,
-    nodes: Vec<(NodeId, u32)>,
-    ends: SimTime,
-}
-
-impl GangQueue {
-    pub fn new(discipline: Discipline) -> GangQueue {
-        let (classes, waiting, running) = (Vec::new(), Vec::new(), BTreeMap::new());
-        GangQueue { discipline, classes, waiting, running, is_due: false, refused: 0 }
-    }
-
-    /// Jobs that wait, in order of submission.
-    pub fn waiting(&self) -> impl Iterator<Item = u32> + '_ {
-        self.waiting.iter().map(|gang| gang.job)
-    }
-}
 
 impl World<'_> {
     /// Takes a gang whose workers have been made.

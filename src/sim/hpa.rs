@@ -1,81 +1,18 @@
 //! HPAs at work: what a sync is shown, from the arenas, and the scale that follows.
 
-use smallvec::SmallVec;
-
 use super::event::Event;
-use super::observer::{Controller, HpaMetricSample};
-use super::selections::Selected;
+use super::records::{Controller, HpaMetricSample};
+use super::state::hpa::{Failures, HpaRun};
+use super::state::selections::Selected;
 use super::world::World;
 use crate::autoscaler::hpa::{
-    Conditions, Current, Decision, HpaSpec, Memory, MetricError, MetricIdentifier, ObjectReference, Observed, PodState,
-    ReadyCondition, ReadyStatus, Sample, Samples, Scale, SelectorState,
+    Decision, MetricError, MetricIdentifier, ObjectReference, Observed, PodState, ReadyCondition, ReadyStatus, Sample,
+    Samples, Scale, SelectorState,
 };
 use crate::cluster::{Container, PodId, PodSpec, ResourceNames, WorkloadId, resource};
 use crate::load::{PodMetric, ServiceMetric};
 use crate::scenario::{ExternalMetric, Hpa, Owner, WorkloadKind};
 use crate::units::SimTime;
-
-/// What the controller keeps of one HPA.
-#[derive(Debug, Default)]
-pub(super) struct HpaRun {
-    memory: Memory,
-    /// Failures that were told; they are told again only when they change.
-    told: Failures,
-    /// By metric of the spec, since the last sample.
-    read: SmallVec<[HpaMetricSample; 1]>,
-}
-
-impl HpaRun {
-    /// `status.conditions`.
-    pub fn conditions(&self) -> &Conditions {
-        &self.memory.conditions
-    }
-
-    /// What its last sync read, by metric: thousandths of the metric's unit, or of a percent.
-    pub fn last_read(&self) -> impl Iterator<Item = Option<i64>> + '_ {
-        self.read.iter().map(|sample| sample.last)
-    }
-
-    fn note(&mut self, decision: &Decision) {
-        for (index, sample) in self.read.iter_mut().enumerate() {
-            let proposal = decision.metrics.get(index).and_then(|status| status.result.as_ref().ok());
-            sample.note(proposal.map(|proposal| match proposal.current {
-                Current::Utilization { percent, .. } => i64::from(percent) * 1000,
-                Current::AverageValue(value) | Current::Value(value) => value,
-            }));
-        }
-    }
-}
-
-/// What will fail at the next sync as well, unless somebody changes an object: a selector that another HPA's pods
-/// match, or metrics by index.
-#[derive(Debug, Default, PartialEq)]
-struct Failures {
-    is_ambiguous: bool,
-    metrics: SmallVec<[(u32, MetricError); 1]>,
-}
-
-impl Failures {
-    fn of(decision: &Decision, selector: SelectorState) -> Failures {
-        let errors = decision.metrics.iter().enumerate().filter_map(|(index, status)| {
-            let error = status.result.err().filter(MetricError::is_lasting)?;
-            Some((index as u32, error.of_any_pod()))
-        });
-        Failures { is_ambiguous: selector == SelectorState::Ambiguous, metrics: errors.collect() }
-    }
-
-    fn is_empty(&self) -> bool {
-        !self.is_ambiguous && self.metrics.is_empty()
-    }
-
-    /// Upstream's reason of the first.
-    fn reason(&self, spec: &HpaSpec) -> Option<&'static str> {
-        if self.is_ambiguous {
-            return Some("AmbiguousSelector");
-        }
-        self.metrics.first().map(|(index, _)| spec.metrics[*index as usize].failure_reason())
-    }
-}
 
 impl World<'_> {
     /// As upstream's queue has it, an HPA is first synced one period after it was seen.
@@ -151,7 +88,11 @@ impl World<'_> {
 
     /// A sync with what the controller remembers: what it decides and remembers then.
     #[cfg(test)]
-    pub(super) fn sync_with(&mut self, hpa: u32, memory: Memory) -> (Decision, Memory) {
+    pub(super) fn sync_with(
+        &mut self,
+        hpa: u32,
+        memory: crate::autoscaler::hpa::Memory,
+    ) -> (Decision, crate::autoscaler::hpa::Memory) {
         self.hpas.resize_with(self.scenario.hpas.len(), HpaRun::default);
         self.hpas[hpa as usize].memory = memory;
         let (decision, _) = self.hpa_decision(hpa);

@@ -7,48 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::explanation::{IdleReason, IdleRow};
+use super::state::idle::{Account, of_group};
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, WorkloadId};
+use crate::cluster::{ClusterView, NodeId};
 use crate::cost::cost_of;
 use crate::scenario::FIXED;
-use crate::units::{SimTime, Usd};
-
-/// On whose account: the one that stands in the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Account {
-    Workload(WorkloadId),
-    Group(u32),
-    /// Nodes of no group.
-    Fixed,
-    /// A limit of the whole cluster.
-    Cluster,
-}
-
-/// Why a machine's idle part is idle now, and what was booked of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct IdleRun {
-    reason: IdleReason,
-    account: Account,
-    since: SimTime,
-    booked: Usd,
-}
-
-impl IdleRun {
-    /// Of a machine that was asked for now.
-    pub fn booting(group: Option<u32>, now: SimTime) -> IdleRun {
-        IdleRun { reason: IdleReason::Booting, account: of_group(group), since: now, booked: Usd::ZERO }
-    }
-}
-
-/// Idle money and machine time (nanoseconds) by reason and account.
-#[derive(Debug, Default)]
-pub(super) struct IdleBook {
-    sums: BTreeMap<(IdleReason, Account), (Usd, i128)>,
-}
-
-pub(super) fn of_group(group: Option<u32>) -> Account {
-    group.map_or(Account::Fixed, Account::Group)
-}
+use crate::units::Usd;
 
 impl World<'_> {
     /// From now on the machine is idle, as far as it is, for this reason.

@@ -1,6 +1,6 @@
 //! Where a training job's time goes, from its arrival to its end: the parts add up to the whole, to the nanosecond.
 
-use super::observer::{Attempt, JobTimes};
+use super::records::{Attempt, JobTimes};
 use crate::cluster::NodeId;
 use crate::load::training::TrainingTotals;
 use crate::units::{SimDuration, SimTime};

@@ -1,13 +1,14 @@
 //! batch/v1 Jobs at work: pods made, counted, backed off from and given up, as the Job controller does it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rand::RngExt;
 
 use super::entities::{JobKey, Role};
 use super::event::Event;
-use super::kueue::Queued;
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::jobs::{BatchRun, IndexFailures};
+use super::state::kueue::Queued;
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, RestartPolicy, WorkloadId};
 use crate::controller::job::{BATCH_PERIOD, Failure, FailureAction, PodReplacement, action, backoff};
@@ -15,76 +16,16 @@ use crate::scenario::{BatchJob, WorkloadKind};
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
 
-/// What a Job has been through.
-#[derive(Clone, Debug, Default)]
-pub(super) struct BatchRun {
-    /// Since when it is at work, from its creation or last resumption.
-    started: Option<SimTime>,
-    /// Complete or failed.
-    finished: bool,
-    /// Pods that ended; of an Indexed Job `succeeded_indexes` counts.
-    succeeded: u32,
-    failed: u32,
-    succeeded_indexes: BTreeSet<u32>,
-    failed_indexes: BTreeSet<u32>,
-    failures_by_index: BTreeMap<u32, IndexFailures>,
-    /// Failures since the last success, those that a policy ignores too, and the last one's instant.
-    failures: u32,
-    last_failure: Option<SimTime>,
-    /// A rule of the failure policy said `FailJob`.
-    is_failed_by_policy: bool,
-    next_sync: Option<SimTime>,
-}
+const REPLACED: &str = "JobReplaced";
 
-impl BatchRun {
-    pub fn started(&self) -> Option<SimTime> {
-        self.started
-    }
+const SCALED_DOWN: &str = "ScaledDown";
 
-    pub fn is_finished(&self) -> bool {
-        self.finished
-    }
+const SUCCEEDED: &str = "JobSucceeded";
 
-    /// Pods that succeeded and that failed.
-    pub fn ended(&self) -> [u32; 2] {
-        [self.succeeded, self.failed]
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct IndexFailures {
-    counted: u32,
-    all: u32,
-    last: SimTime,
-}
+const FAILED: &str = "JobFailed";
 
 /// Why the Job controller itself ended a pod: no failure of the pod.
 const SUSPENDED: &str = "JobSuspended";
-const FAILED: &str = "JobFailed";
-const SUCCEEDED: &str = "JobSucceeded";
-const SCALED_DOWN: &str = "ScaledDown";
-const REPLACED: &str = "JobReplaced";
-
-impl BatchRun {
-    fn succeeded(&self, job: &BatchJob) -> u32 {
-        if job.indexed { self.succeeded_indexes.len() as u32 } else { self.succeeded }
-    }
-
-    /// How many pods are to be at work, of which `active` are.
-    fn wanted(&self, job: &BatchJob, active: u32) -> u32 {
-        match job.completions {
-            None if self.succeeded > 0 => active,
-            None => job.parallelism,
-            Some(completions) => completions.saturating_sub(self.succeeded(job)).min(job.parallelism),
-        }
-    }
-
-    /// For the books' audit: the controller looks a moment after a success, and till then nothing is ended.
-    fn most_at_work(&self, job: &BatchJob, active: u32) -> u32 {
-        let waits_to_look = self.next_sync.is_some();
-        if waits_to_look { job.parallelism } else { self.wanted(job, active) }
-    }
-}
 
 impl World<'_> {
     /// The Job is created.

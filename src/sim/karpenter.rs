@@ -4,46 +4,20 @@ use std::sync::Arc;
 
 use super::cloud::LaunchRequest;
 use super::event::Event;
-use super::launches::{Offers, Unlaunched};
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::karpenter::KarpenterRun;
+use super::state::launches::Offers;
 use super::world::World;
 use crate::autoscaler::karpenter::disruption::{DisruptionState, Queue};
-use crate::autoscaler::karpenter::{self, Batcher, Catalogue, Launch, NodeClaim, Provisioning, Snapshot, Target};
-use crate::cluster::{NodeId, PodId, PodSpecId};
+use crate::autoscaler::karpenter::{self, Batcher, Launch, NodeClaim, Provisioning, Snapshot, Target};
+use crate::cluster::{NodeId, PodId};
 use crate::cost;
 use crate::scenario::Karpenter;
-use crate::units::{SimDuration, SimTime};
+use crate::units::SimDuration;
 
 /// A pod that stays pending is offered to the provisioner again after this
 /// (`pkg/controllers/provisioning/controller.go`).
 const REQUEUE: SimDuration = SimDuration::from_secs(10);
-
-/// What a run keeps for its Karpenter.
-#[derive(Debug)]
-pub(super) struct KarpenterRun {
-    /// Claims whose instance exists, and beside each its instance.
-    pub claims: Vec<NodeClaim>,
-    pub instances: Vec<u32>,
-    /// Claims without an instance so far.
-    pub unlaunched: Vec<Unlaunched>,
-    /// What is on offer, where the cloud may be out of stock.
-    pub offers: Option<Offers>,
-    batcher: Batcher,
-    daemon_sets: Vec<PodSpecId>,
-    retry_is_planned: bool,
-    pub disruption: DisruptionState,
-    pub queue: Queue,
-    /// [`Books::version`](super::books::Books::version) at a pass of the disruption loop that found nothing, and until when that holds.
-    pub quiet_since: Option<u64>,
-    pub quiet_until: Option<SimTime>,
-}
-
-impl KarpenterRun {
-    /// What Karpenter holds to be on offer.
-    pub fn offered<'a>(&'a self, spec: &'a Karpenter) -> &'a Catalogue {
-        self.offers.as_ref().map_or(&spec.catalogue, Offers::catalogue)
-    }
-}
 
 impl World<'_> {
     pub(super) fn start_karpenter(&mut self) {

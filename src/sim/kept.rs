@@ -1,7 +1,7 @@
 //! Why nodes stay: what the node autoscalers' last look said of each, as a reason for its idle money.
 
 use super::explanation::IdleReason;
-use super::idle::{Account, of_group};
+use super::state::idle::{Account, of_group};
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{
     BlockingReason, Decision, NodeGroup, Options, State, Unremovable, UnremovableReason,

@@ -4,110 +4,28 @@
 //! Kueue (0.20): `pkg/controller/jobframework/reconciler.go`, `pkg/controller/jobs/job/job_controller.go`,
 //! `pkg/cache/queue/inadmissible_workloads.go`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
 
 use super::entities::Role;
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::kueue::{KueueRun, Queued, shape_of};
 use super::world::World;
-use crate::cluster::{PodId, PodPhase, PodSpec, PodSpecId, WorkloadId};
-use crate::scenario::{KueueSetup, WorkloadKind};
-use crate::training::admission::kueue::cache::Cache;
-use crate::training::admission::kueue::controller::{CycleReport, Kueue};
-use crate::training::admission::kueue::names::Names;
+use crate::cluster::{PodId, PodPhase, PodSpecId, WorkloadId};
+use crate::scenario::WorkloadKind;
+use crate::training::admission::kueue::controller::CycleReport;
 use crate::training::admission::kueue::objects::Waiting;
 use crate::training::admission::kueue::tree::NodeId as QueueId;
 use crate::training::admission::kueue::workload::{
-    CheckStatus, Eviction, PodSet, PodShape, PodsReady, Workload, WorkloadId as QueuedId,
+    CheckStatus, Eviction, PodSet, PodsReady, Workload, WorkloadId as QueuedId,
 };
 use crate::units::SimDuration;
 
-/// Wake-ups of parked workloads are gathered for so long.
-const WAKE_BATCH: SimDuration = SimDuration::from_secs(1);
 /// The only pod set of the jobs that are queued here.
 const MAIN: &str = "main";
 
-/// What is queued: a batch Job, or a training job by its index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Queued {
-    Job(WorkloadId),
-    Training(u32),
-}
-
-#[derive(Debug)]
-pub(super) struct KueueRun {
-    state: Kueue,
-    ids: FxHashMap<Queued, QueuedId>,
-    /// By queued id.
-    owners: Vec<Queued>,
-    /// What was last said of those that wait.
-    said: BTreeMap<QueuedId, Waiting>,
-    /// By queued id: rises with every admission, so that a timeout of an earlier one is void.
-    admissions: Vec<u32>,
-    to_wake: BTreeSet<QueueId>,
-    wake_is_planned: bool,
-    cycle_is_planned: bool,
-    /// So many cycles without effect in a row show that none will have one.
-    patience: u32,
-    variants: FxHashMap<(PodSpecId, Vec<Arc<str>>), PodSpecId>,
-    /// By workload: its index in the scenario's queued jobs.
-    queued_jobs: FxHashMap<WorkloadId, usize>,
-}
-
-impl KueueRun {
-    pub(super) fn new(setup: &KueueSetup) -> KueueRun {
-        let mut state = Kueue::new(Cache::new(&setup.objects, Names::default()), setup.options.clone());
-        state.wait_for_pods_ready = setup.wait_for_pods_ready;
-        let groups = setup.objects.cluster_queues.iter().flat_map(|queue| &queue.groups);
-        let flavors = groups.map(|group| group.flavors.len()).max().unwrap_or(1);
-        KueueRun {
-            state,
-            ids: FxHashMap::default(),
-            owners: Vec::new(),
-            said: BTreeMap::new(),
-            admissions: Vec::new(),
-            to_wake: BTreeSet::new(),
-            wake_is_planned: false,
-            cycle_is_planned: false,
-            patience: flavors as u32 + 1,
-            queued_jobs: setup.jobs.iter().enumerate().map(|(index, job)| (job.workload, index)).collect(),
-            variants: setup
-                .variants
-                .iter()
-                .map(|variant| ((variant.of, variant.flavors.clone()), variant.spec))
-                .collect(),
-        }
-    }
-
-    /// Whether it has quota and may have pods.
-    fn may_run(&self, id: QueuedId) -> bool {
-        let workload = self.state.workload(id);
-        workload.admitted.is_some() && workload.evicted.is_none()
-    }
-}
-
-/// What of a pod decides its flavor; requests of zero play no part.
-fn shape_of(pod: &PodSpec, name: impl Fn(crate::cluster::ResourceId) -> String, names: &mut Names) -> PodShape {
-    let all = pod.effective_requests();
-    let mut requests = vec![
-        (names.resource("cpu"), all.cpu.get()),
-        (names.resource("memory"), all.memory.get()),
-        (names.resource("ephemeral-storage"), all.ephemeral_storage.get()),
-    ];
-    requests.extend(all.iter_extended().map(|(id, amount)| (names.resource(&name(id)), amount)));
-    requests.retain(|(_, amount)| *amount > 0);
-    requests.sort_by(|a, b| names.order(a.0).cmp(&names.order(b.0)));
-    PodShape {
-        requests,
-        node_selector: pod.node_selector.clone(),
-        required: pod.affinity.node.required.clone(),
-        tolerations: pod.tolerations.clone(),
-        invalid: None,
-    }
-}
+/// Wake-ups of parked workloads are gathered for so long.
+const WAKE_BATCH: SimDuration = SimDuration::from_secs(1);
 
 impl World<'_> {
     pub(super) fn start_kueue(&mut self) {

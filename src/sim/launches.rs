@@ -6,66 +6,18 @@
 //! is made again until the claim is too old (`liveness.go`); meanwhile Karpenter's state of the cluster counts as not
 //! synced, and neither provisioning nor disruption goes on (`pkg/controllers/state/cluster.go`).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::launches::Unlaunched;
 use super::world::World;
-use crate::autoscaler::karpenter::{self, Catalogue, CreateClaim, LAUNCH_TIMEOUT, Launch, TypeIndex};
+use crate::autoscaler::karpenter::{self, CreateClaim, LAUNCH_TIMEOUT, Launch, TypeIndex};
 use crate::scenario::Karpenter;
-use crate::units::{SimDuration, SimTime};
+use crate::units::SimDuration;
 
 /// How long an offering that was out of stock is left alone.
 const UNAVAILABLE_FOR: SimDuration = SimDuration::from_mins(3);
-
-/// Between two calls for a claim: doubled with each that fails (`pkg/controllers/nodeclaim/lifecycle/controller.go`, the
-/// exponential rate limiter of 1.0 and later).
-const CALL_AGAIN: SimDuration = SimDuration::from_secs(1);
-const CALL_AGAIN_MAX: SimDuration = SimDuration::from_mins(1);
-
-/// The catalogue as Karpenter knows it: less what it has found out of stock.
-#[derive(Clone, Debug)]
-pub(super) struct Offers {
-    catalogue: Catalogue,
-    /// Until when; by type and position among its offerings.
-    unavailable: BTreeMap<(TypeIndex, usize), SimTime>,
-}
-
-/// A claim that the cloud has not launched yet.
-#[derive(Clone, Debug)]
-pub(super) struct Unlaunched {
-    pub name: Arc<str>,
-    create: CreateClaim,
-    why: &'static str,
-    since: SimTime,
-    /// Calls that failed, and when the next is made.
-    failures: u32,
-    next_call: SimTime,
-}
-
-impl Unlaunched {
-    fn call_failed(&mut self, now: SimTime) {
-        self.next_call = now + (CALL_AGAIN * (1 << self.failures.min(6))).min(CALL_AGAIN_MAX);
-        self.failures += 1;
-    }
-}
-
-impl Offers {
-    /// `None` where nothing is ever out of stock.
-    pub fn of(spec: &Karpenter) -> Option<Offers> {
-        let offers = || Offers { catalogue: spec.catalogue.clone(), unavailable: BTreeMap::new() };
-        (!spec.stock_outs.is_empty()).then(offers)
-    }
-
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
-    }
-
-    fn set_available(&mut self, (instance_type, offering): (TypeIndex, usize), available: bool) {
-        self.catalogue.types[instance_type as usize].offerings[offering].available = available;
-    }
-}
 
 impl World<'_> {
     /// Has a claim launched, now or when the cloud answers. False where it has no capacity for it: the claim is deleted.

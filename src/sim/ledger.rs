@@ -1,6 +1,6 @@
 //! The books of a run: what the cluster offers, what is requested and used, and what it costs, integrated exactly.
 
-use super::observer::{Integrals, PodCounts, Usage};
+use super::records::{Integrals, PodCounts, Usage};
 use crate::cluster::{NodeShape, PodSpec, ResourceId, Resources};
 use crate::units::{Bytes, GpuMilli, Millicores, SimTime, Usd, UsdPerHour};
 

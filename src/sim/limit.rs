@@ -1,21 +1,7 @@
 //! A run that makes more pods than its scenario allows ends there: what grows without a bound has no other answer.
 
-use thiserror::Error;
-
+use super::state::limit::Stopped;
 use super::world::World;
-use crate::units::SimTime;
-
-/// Why a run ended before its time.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error(
-    "the run came to {pods} pods at {at} (most of them of {workload}) and was stopped; `maxPods` or --max-pods raises the limit, where there is memory for them"
-)]
-pub struct Stopped {
-    pub at: SimTime,
-    pub pods: u64,
-    /// Key of the workload that made most of them.
-    pub workload: String,
-}
 
 impl World<'_> {
     /// No pod more may be made. Whoever makes many at once asks before each; the loop asks after each event.

@@ -4,35 +4,7 @@ use std::sync::Arc;
 
 use super::world::World;
 use crate::cluster::WorkloadId;
-use crate::scenario::Scenario;
-use crate::units::{SimDuration, SimTime};
-
-/// By workload; `None` without an HPA.
-#[derive(Debug)]
-pub(super) struct Maxima {
-    of: Vec<Option<AtMaximum>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct AtMaximum {
-    /// Of several HPAs the lowest.
-    maximum: u32,
-    total: SimDuration,
-    since: Option<SimTime>,
-}
-
-impl Maxima {
-    pub fn new(scenario: &Scenario) -> Maxima {
-        let mut of: Vec<Option<AtMaximum>> = vec![None; scenario.workloads.len()];
-        for hpa in &scenario.hpas {
-            let maximum = hpa.spec.max_replicas.max(0) as u32;
-            let entry = &mut of[hpa.target.index()];
-            let lowest = entry.map_or(maximum, |entry| entry.maximum.min(maximum));
-            *entry = Some(AtMaximum { maximum: lowest, total: SimDuration::ZERO, since: None });
-        }
-        Maxima { of }
-    }
-}
+use crate::units::SimDuration;
 
 impl World<'_> {
     pub(super) fn start_maxima(&mut self) {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::entities::End;
 use super::event::Event;
-use super::observer::{Controller, Usage};
+use super::records::{Controller, Usage};
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, NodeView, PodId, PodPhase, QosClass};
 use crate::units::SimDuration;

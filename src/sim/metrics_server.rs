@@ -4,59 +4,19 @@
 //! that has been scraped once has a sample only if it is 10 s old or more and younger than the scrape interval, as
 //! metrics-server has it (`pkg/storage/pod.go`, 0.7); before that it has none, and the HPA sees a pod without metrics.
 
-use rustc_hash::FxHashMap;
-
 use super::event::Event;
-use super::services::ServiceReading;
+use super::state::services::ServiceReading;
 use super::world::World;
-use crate::cluster::{PodId, PodPhase};
+use crate::cluster::PodPhase;
 use crate::scenario::Demand;
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
 
+use super::state::metrics_server::{Meter, Scraped};
 use rand::RngExt;
 
 /// A fresh container younger than this has no sample at its first scrape.
 const FRESH_CONTAINER_MIN_AGE: SimDuration = SimDuration::from_secs(10);
-
-/// One container's last scrapes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Meter {
-    /// The container's start; a restart begins anew.
-    started: SimTime,
-    /// Instant and counter (millicore-nanoseconds) of the last scrape.
-    last: (SimTime, i128),
-    /// What the resource metrics API says: millicores over the window that ended at the scrape.
-    pub cpu: Option<Scraped>,
-    pub memory: Scraped,
-    /// Custom metrics of the pod: thousandths of requests a second where it serves requests, and of percent of its
-    /// GPUs where it has any.
-    pub requests_per_second: Option<i64>,
-    pub gpu_duty_cycle: Option<i64>,
-}
-
-impl Meter {
-    #[cfg(test)]
-    pub fn given(cpu: Option<Scraped>, memory: Scraped, requests_per_second: Option<i64>) -> Meter {
-        Meter { started: memory.at, last: (memory.at, 0), cpu, memory, requests_per_second, gpu_duty_cycle: None }
-    }
-}
-
-/// A sample as the API has it, in thousandths of the unit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scraped {
-    pub value: i64,
-    pub at: SimTime,
-    pub window: SimDuration,
-}
-
-/// What was scraped last.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Scrapes {
-    pub pods: FxHashMap<PodId, Meter>,
-    /// By load.
-    pub services: Vec<ServiceReading>,
-}
 
 impl World<'_> {
     /// The scrape's phase differs by seed: an HPA's sync falls anywhere between two scrapes.

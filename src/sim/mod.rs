@@ -23,6 +23,7 @@ mod event;
 mod evictor;
 mod explanation;
 mod exposed;
+mod exposition;
 mod external_metrics;
 mod gang_queue;
 mod gang_room;
@@ -49,6 +50,7 @@ mod observer;
 mod outcome;
 mod pods;
 mod queue;
+mod records;
 mod replicas;
 mod run;
 mod running;
@@ -60,6 +62,7 @@ mod service_level;
 mod services;
 #[cfg(test)]
 pub(crate) mod standing;
+mod state;
 mod stateful_sets;
 mod terminator;
 mod training;
@@ -75,10 +78,11 @@ pub use exposed::{
     Exposed, ExposedCounts, ExposedGroup, ExposedHpa, ExposedJob, ExposedNode, ExposedPod, ExposedService,
     ExposedWorkload, PodOwner,
 };
-pub use limit::Stopped;
-pub use observer::{
+pub use observer::Observer;
+pub use records::{
     Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,
-    Integrals, JobTimes, LatencyFigures, NodeRow, Observer, Outcome, PodCounts, PodRow, ReplicaSample, Sample,
-    ServiceRow, ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
+    Integrals, JobTimes, LatencyFigures, NodeRow, Outcome, PodCounts, PodRow, ReplicaSample, Sample, ServiceRow,
+    ServiceSample, TrainingCounts, TrainingRow, Usage, WorkloadCost,
 };
 pub use run::{RunOptions, run, run_with};
+pub use state::limit::Stopped;

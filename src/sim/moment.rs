@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::entities::Role;
-use super::metrics_server::{Meter, Scraped};
+use super::state::metrics_server::{Meter, Scraped};
 use super::world::World;
 use crate::autoscaler::hpa::{Decision, Memory, PodState, ReadyStatus, Sample};
 use crate::cluster::{PodPhase, PodSpecId, WorkloadId};

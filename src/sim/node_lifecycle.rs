@@ -13,10 +13,11 @@ use std::collections::VecDeque;
 use rand::RngExt;
 use rand_distr::{Distribution as _, Exp};
 
-use super::drain::{Drain, Drainer};
 use super::entities::Role;
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::drain::{Drain, Drainer};
+use super::state::node_lifecycle::ZoneTainter;
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodSpec, Taint, TaintEffect, label};
 use crate::cost::CapacityType;
@@ -24,32 +25,19 @@ use crate::scenario::spec::InterruptionHandling;
 use crate::units::random::{entity_of_name, stream};
 use crate::units::{SimDuration, SimTime};
 
-/// Taint of a node whose kubelet has registered but is not ready.
-pub(super) const NOT_READY: &str = "node.kubernetes.io/not-ready";
-/// Taint of a node whose kubelet no longer answers.
-const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
-/// Between two passes of the pod garbage collector, and how long it waits before it believes that a node is gone.
-const POD_GC_PERIOD: SimDuration = SimDuration::from_secs(20);
-const POD_GC_QUARANTINE: SimDuration = SimDuration::from_secs(40);
 /// Fewer NotReady nodes never make a zone partially disrupted.
 const FEWEST_OF_PARTIAL_DISRUPTION: usize = 3;
 
-/// What the node lifecycle controller remembers.
-#[derive(Debug, Default)]
-pub(super) struct NodeLifecycle {
-    /// By first mention.
-    zones: Vec<ZoneTainter>,
-}
+const POD_GC_QUARANTINE: SimDuration = SimDuration::from_secs(40);
 
-/// Nodes of one zone that wait for the taint `NoExecute`, which comes to so many of them in a second.
-#[derive(Debug)]
-struct ZoneTainter {
-    zone: String,
-    waiting: VecDeque<NodeId>,
-    /// The rate allows no taint before.
-    next: SimTime,
-    planned: Option<SimTime>,
-}
+/// Between two passes of the pod garbage collector, and how long it waits before it believes that a node is gone.
+const POD_GC_PERIOD: SimDuration = SimDuration::from_secs(20);
+
+/// Taint of a node whose kubelet no longer answers.
+const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+
+/// Taint of a node whose kubelet has registered but is not ready.
+pub(super) const NOT_READY: &str = "node.kubernetes.io/not-ready";
 
 impl World<'_> {
     /// Draws when a spot node is taken back and when a node fails by itself.

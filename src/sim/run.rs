@@ -2,7 +2,8 @@
 
 use super::entities::JobKey;
 use super::event::Event;
-use super::observer::{Observer, Outcome};
+use super::observer::Observer;
+use super::records::Outcome;
 use super::world::World;
 use crate::scenario::Scenario;
 use crate::scheduler::queue::LEFTOVER_FLUSH;

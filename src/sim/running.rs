@@ -3,33 +3,14 @@
 //! A pod that its owner makes at time zero takes one of the places that the owner's pods had, where its kubelet still
 //! takes it; the others are scheduled like any other.
 
-use std::collections::BTreeMap;
-
 use super::event::Event;
 use super::world::World;
 use crate::autoscaler::karpenter::NodeClaim;
-use crate::cluster::{ClusterView, NodeId, PodId, WorkloadId};
-use crate::scenario::{Karpenter, Scenario};
+use crate::cluster::{ClusterView, NodeId, PodId};
+use crate::scenario::Karpenter;
 use crate::scheduler::Cycle;
 use crate::scheduler::filter;
 use crate::units::{SimDuration, SimTime};
-
-/// Places of running pods, by workload; each as an index into the scenario's, first ones last.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Places {
-    free: BTreeMap<WorkloadId, Vec<u32>>,
-    nodes: BTreeMap<std::sync::Arc<str>, NodeId>,
-}
-
-impl Places {
-    pub fn of(scenario: &Scenario) -> Places {
-        let mut free: BTreeMap<WorkloadId, Vec<u32>> = BTreeMap::new();
-        for (index, pod) in scenario.standing_pods.iter().enumerate().rev() {
-            free.entry(pod.workload).or_default().push(index as u32);
-        }
-        Places { free, nodes: BTreeMap::new() }
-    }
-}
 
 impl World<'_> {
     /// Puts a new pod where one of its owner's stands; false where none does.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
 use super::world::World;
 use crate::autoscaler::keda::{self, PollState};
 use crate::scenario::ScalerPolicy;

@@ -8,7 +8,8 @@ use rand::Rng;
 
 use super::event::Event;
 use super::explanation::IdleReason;
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::scaling_group::{Refusal, Unfilled};
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::InstanceId;
 use crate::cluster::{ClusterView, NodeId};
@@ -16,24 +17,15 @@ use crate::scenario::StockOut;
 use crate::units::SimDuration;
 use crate::units::random::{entity_of_name, stream};
 
+const QUOTA_EXCEEDED: Refusal = "QuotaExceeded";
+
+const OUT_OF_STOCK: Refusal = "OutOfStock";
+
+pub(super) const FAILED_TO_START: Refusal = "FailedToStart";
+
 /// How often a scaling group tries again to fill its target. A guess: AWS and GCE retry within minutes, ever more
 /// slowly, and publish no figure.
 const RELAUNCH_INTERVAL: SimDuration = SimDuration::from_secs(60);
-
-/// Why the cloud could not deliver a machine.
-pub(super) type Refusal = &'static str;
-
-pub(super) const FAILED_TO_START: Refusal = "FailedToStart";
-const OUT_OF_STOCK: Refusal = "OutOfStock";
-const QUOTA_EXCEEDED: Refusal = "QuotaExceeded";
-
-/// A place of the target that has no machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unfilled {
-    /// That of the machine that failed to come up, or one of its own.
-    pub id: InstanceId,
-    pub error: Refusal,
-}
 
 impl World<'_> {
     /// Why the cloud would refuse one more machine of a group now.

@@ -5,7 +5,8 @@ use rand_pcg::Pcg64Mcg;
 
 use super::entities::Role;
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::scheduling::SpecNotes;
 use super::world::{World, hangs_on_others};
 use crate::cluster::{ByNode, ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::{Cure, Help};
@@ -13,17 +14,9 @@ use crate::scheduler::score::gpu::{Ask, Room};
 use crate::scheduler::{
     self, ByClass, Cycle, GpuDevice, Preemption, PreemptionAttempt, TieBreak, by_class, device, filter,
 };
+use crate::units::SimDuration;
+use crate::units::SimTime;
 use crate::units::random::stream;
-use crate::units::{SimDuration, SimTime};
-
-/// What is known of a spec, so that a hundred equal pods are not judged a hundred times.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SpecNotes {
-    /// How classes of nodes can choose for it, and of how many specs that was asked.
-    by_class: Option<(ByClass, usize)>,
-    /// [`Books::node_version`](super::books::Books::node_version) at which no node would take it, and what would help.
-    refused_at: Option<(u64, Cure)>,
-}
 
 /// From a preemption in vain to the next one, where the victims' end takes no time.
 const PREEMPTS_AGAIN: SimDuration = SimDuration::from_secs(1);
@@ -141,7 +134,7 @@ impl World<'_> {
     /// The shared GPU that a pod with a part of one takes, where the profile has a choice of its own.
     pub(super) fn choose_device(&self, pod: PodId, node: NodeId) -> Option<u16> {
         let spec = self.cluster.specs.pod(self.cluster.pod(pod).spec);
-        if spec.gpu_share.is_none() || self.profile.options.gpu_device == GpuDevice::Fullest {
+        if spec.gpu_share.is_none() || self.profile.settings.options.gpu_device == GpuDevice::Fullest {
             return None;
         }
         let ask = Ask::of_pod(spec, 0);
@@ -150,7 +143,7 @@ impl World<'_> {
         }
         let node = self.cluster.node_view(node)?;
         let room = Room::of(&node, &self.cluster.specs);
-        device::choose(ask, &room, &self.profile, u64::from(pod.0)).map(|device| 1 << device)
+        device::choose(ask, &room, &self.profile.settings, u64::from(pod.0)).map(|device| 1 << device)
     }
 
     /// The best node for a pod, ties drawn from a stream of the pod's own.
@@ -189,7 +182,7 @@ impl World<'_> {
         let World { cluster, profile, seed, .. } = self;
         let (cluster, classes) = cluster.with_classes();
         let cycle = Cycle::new(cluster, spec);
-        let draws = profile.options.tie_break == TieBreak::Random;
+        let draws = profile.settings.options.tie_break == TieBreak::Random;
         let pick = |tied| if draws { tie_breaker(*seed, pod).random_range(0..tied) } else { 0 };
         by_class::choose(cluster, classes, &cycle, profile, how, pick).ok_or_else(|| self.cure_for(spec))
     }

@@ -5,93 +5,17 @@
 
 use std::sync::Arc;
 
-use super::each_request::Each;
 use super::event::Event;
-use super::observer::{ServiceSample, Usage};
-use super::service_level::{Line, ServiceLevel};
+use super::records::{ServiceSample, Usage};
+use super::state::service_level::{Line, ServiceLevel};
+use super::state::services::{Offer, ServiceReading, ServiceRun};
 use super::world::World;
 use crate::cluster::{PodId, WorkloadId};
 use crate::load::latency::Histogram;
-use crate::load::queueing::Latency;
 use crate::load::service::{Books, PodClass, Service, Work, share};
-use crate::load::{Signal, SignalContext, SignalSpec};
+use crate::load::{SignalContext, SignalSpec};
 use crate::scenario::Demand;
 use crate::units::{GpuMilli, Millicores, SimDuration, SimTime};
-
-/// A load of the scenario, running.
-#[derive(Clone, Debug)]
-pub(super) struct ServiceRun {
-    /// `None` where single requests come from a log.
-    pub signal: Option<Signal>,
-    service: Service,
-    /// Where requests are served one by one.
-    pub each: Option<Box<Each>>,
-    /// Up to here the books are closed.
-    pub settled: SimTime,
-    /// Demand since then, in milli-units.
-    pub demand: i64,
-    /// What of it does not go to machines that have stopped, and the share that does and is lost.
-    reaching: i64,
-    to_the_dead: f64,
-    /// The ready pods since then, and what each can do and does a second, in milli-units.
-    pub pods: Vec<PodId>,
-    pub classes: Vec<PodClass>,
-    /// What single requests feel; `None` for plain CPU work.
-    pub line: Option<Line>,
-    pub level: ServiceLevel,
-    /// Voids ticks that were planned for an older state.
-    pub generation: u32,
-    /// Books at the last sample: arrived, served, dropped.
-    sampled: (SimTime, [Work; 3]),
-}
-
-impl ServiceRun {
-    pub fn books(&self) -> &Books {
-        self.each.as_ref().map_or(self.service.books(), |each| &each.books)
-    }
-}
-
-/// What a service's metrics say at this instant.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ServiceReading {
-    /// Demand in milli-units a second.
-    pub demand: i64,
-    /// Waiting work in milli-units (requests, or core-seconds).
-    pub backlog: i64,
-    pub latency: Option<Latency>,
-}
-
-impl ServiceReading {
-    /// Requests that wait, in thousandths: those beyond capacity, and those that queue because they come at random.
-    pub fn queue_length(&self) -> i64 {
-        self.latency.map_or(self.backlog, |latency| (latency.queue_length * 1000.0).round() as i64)
-    }
-}
-
-/// What a pod can use of its node.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Offer {
-    pub cpu: Millicores,
-    pub gpu: GpuMilli,
-}
-
-impl Offer {
-    /// What it can do a second with that, in milli-units.
-    pub fn work(&self, work: Demand) -> i64 {
-        match work {
-            Demand::Cpu => self.cpu.get(),
-            Demand::Requests(cost) => cost.capacity(self.cpu, self.gpu),
-        }
-    }
-
-    /// The CPU that so much work takes, in millicores.
-    fn cpu_for(&self, work: Demand, rate: i64) -> i64 {
-        match work {
-            Demand::Cpu => rate,
-            Demand::Requests(cost) => cost.usage(rate).0.get(),
-        }
-    }
-}
 
 impl World<'_> {
     pub(super) fn start_services(&mut self) {

@@ -7,7 +7,7 @@ use rand_pcg::Pcg64Mcg;
 
 use super::cloud::LaunchRequest;
 use super::entities::Role;
-use super::observer::DecisionRecord;
+use super::records::DecisionRecord;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{Decision, State};
 use crate::autoscaler::karpenter::disruption::{

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::entities::Role;
-use super::kueue::Queued;
-use super::observer::Controller;
+use super::records::Controller;
+use super::state::kueue::Queued;
 use super::world::World;
 use crate::cluster::{PodId, PodSpecId, WorkloadId};
 use crate::controller::{Strategy, UpdateOptions};

@@ -3,43 +3,23 @@
 //! Followed: `pkg/controllers/node/termination/` with its `terminator/` (kubernetes-sigs/karpenter 22664681). Its loop
 //! looks once a second; here it looks when something could have changed. Volumes detach at once.
 
-use super::drain::Step;
+use super::state::drain::Step;
+use super::state::terminator::{Terminator, Tier};
 use super::world::World;
 use crate::autoscaler::karpenter::pods::{DISRUPTED_TAINT, do_not_disrupt_until, is_do_not_disrupt_active};
 use crate::cluster::{NodeId, PodId, Taint, TaintEffect};
 use crate::units::{SimDuration, SimTime};
 
-/// Back-off of an eviction that a budget refused: doubled from the first to the second.
-const EVICTION_BASE_DELAY: SimDuration = SimDuration::from_millis(100);
-const EVICTION_MAX_DELAY: SimDuration = SimDuration::from_secs(10);
-/// A pod that is still terminating so long after its deletion timestamp is no longer waited for.
-const STUCK_AFTER: SimDuration = SimDuration::from_secs(60);
 /// The two looks between the last pod's end and the instance's, one after each condition that is set.
 const AFTER_DRAIN: SimDuration = SimDuration::from_secs(2);
 
-/// How far the termination of one node has come.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Terminator {
-    /// When the claim's `terminationGracePeriod` ends.
-    deadline: Option<SimTime>,
-    /// Evictions that were refused, how often, and when each is tried again.
-    refused: Vec<(PodId, u32, SimTime)>,
-}
+/// A pod that is still terminating so long after its deletion timestamp is no longer waited for.
+const STUCK_AFTER: SimDuration = SimDuration::from_secs(60);
 
-impl Terminator {
-    pub fn until(deadline: Option<SimTime>) -> Terminator {
-        Terminator { deadline, refused: Vec::new() }
-    }
-}
+const EVICTION_MAX_DELAY: SimDuration = SimDuration::from_secs(10);
 
-/// Pods go in this order, one kind after the other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Tier {
-    Plain,
-    Daemon,
-    Critical,
-    CriticalDaemon,
-}
+/// Back-off of an eviction that a budget refused: doubled from the first to the second.
+const EVICTION_BASE_DELAY: SimDuration = SimDuration::from_millis(100);
 
 impl World<'_> {
     pub(super) fn terminator_step(&mut self, node: NodeId, terminator: &mut Terminator, reason: &'static str) -> Step {

@@ -5,51 +5,15 @@ use std::sync::Arc;
 use super::entities::{End, Role};
 use super::event::Event;
 use super::job_ledger::{JobLedger, Stage};
-use super::kueue::Queued;
-use super::observer::{TrainingCounts, TrainingRow, Usage};
+use super::records::{TrainingCounts, TrainingRow, Usage};
+use super::state::kueue::Queued;
+use super::state::training::JobRun;
 use super::world::World;
 use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
 use crate::controller::job::backoff;
 use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
 use crate::units::random::stream;
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
-
-/// One job of the scenario, once it has arrived.
-#[derive(Clone, Debug)]
-pub(super) struct JobRun {
-    progress: TrainingJob,
-    /// Live workers; empty once the job is complete.
-    workers: Vec<PodId>,
-    /// Pods beside the workers, of the same job.
-    pub(super) companions: Vec<PodId>,
-    /// Workers whose container runs.
-    running: u32,
-    /// Voids phase events of an earlier start.
-    generation: u32,
-    started: Option<SimTime>,
-    finished: Option<SimTime>,
-    interruptions: u32,
-    /// GPU-milli × nanoseconds of completed placements.
-    gpu_held: i128,
-    held_since: Option<SimTime>,
-    launched: u32,
-    /// Failures by its own fault.
-    failures: u32,
-    /// A worker's machine went silent; the others wait for it.
-    stalled: bool,
-    /// Workers that were told to end and save first.
-    saving: Vec<PodId>,
-    /// What it would take with nothing in its way.
-    ideal: SimDuration,
-    pub(super) ledger: JobLedger,
-}
-
-impl JobRun {
-    /// The worker by which the gang is queued.
-    pub fn leads(&self, pod: PodId) -> bool {
-        self.workers.first() == Some(&pod)
-    }
-}
 
 impl World<'_> {
     pub(super) fn start_training(&mut self) {

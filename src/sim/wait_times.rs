@@ -8,66 +8,11 @@ use std::sync::Arc;
 
 use super::entities::Role;
 use super::explanation::{Mechanism, WaitReason, WaitRow};
-use super::idle::Account;
+use super::state::idle::Account;
 use super::world::World;
-use crate::cluster::{PodId, PodSpec, WorkloadId};
+use crate::cluster::PodId;
 use crate::scheduler::queue::Cure;
 use crate::units::SimTime;
-
-/// Why a pod without a node waits now.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WaitRun {
-    reason: Mechanism,
-    account: Account,
-    since: SimTime,
-    /// Reasons that it has waited for, one bit each.
-    seen: u32,
-}
-
-const _: () = assert!(Mechanism::ALL.len() <= u32::BITS as usize);
-
-impl WaitRun {
-    pub fn reason(&self) -> Mechanism {
-        self.reason
-    }
-
-    pub fn begin(spec: &PodSpec, workload: WorkloadId, now: SimTime) -> WaitRun {
-        let reason = if spec.node_name.is_some() {
-            Mechanism::NamedNode
-        } else if !spec.scheduling_gates.is_empty() {
-            Mechanism::Gated
-        } else if spec.is_held_back() {
-            Mechanism::OtherScheduler
-        } else {
-            Mechanism::Scheduler
-        };
-        WaitRun { reason, account: Account::Workload(workload), since: now, seen: 0 }
-    }
-}
-
-/// Waits by reason and account.
-#[derive(Debug, Default)]
-pub(super) struct WaitBook {
-    /// Pods × nanoseconds.
-    sums: BTreeMap<(Mechanism, Account), i128>,
-    /// Pods, and when the first began to wait.
-    reasons: BTreeMap<Mechanism, (u64, SimTime)>,
-}
-
-impl WaitBook {
-    fn add(&mut self, run: &mut WaitRun, reason: Mechanism, account: Account, from: SimTime, to: SimTime) {
-        let span = (to - from).nanos();
-        if span <= 0 {
-            return;
-        }
-        *self.sums.entry((reason, account)).or_default() += i128::from(span);
-        let (pods, first) = self.reasons.entry(reason).or_insert((0, from));
-        *first = from.min(*first);
-        let bit = 1 << reason as u32;
-        *pods += u64::from(run.seen & bit == 0);
-        run.seen |= bit;
-    }
-}
 
 impl World<'_> {
     /// From now on the pod waits for this; not one that no scheduler of ours is to place.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 use super::entities::Role;
 use super::explanation::{Mechanism, Verdict};
-use super::idle::Account;
+use super::state::idle::Account;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{Decision, NoScaleUp, ScaleUpResult, SkipReason, UnhelpedPods};
 use crate::autoscaler::karpenter::{Provisioning, Unplaced};
@@ -20,27 +20,6 @@ use crate::units::SimTime;
 
 /// Names that one reason lists.
 const MOST_NAMES: usize = 3;
-
-/// What was last said of pods that wait, and what was said of those that went without a node.
-#[derive(Debug, Default)]
-pub(super) struct Waiting {
-    /// By the Cluster Autoscaler, in its last loop that looked at pods.
-    unhelped: Vec<UnhelpedPods>,
-    /// The cluster has as many nodes as `max-nodes-total` allows.
-    is_full: bool,
-    /// By Karpenter, in its last batch.
-    unplaced: Vec<Unplaced>,
-    /// Pods that ended without ever having had a node.
-    left: Vec<(PodId, Arc<Verdict>)>,
-    /// An empty node of every shape of every node group, to hold pods against; made when it is first asked.
-    templates: Option<(ClusterState, Vec<Vec<NodeId>>)>,
-    /// What those answered: why a group's node could not hold a pod of a spec, `None` where it could.
-    answers: FxHashMap<(NodeGroupId, PodSpecId), Option<String>>,
-    /// How many workers the nodes can ever hold, by their spec and number; `None`: without bound.
-    pub room_for_gangs: FxHashMap<(PodSpecId, u32), Option<u64>>,
-    /// Whether a spec asks for more than any node of the scenario has.
-    too_large: FxHashMap<PodSpecId, bool>,
-}
 
 impl World<'_> {
     /// A full loop of the Cluster Autoscaler looked at `pending`: each of them waits for what it said.

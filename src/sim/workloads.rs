@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::entities::{Role, SetRun};
 use super::event::Event;
-use super::observer::Controller;
+use super::records::Controller;
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, WorkloadId};
 use crate::controller::deployment::ReplicaSet;

@@ -4,31 +4,31 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::bills::Bills;
 use super::books::Books;
-use super::cluster_autoscaler::AutoscalerRun;
-use super::cpu::{CpuClaim, Divisions};
 use super::entities::{Counts, End, GroupRun, Instance, PodRun, Role, WorkloadRun};
 use super::event::Event;
-use super::gang_queue::GangQueue;
-use super::gauges::Gauges;
-use super::hpa::HpaRun;
-use super::idle::IdleBook;
-use super::images::NodeImages;
-use super::karpenter::KarpenterRun;
-use super::kueue::KueueRun;
-use super::maxima::Maxima;
-use super::metrics_server::Scrapes;
-use super::node_lifecycle::NodeLifecycle;
-use super::observer::{Controller, DecisionRecord, TrainingCounts, Usage};
 use super::queue::EventQueue;
-use super::running::Places;
-use super::scheduling::SpecNotes;
-use super::selections::Selections;
-use super::services::ServiceRun;
-use super::training::JobRun;
-use super::wait_times::{WaitBook, WaitRun};
-use super::waiting::Waiting;
+use super::records::{Controller, DecisionRecord, TrainingCounts, Usage};
+use super::state::bills::Bills;
+use super::state::cluster_autoscaler::AutoscalerRun;
+use super::state::cpu::{CpuClaim, Divisions};
+use super::state::gang_queue::GangQueue;
+use super::state::gauges::Gauges;
+use super::state::hpa::HpaRun;
+use super::state::idle::IdleBook;
+use super::state::images::NodeImages;
+use super::state::karpenter::KarpenterRun;
+use super::state::kueue::KueueRun;
+use super::state::maxima::Maxima;
+use super::state::metrics_server::Scrapes;
+use super::state::node_lifecycle::NodeLifecycle;
+use super::state::running::Places;
+use super::state::scheduling::SpecNotes;
+use super::state::selections::Selections;
+use super::state::services::ServiceRun;
+use super::state::training::JobRun;
+use super::state::wait_times::{WaitBook, WaitRun};
+use super::state::waiting::Waiting;
 use crate::autoscaler::hpa;
 use crate::autoscaler::keda::PollState;
 use crate::cluster::{
@@ -479,10 +479,10 @@ fn lowest_priority(specs: &Specs) -> i32 {
 /// The scheduler's profile, with what it cannot know from its options.
 fn profile(scenario: &Scenario, seed: u64) -> Profile {
     let mut profile = Profile::new(scenario.scheduler.clone()).expect("a scenario's scheduler options were checked");
-    profile.seed = seed;
+    profile.settings.seed = seed;
     if profile.lacks_typical_pods() {
         let specs = &scenario.specs;
-        profile.typical_pods = match scenario.trace_pods.is_empty() {
+        profile.settings.typical_pods = match scenario.trace_pods.is_empty() {
             false => typical_pods(specs, scenario.trace_pods.iter().map(|pod| (specs.pod(pod.spec), 1))),
             true => typical_pods(specs, specs.pods().map(|pod| (pod, 1))),
         }

@@ -17,6 +17,7 @@ fn scenario(name: &str) -> Scenario {
 /// Audited after every event, and the same where nothing is skipped.
 fn run(name: &str) -> Watched {
     let scenario = scenario(name);
+    crate::golden::as_on_record(&scenario, 1);
     let fast = watch(&scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() });
     let plain = watch(&scenario, 1, RunOptions { plain: true, ..RunOptions::default() });
     assert_eq!(fast.lines, plain.lines);

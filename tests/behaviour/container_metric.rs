@@ -48,6 +48,7 @@ fn a_container_metric_sees_that_containers_part_of_the_use() {
     let path = folder.path().join("scenario.yaml");
     fs::write(&path, SCENARIO).expect("written");
     let loaded = scenario::load(&path, &[]).unwrap_or_else(|mistakes| panic!("{}", mistakes[0].draw(false)));
+    crate::golden::as_on_record(&loaded.scenario, 1);
     let run = watch(&loaded.scenario, 1, RunOptions::default());
     let last = run.decisions.iter().rev().find(|line| line.contains("hpa/default/web")).expect("the HPA acted");
     assert!(last.contains("-> 8: "), "{last}");

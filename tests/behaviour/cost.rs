@@ -12,6 +12,7 @@ fn run(spec: &str, objects: &str) -> (CostSummary, sim::Outcome) {
     let path = folder.path().join("s.yaml");
     fs::write(&path, format!("{HEAD}{spec}{objects}")).unwrap();
     let loaded = scenario::load(&path, &[]).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    crate::golden::as_on_record(&loaded.scenario, 1);
     let outcome = sim::run(&loaded.scenario, 1, &mut ());
     (Summary::of(&outcome).cost, outcome)
 }

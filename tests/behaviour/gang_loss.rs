@@ -14,6 +14,7 @@ fn spot(sets: &[&str]) -> Watched {
     let sets = sets.iter().chain(&shorter);
     let sets: Vec<Override> = sets.map(|set| Override::parse(set).expect("a path and a value")).collect();
     let loaded = scenario::load(&path, &sets).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
+    crate::golden::as_on_record(&loaded.scenario, loaded.scenario.seed);
     watch(&loaded.scenario, loaded.scenario.seed, RunOptions { audit_every: 20, ..RunOptions::default() })
 }
 
@@ -67,6 +68,7 @@ spec:
     std::fs::write(&path, text).expect("there is room for a scenario");
     let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a path and a value")).collect();
     let loaded = scenario::load(&path, &sets).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
+    crate::golden::as_on_record(&loaded.scenario, 1);
     watch(&loaded.scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() })
 }
 

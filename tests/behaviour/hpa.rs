@@ -14,6 +14,7 @@ fn run_text(text: &str) -> (Watched, Vec<String>) {
     let path = folder.path().join("scenario.yaml");
     fs::write(&path, text).expect("written");
     let loaded = scenario::load(&path, &[]).unwrap_or_else(|mistakes| panic!("{}", mistakes[0].draw(false)));
+    crate::golden::as_on_record(&loaded.scenario, 1);
     let run = watch(&loaded.scenario, 1, RunOptions { audit_every: 50, ..RunOptions::default() });
     (run, loaded.warnings.iter().map(ToString::to_string).collect())
 }

@@ -33,11 +33,14 @@ use windtunnel::scenario::{self, Override};
 use windtunnel::sim::{PodRow, RunOptions};
 use windtunnel::units::SimTime;
 
+use crate::golden;
 use crate::plan::{AskPlan, LoadPlan, Plan, PodPlan, ReplicatedPlan};
 use crate::watch::{Watched, watch};
 
 fn run(plan: &Plan) -> Watched {
-    watch(&plan.scenario(), 1, RunOptions { audit_every: 1, ..RunOptions::default() })
+    let scenario = plan.scenario();
+    golden::as_on_record(&scenario, 1);
+    watch(&scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() })
 }
 
 /// A scenario of this room, as text.
@@ -53,6 +56,7 @@ fn run_scenario(text: &str, sets: &[&str]) -> Watched {
     std::fs::write(&path, text).expect("there is room for a scenario");
     let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a path and a value")).collect();
     let loaded = scenario::load(&path, &sets).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
+    golden::as_on_record(&loaded.scenario, loaded.scenario.seed);
     watch(&loaded.scenario, loaded.scenario.seed, RunOptions { audit_every: 1, ..RunOptions::default() })
 }
 
@@ -70,6 +74,7 @@ fn run_files(files: &[(&str, &str)]) -> (Watched, Vec<String>) {
     let loaded = windtunnel::scenario::load(&folder.path().join(files[0].0), &[])
         .unwrap_or_else(|mistakes| panic!("{}", mistakes[0].draw(false)));
     let warnings = loaded.warnings.iter().map(|warning| warning.draw(false)).collect();
+    golden::as_on_record(&loaded.scenario, 1);
     (watch(&loaded.scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() }), warnings)
 }
 

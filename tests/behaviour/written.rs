@@ -31,6 +31,7 @@ pub fn written_with(seed: u64, spec: &str, objects: &str) -> Written {
         panic!("{}", mistakes.iter().map(|mistake| mistake.draw(false)).collect::<Vec<_>>().join("\n"))
     });
     let warnings = loaded.warnings.iter().map(|warning| warning.to_string()).collect();
+    crate::golden::as_on_record(&loaded.scenario, seed);
     let run = watch(&loaded.scenario, seed, RunOptions { audit_every: 1, ..RunOptions::default() });
     Written { run, warnings }
 }

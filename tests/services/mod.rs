@@ -49,6 +49,9 @@ impl Case {
             Ok(loaded) => loaded.scenario,
             Err(mistakes) => panic!("{:?}", mistakes.iter().map(ToString::to_string).collect::<Vec<_>>()),
         };
+        if self.minutes <= 60 {
+            crate::golden::as_on_record(&scenario, scenario.seed);
+        }
         let mut recorder = Recorder::new(&scenario, false);
         let outcome = sim::run(&scenario, scenario.seed, &mut recorder);
         serde_json::from_slice(&json::summary(&Summary::of(&outcome))).unwrap()

@@ -48,8 +48,8 @@ pub fn decide(input: &Value, seed: u64) -> Result<Value, Refusal> {
     let mut rng = random::stream(seed, "schedule", 0);
     let selected = schedule(view, &cycle, &question.profile, &mut question.memory, &mut rng);
     // Upstream does not score a lone feasible node; its scores are worked out here only to be shown.
-    let scoring = Scoring::new(view, &cycle, &question.profile, &candidates(&feasible.nodes));
-    let scores = ScoreTable::new(view, &scoring, feasible.nodes);
+    let scoring = Scoring::new(view, &cycle, &question.profile.settings, &candidates(&feasible.nodes));
+    let scores = ScoreTable::new(view, &scoring, &question.profile.scores, feasible.nodes);
 
     let mut decision = Map::new();
     let mut reasons = std::mem::take(&mut question.notes);

@@ -17,14 +17,10 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::Cycle;
+pub use super::node_terms::{matches_node_selector_and_affinity, untolerated_taint};
 use crate::cluster::{NodeView, Shortfall, Specs, Taint, TaintEffect};
 
-pub(in crate::scheduler) use inter_pod_affinity::AffinityCounts;
-pub use node_affinity::matches_node_selector_and_affinity;
-pub(in crate::scheduler) use node_affinity::matches_term;
 pub use node_resources_fit::clearly_lacks_room;
-pub(in crate::scheduler) use pod_topology_spread::SpreadCounts;
-pub use taint_toleration::untolerated_taint;
 
 /// One filter plugin.
 pub trait Filter: Sync {

@@ -1,7 +1,7 @@
 //! TaintToleration: the first `NoSchedule` or `NoExecute` taint that the pod does not tolerate refuses it.
 
 use super::{Cycle, Filter, NodeView, Reason, Scope};
-use crate::cluster::{PodSpec, Taint, TaintEffect};
+use crate::scheduler::node_terms::untolerated_taint;
 
 pub struct TaintToleration;
 
@@ -20,11 +20,4 @@ impl Filter for TaintToleration {
             None => Ok(()),
         }
     }
-}
-
-/// The first taint that keeps the pod off the node.
-pub fn untolerated_taint<'a>(pod: &PodSpec, node: &NodeView<'a>) -> Option<&'a Taint> {
-    node.taints()
-        .filter(|taint| taint.effect != TaintEffect::PreferNoSchedule)
-        .find(|taint| !pod.tolerations.iter().any(|toleration| toleration.tolerates(taint)))
 }

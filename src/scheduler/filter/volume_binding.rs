@@ -4,7 +4,8 @@
 //! in [`PodSpec::volume_affinity`](crate::cluster::PodSpec::volume_affinity); the upstream plugin VolumeZone answers the
 //! same for volumes that say their zone by a label.
 
-use super::{Cycle, Filter, NodeView, Reason, Scope, matches_term};
+use super::{Cycle, Filter, NodeView, Reason, Scope};
+use crate::scheduler::node_terms::matches_term;
 
 pub struct VolumeBinding;
 

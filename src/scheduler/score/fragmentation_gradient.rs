@@ -29,6 +29,6 @@ impl Score for FragmentationGradient {
 
     fn score(&self, scoring: &Scoring<'_>, node: &NodeView<'_>) -> i64 {
         let room = Room::of(node, scoring.cycle.specs);
-        fragmentation::gradient(Ask::of(scoring.cycle), &room, &scoring.profile.typical_pods).score
+        fragmentation::gradient(Ask::of(scoring.cycle), &room, &scoring.settings.typical_pods).score
     }
 }

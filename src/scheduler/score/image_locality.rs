@@ -1,10 +1,7 @@
 //! ImageLocality: nodes that already hold the pod's images, weighted by how many nodes do.
 
-use std::collections::BTreeMap;
-
 use super::{MAX_NODE_SCORE, Score, Scoring};
-use crate::cluster::{ClusterView, NodeView, image_with_tag};
-use crate::scheduler::Cycle;
+use crate::cluster::NodeView;
 use crate::scheduler::filter::Scope;
 
 pub struct ImageLocality;
@@ -47,33 +44,5 @@ impl Score for ImageLocality {
         // Two bounds in upstream's order: a pod always has a container, so the upper one is above the lower.
         let sum = if sum < MIN_THRESHOLD { MIN_THRESHOLD } else { sum.min(most) };
         MAX_NODE_SCORE * (sum - MIN_THRESHOLD) / (most - MIN_THRESHOLD)
-    }
-}
-
-/// On how many nodes the pod's images are.
-pub struct ImageSpread<'a> {
-    /// One name a container, init containers first.
-    containers: Vec<String>,
-    nodes: BTreeMap<&'a str, i64>,
-    all_nodes: i64,
-}
-
-impl<'a> ImageSpread<'a> {
-    /// `None` where no node names its images.
-    pub fn new(view: &'a dyn ClusterView, cycle: &Cycle<'_>) -> Option<ImageSpread<'a>> {
-        if !cycle.specs.any_images() {
-            return None;
-        }
-        let init = cycle.pod.init_containers.iter().map(|init| &init.container);
-        let containers: Vec<_> =
-            init.chain(&cycle.pod.containers).map(|container| image_with_tag(&container.image)).collect();
-        let mut spread = ImageSpread { containers, nodes: BTreeMap::new(), all_nodes: 0 };
-        for node in view.node_views() {
-            spread.all_nodes += 1;
-            for (name, _) in &node.shape.images {
-                *spread.nodes.entry(name).or_default() += 1;
-            }
-        }
-        Some(spread)
     }
 }

@@ -4,7 +4,9 @@
 //! [`Scope::Cluster`]: then it reads what [`Scoring::new`] found in the cluster beforehand (upstream's PreScore).
 //! So whoever groups nodes into classes calls `score` for one node a class, and [`Score::normalize`] over the lot.
 
+mod affinity_scores;
 mod balanced_allocation;
+mod candidate;
 mod fragmentation_gradient;
 pub mod gpu;
 mod gpu_best_fit;
@@ -12,25 +14,29 @@ mod gpu_clustering;
 mod gpu_dot_product;
 mod gpu_packing;
 mod image_locality;
+mod image_spread;
 mod inter_pod_affinity;
 mod node_affinity;
 mod node_resources_fit;
 mod pod_topology_spread;
 mod random_node;
 mod resources;
+mod spread_scores;
 mod table;
 mod taint_toleration;
 
 use std::cell::OnceCell;
 
+use super::Cycle;
 use super::filter::Scope;
-use super::{Cycle, Profile};
-use crate::cluster::{ClusterView, NodeId, NodeView};
+use super::options::Settings;
+use crate::cluster::{ClusterView, NodeView};
 
-use image_locality::ImageSpread;
-use inter_pod_affinity::AffinityScores;
-use pod_topology_spread::SpreadScores;
+use affinity_scores::AffinityScores;
+pub use candidate::{Candidate, candidates};
+use image_spread::ImageSpread;
 use resources::ScoredResources;
+use spread_scores::SpreadScores;
 
 pub use table::{PluginScores, ScoreTable};
 
@@ -94,22 +100,10 @@ pub static SCORES: &[&dyn Score] = &[
     &random_node::RandomNode,
 ];
 
-/// A feasible node, and how many it stands for: itself, and others that answer alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    pub node: NodeId,
-    pub nodes: usize,
-}
-
-/// Each node for itself.
-pub fn candidates(nodes: &[NodeId]) -> Vec<Candidate> {
-    nodes.iter().map(|node| Candidate { node: *node, nodes: 1 }).collect()
-}
-
 /// What the score plugins work out once a pod and not once a node: upstream's `CycleState` after PreScore.
 pub struct Scoring<'a> {
     pub cycle: &'a Cycle<'a>,
-    pub profile: &'a Profile,
+    pub settings: &'a Settings,
     fit: ScoredResources,
     balanced: ScoredResources,
     spread: Option<SpreadScores<'a>>,
@@ -123,24 +117,24 @@ impl<'a> Scoring<'a> {
     pub fn new(
         view: &'a dyn ClusterView,
         cycle: &'a Cycle<'a>,
-        profile: &'a Profile,
+        settings: &'a Settings,
         feasible: &[Candidate],
     ) -> Scoring<'a> {
-        let options = &profile.options;
+        let options = &settings.options;
         Scoring {
             spread: SpreadScores::new(view, cycle, options, feasible),
             affinity: AffinityScores::new(view, cycle, options),
             images: ImageSpread::new(view, cycle),
-            ..Scoring::alone(cycle, profile)
+            ..Scoring::alone(cycle, settings)
         }
     }
 
     /// For plugins that look at nothing but the node ([`Score::stands_alone`]).
-    pub fn alone(cycle: &'a Cycle<'a>, profile: &'a Profile) -> Scoring<'a> {
-        let options = &profile.options;
+    pub fn alone(cycle: &'a Cycle<'a>, settings: &'a Settings) -> Scoring<'a> {
+        let options = &settings.options;
         Scoring {
             cycle,
-            profile,
+            settings,
             fit: ScoredResources::nonzero(&options.scoring_strategy.resources, cycle),
             balanced: ScoredResources::stated(&options.balanced_resources, cycle),
             spread: None,

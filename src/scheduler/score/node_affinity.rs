@@ -2,7 +2,8 @@
 
 use super::{Score, Scoring, normalize_to_highest};
 use crate::cluster::NodeView;
-use crate::scheduler::filter::{Scope, matches_term};
+use crate::scheduler::filter::Scope;
+use crate::scheduler::node_terms::matches_term;
 
 pub struct NodeAffinity;
 

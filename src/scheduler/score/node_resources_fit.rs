@@ -4,7 +4,7 @@ use super::resources::Usage;
 use super::{MAX_NODE_SCORE, Score, Scoring};
 use crate::cluster::NodeView;
 use crate::scheduler::filter::Scope;
-use crate::scheduler::profile::{StrategyType, UtilizationShapePoint};
+use crate::scheduler::options::{StrategyType, UtilizationShapePoint};
 
 pub struct NodeResourcesFit;
 
@@ -26,7 +26,7 @@ impl Score for NodeResourcesFit {
     }
 
     fn score(&self, scoring: &Scoring<'_>, node: &NodeView<'_>) -> i64 {
-        let strategy = &scoring.profile.options.scoring_strategy;
+        let strategy = &scoring.settings.options.scoring_strategy;
         let usages = scoring.fit.on(node);
         match (strategy.kind, &strategy.requested_to_capacity_ratio) {
             (StrategyType::MostAllocated, _) => {

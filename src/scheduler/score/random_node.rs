@@ -43,7 +43,7 @@ impl Score for RandomNode {
     fn score(&self, scoring: &Scoring<'_>, node: &NodeView<'_>) -> i64 {
         let pod = scoring.cycle.pod_id.map_or(0, |pod| pod.0);
         let entity = u64::from(pod) << 32 | node.id.index() as u64;
-        stream(scoring.profile.seed, "random-node", entity).random_range(0..i64::MAX)
+        stream(scoring.settings.seed, "random-node", entity).random_range(0..i64::MAX)
     }
 
     /// The highest lot wins.

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::cluster::{NodeView, ResourceId, resource};
 use crate::scheduler::Cycle;
-use crate::scheduler::profile::ResourceSpec;
+use crate::scheduler::options::ResourceSpec;
 
 /// The scored resources of one pod: upstream's `resourceAllocationScorer` with its PreScore state.
 pub struct ScoredResources {

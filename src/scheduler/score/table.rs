@@ -1,6 +1,6 @@
 //! The scores of one pod over its feasible nodes.
 
-use super::Scoring;
+use super::{Score, Scoring};
 use crate::cluster::{ClusterView, NodeId, NodeView};
 
 /// Weighted scores by node and plugin.
@@ -22,13 +22,18 @@ pub struct PluginScores {
 }
 
 impl ScoreTable {
-    /// `nodes` are those that `scoring` was made with.
-    pub fn new(view: &dyn ClusterView, scoring: &Scoring<'_>, nodes: Vec<NodeId>) -> ScoreTable {
+    /// By the plugins of a profile, with their weights; `nodes` are those that `scoring` was made with.
+    pub fn new(
+        view: &dyn ClusterView,
+        scoring: &Scoring<'_>,
+        scores: &[(&'static dyn Score, i64)],
+        nodes: Vec<NodeId>,
+    ) -> ScoreTable {
         let views: Vec<NodeView<'_>> =
             nodes.iter().map(|id| view.node_view(*id).expect("a feasible node exists")).collect();
         let mut totals = vec![0; nodes.len()];
         let mut plugins = Vec::new();
-        for (plugin, weight) in scoring.profile.scores.iter().filter(|(plugin, _)| plugin.applies(scoring)) {
+        for (plugin, weight) in scores.iter().filter(|(plugin, _)| plugin.applies(scoring)) {
             let mut scores: Vec<i64> = views.iter().map(|node| plugin.score(scoring, node)).collect();
             plugin.normalize(&mut scores);
             for (score, total) in scores.iter_mut().zip(&mut totals) {

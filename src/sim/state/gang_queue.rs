@@ -1,0 +1,42 @@
+//! The gangs that wait for a gang scheduler.
+
+use std::collections::BTreeMap;
+
+use crate::cluster::{NodeId, PodSpecId};
+use crate::training::order::Discipline;
+use crate::training::{Amounts, Gang};
+use crate::units::SimTime;
+
+/// Gangs that a scheduler of their own places.
+#[derive(Clone, Debug)]
+pub(in crate::sim) struct GangQueue {
+    pub(in crate::sim) discipline: Discipline,
+    /// Pod specs of the gangs: their classes.
+    pub(in crate::sim) classes: Vec<PodSpecId>,
+    /// In order of submission.
+    pub(in crate::sim) waiting: Vec<Gang>,
+    /// Gangs with a place: where, and when they are expected to end.
+    pub(in crate::sim) running: BTreeMap<u32, Placed>,
+    pub(in crate::sim) is_due: bool,
+    /// Of those that wait, the ones that have been looked at.
+    pub(in crate::sim) refused: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::sim) struct Placed {
+    pub(in crate::sim) each: Amounts,
+    pub(in crate::sim) nodes: Vec<(NodeId, u32)>,
+    pub(in crate::sim) ends: SimTime,
+}
+
+impl GangQueue {
+    pub fn new(discipline: Discipline) -> GangQueue {
+        let (classes, waiting, running) = (Vec::new(), Vec::new(), BTreeMap::new());
+        GangQueue { discipline, classes, waiting, running, is_due: false, refused: 0 }
+    }
+
+    /// Jobs that wait, in order of submission.
+    pub fn waiting(&self) -> impl Iterator<Item = u32> + '_ {
+        self.waiting.iter().map(|gang| gang.job)
+    }
+}

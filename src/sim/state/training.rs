@@ -1,0 +1,43 @@
+//! Training jobs that have arrived.
+
+use crate::cluster::PodId;
+use crate::load::training::TrainingJob;
+use crate::sim::job_ledger::JobLedger;
+use crate::units::{SimDuration, SimTime};
+
+/// One job of the scenario, once it has arrived.
+#[derive(Clone, Debug)]
+pub(in crate::sim) struct JobRun {
+    pub(in crate::sim) progress: TrainingJob,
+    /// Live workers; empty once the job is complete.
+    pub(in crate::sim) workers: Vec<PodId>,
+    /// Pods beside the workers, of the same job.
+    pub(in crate::sim) companions: Vec<PodId>,
+    /// Workers whose container runs.
+    pub(in crate::sim) running: u32,
+    /// Voids phase events of an earlier start.
+    pub(in crate::sim) generation: u32,
+    pub(in crate::sim) started: Option<SimTime>,
+    pub(in crate::sim) finished: Option<SimTime>,
+    pub(in crate::sim) interruptions: u32,
+    /// GPU-milli × nanoseconds of completed placements.
+    pub(in crate::sim) gpu_held: i128,
+    pub(in crate::sim) held_since: Option<SimTime>,
+    pub(in crate::sim) launched: u32,
+    /// Failures by its own fault.
+    pub(in crate::sim) failures: u32,
+    /// A worker's machine went silent; the others wait for it.
+    pub(in crate::sim) stalled: bool,
+    /// Workers that were told to end and save first.
+    pub(in crate::sim) saving: Vec<PodId>,
+    /// What it would take with nothing in its way.
+    pub(in crate::sim) ideal: SimDuration,
+    pub(in crate::sim) ledger: JobLedger,
+}
+
+impl JobRun {
+    /// The worker by which the gang is queued.
+    pub fn leads(&self, pod: PodId) -> bool {
+        self.workers.first() == Some(&pod)
+    }
+}

@@ -1,0 +1,75 @@
+//! What runs write, byte for byte: every scenario that a test of behaviour runs, and drawn ones. Any change of an output
+//! shows here by its table; accept an intended one with `INSTA_UPDATE=always cargo test --test main`.
+
+use std::cell::Cell;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use sha2::{Digest, Sha256};
+use windtunnel::record::metrics::{Exporter, Sink, Watched, openmetrics};
+use windtunnel::record::writer::{csv, json};
+use windtunnel::record::{Recorder, Summary};
+use windtunnel::scenario::Scenario;
+use windtunnel::sim;
+use windtunnel::units::SimDuration;
+
+use crate::invariants::draw;
+
+fn line(table: &str, bytes: &[u8]) -> String {
+    let digest: String = Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{table} {} bytes {digest}\n", bytes.len())
+}
+
+/// A line for each output of a run.
+pub fn outputs(scenario: &Scenario, seed: u64) -> String {
+    let mut tape = openmetrics::Tape::default();
+    let mut recorder = Recorder::new(scenario, true);
+    // A few hundred looks at most: this is about what is told, not about how long.
+    let interval = SimDuration::from_secs(30).max(SimDuration::from_secs(scenario.duration.nanos() / 300_000_000_000));
+    let outcome = {
+        let sinks: Vec<&mut dyn Sink> = vec![&mut tape];
+        let exporter = Exporter::new(scenario.start_epoch_seconds, sinks);
+        let mut watched = Watched { inner: &mut recorder, exporter: Some((exporter, interval)) };
+        sim::run(scenario, seed, &mut watched)
+    };
+    let mut exposed = Vec::new();
+    openmetrics::write(&mut tape, scenario.start_epoch_seconds, &mut exposed).expect("the text fits into memory");
+    let tables = [
+        ("summary.json", json::summary(&Summary::of(&outcome))),
+        ("timeseries.csv", csv::timeseries(&recorder)),
+        ("decisions.csv", csv::decisions(&recorder)),
+        ("pods.csv", csv::pods(&outcome)),
+        ("nodes.csv", csv::nodes(&outcome)),
+        ("jobs.csv", csv::jobs(&outcome)),
+        ("attempts.csv", csv::attempts(&outcome)),
+        ("openmetrics", exposed),
+    ];
+    tables.iter().map(|(table, bytes)| line(table, bytes)).collect()
+}
+
+/// Holds the outputs of a test's run against those on record, under the test's name and the number of its run.
+pub fn as_on_record(scenario: &Scenario, seed: u64) {
+    thread_local!(static RUNS: Cell<usize> = const { Cell::new(0) });
+    let run = RUNS.with(|runs| runs.replace(runs.get() + 1));
+    let test = std::thread::current().name().unwrap_or("unnamed").replace("::", "-");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("golden");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(format!("{test}-{run}"), outputs(scenario, seed)));
+}
+
+/// Clusters of every make, drawn: fixed ones and autoscaled ones by turns.
+#[test]
+fn drawn_clusters_write_what_they_wrote() {
+    let mut runner = TestRunner::deterministic();
+    let mut all = String::new();
+    for index in 0..60 {
+        let plan = match index % 2 {
+            0 => draw::fixed_cluster().new_tree(&mut runner).expect("a plan can be drawn").current(),
+            _ => draw::autoscaled_cluster().new_tree(&mut runner).expect("a plan can be drawn").current(),
+        };
+        all += &format!("{index}\n{}", outputs(&plan.scenario(), index));
+    }
+    insta::assert_snapshot!("drawn", all);
+}
