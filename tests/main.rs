@@ -11,6 +11,7 @@ mod cluster;
 mod compare;
 mod conformance;
 mod determinism;
+mod exports;
 mod figures;
 mod fuzz;
 mod golden;
