@@ -19,6 +19,9 @@ use crate::units::{SimDuration, SimTime};
 
 /// Write the results of a run in the form of another tool
 #[derive(Args)]
+#[command(after_help = "Examples:
+  windtunnel export perfetto results/ai-model-training -o run.json.gz
+  windtunnel export perfetto results/ai-model-training --from 6h --to 8h -o morning.json")]
 pub struct Arguments {
     #[command(subcommand)]
     form: Form,
@@ -31,11 +34,7 @@ enum Form {
 
 /// Nodes as tracks, pods as slices, decisions as instants, and counters: a file for Perfetto's UI
 #[derive(Args)]
-#[command(after_help = "Examples:
-  windtunnel export perfetto results/ai-model-training -o run.json.gz
-  windtunnel export perfetto results/ai-model-training --from 6h --to 8h -o morning.json
-
-Open it at ui.perfetto.dev or in chrome://tracing.")]
+#[command(after_help = "Open it at ui.perfetto.dev or in chrome://tracing.")]
 struct Perfetto {
     /// Folder of the results
     results: PathBuf,

@@ -262,7 +262,7 @@ fn scenario(arguments: &Arguments, file: &Path, services: &[Service], cost: &str
     for Service { name, namespace, selector, .. } in services {
         let selector = serde_json::Value::from(selector.as_str());
         writeln!(text, "    - target: {{kind: Deployment, name: {name}, namespace: {namespace}}}")?;
-        write!(text, "{cost}      {field}: {{replay: {{file: {file}, column: {selector}}}}}\n")?;
+        writeln!(text, "{cost}      {field}: {{replay: {{file: {file}, column: {selector}}}}}")?;
     }
     for service in services {
         let Service { name, namespace, .. } = service;

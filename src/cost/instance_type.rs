@@ -48,12 +48,15 @@ pub struct GpuShape {
 impl GpuShape {
     /// The resource that the vendor's device plugin makes of the devices.
     pub fn resource(&self) -> &'static str {
-        let model = self.model.as_str();
-        match () {
-            () if model.starts_with("MI") => "amd.com/gpu",
-            () if model.starts_with("TPU") => "google.com/tpu",
-            () if model.starts_with("Trainium") || model.starts_with("Inferentia") => "aws.amazon.com/neuron",
-            () => crate::cluster::resource::NVIDIA_GPU,
+        let is_of = |names: &[&str]| names.iter().any(|name| self.model.starts_with(name));
+        if is_of(&["MI"]) {
+            "amd.com/gpu"
+        } else if is_of(&["TPU"]) {
+            "google.com/tpu"
+        } else if is_of(&["Trainium", "Inferentia"]) {
+            "aws.amazon.com/neuron"
+        } else {
+            crate::cluster::resource::NVIDIA_GPU
         }
     }
 

@@ -62,8 +62,6 @@ fn anchors_count_with_their_copies_and_nesting_has_an_end() {
     });
     write(&shop, "l.yaml", &laughs);
     refused(&shop, "windtunnel validate l.yaml", "more than 500000 values in one file");
-    write(&shop, "w.yaml", &format!("{HEAD}  junk: [{}]\n", vec!["1"; 3_000_000].join(",")));
-    refused(&shop, "windtunnel validate w.yaml", "more than 3000000 values in one file");
     for (name, text) in [
         ("1.yaml", format!("a: {}", "[".repeat(100_000))),
         ("2.yaml", format!("{}a", "- ".repeat(100_000))),

@@ -57,7 +57,7 @@ impl Reader<'_> {
             0xc0 => Value::Null,
             0xc2 | 0xc3 => Value::Bool(kind == 0xc3),
             // Binary data of 1, 2 or 4 bytes of length, then extensions of the same, which have a type as well.
-            0xc4..=0xc6 | 0xc7..=0xc9 => {
+            0xc4..=0xc9 => {
                 let is_extension = kind >= 0xc7;
                 let width = 1 << ((kind - 0xc4) % 3);
                 let length = self.number(width)? as usize;

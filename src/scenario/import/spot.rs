@@ -60,7 +60,7 @@ fn read_availability(source: Source<'_>) -> Result<Availability, ImportError> {
         ),
     })?;
     let gap = published.metadata.gap_seconds;
-    if !(gap.is_finite() && gap >= 1.0 && gap <= 1e9) {
+    if !(1.0..=1e9).contains(&gap) {
         return Err(unreadable(format!("gap_seconds is {gap}; expected 1 or more")));
     }
     if published.data.is_empty() {

@@ -12,8 +12,8 @@ use super::scalar::resolve;
 use super::{Entry, Node, Scalar, Value};
 use crate::scenario::diagnostic::{Diagnostic, Place, Source};
 
-/// Values that stand in one file, about 200 bytes of memory each: 20,000 objects have a million or two.
-const MOST_WRITTEN: usize = 3_000_000;
+/// Values that stand in one file, about 200 bytes of memory each: 20,000 objects have about a million.
+const MOST_WRITTEN: usize = 2_000_000;
 /// Values in one file that are copies, by an alias or kept of an anchor: more is an attack or a slip.
 const MOST_COPIES: usize = 500_000;
 /// Collections within one another; Kubernetes' deepest objects have about 20.
