@@ -19,6 +19,9 @@ pub struct Files {
     /// Table of measured training speeds
     #[arg(long, value_name = "FILE")]
     pub throughputs: Option<PathBuf>,
+    /// Table of measured convergence
+    #[arg(long, value_name = "FILE")]
+    pub convergence: Option<PathBuf>,
     /// Log of requests, a row each
     #[arg(long, value_name = "FILE")]
     pub requests: Option<PathBuf>,
@@ -35,6 +38,7 @@ impl Files {
             ("nodes", &mut self.nodes),
             ("jobs", &mut self.jobs),
             ("throughputs", &mut self.throughputs),
+            ("convergence", &mut self.convergence),
             ("requests", &mut self.requests),
         ];
         let one = one.into_iter().filter_map(|(name, path)| Some((name, path.as_mut()?)));

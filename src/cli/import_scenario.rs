@@ -99,6 +99,8 @@ struct Jobs {
     jobs: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     throughputs: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    convergence: Option<String>,
     #[serde(flatten)]
     how: How,
 }
@@ -161,7 +163,10 @@ impl Imported<'_> {
             None => None,
         };
         let jobs = match path(&files.jobs)? {
-            Some(jobs) => Some(Jobs { format, jobs, throughputs: path(&files.throughputs)?, how }),
+            Some(jobs) => {
+                let (throughputs, convergence) = (path(&files.throughputs)?, path(&files.convergence)?);
+                Some(Jobs { format, jobs, throughputs, convergence, how })
+            }
             None => None,
         };
         let stem = output.file_stem().and_then(|stem| stem.to_str()).unwrap_or("imported");

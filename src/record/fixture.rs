@@ -209,6 +209,7 @@ fn job(index: i64) -> TrainingRow {
         steps_lost: 100.0,
         interruptions: u32::from(index == 2),
         gpu_hours: 4.0,
+        gpus_held: 4.0,
         queue: if index % 2 == 0 { "research".into() } else { "".into() },
         workers: 4,
         ideal: SimDuration::from_secs(1_000),

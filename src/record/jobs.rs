@@ -42,19 +42,19 @@ impl TrainingRow {
 
     /// GPU hours that it held and that made nothing that was kept.
     pub fn lost_gpu_hours(&self) -> f64 {
-        let JobTimes { load, checkpoint, lost, detect, straggler, .. } = self.times;
-        f64::from(self.gpus) * (load + checkpoint + lost + detect + straggler).as_secs_f64() / 3600.0
+        let JobTimes { load, checkpoint, lost, detect, straggler, turn, .. } = self.times;
+        self.gpus_held * (load + checkpoint + lost + detect + straggler + turn).as_secs_f64() / 3600.0
     }
 
     /// GPU hours of compute that was kept.
     pub fn useful_gpu_hours(&self) -> f64 {
-        f64::from(self.gpus) * self.times.goodput.as_secs_f64() / 3600.0
+        self.gpus_held * self.times.goodput.as_secs_f64() / 3600.0
     }
 }
 
 impl JobTimes {
     /// By cause, in the order of a job's life. `data` (waiting for data) is not modelled and not among them.
-    pub fn badput(&self) -> [(&'static str, SimDuration); 8] {
+    pub fn badput(&self) -> [(&'static str, SimDuration); 9] {
         [
             ("queue", self.queue),
             ("provision", self.provision),
@@ -64,6 +64,7 @@ impl JobTimes {
             ("lost", self.lost),
             ("detect", self.detect),
             ("straggler", self.straggler),
+            ("turn", self.turn),
         ]
     }
 }
@@ -104,8 +105,9 @@ pub const JOB: &[Column<TrainingRow, Outcome>] = &[
     column("badput_lost_seconds", Unit::Seconds, "", "computing what an interruption then lost", |row, _, out| seconds(out, row.times.lost)),
     column("badput_detect_seconds", Unit::Seconds, "", "waiting for a worker that had gone silent", |row, _, out| seconds(out, row.times.detect)),
     column("badput_straggler_seconds", Unit::Seconds, "", "lost to stragglers and jitter while computing", |row, _, out| seconds(out, row.times.straggler)),
+    column("badput_turn_seconds", Unit::Seconds, "", "holding its GPUs after its turn in a round was over", |row, _, out| seconds(out, row.times.turn)),
     column("interruptions", Unit::Count, "", "", |row, _, out| out.integer(row.interruptions)),
-    column("lost_gpu_hours", Unit::GpuHours, "", "held, and nothing came of it: load, checkpoint, lost, detect, straggler", |row, _, out| out.float(row.lost_gpu_hours())),
+    column("lost_gpu_hours", Unit::GpuHours, "", "held, and nothing came of it: load, checkpoint, lost, detect, straggler, turn", |row, _, out| out.float(row.lost_gpu_hours())),
     column("cost_usd", Unit::Usd, "", "what its workers owe", |row, _, out| out.usd(row.cost)),
 ];
 
@@ -131,7 +133,7 @@ fn attempt<'o>(start: &Start, outcome: &'o Outcome) -> &'o Attempt {
 pub const ATTEMPT: &[Column<Start, Outcome>] = &[
     column("job", Unit::Text, "", "name", |row, outcome, out| out.text(&job(row, outcome).name)),
     column("attempt", Unit::Count, "", "from 1 on", |row, _, out| out.integer(row.1 + 1)),
-    column("gpus", Unit::Gpus, "", "of all its workers", |row, outcome, out| out.integer(job(row, outcome).gpus)),
+    column("gpus", Unit::Gpus, "", "of all its workers", |row, outcome, out| out.integer(attempt(row, outcome).gpus)),
     column("nodes", Unit::Text, "", "that it was placed on, a blank between", |row, outcome, out| {
         let names = attempt(row, outcome).nodes.iter().filter_map(|node| outcome.nodes.get(*node as usize)).map(|node| &*node.name);
         out.text(&names.collect::<Vec<_>>().join(" "));

@@ -17,7 +17,7 @@ use crate::cluster::{DisruptionBudget, Labels, NodeGroupId, NodeShapeId, PodSpec
 use crate::cost::{AttributionPrices, Billing, CapacityType, Commitment};
 use crate::load::each_request::Request;
 use crate::load::service::{QueueSpec, RequestCost};
-use crate::load::training::{StepRate, ThroughputTable, TrainingOptions};
+use crate::load::training::{Elastic, Epochs, Pace, Profiles, StepRate, ThroughputTable, TrainingOptions};
 use crate::load::{ServiceMetric, SignalSpec, WallClock};
 use crate::scheduler::SchedulerOptions;
 use crate::training::order::Discipline;
@@ -330,7 +330,10 @@ pub struct TrainingJob {
     pub num_gpus: u32,
     pub model: Arc<str>,
     pub batch_size: Option<u32>,
-    pub total_steps: u64,
+    /// Its work.
+    pub epochs: Epochs,
+    /// The speeds that it runs through wherever it runs: they were measured.
+    pub course: Option<Pace>,
     /// The job's speed wherever it runs: its duration is known. `None`: as measured.
     pub fixed_rate: Option<StepRate>,
     /// Whose queue or team it is; empty where that is not said.
@@ -355,7 +358,11 @@ pub struct Companion {
 pub struct Training {
     pub options: Arc<TrainingOptions>,
     pub throughputs: Arc<ThroughputTable>,
+    /// Models whose speed hangs on placement and batch.
+    pub profiles: Arc<Profiles>,
     pub placement: Placement,
+    /// Within which bounds elastic policies choose the number of workers.
+    pub elastic: Option<Elastic>,
     /// How the queue of gangs is worked off; `None`: by kube-scheduler's queue, a gang at a time.
     pub discipline: Option<Discipline>,
 }

@@ -53,10 +53,11 @@ impl Tables {
         self.read(format, inputs, options)
     }
 
-    /// A trace of jobs with their measured speeds.
-    pub fn jobs(&self, format: &str, jobs: &str, throughputs: Option<&str>, options: Options) -> Read<Trace> {
+    /// A trace of jobs with what was measured of them: speeds and convergence.
+    pub fn jobs(&self, format: &str, jobs: &str, measured: [Option<&str>; 2], options: Options) -> Read<Trace> {
         let mut inputs = vec![("jobs", jobs.to_owned())];
-        inputs.extend(throughputs.map(|throughputs| ("throughputs", throughputs.to_owned())));
+        let named = ["throughputs", "convergence"].into_iter().zip(measured);
+        inputs.extend(named.filter_map(|(input, path)| Some((input, path?.to_owned()))));
         self.read(format, inputs, options)
     }
 

@@ -35,6 +35,8 @@ pub enum Event {
     Schedule,
     /// The gang scheduler goes through its queue.
     GangPass,
+    /// The gang scheduler shares the GPUs out anew.
+    Allocation,
     /// The next pod of the trace arrives.
     TraceArrival,
     /// The next training job arrives.
@@ -186,7 +188,7 @@ impl Event {
             Event::KueueWakes | Event::KueueTimeout { .. } | Event::KueueReturns { .. } => 7,
             Event::KueueCycle => 10,
             Event::BackoffEnds | Event::PreemptsAgain { .. } | Event::FlushLeftovers => 11,
-            Event::Schedule | Event::GangPass => 12,
+            Event::Schedule | Event::GangPass | Event::Allocation => 12,
             Event::ClusterAutoscalerScan { .. }
             | Event::KarpenterRetry
             | Event::ClaimsLaunch

@@ -51,6 +51,9 @@ impl World<'_> {
 
     /// Room may have come free, or a gang has come.
     pub(super) fn gangs_may_start(&mut self) {
+        if self.gang_queue.as_ref().is_some_and(|queue| !queue.waiting.is_empty()) {
+            self.shares_are_due();
+        }
         if let Some(queue) = &mut self.gang_queue
             && !queue.is_due
             && !queue.waiting.is_empty()
@@ -86,7 +89,7 @@ impl World<'_> {
     }
 
     /// The nodes that take pods at all.
-    fn gang_nodes(&self) -> Vec<Node> {
+    pub(super) fn gang_nodes(&self) -> Vec<Node> {
         let gpu = self.cluster.specs.nvidia_gpu();
         let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
         let mut nodes: Vec<Node> = Vec::new();
@@ -106,7 +109,7 @@ impl World<'_> {
     }
 
     /// Which nodes would take such a pod if they had room for it.
-    fn eligible(&self, nodes: &[Node], spec: PodSpecId) -> Vec<bool> {
+    pub(super) fn eligible(&self, nodes: &[Node], spec: PodSpecId) -> Vec<bool> {
         let cycle = Cycle::new(self.cluster.state(), spec);
         let would = |node: &Node| {
             let Some(view) = self.cluster.node_view(node.id) else { return false };
@@ -117,6 +120,9 @@ impl World<'_> {
 
     /// A pass over the queue.
     pub(super) fn gang_pass(&mut self) {
+        if self.gang_queue.as_ref().is_some_and(|queue| queue.shares.is_some()) {
+            return self.start_shares();
+        }
         let Some(mut queue) = self.gang_queue.take() else { return };
         queue.is_due = false;
         let nodes = self.gang_nodes();
@@ -125,7 +131,7 @@ impl World<'_> {
             nodes.iter().enumerate().map(|(index, node)| (node.id, index)).collect();
         let holder = |(job, placed): (&u32, &Placed)| Holder {
             job: *job,
-            each: placed.each,
+            each: placed.gang.each,
             places: placed.nodes.iter().filter_map(|(node, workers)| Some((*position.get(node)?, *workers))).collect(),
             ends: placed.ends,
         };
@@ -142,7 +148,7 @@ impl World<'_> {
             started.push(start.job);
             let nodes = start.places.iter().map(|(index, workers)| (snapshot.nodes[*index].id, *workers)).collect();
             let ends = self.now + gang.remaining;
-            queue.running.insert(start.job, Placed { each: gang.each, nodes, ends });
+            queue.running.insert(start.job, Placed { gang: gang.clone(), nodes, ends });
             self.tell_start(start, &decision.reserved);
         }
         queue.waiting = snapshot.waiting;
@@ -169,7 +175,11 @@ impl World<'_> {
     }
 
     /// Books the workers, in order, on these nodes; all or none.
-    fn book_gang(&mut self, job: u32, nodes: impl Iterator<Item = (NodeId, u32)>) -> Option<Vec<(PodId, NodeId)>> {
+    pub(super) fn book_gang(
+        &mut self,
+        job: u32,
+        nodes: impl Iterator<Item = (NodeId, u32)>,
+    ) -> Option<Vec<(PodId, NodeId)>> {
         let workers = self.gang_of(job);
         let since = self.gang_leader(job).and_then(|leader| self.cluster.pod(leader).unschedulable_since);
         let places = nodes.flat_map(|(node, count)| std::iter::repeat_n(node, count as usize));
@@ -209,14 +219,14 @@ impl World<'_> {
         self.decide(Controller::GangScheduler, object, "Waiting", "Placed", reason);
     }
 
-    fn gang_object(&self, job: u32) -> String {
+    pub(super) fn gang_object(&self, job: u32) -> String {
         let spec = &self.scenario.training_jobs[job as usize];
         let namespace = &self.scenario.workloads[spec.workload.index()].namespace;
         format!("job/{namespace}/{}", spec.name)
     }
 
     /// Those that wait from this pass on wait for room, and autoscalers hear of them.
-    fn refuse_gangs(&mut self, jobs: &[u32]) {
+    pub(super) fn refuse_gangs(&mut self, jobs: &[u32]) {
         let mut is_news = false;
         for job in jobs {
             for worker in self.gang_of(*job) {

@@ -57,13 +57,14 @@ impl JobLedger {
     }
 
     /// The gang has its nodes.
-    pub fn placed(&mut self, nodes: Vec<NodeId>, instances: impl Fn(NodeId) -> u32, now: SimTime) {
+    pub fn placed(&mut self, gpus: u32, nodes: Vec<NodeId>, instances: impl Fn(NodeId) -> u32, now: SimTime) {
         let queued = self.since;
         self.enter(Stage::Starting, now);
         let mut nodes: Vec<u32> = nodes.into_iter().map(instances).collect();
         nodes.sort_unstable();
         nodes.dedup();
-        self.attempts.push(Attempt { queued, placed: now, started: None, ended: None, reason: "Running", nodes });
+        let (started, ended, reason) = (None, None, "Running");
+        self.attempts.push(Attempt { queued, placed: now, started, ended, reason, gpus, nodes });
     }
 
     /// All workers run.
@@ -80,7 +81,7 @@ impl JobLedger {
         up_to_now.enter(self.stage, now);
         let JobLedger { queued, starting, running, stalled, .. } = up_to_now;
         let provision = self.provision.min(queued);
-        let spent = totals.lost + totals.slow + totals.load + totals.checkpoint;
+        let spent = totals.lost + totals.slow + totals.load + totals.checkpoint + totals.idle;
         JobTimes {
             queue: queued - provision,
             provision,
@@ -90,6 +91,7 @@ impl JobLedger {
             lost: totals.lost,
             detect: stalled,
             straggler: totals.slow,
+            turn: totals.idle,
             goodput: running - spent,
         }
     }

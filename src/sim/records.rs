@@ -410,6 +410,8 @@ pub struct TrainingRow {
     pub steps_lost: f64,
     pub interruptions: u32,
     pub gpu_hours: f64,
+    /// The GPUs that it held, in the mean over the time that it did: other than `gpus` where they changed.
+    pub gpus_held: f64,
     /// Whose queue or team it is; empty where that is not said.
     pub queue: Arc<str>,
     pub workers: u32,
@@ -439,6 +441,8 @@ pub struct JobTimes {
     pub detect: SimDuration,
     /// Computing slower than its placement allows, for stragglers and jitter.
     pub straggler: SimDuration,
+    /// Holding its GPUs after its turn in a round was over.
+    pub turn: SimDuration,
     /// The rest: computing what was kept.
     pub goodput: SimDuration,
 }
@@ -454,6 +458,8 @@ pub struct Attempt {
     pub ended: Option<SimTime>,
     /// `Completed`, `Interrupted`, or `Running` at the end of the run.
     pub reason: &'static str,
+    /// Of all workers.
+    pub gpus: u32,
     /// Indexes into [`Outcome::nodes`], ascending.
     pub nodes: Vec<u32>,
 }

@@ -123,6 +123,7 @@ impl World<'_> {
                 self.events.push(self.now + LEFTOVER_FLUSH, Event::FlushLeftovers);
             }
             Event::Schedule => self.schedule(),
+            Event::Allocation => self.allocate(),
             Event::GangPass => self.gang_pass(),
             Event::TraceArrival => self.trace_arrives(),
             Event::TrainingArrival => self.training_arrives(),

@@ -9,9 +9,9 @@ use super::records::{TrainingCounts, TrainingRow, Usage};
 use super::state::kueue::Queued;
 use super::state::training::JobRun;
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, PodId, PodPhase, label};
+use crate::cluster::{NodeId, PodId, PodPhase, PodSpecId};
 use crate::controller::job::backoff;
-use crate::load::training::{Configuration, Phase, StepRate, TrainingJob};
+use crate::load::training::{Phase, TrainingJob};
 use crate::units::random::stream;
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
 
@@ -34,7 +34,7 @@ impl World<'_> {
             let index = self.jobs.len() as u32;
             let rng = stream(self.seed, "training", u64::from(index));
             self.jobs.push(JobRun {
-                progress: TrainingJob::new(job.total_steps, Arc::clone(&training.options), rng),
+                progress: TrainingJob::new(job.epochs.clone(), Arc::clone(&training.options), rng),
                 workers: Vec::new(),
                 companions: Vec::new(),
                 running: 0,
@@ -42,7 +42,10 @@ impl World<'_> {
                 started: None,
                 finished: None,
                 interruptions: 0,
+                gpus: 0,
                 gpu_held: 0,
+                held: SimDuration::ZERO,
+                step_seconds: None,
                 held_since: None,
                 launched: 0,
                 failures: 0,
@@ -66,22 +69,51 @@ impl World<'_> {
             return;
         }
         let pods = self.admitted_spec(Queued::Training(job), self.scenario.training_jobs[job as usize].spec);
-        let spec = &self.scenario.training_jobs[job as usize];
-        let launch = self.jobs[job as usize].launched;
         self.jobs[job as usize].launched += 1;
-        let workers: Vec<PodId> = (0..spec.workers)
-            .map(|worker| {
-                let name = match launch {
-                    0 => format!("{}-worker-{worker}", spec.name),
-                    again => format!("{}-worker-{worker}-r{again}", spec.name),
-                };
-                self.create_pod(name.into(), pods, spec.workload, Role::Worker { job })
-            })
-            .collect();
+        let count = self.scenario.training_jobs[job as usize].workers;
+        let workers: Vec<PodId> = (0..count).map(|worker| self.create_worker(job, worker, pods)).collect();
         let leader = workers[0];
         self.jobs[job as usize].workers = workers;
         self.launch_companions(job);
         if self.gang_queue.is_some() { self.queue_gang(job) } else { self.enqueue(leader) }
+    }
+
+    fn create_worker(&mut self, job: u32, worker: u32, pods: PodSpecId) -> PodId {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let name = match self.jobs[job as usize].launched {
+            0 | 1 => format!("{}-worker-{worker}", spec.name),
+            more => format!("{}-worker-{worker}-r{}", spec.name, more - 1),
+        };
+        self.create_pod(name.into(), pods, spec.workload, Role::Worker { job })
+    }
+
+    /// A gang that waits gets so many workers.
+    pub(super) fn resize_gang(&mut self, job: u32, count: u32) {
+        let Some(pods) = self.gang_leader(job).map(|leader| self.cluster.pod(leader).spec) else { return };
+        // Taken out first, so that the deletions below are not seen as losses.
+        let mut workers = std::mem::take(&mut self.jobs[job as usize].workers);
+        for surplus in workers.split_off((count.max(1) as usize).min(workers.len())) {
+            self.delete_pod(surplus, "Rescaled");
+        }
+        while workers.len() < count as usize {
+            let worker = self.create_worker(job, workers.len() as u32, pods);
+            workers.push(worker);
+        }
+        self.jobs[job as usize].workers = workers;
+    }
+
+    /// From now on the job makes so many steps and then waits for its next turn.
+    pub(super) fn allow_steps(&mut self, job: u32, steps: Option<i64>) {
+        let now = self.now;
+        let run = &mut self.jobs[job as usize];
+        if run.stalled || !run.saving.is_empty() || run.finished.is_some() {
+            return;
+        }
+        run.progress.allow(now, steps);
+        if run.held_since.is_some() {
+            run.generation += 1;
+            self.follow_phase(job);
+        }
     }
 
     /// The worker by which a gang is queued.
@@ -93,7 +125,9 @@ impl World<'_> {
     pub(super) fn gang_is_placed(&mut self, job: u32, placed: &[(PodId, NodeId)]) {
         let nodes = placed.iter().map(|(_, node)| *node).collect();
         let instance_of = &self.instance_of;
-        self.jobs[job as usize].ledger.placed(nodes, |node| instance_of[node.index()], self.now);
+        let spec = &self.scenario.training_jobs[job as usize];
+        let gpus = placed.len() as u32 * (spec.num_gpus / spec.workers);
+        self.jobs[job as usize].ledger.placed(gpus, nodes, |node| instance_of[node.index()], self.now);
     }
 
     pub(super) fn gang_of(&self, job: u32) -> Vec<PodId> {
@@ -112,64 +146,17 @@ impl World<'_> {
         run.held_since = Some(self.now);
         self.training.waiting -= 1;
         self.training.running += 1;
-        self.training.gpus += self.scenario.training_jobs[job as usize].num_gpus;
+        let spec = &self.scenario.training_jobs[job as usize];
         let run = &mut self.jobs[job as usize];
+        let workers = run.workers.len() as u32;
+        run.gpus = workers * (spec.num_gpus / spec.workers);
+        self.training.gpus += run.gpus;
         run.generation += 1;
-        let rate = self.placed_rate(job);
-        let workers = self.scenario.training_jobs[job as usize].workers;
+        let pace = self.placed_pace(job);
         let now = self.now;
-        self.jobs[job as usize].progress.start(now, rate, workers);
+        self.jobs[job as usize].progress.start(now, pace, workers);
         self.gang_runs(job);
         self.follow_phase(job);
-    }
-
-    /// Speed of the job where its workers are: that of the slowest GPU model among them.
-    fn placed_rate(&self, job: u32) -> StepRate {
-        let spec = &self.scenario.training_jobs[job as usize];
-        if let Some(rate) = spec.fixed_rate {
-            return rate;
-        }
-        let training = self.scenario.training.as_ref().expect("jobs come with a table");
-        let nodes: Vec<NodeId> =
-            self.jobs[job as usize].workers.iter().filter_map(|pod| self.cluster.pod(*pod).node).collect();
-        let consolidated = nodes.iter().all(|node| *node == nodes[0]);
-        nodes
-            .iter()
-            .map(|node| {
-                let gpu = self.cluster.node_view(*node).and_then(|node| node.label(label::GPU_PRODUCT)).unwrap_or("");
-                let asked = Configuration {
-                    model: &spec.model,
-                    batch_size: spec.batch_size,
-                    gpu,
-                    num_gpus: spec.num_gpus,
-                    consolidated,
-                };
-                training
-                    .throughputs
-                    .step_rate(&asked, training.options.beyond_measured)
-                    .ok()
-                    .flatten()
-                    .unwrap_or_default()
-            })
-            .min()
-            .unwrap_or_default()
-    }
-
-    /// What is left to do, at the best speed that was measured: what a queue can know of a gang that waits.
-    pub(super) fn remaining_time(&self, job: u32) -> SimDuration {
-        let spec = &self.scenario.training_jobs[job as usize];
-        let progress = &self.jobs[job as usize].progress;
-        let training = self.scenario.training.as_ref().expect("jobs come with a table");
-        let rate = spec.fixed_rate.unwrap_or_else(|| {
-            let (model, batch_size, num_gpus) = (&*spec.model, spec.batch_size, spec.num_gpus);
-            let gpus = training.throughputs.gpus_of(model, batch_size);
-            let of = |gpu: &&str| {
-                let asked = Configuration { model, batch_size, gpu, num_gpus, consolidated: true };
-                training.throughputs.step_rate(&asked, training.options.beyond_measured).ok().flatten()
-            };
-            gpus.iter().filter_map(of).max().unwrap_or_default()
-        });
-        progress.time_left(rate)
     }
 
     /// When the job will end if nothing comes between.
@@ -192,6 +179,9 @@ impl World<'_> {
             return self.complete_job(job);
         }
         self.use_by_phase(job);
+        if self.jobs[job as usize].progress.phase() == Phase::Idle {
+            self.turn_is_over(job);
+        }
         let run = &self.jobs[job as usize];
         let (next, generation) = (run.progress.next_change(), run.generation);
         if next < SimTime::MAX {
@@ -227,13 +217,16 @@ impl World<'_> {
         self.training.waiting -= 1;
         self.training.completed += 1;
         let run = &mut self.jobs[job as usize];
-        run.finished = Some(self.now);
-        run.ledger.enter(Stage::Over, self.now);
+        // A rounded end may lie a little before.
+        let ended = run.progress.completed_at().unwrap_or(self.now);
+        run.finished = Some(ended);
+        run.ledger.enter(Stage::Over, ended);
         run.running = 0;
         run.generation += 1;
         let mut workers = std::mem::take(&mut run.workers);
         workers.append(&mut run.companions);
         self.gang_left(job);
+        self.turn_is_over(job);
         let mut freed = None;
         for worker in workers {
             freed = self.cluster.pod(worker).node;
@@ -387,9 +380,10 @@ impl World<'_> {
     }
 
     fn stop_holding(&mut self, job: u32) {
-        let gpus = self.scenario.training_jobs[job as usize].num_gpus;
         let run = &mut self.jobs[job as usize];
+        let gpus = run.gpus;
         if let Some(since) = run.held_since.take() {
+            run.held += self.now - since;
             run.gpu_held += i128::from(gpus) * 1000 * i128::from((self.now - since).nanos());
             self.training.running -= 1;
             self.training.waiting += 1;
@@ -424,11 +418,18 @@ impl World<'_> {
                 arrival: spec.arrival,
                 started: run.started,
                 finished: run.finished,
-                total_steps: spec.total_steps,
+                total_steps: spec.epochs.total() as u64 / 1_000_000,
                 steps_done: run.progress.micro_steps_at(self.now) as f64 / 1e6,
                 steps_lost: run.progress.totals().lost_micro_steps as f64 / 1e6,
                 interruptions: run.interruptions,
                 gpu_hours: run.gpu_held as f64 / 1000.0 / 3_600e9,
+                gpus_held: match run.held.nanos() {
+                    0 => f64::from(spec.num_gpus),
+                    held if run.gpu_held == i128::from(spec.num_gpus) * 1000 * i128::from(held) => {
+                        f64::from(spec.num_gpus)
+                    }
+                    held => run.gpu_held as f64 / 1000.0 / held as f64,
+                },
             })
             .collect()
     }
@@ -446,7 +447,7 @@ impl World<'_> {
                 (Some(_), _) => anew.completed += 1,
                 (None, Some(_)) => {
                     anew.running += 1;
-                    anew.gpus += spec.num_gpus;
+                    anew.gpus += run.workers.len().max(run.saving.len()) as u32 * (spec.num_gpus / spec.workers);
                 }
                 (None, None) => anew.waiting += 1,
             }

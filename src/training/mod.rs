@@ -1,10 +1,12 @@
 //! Training jobs before they run: who is admitted, in which order gangs start, and where.
 //!
 //! Each question is a folder, each answer a file in it, chosen by name: [`admission`] says whose quota a job may use,
-//! [`order`] which of the waiting gangs start now, [`placement`] on which nodes. All are pure functions over a snapshot
-//! ([`Snapshot`] for the last two); `sim` takes it and carries out what is decided.
+//! [`order`] which of the waiting gangs start now, [`placement`] on which nodes, [`allocation`] which jobs hold GPUs at all where
+//! that is decided anew at intervals. All are pure functions over a snapshot ([`Snapshot`] for order and placement); `sim` takes
+//! it and carries out what is decided.
 
 pub mod admission;
+pub mod allocation;
 pub mod order;
 pub mod placement;
 

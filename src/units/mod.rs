@@ -4,6 +4,7 @@
 
 pub mod cron;
 pub mod distribution;
+pub mod linear_program;
 mod money;
 mod nearest;
 mod quantity;

@@ -114,6 +114,31 @@ fn a_ray_cluster_stays_and_the_cluster_of_a_ray_job_ends() {
     assert_eq!(ends.run.outcome.training[0].workers, 2);
 }
 
+/// A RayCluster's groups are counted as a RayJob's are: within their bounds, and none where they are suspended.
+#[test]
+fn groups_of_a_ray_cluster_keep_to_their_bounds() {
+    let template = "template: {spec: {containers: [{name: c, image: ray, resources: {requests: {cpu: 100m}}}]}}";
+    let group = |name: &str, fields: &str| format!("{{groupName: {name}, {fields}, {template}}}");
+    let groups = [
+        group("many", "replicas: 9, maxReplicas: 3"),
+        group("few", "replicas: 1, minReplicas: 2, numOfHosts: 2"),
+        group("unset", "minReplicas: 1"),
+        group("off", "replicas: 2, suspend: true"),
+        group("typo", "replicas: 1, maxReplica: 0"),
+    ];
+    let spec = format!("headGroupSpec: {{{template}}}, workerGroupSpecs: [{}]", groups.join(", "));
+    let cluster = |more: &str| {
+        format!("apiVersion: ray.io/v1\nkind: RayCluster\nmetadata: {{name: ray}}\nspec: {{{spec}{more}}}\n")
+    };
+    let run = written(NODES, &cluster(""));
+    let live = ["head", "many", "few", "unset", "off", "typo"].map(|group| run.live_at(&format!("ray-{group}"), 600));
+    assert_eq!(live, [1, 3, 4, 1, 0, 1]);
+    let told = run.warnings.iter().any(|warning| warning.contains("no field maxReplica; did you mean maxReplicas?"));
+    assert!(told, "{:?}", run.warnings);
+    let suspended = written(NODES, &cluster(", suspend: true"));
+    assert_eq!(suspended.live_at("ray-head", 600), 0);
+}
+
 #[test]
 fn how_long_a_job_trains_is_asked_for() {
     let run = run("", &pytorch("nprocPerNode: auto"));

@@ -5,7 +5,9 @@ use proptest::option;
 use proptest::prelude::*;
 use windtunnel::cluster::TaintEffect;
 
+use windtunnel::training::allocation::{Allocation, OptimusOptions, RoundOptions, TiresiasOptions};
 use windtunnel::training::order::{Discipline, Order, Passing};
+use windtunnel::units::SimDuration;
 
 use crate::plan::{AskPlan, GangPlan, GpuPlan, GroupPlan, JobPlan, LoadPlan, NodePlan, Plan, PodPlan, ReplicatedPlan};
 
@@ -58,7 +60,25 @@ pub fn autoscaled_cluster() -> impl Strategy<Value = Plan> {
 fn gang_queue() -> impl Strategy<Value = Option<Discipline>> {
     let order = prop_oneof![Just(Order::Submitted), Just(Order::Priority), Just(Order::ShortestRemaining)];
     let passing = prop_oneof![Just(Passing::Nobody), Just(Passing::Easy), Just(Passing::Everybody)];
-    option::weighted(0.4, (order, passing).prop_map(|(order, passing)| Discipline { order, passing }))
+    let queue = (order, passing).prop_map(|(order, passing)| Discipline { order, passing, allocation: None });
+    let shares =
+        allocation().prop_map(|allocation| Discipline { allocation: Some(allocation), ..Discipline::default() });
+    option::weighted(0.5, prop_oneof![2 => queue, 1 => shares])
+}
+
+/// Policies that take running jobs' GPUs away.
+fn allocation() -> impl Strategy<Value = Allocation> {
+    let tiresias = (150..900i64, 1..40i64).prop_map(|(interval, threshold)| {
+        let (interval, threshold) = (SimDuration::from_secs(interval), SimDuration::from_mins(threshold));
+        Allocation::Tiresias(TiresiasOptions { interval, threshold })
+    });
+    let rounds = (300..900i64, any::<bool>()).prop_map(|(interval, is_strict)| {
+        let options = RoundOptions { interval: SimDuration::from_secs(interval), ..RoundOptions::default() };
+        if is_strict { Allocation::FifoPerf(options) } else { Allocation::MaxMinFairnessPerf(options) }
+    });
+    let elastic = (300..900i64)
+        .prop_map(|interval| Allocation::Optimus(OptimusOptions { interval: SimDuration::from_secs(interval) }));
+    prop_oneof![tiresias, rounds, elastic]
 }
 
 fn node() -> impl Strategy<Value = NodePlan> {

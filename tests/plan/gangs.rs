@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windtunnel::load::training::{ThroughputRow, ThroughputTable, TrainingOptions};
+use windtunnel::load::training::{Elastic, Epochs, ThroughputRow, ThroughputTable, TrainingOptions};
 use windtunnel::scenario::{Training, TrainingJob, WorkloadKind};
 use windtunnel::units::SimTime;
 
@@ -25,7 +25,8 @@ impl Builder {
                 num_gpus: gang.workers,
                 model: "ResNet-50".into(),
                 batch_size: None,
-                total_steps: gang.steps,
+                epochs: Epochs::steps(gang.steps),
+                course: None,
                 fixed_rate: None,
                 queue: "".into(),
                 local_queue: None,
@@ -50,6 +51,8 @@ impl Builder {
             self.scenario.training = Some(Training {
                 options: Arc::new(options),
                 throughputs: Arc::new(throughputs),
+                profiles: Arc::default(),
+                elastic: Some(Elastic { min_workers: 1, max_workers: 4 }),
                 placement: Default::default(),
                 discipline: plan.gang_queue,
             });

@@ -1,5 +1,8 @@
 //! Training jobs against references that nobody here made: who starts when.
 
+mod gavel;
+mod pollux;
+
 use std::fs;
 
 use windtunnel::scenario;

@@ -8,26 +8,29 @@ use std::sync::Arc;
 
 use rand_pcg::Pcg64Mcg;
 
-use super::{Phase, StepRate, TrainingOptions, UsageFractions};
+use super::{Epochs, Pace, Phase, StepRate, TrainingOptions, UsageFractions};
 use crate::units::{SimDuration, SimTime};
-
-const MICRO: i64 = 1_000_000;
 
 /// One job: its work, what is done of it, and the phase it is in.
 #[derive(Clone, Debug)]
 pub struct TrainingJob {
     options: Arc<TrainingOptions>,
     rng: Pcg64Mcg,
-    /// Work in millionths of a step.
-    total: i64,
+    epochs: Epochs,
+    /// Which of them it is in.
+    epoch: usize,
+    /// Where it has to stop for now, in millionths of a step.
+    limit: i64,
     /// Done at `since`, and saved by the last checkpoint.
     done: i64,
     saved: i64,
     phase: Phase,
     since: SimTime,
     until: SimTime,
+    /// When the epoch that ends at `until` counts as ended: the option's rounding may put it a little before.
+    epoch_ends: Option<SimTime>,
     /// Speed of the placement, without stragglers and jitter.
-    placed_rate: StepRate,
+    pace: Pace,
     straggling: f64,
     /// Speed in this stretch of compute.
     rate: StepRate,
@@ -49,6 +52,8 @@ pub struct TrainingTotals {
     pub load: SimDuration,
     pub compute: SimDuration,
     pub checkpoint: SimDuration,
+    /// Its turn was over.
+    pub idle: SimDuration,
     /// Millionths of steps that had to be done again.
     pub lost_micro_steps: i64,
     /// Compute time whose steps were lost.
@@ -65,19 +70,21 @@ pub struct Lost {
 }
 
 impl TrainingJob {
-    /// A waiting job. `rng` should be its own stream; work beyond 9 million million steps is capped.
-    pub fn new(total_steps: u64, options: Arc<TrainingOptions>, rng: Pcg64Mcg) -> TrainingJob {
-        let total = i64::try_from(total_steps).unwrap_or(i64::MAX).saturating_mul(MICRO);
+    /// A waiting job. `rng` should be its own stream.
+    pub fn new(epochs: Epochs, options: Arc<TrainingOptions>, rng: Pcg64Mcg) -> TrainingJob {
         TrainingJob {
             options,
             rng,
-            total,
+            epochs,
+            epoch: 0,
+            limit: i64::MAX,
             done: 0,
             saved: 0,
             phase: Phase::Waiting,
             since: SimTime::ZERO,
             until: SimTime::MAX,
-            placed_rate: StepRate::default(),
+            epoch_ends: None,
+            pace: StepRate::default().into(),
             straggling: 1.0,
             rate: StepRate::default(),
             computed: SimDuration::ZERO,
@@ -90,13 +97,14 @@ impl TrainingJob {
 
     /// All workers run: loading begins at `now`, from the last checkpoint where there is one.
     ///
-    /// `rate` is the speed of this placement; a job that is not waiting ignores the call.
-    pub fn start(&mut self, now: SimTime, rate: StepRate, workers: u32) {
+    /// `pace` is the speed of this placement; a job that is not waiting ignores the call.
+    pub fn start(&mut self, now: SimTime, pace: impl Into<Pace>, workers: u32) {
         if self.phase != Phase::Waiting {
             return;
         }
         self.totals.starts += 1;
-        self.placed_rate = rate;
+        self.pace = pace.into();
+        self.epoch = self.epochs.after(self.done);
         self.straggling = self.options.variability.draw_stragglers(workers, &mut self.rng);
         (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
         self.jitter_left = SimDuration::ZERO;
@@ -108,11 +116,20 @@ impl TrainingJob {
     /// Passes every phase change at or before `now`.
     pub fn advance(&mut self, now: SimTime) {
         while self.until <= now && self.until < SimTime::MAX {
-            let at = self.until;
+            let at = self.epoch_ends.unwrap_or(self.until);
             self.settle(at);
             match self.phase {
                 Phase::Load => self.compute_from(at),
-                Phase::Compute if self.done >= self.total => self.enter(Phase::Complete, at, SimTime::MAX),
+                Phase::Compute if self.epoch_ends.is_some() => {
+                    self.done = self.epochs.end_of(self.epoch);
+                    self.epoch = self.epochs.after(self.done);
+                    if self.done >= self.epochs.total() {
+                        self.enter(Phase::Complete, at, SimTime::MAX);
+                    } else {
+                        self.compute_from(at);
+                    }
+                }
+                Phase::Compute if self.done >= self.limit => self.enter(Phase::Idle, at, SimTime::MAX),
                 Phase::Compute if self.checkpoint_left() == SimDuration::ZERO => {
                     let pause = self.options.phases.checkpoint.duration.sample(&mut self.rng);
                     self.enter(Phase::Checkpoint, at, at + pause);
@@ -124,8 +141,20 @@ impl TrainingJob {
                     (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
                     self.compute_from(at);
                 }
-                Phase::Waiting | Phase::Complete => break,
+                Phase::Waiting | Phase::Idle | Phase::Complete => break,
             }
+        }
+    }
+
+    /// From `now` on it makes so many more steps and then waits, holding what it has; `None`: no limit.
+    pub fn allow(&mut self, now: SimTime, steps: Option<i64>) {
+        self.advance(now);
+        if matches!(self.phase, Phase::Compute | Phase::Idle) {
+            self.settle(now);
+        }
+        self.limit = steps.map_or(i64::MAX, |steps| self.done.saturating_add(steps.saturating_mul(1_000_000)));
+        if matches!(self.phase, Phase::Compute | Phase::Idle) {
+            self.compute_from(now);
         }
     }
 
@@ -158,7 +187,7 @@ impl TrainingJob {
         }
         match self.phase {
             Phase::Checkpoint => Some(self.until.since(now)).filter(|left| *left <= grace),
-            Phase::Compute => {
+            Phase::Compute | Phase::Idle => {
                 self.settle(now);
                 if self.done == self.saved {
                     return None;
@@ -209,20 +238,25 @@ impl TrainingJob {
     }
 
     /// How long what is not saved yet will take at a speed, loading and saves included, draws left out.
-    pub fn time_left(&self, rate: StepRate) -> SimDuration {
+    pub fn time_left(&self, pace: &Pace) -> SimDuration {
         let phases = &self.options.phases;
         let load = phases.load.duration.mean();
-        load + self.with_saves(rate.time_for(self.total - self.saved), phases.checkpoint.interval)
+        load + self.with_saves(self.epochs.time_left(self.saved, pace), phases.checkpoint.interval)
+    }
+
+    /// Which epoch it is in, from 0.
+    pub fn epoch(&self) -> usize {
+        self.epoch
     }
 
     /// When it will end if nothing interrupts it, at the present speed; [`SimTime::MAX`] while it waits.
     pub fn expected_end(&self, now: SimTime) -> SimTime {
-        let left = self.placed_rate.time_for(self.total - self.micro_steps_at(now));
+        let left = self.epochs.time_left(self.micro_steps_at(now), &self.pace);
         let first_save = self.checkpoint_left();
         match self.phase {
             Phase::Waiting => SimTime::MAX,
             Phase::Complete => self.since,
-            Phase::Compute => now + self.with_saves(left, first_save),
+            Phase::Compute | Phase::Idle => now + self.with_saves(left, first_save),
             Phase::Load | Phase::Checkpoint => {
                 self.until + self.with_saves(left, self.options.phases.checkpoint.interval)
             }
@@ -243,11 +277,12 @@ impl TrainingJob {
     /// Millionths of steps done at `now`, which must not lie beyond [`next_change`](Self::next_change).
     pub fn micro_steps_at(&self, now: SimTime) -> i64 {
         let made = if self.phase == Phase::Compute { self.rate.steps_in(now.since(self.since)) } else { 0 };
-        self.done.saturating_add(made).min(self.total)
+        let most = self.epochs.end_of(self.epoch).min(self.limit.max(self.done));
+        self.done.saturating_add(made).min(most)
     }
 
     pub fn total_micro_steps(&self) -> i64 {
-        self.total
+        self.epochs.total()
     }
 
     /// Millionths of steps that an interruption would not lose.
@@ -282,13 +317,14 @@ impl TrainingJob {
                 self.totals.compute += span;
                 self.done = self.micro_steps_at(at);
                 self.computed += span;
-                let factor = (self.straggling * self.jitter).min(1.0);
+                let factor = (self.straggling * self.jitter).min(1.0) * self.pace.kept(self.epoch);
                 let slow = if factor < 1.0 { span.mul_f64(1.0 - factor) } else { SimDuration::ZERO };
                 self.slow += slow;
                 self.totals.slow += slow;
                 self.jitter_left = self.jitter_left - span;
             }
             Phase::Checkpoint => self.totals.checkpoint += span,
+            Phase::Idle => self.totals.idle += span,
             Phase::Waiting | Phase::Complete => {}
         }
         self.since = at;
@@ -298,6 +334,7 @@ impl TrainingJob {
         self.phase = phase;
         self.since = at;
         self.until = until;
+        self.epoch_ends = None;
     }
 
     /// Compute time left before the next checkpoint.
@@ -314,12 +351,30 @@ impl TrainingJob {
             (self.jitter, self.jitter_left) = self.options.variability.draw_jitter(&mut self.rng);
         }
         let factor = self.straggling * self.jitter;
+        let placed = self.pace.at(self.epoch);
         self.rate = match factor {
-            1.0 => self.placed_rate,
-            factor => StepRate::from_steps_per_second(self.placed_rate.as_f64() * factor),
+            1.0 => placed,
+            factor => StepRate::from_steps_per_second(placed.as_f64() * factor),
         };
-        let left = self.rate.time_for(self.total - self.done);
-        self.enter(Phase::Compute, at, at + left.min(self.checkpoint_left()).min(self.jitter_left));
+        let end = self.epochs.end_of(self.epoch);
+        if self.done >= self.limit {
+            return self.enter(Phase::Idle, at, SimTime::MAX);
+        }
+        let left = self.rate.time_for(end.min(self.limit) - self.done);
+        let pause = self.checkpoint_left().min(self.jitter_left);
+        self.enter(Phase::Compute, at, at + left.min(pause));
+        if end <= self.limit && left <= pause && left < SimDuration::MAX {
+            let ends = nearest(at + left, self.options.epoch_rounding).max(at);
+            (self.until, self.epoch_ends) = (ends.max(at + left), Some(ends));
+        }
+    }
+}
+
+/// The multiple of `unit` that is nearest to an instant; the instant itself where the unit is zero.
+fn nearest(at: SimTime, unit: SimDuration) -> SimTime {
+    match unit.nanos() {
+        0 => at,
+        unit => SimTime::from_nanos((at.nanos() + unit / 2).div_euclid(unit) * unit),
     }
 }
 
@@ -335,7 +390,7 @@ mod tests {
     fn job(yaml: &str, steps: u64) -> TrainingJob {
         let options: TrainingOptions = serde_saphyr::from_str(yaml).unwrap();
         options.validate().unwrap();
-        TrainingJob::new(steps, Arc::new(options), stream(1, "training-job", 0))
+        TrainingJob::new(Epochs::steps(steps), Arc::new(options), stream(1, "training-job", 0))
     }
 
     /// 10 s to load, a save of 5 s after every 100 s of compute.
@@ -420,6 +475,47 @@ mod tests {
     }
 
     #[test]
+    fn each_epoch_has_its_speed_and_ends_on_the_whole_second_where_that_is_asked_for() {
+        let run = |rounding: &str| {
+            let yaml = format!(
+                "{{epochRounding: {rounding}, phases: {{load: {{duration: 0s}}, checkpoint: {{interval: 0s}}}}}}"
+            );
+            let options: TrainingOptions = serde_saphyr::from_str(&yaml).unwrap();
+            let epochs = Epochs::ending(vec![10_400_000, 20_000_000]).unwrap();
+            let mut job = TrainingJob::new(epochs, Arc::new(options), stream(1, "training-job", 0));
+            let rates = [1.0, 3.0].map(StepRate::from_steps_per_second);
+            job.start(AT(0), Pace::by_epoch(rates), 1);
+            let first = job.next_change();
+            job.advance(first);
+            (first, job.epoch(), job.completes_at(), job.totals_at(first).compute)
+        };
+        let exact = (SimTime::from_secs_f64(10.4), 1, SimTime::from_secs_f64(13.6), SimDuration::from_millis(10_400));
+        assert_eq!(run("0s"), exact);
+        // Seen when it happens, counted from the whole second before; 9.6 steps more take 3.2 s, which is 3 s.
+        let (first, epoch, ends, compute) = run("1s");
+        assert_eq!((first, epoch, ends), (SimTime::from_secs_f64(10.4), 1, AT(13)));
+        assert_eq!(compute, SimDuration::from_millis(10_400));
+    }
+
+    #[test]
+    fn a_job_whose_turn_is_over_holds_what_it_has_until_the_next() {
+        let mut job = job("{phases: {load: {duration: 0s}, checkpoint: {interval: 0s}}}", 100);
+        job.allow(AT(0), Some(7));
+        job.start(AT(0), StepRate::from_steps_per_second(3.0), 1);
+        job.advance(AT(100));
+        assert_eq!(
+            (job.phase(), job.micro_steps_at(AT(100)), job.next_change()),
+            (Phase::Idle, 7_000_000, SimTime::MAX)
+        );
+        job.allow(AT(100), Some(3));
+        assert_eq!(job.next_change(), AT(101));
+        job.advance(AT(101));
+        job.allow(AT(110), None);
+        assert_eq!((job.completes_at(), job.totals().idle.as_secs_f64().round()), (AT(140), 107.0));
+        assert_eq!(job.interrupt(AT(120)).unwrap().micro_steps, 40_000_000);
+    }
+
+    #[test]
     fn a_pods_usage_varies_by_phase() {
         let mut job = job(PLAIN, 500);
         assert_eq!(job.usage(), UsageFractions::ZERO);
@@ -437,7 +533,7 @@ mod tests {
         let slow = "{phases: {load: {duration: 0s}, checkpoint: {interval: 0s}}, variability: {stragglers: {probability: 0.2, slowdown: 2}}}";
         let ends = |entity, workers| {
             let options: TrainingOptions = serde_saphyr::from_str(slow).unwrap();
-            let mut job = TrainingJob::new(100, Arc::new(options), stream(1, "training-job", entity));
+            let mut job = TrainingJob::new(Epochs::steps(100), Arc::new(options), stream(1, "training-job", entity));
             job.start(AT(0), StepRate::from_steps_per_second(1.0), workers);
             job.completes_at()
         };

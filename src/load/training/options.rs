@@ -31,6 +31,11 @@ pub struct TrainingOptions {
     /// of `torch.distributed.init_process_group`). The eviction of its pod ends the wait too, and mostly comes first.
     /// Default: 10m, PyTorch's for NCCL.
     pub collective_timeout: SimDuration,
+    /// Epochs end on the multiple of this that is nearest, as in simulators that count whole seconds; at most 1m. Default: 0s, when
+    /// they end.
+    pub epoch_rounding: SimDuration,
+    /// A job whose workers are spread over nodes is as fast as on one, as in simulators that know no nodes. Default: false.
+    pub ignore_spread: bool,
     /// Jitter and stragglers; none by default.
     pub variability: VariabilitySpec,
 }
@@ -46,6 +51,8 @@ impl Default for TrainingOptions {
             phases: PhasesSpec::default(),
             termination_grace_period: SimDuration::from_secs(30),
             collective_timeout: SimDuration::from_mins(10),
+            epoch_rounding: SimDuration::ZERO,
+            ignore_spread: false,
             variability: VariabilitySpec::default(),
         }
     }
@@ -61,6 +68,9 @@ impl TrainingOptions {
         }
         if self.max_gpus_per_worker.is_some() && self.gpus_per_worker != 1 {
             return Err(TrainingError::new("maxGpusPerWorker", "either this or gpusPerWorker"));
+        }
+        if self.epoch_rounding.is_negative() || self.epoch_rounding > SimDuration::from_mins(1) {
+            return Err(TrainingError::new("epochRounding", "must be from 0s to 1m"));
         }
         self.phases.validate()?;
         self.variability.validate()
@@ -83,6 +93,45 @@ impl TrainingOptions {
     }
 }
 
+/// The bounds within which a policy chooses how many workers a job has; each change stops the job and starts it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Elastic {
+    /// The fewest. Default: 1.
+    #[serde(default = "one")]
+    pub min_workers: u32,
+    /// The most.
+    pub max_workers: u32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+impl Elastic {
+    /// Of one job.
+    const MOST: u32 = 1024;
+
+    pub fn validate(&self) -> Result<(), TrainingError> {
+        if self.min_workers == 0 {
+            return Err(TrainingError::new("minWorkers", "must be 1 or more"));
+        }
+        if self.max_workers < self.min_workers || self.max_workers > Elastic::MOST {
+            let problem = format!("must be from minWorkers ({}) to {}", self.min_workers, Elastic::MOST);
+            return Err(TrainingError::new("maxWorkers", problem));
+        }
+        Ok(())
+    }
+}
+
+/// So long at one speed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    pub seconds: f64,
+    /// Of what the job makes in a second when nothing slows it.
+    pub speed: f64,
+}
+
 /// A job as a trace lists it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingJobRow {
@@ -96,6 +145,8 @@ pub struct TrainingJobRow {
     pub total_steps: u64,
     /// Where the trace has durations in place of work: it takes this long wherever it runs.
     pub duration: Option<SimDuration>,
+    /// Where the trace has the speeds that it was measured at, one after the other: it runs through them wherever it runs.
+    pub course: Vec<Stretch>,
     /// Its queue, team or virtual cluster; empty where the trace does not say.
     pub queue: String,
     pub priority: i32,

@@ -20,6 +20,8 @@ pub enum Phase {
     Compute,
     /// Saving; no steps are made.
     Checkpoint,
+    /// Its turn in a round is over: it holds its GPUs and makes no steps until the next begins.
+    Idle,
     /// All steps are done.
     Complete,
 }
@@ -32,6 +34,7 @@ impl Phase {
             Phase::Load => "load",
             Phase::Compute => "compute",
             Phase::Checkpoint => "checkpoint",
+            Phase::Idle => "idle",
             Phase::Complete => "complete",
         }
     }
@@ -180,6 +183,7 @@ impl PhasesSpec {
             Phase::Load => self.load.usage,
             Phase::Compute => self.compute.usage,
             Phase::Checkpoint => self.checkpoint.usage,
+            Phase::Idle => UsageFractions { memory: self.compute.usage.memory, ..UsageFractions::ZERO },
         }
     }
 }

@@ -140,6 +140,41 @@ pub(super) const GAVEL_THROUGHPUTS: &[InputColumn] = &[
     needed("steps_per_second", "0: does not run there"),
 ];
 
+pub(super) const PAI_JOBS: &[InputColumn] = &[
+    needed("worker", "number of the worker"),
+    needed("gpu_percent", "of one GPU that it asked for; it gets a whole one"),
+    needed("time", "of the job's clock, ascending; taken as seconds"),
+    needed("batch_time_norm", "time of its mini-batch, in any unit"),
+];
+
+pub(super) const POLLUX_JOBS: &[InputColumn] = &[
+    needed("job", "name of the job"),
+    needed("arrival_s", "seconds from the start, ascending"),
+    needed("model", "a measured model; the job runs it to its last epoch"),
+    needed("num_gpus", "workers, a GPU each"),
+    needed("batch_size", "samples of a step, over all GPUs"),
+];
+
+pub(super) const POLLUX_THROUGHPUTS: &[InputColumn] = &[
+    needed("model", "as jobs name it"),
+    needed("placement", "GPUs on each node, such as `4-2`; empty where only the counts are known"),
+    needed("nodes", "how many nodes"),
+    needed("gpus", "how many GPUs"),
+    needed("batch_per_gpu", "samples of a GPU in a step"),
+    needed("step_seconds", "of a step, all GPUs together"),
+    needed("sync_seconds", "the part of it in which gradients are exchanged"),
+];
+
+pub(super) const POLLUX_CONVERGENCE: &[InputColumn] = &[
+    needed("model", "a model of the measured step times"),
+    needed("batch_size", "samples of a step, over all GPUs; the smallest is that in which work is counted"),
+    needed("epoch", "from 1, ascending for each batch size"),
+    needed("iteration", "steps done by its end"),
+    needed("progress", "steps at the smallest batch size that get as far"),
+    needed("grad_sqr", "signal of the gradients in it"),
+    needed("grad_var", "noise of the gradients in it"),
+];
+
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
@@ -153,8 +188,15 @@ mod tests {
                 format.columns.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, columns)| *columns);
             let kept = columns.iter().map(|column| column.name).filter(|name| table != input || Some(*name) != without);
             let header = kept.collect::<Vec<_>>().join(",") + "\n";
-            // Speeds are read before the jobs that have them.
-            if table == "throughputs" && table != input { header + "LM,20,V100,1,true,64.7\n" } else { header }
+            // What was measured is read before the jobs that have it.
+            header
+                + match (format.name, table) {
+                    _ if table == input => "",
+                    ("gavel", "throughputs") => "LM,20,V100,1,true,64.7\n",
+                    ("pollux", "throughputs") => "bert,1,1,1,4,0.5,0.1\n",
+                    ("pollux", "convergence") => "bert,12,1,1,1,1,1\n",
+                    _ => "",
+                }
         };
         let is_given = |table: &str| table == input || format.inputs.contains(&(table, true));
         let mut tables: Vec<(&str, Cursor<String>)> = format

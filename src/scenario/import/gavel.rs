@@ -46,6 +46,7 @@ fn read_jobs(
             batch_size: batch_size(row, batch)?,
             num_gpus: at_least_one(row, gpus, MOST_GPUS)? as u32,
             total_steps: at_least_one(row, steps, i64::MAX / 1_000_000)? as u64,
+            course: Vec::new(),
             duration: None,
             queue: String::new(),
             priority: 0,

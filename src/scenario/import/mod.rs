@@ -17,6 +17,8 @@ mod genai;
 mod numbers;
 mod openb;
 mod opened;
+mod pai;
+mod pollux;
 mod requests;
 mod samples;
 mod series;
@@ -35,7 +37,7 @@ pub use requests::{LoggedRequest, Only, RequestTrace, read_requests};
 pub use samples::{SampleSeries, read_samples, sum_of};
 pub use series::read_series;
 
-use crate::load::training::{ThroughputRow, TrainingJobRow};
+use crate::load::training::{Profiles, ThroughputRow, TrainingJobRow};
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, nearest};
 
 /// What a trace holds. Lists are empty where the format or its inputs have none of a kind.
@@ -49,6 +51,8 @@ pub struct Trace {
     pub jobs: Vec<TrainingJobRow>,
     /// Their measured speeds.
     pub throughputs: Vec<ThroughputRow>,
+    /// What was measured of their models, where that is more than one speed.
+    pub profiles: Profiles,
     /// A log of requests.
     pub requests: Option<RequestTrace>,
     /// Spot machines that could be had, by zone.
@@ -71,6 +75,12 @@ pub struct Availability {
 pub struct Notes(pub Vec<String>);
 
 impl Notes {
+    /// What was read, with its notes, which are added to these.
+    fn and<T>(&mut self, (read, notes): (T, Vec<String>)) -> T {
+        self.0.extend(notes);
+        read
+    }
+
     /// The rows of a list, whose notes are added to these.
     fn of<T>(&mut self, listed: Listed<T>) -> Vec<T> {
         self.0.extend(listed.notes);
@@ -157,6 +167,7 @@ impl<'a> Inputs<'a> {
             "jobs" => self.jobs = Some(source),
             "throughputs" => self.throughputs = Some(source),
             "requests" => self.requests = Some(source),
+            "convergence" => self.convergence = Some(source),
             _ => self.availability.push(source),
         }
     }
@@ -194,6 +205,7 @@ pub struct Inputs<'a> {
     pub requests: Option<Source<'a>>,
     pub availability: Vec<Source<'a>>,
     pub options: Options,
+    pub convergence: Option<Source<'a>>,
 }
 
 /// Reads one table of a trace, under the name that its errors give it.
@@ -294,6 +306,24 @@ pub const FORMATS: &[Format] = &[
         columns: &[],
         read: swf::read,
     },
+    Format {
+        name: "pai",
+        about: "mini-batch times of the workers of one job (cluster-trace-gpu-v2020), at the pace of the slowest",
+        inputs: &[("jobs", true)],
+        columns: &[("jobs", columns::PAI_JOBS)],
+        read: pai::read,
+    },
+    Format {
+        name: "pollux",
+        about: "training jobs with measured step times by placement and convergence, in the form of data/pollux",
+        inputs: &[("jobs", true), ("throughputs", true), ("convergence", true)],
+        columns: &[
+            ("jobs", columns::POLLUX_JOBS),
+            ("throughputs", columns::POLLUX_THROUGHPUTS),
+            ("convergence", columns::POLLUX_CONVERGENCE),
+        ],
+        read: pollux::read,
+    },
 ];
 
 /// The format of this name.
@@ -321,6 +351,7 @@ impl Format {
             ("throughputs", inputs.throughputs.is_some()),
             ("requests", inputs.requests.is_some()),
             ("availability", !inputs.availability.is_empty()),
+            ("convergence", inputs.convergence.is_some()),
         ];
         for (input, given) in given {
             match self.inputs.iter().find(|known| known.0 == input) {

@@ -48,6 +48,7 @@ fn read_jobs(reader: &mut dyn Read, file: &str, options: &Options) -> Result<Lis
             batch_size: None,
             num_gpus: at_least_one(row, gpus, MOST_GPUS)? as u32,
             total_steps: 1,
+            course: Vec::new(),
             duration: Some(took),
             queue: queue.filter(|queue| !row.is_empty(*queue)).map_or(Ok(""), |queue| row.name(queue))?.to_owned(),
             priority: row.integer_or(priority, i64::from(i32::MAX), 0)? as i32,

@@ -4,7 +4,9 @@
 use super::edit::{select_by_template, set_kind, set_version};
 use super::told::{Told, Weight};
 use crate::scenario::diagnostic::Place;
+use crate::scenario::manifest::training::desired_replicas;
 use crate::scenario::yaml::{Node, Value};
+use crate::units::nearest;
 
 /// Kinds that become another under the same name, for what refers to them.
 pub const RENAMED: &[(&str, &str, &str)] = &[
@@ -193,11 +195,70 @@ fn leader_worker_set(object: &Node, told: &mut Told) -> Vec<Node> {
     parts
 }
 
+/// Fields of a RayCluster's spec and of its groups (`RayClusterSpec`, `HeadGroupSpec`, `WorkerGroupSpec` of ray-operator 1.4).
+const RAY_CLUSTER: [&str; 11] = [
+    "headGroupSpec",
+    "workerGroupSpecs",
+    "suspend",
+    "rayVersion",
+    "enableInTreeAutoscaling",
+    "autoscalerOptions",
+    "headServiceAnnotations",
+    "gcsFaultToleranceOptions",
+    "managedBy",
+    "upgradeStrategy",
+    "authOptions",
+];
+const RAY_HEAD: [&str; 7] =
+    ["template", "rayStartParams", "serviceType", "headService", "enableIngress", "resources", "labels"];
+const RAY_WORKERS: [&str; 12] = [
+    "groupName",
+    "template",
+    "replicas",
+    "minReplicas",
+    "maxReplicas",
+    "numOfHosts",
+    "suspend",
+    "rayStartParams",
+    "idleTimeoutSeconds",
+    "scaleStrategy",
+    "resources",
+    "labels",
+];
+
+/// Fields that no RayCluster has, where they stand, and what was meant perhaps.
+fn unknown_fields(cluster: &Node) -> Vec<(String, Place, Option<&'static str>)> {
+    let mut found = Vec::new();
+    let mut look = |node: &Node, known: &'static [&'static str]| {
+        for entry in node.entries() {
+            if !known.contains(&entry.key.as_str()) {
+                found.push((entry.key.clone(), entry.key_place.clone(), nearest(&entry.key, known.iter().copied())));
+            }
+        }
+    };
+    look(cluster, &RAY_CLUSTER);
+    if let Some(head) = cluster.get("headGroupSpec") {
+        look(head, &RAY_HEAD);
+    }
+    for group in cluster.get("workerGroupSpecs").map(Node::items).unwrap_or_default() {
+        look(group, &RAY_WORKERS);
+    }
+    found
+}
+
 /// A head, and the workers of each group.
 fn ray_cluster(object: &Node, cluster: Option<&Node>, kind: &str, told: &mut Told) -> Vec<Node> {
     let (Some(name), Some(cluster)) = (object.name(), cluster) else { return Vec::new() };
     let meaning = "runs as its pods: Ray's own autoscaler does not resize its groups";
     told.add(Weight::Differs, kind, meaning, &object.place);
+    for (key, place, near) in unknown_fields(cluster) {
+        let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        told.add(Weight::Differs, kind, format!("has no field {key}{near}"), &place);
+    }
+    if cluster.is_true_at(&["suspend"]) {
+        told.add(Weight::Differs, kind, "is suspended: it makes no pods", &object.place);
+        return Vec::new();
+    }
     let labels = |group: &str| [("ray.io/cluster", name.to_owned()), ("ray.io/group", group.to_owned())];
     let set = |suffix: &str, replicas: i64, template: &Node| {
         controller(object, "ReplicaSet", format!("{name}-{suffix}"), replicas, template, &labels(suffix))
@@ -208,7 +269,11 @@ fn ray_cluster(object: &Node, cluster: Option<&Node>, kind: &str, told: &mut Tol
     }
     for (index, group) in cluster.get("workerGroupSpecs").map(Node::items).unwrap_or_default().iter().enumerate() {
         let Some(template) = group.get("template") else { continue };
-        let replicas = group.integer_at(&["replicas"]).or_else(|| group.integer_at(&["minReplicas"])).unwrap_or(0);
+        if group.is_true_at(&["suspend"]) {
+            continue;
+        }
+        let number = |field: &str| group.integer_at(&[field]);
+        let replicas = desired_replicas(number("replicas"), number("minReplicas"), number("maxReplicas"));
         let hosts = group.integer_at(&["numOfHosts"]).unwrap_or(1);
         let called = group.text_at(&["groupName"]).map_or_else(|| format!("workers-{index}"), str::to_owned);
         parts.push(set(&called, replicas.saturating_mul(hosts), template));

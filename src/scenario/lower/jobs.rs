@@ -7,7 +7,10 @@ use rustc_hash::FxHashMap;
 use super::replay::gpu_models;
 use super::{Lowering, PodOrigin, shared};
 use crate::cluster::{Container, Labels, PodSpec, PodSpecId, Resources, RestartPolicy, WorkloadId, resource};
-use crate::load::training::{Configuration, StepRate, ThroughputTable, TrainingJobRow, TrainingOptions};
+use crate::load::training::{
+    BeyondMeasured, Configuration, Epochs, Pace, Profiles, StepRate, Stretch, ThroughputTable, TrainingJobRow,
+    TrainingOptions,
+};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::import::Options;
 use crate::scenario::objects::Objects;
@@ -40,9 +43,22 @@ impl Lowering<'_> {
                 return;
             }
         }
+        if !self.scheduling_is_sound(jobs) {
+            return;
+        }
         let Some(list) = &jobs.jobs else {
-            let of_a_list =
-                ["format", "throughputs", "skip", "fromFirst", "limit", "stepScale", "timeScale", "queue", "image"];
+            let of_a_list = [
+                "format",
+                "throughputs",
+                "convergence",
+                "skip",
+                "fromFirst",
+                "limit",
+                "stepScale",
+                "timeScale",
+                "queue",
+                "image",
+            ];
             for field in of_a_list {
                 let path = format!("jobs.{field}");
                 if self.has(&path) {
@@ -56,19 +72,7 @@ impl Lowering<'_> {
             }
             return self.training(Some(jobs));
         };
-        let format = match (jobs.format, &jobs.throughputs) {
-            (JobsFormat::Gavel, Some(_)) => "gavel",
-            (JobsFormat::Philly, None) => "philly",
-            (JobsFormat::Gavel, None) => {
-                self.error("jobs.throughputs", "jobs of the format gavel need measured speeds").hint =
-                    Some("or give durations: format: philly".to_owned());
-                return;
-            }
-            (JobsFormat::Philly, Some(_)) => {
-                self.error("jobs.throughputs", "jobs of the format philly take their own duration wherever they run");
-                return;
-            }
-        };
+        let Some(format) = self.jobs_format(jobs) else { return };
         if jobs.arrivals.is_some_and(|arrivals| arrivals.every <= SimDuration::ZERO) {
             self.error("jobs.arrivals.every", "must be above 0");
             return;
@@ -81,7 +85,8 @@ impl Lowering<'_> {
             return;
         }
         let options = Options { skip_bad_rows: jobs.skip_bad_rows, arrivals: jobs.arrivals };
-        let trace = match self.tables.jobs(format, list, jobs.throughputs.as_deref(), options) {
+        let measured = [jobs.throughputs.as_deref(), jobs.convergence.as_deref()];
+        let trace = match self.tables.jobs(format, list, measured, options) {
             Ok(trace) => trace,
             Err(refused) => return self.refuse_table(&refused.error, &format!("jobs.{}", refused.input)),
         };
@@ -98,17 +103,97 @@ impl Lowering<'_> {
         let taken = trace.jobs.iter().skip(jobs.skip).take(jobs.limit.unwrap_or(usize::MAX));
         let first = taken.clone().next().filter(|_| jobs.from_first).map_or(SimTime::ZERO, |row| row.arrival);
         for row in taken {
-            if let Some(mut job) = self.training_job(row, &throughputs, &mut pods) {
+            if let Some(mut job) = self.training_job(row, &throughputs, &trace.profiles, &mut pods) {
                 let since = row.arrival.since(first);
                 job.arrival =
                     SimTime::ZERO + if jobs.time_scale == 1.0 { since } else { since.mul_f64(jobs.time_scale) };
                 self.scenario.training_jobs.push(job);
             }
         }
+        if self.left_out > 0 {
+            let message =
+                format!("{} jobs of the list are left out: their number of GPUs was not measured", self.left_out);
+            let warning = Diagnostic::warning(self.at("jobs.training.beyondMeasured"), message);
+            self.push(warning);
+        }
         self.training(Some(jobs));
         if let Some(training) = &mut self.scenario.training {
             training.throughputs = Arc::new(throughputs);
+            training.profiles = Arc::new(trace.profiles.clone());
         }
+    }
+
+    /// A policy that shares GPUs out has its own order and places.
+    fn scheduling_is_sound(&mut self, jobs: &JobsSpec) -> bool {
+        let allocation = jobs.scheduling.and_then(|scheduling| scheduling.allocation);
+        if let Some(elastic) = jobs.elastic {
+            if let Err(error) = elastic.validate() {
+                self.error(&format!("jobs.elastic.{}", error.field), error.problem);
+                return false;
+            }
+            if !allocation.is_some_and(|allocation| allocation.is_elastic()) {
+                self.error("jobs.elastic", "nothing chooses the number of workers").hint =
+                    Some("name a policy that does: scheduling: {allocation: {optimus: {}}}".to_owned());
+                return false;
+            }
+        }
+        let Some(allocation) = allocation else { return true };
+        if allocation.is_elastic() && jobs.queue.is_some() {
+            self.error("jobs.queue", "quota is for a fixed number of workers, and an elastic policy changes it");
+            return false;
+        }
+        let name = allocation.name();
+        if let Err((option, problem)) = allocation.validate() {
+            self.error(&format!("jobs.scheduling.allocation.{name}.{option}"), problem);
+            return false;
+        }
+        for path in ["jobs.scheduling.order", "jobs.scheduling.passing", "jobs.placement"] {
+            if self.has(path) {
+                self.error(path, format!("{name} has its own order and places")).hint =
+                    Some("leave this out, or jobs.scheduling.allocation".to_owned());
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The format's name, where just the tables that it needs are named.
+    fn jobs_format(&mut self, jobs: &JobsSpec) -> Option<&'static str> {
+        let (name, speeds, convergence) = match jobs.format {
+            JobsFormat::Gavel => ("gavel", true, false),
+            JobsFormat::Philly => ("philly", false, false),
+            JobsFormat::Pai => ("pai", false, false),
+            JobsFormat::Pollux => ("pollux", true, true),
+        };
+        let tables = [
+            ("throughputs", jobs.throughputs.is_some(), speeds, "measured speeds"),
+            ("convergence", jobs.convergence.is_some(), convergence, "measured convergence"),
+        ];
+        for (field, given, needed, what) in tables {
+            if given == needed {
+                continue;
+            }
+            let path = format!("jobs.{field}");
+            match (needed, jobs.format) {
+                (true, JobsFormat::Gavel) => {
+                    self.error(&path, format!("jobs of the format {name} need {what}")).hint =
+                        Some("or give durations: format: philly".to_owned());
+                }
+                (true, _) => {
+                    self.error(&path, format!("jobs of the format {name} need {what}"));
+                }
+                (false, JobsFormat::Philly | JobsFormat::Pai) => {
+                    let problem = format!("jobs of the format {name} take their own duration wherever they run");
+                    self.error(&path, problem);
+                }
+                (false, _) => {
+                    self.error(&path, format!("jobs of the format {name} take no {what}")).hint =
+                        Some("it is for format: pollux".to_owned());
+                }
+            }
+            return None;
+        }
+        Some(name)
     }
 
     /// What all training jobs have in common; those of the manifests come among the others.
@@ -128,7 +213,9 @@ impl Lowering<'_> {
         self.scenario.training = Some(Training {
             options: Arc::new(jobs.map(|jobs| jobs.training.clone()).unwrap_or_default()),
             throughputs: Arc::default(),
+            profiles: Arc::default(),
             placement: jobs.map(|jobs| jobs.placement).unwrap_or_default(),
+            elastic: jobs.and_then(|jobs| jobs.elastic),
             discipline: jobs.and_then(|jobs| jobs.scheduling),
         });
     }
@@ -137,6 +224,7 @@ impl Lowering<'_> {
         &mut self,
         row: &TrainingJobRow,
         throughputs: &ThroughputTable,
+        profiles: &Profiles,
         pods: &mut WorkerPods<'_>,
     ) -> Option<TrainingJob> {
         let options = &pods.jobs.training;
@@ -151,11 +239,30 @@ impl Lowering<'_> {
         };
         let spec = match pods.spec(self, row, workers, throughputs) {
             Ok(spec) => spec,
+            Err(_) if options.beyond_measured == BeyondMeasured::LeaveOut => {
+                self.left_out += 1;
+                return None;
+            }
             Err(problem) => {
                 self.error("jobs.throughputs", format!("job {}: {problem}", row.name));
                 return None;
             }
         };
+        let total_steps = match row.duration {
+            Some(takes) if pods.jobs.step_scale == 1.0 => takes.nanos() as u64 / STEP,
+            Some(takes) => takes.mul_f64(pods.jobs.step_scale).nanos() as u64 / STEP,
+            None => (row.total_steps as f64 * pods.jobs.step_scale).round() as u64,
+        }
+        .clamp(1, MOST_STEPS);
+        let scale = pods.jobs.step_scale;
+        let (epochs, course) = match profiles.0.get(&row.model) {
+            Some(profile) => (profile.epochs().scaled(scale), None),
+            None => match measured_course(row) {
+                Some((epochs, pace)) => (epochs.scaled(scale), Some(pace)),
+                None => (Epochs::steps(total_steps), None),
+            },
+        };
+        let by_itself = row.duration.map(|_| 1e9 / STEP as f64).or(course.as_ref().map(|_| 1.0));
         Some(TrainingJob {
             name: shared(&row.name),
             workload: pods.workload,
@@ -165,13 +272,9 @@ impl Lowering<'_> {
             num_gpus: row.num_gpus,
             model: shared(&row.model),
             batch_size: row.batch_size,
-            total_steps: match row.duration {
-                Some(takes) if pods.jobs.step_scale == 1.0 => takes.nanos() as u64 / STEP,
-                Some(takes) => takes.mul_f64(pods.jobs.step_scale).nanos() as u64 / STEP,
-                None => (row.total_steps as f64 * pods.jobs.step_scale).round() as u64,
-            }
-            .clamp(1, MOST_STEPS),
-            fixed_rate: row.duration.map(|_| StepRate::from_steps_per_second(1e9 / STEP as f64)),
+            epochs,
+            course,
+            fixed_rate: by_itself.map(StepRate::from_steps_per_second),
             queue: match (row.queue.is_empty(), &pods.jobs.queue) {
                 (true, Some(queue)) => shared(queue),
                 _ => shared(&row.queue),
@@ -180,6 +283,18 @@ impl Lowering<'_> {
             companions: Vec::new(),
         })
     }
+}
+
+/// Work and speed of a job that was measured from beginning to end, where a step a second is its speed without stragglers.
+fn measured_course(row: &TrainingJobRow) -> Option<(Epochs, Pace)> {
+    let mut done = 0.0;
+    let mut end = |stretch: &Stretch| {
+        done += stretch.seconds * stretch.speed;
+        (done * 1e6).round() as i64
+    };
+    let epochs = Epochs::ending(row.course.iter().map(&mut end).collect())?;
+    let rates = row.course.iter().map(|stretch| StepRate::from_steps_per_second(stretch.speed));
+    Some((epochs, Pace::by_epoch(rates).hindered(StepRate::from_steps_per_second(1.0))))
 }
 
 /// Pod specs by what tells jobs' workers apart.
@@ -198,7 +313,8 @@ impl WorkerPods<'_> {
         workers: u32,
         throughputs: &ThroughputTable,
     ) -> Result<PodSpecId, String> {
-        if row.duration.is_some() {
+        // By duration, or by profile: whatever GPUs the nodes have.
+        if row.duration.is_some() || matches!(self.jobs.format, JobsFormat::Pai | JobsFormat::Pollux) {
             let key = (row.priority.to_string(), None, row.num_gpus / workers);
             if let Some(known) = self.specs.get(&key) {
                 return Ok(*known);

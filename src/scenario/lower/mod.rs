@@ -182,6 +182,8 @@ struct Lowering<'a> {
     training_queue: Option<Arc<str>>,
     /// Training jobs of the manifests, by the order of the files.
     trained: Vec<TrainingJob>,
+    /// Jobs of the list that were measured on too few GPUs, where such are left out.
+    left_out: u32,
 }
 
 impl<'a> Lowering<'a> {
@@ -204,6 +206,7 @@ impl<'a> Lowering<'a> {
             objects_are_complete: true,
             training_queue: None,
             trained: Vec::new(),
+            left_out: 0,
         }
     }
 

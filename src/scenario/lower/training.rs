@@ -6,7 +6,7 @@ use super::kueue::{QUEUE, label};
 use super::workloads::settings;
 use super::{Lowering, instant, shared};
 use crate::cluster::{Controller, PodSpec, PodSpecId};
-use crate::load::training::StepRate;
+use crate::load::training::{Epochs, StepRate};
 use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::manifest::training::{PodSet, Runtimes, TrainingManifest};
 use crate::scenario::manifest::{ManifestError, pod_template_spec};
@@ -145,7 +145,8 @@ impl Lowering<'_> {
             num_gpus,
             model: shared(""),
             batch_size: None,
-            total_steps: (takes.nanos().max(0) as u64 / STEP).max(1),
+            epochs: Epochs::steps((takes.nanos().max(0) as u64 / STEP).max(1)),
+            course: None,
             fixed_rate: Some(StepRate::from_steps_per_second(1e9 / STEP as f64)),
             queue: shared(queue.unwrap_or_default()),
             local_queue: queue.map(|queue| shared(&format!("{}/{queue}", object.namespace))),

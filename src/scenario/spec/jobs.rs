@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::load::training::TrainingOptions;
+use crate::load::training::{Elastic, TrainingOptions};
 use crate::scenario::import::ArrivalsSpec;
 use crate::training::order::Discipline;
 use crate::training::placement::Placement;
@@ -15,14 +15,19 @@ pub struct JobsSpec {
     /// Default: gavel.
     #[serde(default)]
     pub format: JobsFormat,
-    /// The jobs' file, relative to the scenario; for `gavel`: `job, arrival_s, model, batch_size, num_gpus, total_steps`. Unset:
-    /// only those of the manifests.
+    /// The jobs' file, relative to the scenario; for `gavel`: `job, arrival_s, model, batch_size, num_gpus, total_steps`; for `pollux`: `job,
+    /// arrival_s, model, num_gpus, batch_size`. Unset: only those of the manifests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobs: Option<String>,
-    /// The measured speeds' file: `model, batch_size, gpu, num_gpus, consolidated, steps_per_second`. Needed with `gavel`;
-    /// jobs of `philly` take their own duration wherever they run.
+    /// The measured speeds' file: for `gavel` `model, batch_size, gpu, num_gpus, consolidated, steps_per_second`, for `pollux` `model,
+    /// placement, nodes, gpus, batch_per_gpu, step_seconds, sync_seconds`. Needed with both; jobs of `philly` take their own duration
+    /// wherever they run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughputs: Option<String>,
+    /// The measured convergence's file: `model, batch_size, epoch, iteration, progress, grad_sqr, grad_var`. Needed with `pollux`, and
+    /// only there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub convergence: Option<String>,
     /// When the jobs come, for a list without times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrivals: Option<ArrivalsSpec>,
@@ -42,6 +47,10 @@ pub struct JobsSpec {
     /// a time, and any that fits starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduling: Option<Discipline>,
+    /// Within which bounds an elastic allocation (optimus) chooses the number of workers of each job. Default: that of the list; for
+    /// `pollux` from one GPU to as many as the batch can be shared out to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elastic: Option<Elastic>,
     /// Only the first so many jobs. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -74,6 +83,10 @@ pub enum JobsFormat {
     Gavel,
     /// Durations: `arrival_s, duration_s, num_gpus`, and `job`, `queue` (or `virtual_cluster`), `model`, `priority`.
     Philly,
+    /// Mini-batch times of the workers of one job: `worker, gpu_percent, time, batch_time_norm`.
+    Pai,
+    /// Step times by placement and convergence by batch size: a job runs its model to the last epoch.
+    Pollux,
 }
 
 const fn one() -> f64 {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::gang_shares::Shares;
 use crate::cluster::{NodeId, PodSpecId};
+use crate::training::Gang;
 use crate::training::order::Discipline;
-use crate::training::{Amounts, Gang};
 use crate::units::SimTime;
 
 /// Gangs that a scheduler of their own places.
@@ -18,13 +19,15 @@ pub(in crate::sim) struct GangQueue {
     /// Gangs with a place: where, and when they are expected to end.
     pub(in crate::sim) running: BTreeMap<u32, Placed>,
     pub(in crate::sim) is_due: bool,
+    /// Who shares the GPUs out, where that is decided anew at intervals.
+    pub(in crate::sim) shares: Option<Shares>,
     /// Of those that wait, the ones that have been looked at.
     pub(in crate::sim) refused: usize,
 }
 
 #[derive(Clone, Debug)]
 pub(in crate::sim) struct Placed {
-    pub(in crate::sim) each: Amounts,
+    pub(in crate::sim) gang: Gang,
     pub(in crate::sim) nodes: Vec<(NodeId, u32)>,
     pub(in crate::sim) ends: SimTime,
 }
@@ -32,7 +35,8 @@ pub(in crate::sim) struct Placed {
 impl GangQueue {
     pub fn new(discipline: Discipline) -> GangQueue {
         let (classes, waiting, running) = (Vec::new(), Vec::new(), BTreeMap::new());
-        GangQueue { discipline, classes, waiting, running, is_due: false, refused: 0 }
+        let shares = discipline.allocation.map(Shares::new);
+        GangQueue { discipline, classes, waiting, running, is_due: false, shares, refused: 0 }
     }
 
     /// Jobs that wait, in order of submission.

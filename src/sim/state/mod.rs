@@ -7,6 +7,7 @@ pub(in crate::sim) mod drain;
 pub(in crate::sim) mod each_request;
 pub(in crate::sim) mod evictor;
 pub(in crate::sim) mod gang_queue;
+pub(in crate::sim) mod gang_shares;
 pub(in crate::sim) mod gauges;
 pub(in crate::sim) mod hpa;
 pub(in crate::sim) mod idle;

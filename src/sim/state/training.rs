@@ -1,5 +1,7 @@
 //! Training jobs that have arrived.
 
+use std::sync::Arc;
+
 use crate::cluster::PodId;
 use crate::load::training::TrainingJob;
 use crate::sim::job_ledger::JobLedger;
@@ -20,8 +22,13 @@ pub(in crate::sim) struct JobRun {
     pub(in crate::sim) started: Option<SimTime>,
     pub(in crate::sim) finished: Option<SimTime>,
     pub(in crate::sim) interruptions: u32,
-    /// GPU-milli × nanoseconds of completed placements.
+    /// GPUs of its workers as long as they run.
+    pub(in crate::sim) gpus: u32,
+    /// GPU-milli × nanoseconds of completed placements, and their nanoseconds.
     pub(in crate::sim) gpu_held: i128,
+    pub(in crate::sim) held: SimDuration,
+    /// Seconds of a step by the number of workers; what an elastic policy goes by.
+    pub(in crate::sim) step_seconds: Option<Arc<[f64]>>,
     pub(in crate::sim) held_since: Option<SimTime>,
     pub(in crate::sim) launched: u32,
     /// Failures by its own fault.

@@ -9,6 +9,7 @@ mod easy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::allocation::Allocation;
 use super::placement::Placement;
 use super::{Gang, Holder, Node, Snapshot, take};
 use crate::units::SimTime;
@@ -42,13 +43,17 @@ pub enum Passing {
 }
 
 /// How a queue of gangs is worked off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Discipline {
     /// Who is first. Default: submitted.
     pub order: Order,
     /// Who may pass a gang that does not fit. Default: everybody.
     pub passing: Passing,
+    /// A policy that decides anew at intervals which jobs hold GPUs, how many and where: running jobs may have to make way. It takes
+    /// the place of order, passing and jobs.placement. Default: none, who runs runs on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocation: Option<Allocation>,
 }
 
 /// A gang that starts, and where.

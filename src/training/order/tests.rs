@@ -30,7 +30,7 @@ fn snapshot(free: i64, running: &[(u32, i64)], waiting: &[(u32, i64)]) -> Snapsh
 }
 
 fn starts(order: Order, passing: Passing, snapshot: &Snapshot) -> Vec<u32> {
-    let decision = Discipline { order, passing }.decide(snapshot, Placement::Packed);
+    let decision = Discipline { order, passing, ..Discipline::default() }.decide(snapshot, Placement::Packed);
     decision.starts.iter().map(|start| start.job).collect()
 }
 
@@ -51,7 +51,7 @@ fn who_does_not_delay_the_first_may_pass() {
     assert_eq!(easy(&[(6, 10), (3, 101)]), [] as [u32; 0]);
     assert_eq!(easy(&[(6, 10), (2, 500)]), [1]);
     assert_eq!(easy(&[(6, 10), (1, 500), (1, 500), (1, 500)]), [1, 2]);
-    let decision = Discipline { order: Order::Submitted, passing: Passing::Easy }
+    let decision = Discipline { passing: Passing::Easy, ..Discipline::default() }
         .decide(&at(&[(6, 10), (3, 101)]), Placement::Packed);
     assert_eq!(decision.reserved, Some((0, Some(SimTime::from_secs(1_100)))));
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{PodSet, TrainingPods, count};
 use crate::scenario::manifest::ManifestError;
+use crate::units::nearest;
 
 /// Kinds, and the field that holds their pods.
 const REPLICA_SPECS: [(&str, &str); 6] = [
@@ -18,6 +19,16 @@ const REPLICA_SPECS: [(&str, &str); 6] = [
     ("XGBoostJob", "xgbReplicaSpecs"),
     ("PaddleJob", "paddleReplicaSpecs"),
     ("JAXJob", "jaxReplicaSpecs"),
+];
+
+/// Kinds, and what pods they may have (`*_types.go`).
+const ROLES: [(&str, &[&str]); 6] = [
+    ("PyTorchJob", &["Master", "Worker"]),
+    ("TFJob", &["Chief", "Master", "PS", "Worker", "Evaluator"]),
+    ("MPIJob", &["Launcher", "Worker"]),
+    ("XGBoostJob", &["Master", "Worker"]),
+    ("PaddleJob", &["Master", "Worker"]),
+    ("JAXJob", &["Worker"]),
 ];
 
 /// The spec of any of the kinds.
@@ -91,14 +102,43 @@ impl KubeflowSpec {
         if self.replica_specs.is_empty() {
             return Err(ManifestError::new(format!("spec.{field}"), format!("a {kind} needs pods")));
         }
+        let roles = ROLES.iter().find(|(known, _)| *known == kind).map_or(&[][..], |found| found.1);
         let mut sets = Vec::new();
         for (role, spec) in &self.replica_specs {
             let path = format!("spec.{field}.{role}");
+            // Operators take any case (`setTypeNameToCamelCase`).
+            if !roles.iter().any(|known| known.eq_ignore_ascii_case(role)) {
+                let near = nearest(role, roles.iter().copied());
+                let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+                let known = roles.join(", ");
+                return Err(ManifestError::new(path, format!("a {kind} has no pods of this kind, but {known}{near}")));
+            }
             let count = count(format!("{path}.replicas"), spec.replicas, 1)?;
             let path = format!("{path}.template");
             sets.push(PodSet { name: role.to_lowercase(), count, template: spec.template.clone(), path });
         }
         let suspended = (self.run_policy.suspend == Some(true)).then_some("spec.runPolicy.suspend");
         Ok(TrainingPods { sets, suspended, note: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_kind_of_pods_is_told_with_the_nearest() {
+        let read = |kind: &str, role: &str| {
+            let yaml = format!("{{pytorchReplicaSpecs: {{{role}: {{replicas: 2, template: {{}}}}}}}}");
+            let spec: KubeflowSpec = serde_saphyr::from_str(&yaml).unwrap();
+            spec.pods(kind).map(|pods| pods.sets[0].count).map_err(|error| format!("{}: {}", error.path, error.problem))
+        };
+        assert_eq!(
+            (read("PyTorchJob", "Worker"), read("PyTorchJob", "worker"), read("TFJob", "ps")),
+            (Ok(2), Ok(2), Ok(2))
+        );
+        let error = read("PyTorchJob", "Wroker").unwrap_err();
+        assert!(error.contains("spec.pytorchReplicaSpecs.Wroker") && error.contains("did you mean Worker?"), "{error}");
+        assert!(read("JAXJob", "PS").unwrap_err().contains("but Worker"));
     }
 }

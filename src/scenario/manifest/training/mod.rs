@@ -16,7 +16,7 @@ use super::ManifestError;
 
 pub use job_set::JobSetSpec;
 pub use kubeflow::KubeflowSpec;
-pub use ray::RayJobSpec;
+pub use ray::{RayJobSpec, desired_replicas};
 pub use train_job::{Runtimes, TrainJobSpec, TrainingRuntimeSpec};
 
 /// An object of a custom kind: what all have, and the spec of its own.

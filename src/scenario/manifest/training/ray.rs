@@ -123,6 +123,20 @@ pub struct RayJobSpec {
     _managed_by: Value,
 }
 
+/// `GetWorkerGroupDesiredReplicas` of ray-operator (`controllers/ray/utils/util.go`, 1.4): within the bounds, the least where
+/// nothing is written. A group that is suspended has none.
+pub fn desired_replicas<N: Ord + From<u8>>(written: Option<N>, least: Option<N>, most: Option<N>) -> N {
+    let least = least.unwrap_or_else(|| N::from(0));
+    let wanted = match written {
+        Some(written) if written >= least => written,
+        _ => least,
+    };
+    match most {
+        Some(most) if wanted > most => most,
+        _ => wanted,
+    }
+}
+
 impl RayClusterSpec {
     /// `within` leads to this spec.
     pub(super) fn pods(&self, within: &str) -> Result<TrainingPods, ManifestError> {
@@ -131,10 +145,10 @@ impl RayClusterSpec {
         let mut sets = vec![PodSet { name: "head".to_owned(), count: 1, template: head.template.clone(), path }];
         for (index, group) in self.worker_group_specs.iter().enumerate() {
             let path = format!("{within}.workerGroupSpecs[{index}]");
-            // `GetWorkerGroupDesiredReplicas` of ray-operator: within the bounds, none where it is suspended.
             let least = count(format!("{path}.minReplicas"), group.min_replicas, 0)?;
             let most = count(format!("{path}.maxReplicas"), group.max_replicas, i32::MAX as u32)?;
-            let replicas = count(format!("{path}.replicas"), group.replicas, least)?.max(least).min(most);
+            let written = group.replicas.map(|_| count(format!("{path}.replicas"), group.replicas, 0)).transpose()?;
+            let replicas = desired_replicas(written, Some(least), Some(most));
             let hosts = count(format!("{path}.numOfHosts"), group.num_of_hosts, 1)?;
             if group.suspend == Some(true) {
                 continue;
