@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use windtunnel::record::metrics::{Exporter, Sink, Watched, openmetrics};
 use windtunnel::record::writer::{csv, json};
 use windtunnel::record::{Recorder, Summary};
-use windtunnel::scenario::Scenario;
+use windtunnel::scenario::{self, Override, Scenario};
 use windtunnel::sim;
 use windtunnel::units::SimDuration;
 
@@ -24,8 +24,8 @@ fn line(table: &str, bytes: &[u8]) -> String {
 pub fn outputs(scenario: &Scenario, seed: u64) -> String {
     let mut tape = openmetrics::Tape::default();
     let mut recorder = Recorder::new(scenario, true);
-    // A few hundred looks at most: this is about what is told, not about how long.
-    let interval = SimDuration::from_secs(30).max(SimDuration::from_secs(scenario.duration.nanos() / 300_000_000_000));
+    // A few dozen looks at most: this is about what is told, not about how often.
+    let interval = SimDuration::from_secs(30).max(SimDuration::from_secs(scenario.duration.nanos() / 60_000_000_000));
     let outcome = {
         let sinks: Vec<&mut dyn Sink> = vec![&mut tape];
         let exporter = Exporter::new(scenario.start_epoch_seconds, sinks);
@@ -72,4 +72,23 @@ fn drawn_clusters_write_what_they_wrote() {
         all += &format!("{index}\n{}", outputs(&plan.scenario(), index));
     }
     insta::assert_snapshot!("drawn", all);
+}
+
+/// A scenario of all that stands beside one another: services, HPAs, spot, stock-outs, outages, patches, Karpenter's pool,
+/// jobs that fail; and pods with one GPU.
+#[test]
+fn a_cluster_of_everything_writes_what_it_wrote() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let base = std::fs::read_to_string(crate::house::root().join("tests/fuzz/base.yaml")).expect("it is there");
+    let gpu = "\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: one-gpu}\nspec: {containers: [{name: c, image: i, \
+               resources: {requests: {cpu: 1}, limits: {nvidia.com/gpu: 1}}}]}\n";
+    let path = folder.path().join("scenario.yaml");
+    std::fs::write(&path, base.trim_end().to_owned() + gpu).expect("written");
+    let mut all = String::new();
+    for (seed, hours) in [(1, 1), (2, 1), (3, 3), (4, 6)] {
+        let sets = [format!("duration={hours}h")].map(|set| Override::parse(&set).expect("a path and a value"));
+        let loaded = scenario::load(&path, &sets).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
+        all += &format!("seed {seed}, {hours} h\n{}", outputs(&loaded.scenario, seed));
+    }
+    insta::assert_snapshot!("everything", all);
 }

@@ -205,6 +205,8 @@ pub struct GroupNode {
 pub struct StandingPod {
     pub workload: WorkloadId,
     pub name: Arc<str>,
+    /// It keeps that name, which its owner would not give it.
+    pub is_named: bool,
     pub node: Arc<str>,
     /// Not after the start.
     pub started: SimTime,

@@ -22,6 +22,9 @@ impl World<'_> {
             let cycle = Cycle::for_pod(self.cluster.state(), pod);
             let takes_it = self.cluster.node_view(node).is_some_and(|view| filter::admits(&cycle, &view).is_ok());
             if takes_it {
+                if place.is_named {
+                    self.cluster.change_pod(pod, |info| info.name = std::sync::Arc::clone(&place.name));
+                }
                 self.stand_on(pod, node, place.started, place.ready);
                 return true;
             }

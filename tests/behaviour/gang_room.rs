@@ -45,3 +45,15 @@ fn a_gang_that_fits_runs() {
     let run = gang(24, "nodeGroups: [{name: g, instanceType: p3.16xlarge, maxSize: 3}]");
     assert!(run.outcome.training[0].finished.is_some());
 }
+
+/// Two gangs that each take all there is: the second waits its turn, and it is not said that it never comes.
+#[test]
+fn a_gang_that_takes_all_there_is_only_waits() {
+    let scenario = "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {name: turns}\nspec:\n  duration: 30m\n  \
+         jobs: {jobs: j.csv, throughputs: t.csv}\n  nodes: [{name: v, count: 2, instanceType: p3.16xlarge}]\n";
+    let jobs = "job,arrival_s,model,batch_size,num_gpus,total_steps\nfirst,0,M,,16,36000\nsecond,60,M,,16,60\n";
+    let speed = "model,batch_size,gpu,num_gpus,consolidated,steps_per_second\nM,,V100,16,false,1\n";
+    let (run, _) = run_files(&[("scenario.yaml", scenario), ("j.csv", jobs), ("t.csv", speed)]);
+    let told = verdicts(&run);
+    assert!(!told.is_empty() && told.iter().all(|reason| !reason.contains("never")), "{told:?}");
+}

@@ -234,3 +234,15 @@ fn a_scaled_object_may_be_pasted_whole_and_its_prometheus_trigger_reads_the_targ
     assert!(warnings.iter().any(|warning| warning.contains("reads the requests per second")), "{warnings:?}");
     assert!(warnings.iter().any(|warning| warning.contains("not modelled: fallback")), "{warnings:?}");
 }
+
+/// A queue of 50 that is empty from 20 min on: with `minReplicas: 0` (HPAScaleToZero) nobody is left, and whoever comes
+/// back is asked for by the queue.
+#[test]
+fn an_autoscaler_on_a_queue_goes_to_zero_and_comes_back() {
+    let metrics = "  metrics: [{type: External, external: {metric: {name: queue}, target: {type: AverageValue, averageValue: \"10\"}}}]";
+    let spec = "  duration: 1h\n  metrics: {series: [{name: queue, value: {step: {initial: 50, steps: [{at: 20m, to: 0}, {at: 40m, to: 30}]}}}]}";
+    let text = header(spec) + &deployment("front", 2, "cpu: 100m") + &autoscaler("front", 0, metrics);
+    let (run, warnings) = run_text(&text);
+    let changes: Vec<&str> = hpa_lines(&run).iter().filter_map(|line| line.split(": ").nth(1)).collect();
+    assert_eq!(changes, ["2 -> 4", "4 -> 5", "5 -> 0", "0 -> 3"], "{:?} {warnings:?}", hpa_lines(&run));
+}

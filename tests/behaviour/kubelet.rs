@@ -45,6 +45,25 @@ fn memory_pressure_takes_the_pod_above_its_request_first_whatever_its_priority()
     assert_eq!(pod(&run, "trace-2").finished, None);
 }
 
+/// One pod goes at each look, ten seconds apart, for as long as those that come instead bring the pressure back.
+#[test]
+fn memory_pressure_takes_one_pod_at_each_look_for_as_long_as_it_lasts() {
+    // 512 MiB are allocatable; of 510 requested 607 are used. Those of the lowest priority go, and come again.
+    let ask = |mib, priority| AskPlan { cpu: 100, mib, memory_use: 119, priority, ..AskPlan::default() };
+    let first = [ask(30, 0), ask(30, 0), ask(150, 1), ask(150, 1), ask(150, 1)].map(|ask| trace_pod(ask, 1, 3_000));
+    let plan = Plan {
+        minutes: 10,
+        nodes: vec![NodePlan { gib: 1, ..NodePlan::default() }],
+        pods: first.into(),
+        ..Plan::default()
+    };
+    let run = run(&plan);
+    let evicted = run.decisions.iter().filter(|line| line.contains("Evicted"));
+    let instants: Vec<&str> = evicted.map(|line| line.split(' ').next().expect("an instant")).collect();
+    let expected: Vec<String> = (11..600).step_by(10).map(|second| secs(second).to_string()).collect();
+    assert_eq!(instants, expected, "{:#?}", run.decisions);
+}
+
 /// Half of three replicas is one and a half; two must stay available, so one goes at a time.
 #[test]
 fn a_budgets_percentage_rounds_up() {

@@ -22,6 +22,7 @@ mod past_the_scheduler;
 mod queue;
 mod replicas;
 mod rollouts;
+mod running;
 mod stock_outs;
 mod training_kinds;
 mod volumes;

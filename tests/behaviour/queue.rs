@@ -3,6 +3,7 @@
 use windtunnel::sim::RunOptions;
 use windtunnel::units::{SimDuration, SimTime};
 
+use super::written::written;
 use super::{pod, run, secs, trace_pod};
 use crate::plan::{AskPlan, NodePlan, Plan};
 use crate::watch::{Watched, watch};
@@ -78,4 +79,38 @@ fn a_pod_that_never_fits_waits_and_never_preempts_in_vain() {
     let run = run(&full_node(big(0), trace_pod(huge, 20, 60), 1_000));
     assert_eq!(pod(&run, "trace-1").scheduled, None);
     assert_eq!(run.outcome.preempted, 0);
+}
+
+/// However a pod ends, the one that waits for its room gets it at that instant.
+#[test]
+fn room_is_taken_at_the_instant_in_which_a_pod_ends() {
+    let class = "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: first}\nvalue: 1000\n---\n";
+    let container = "{name: c, image: i, resources: {requests: {cpu: 900m}}}";
+    let template = |policy: &str| {
+        format!("template: {{spec: {{priorityClassName: first, restartPolicy: {policy}, containers: [{container}]}}}}")
+    };
+    let bare = |more: &str, container: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: holder}}\nspec: {{priorityClassName: first, {more}containers: [{container}]}}"
+        )
+    };
+    let job = |more: &str| {
+        format!("apiVersion: batch/v1\nkind: Job\nmetadata: {{name: holder}}\nspec: {{{more}{}}}", template("Never"))
+    };
+    let of_job = |more: &str| format!("  workloads: [{{target: {{kind: Job, name: holder}}, duration: 10s{more}}}]\n");
+    let suspend = "  patches: [{at: 7s, target: {kind: Job, name: holder}, patch: {spec: {suspend: true}}}]\n";
+    let cases = [
+        ("a pod's deadline", bare("activeDeadlineSeconds: 90, ", container), String::new(), 90),
+        ("completion", job(""), of_job(""), 10),
+        ("failure", job("backoffLimit: 0, "), of_job(", failures: {probability: 1, exitCode: 3}"), 10),
+        ("a job's deadline", job("activeDeadlineSeconds: 6, "), of_job(""), 6),
+        ("suspension", job(""), format!("{}{suspend}", of_job("")), 7),
+    ];
+    for (what, holder, settings, end) in cases {
+        let spec = format!("  duration: 10m\n  nodes: [{{name: n, capacity: {{cpu: 1, memory: 8Gi}}}}]\n{settings}");
+        let next = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: next}}\nspec: {{containers: [{container}]}}");
+        let run = written(&spec, &format!("{class}{holder}\n---\n{next}"));
+        let scheduled = run.pods("next")[0].scheduled.map(super::written::seconds);
+        assert_eq!((run.ended("holder")[0].0, scheduled), (end, Some(end)), "{what}");
+    }
 }

@@ -167,3 +167,28 @@ fn a_file_of_somebody_else_is_not_replaced() {
     let said = shop.run("windtunnel run s.yaml -q --no-plots --scrape-interval 5s");
     assert_eq!(said.code, 2, "{}", said.err);
 }
+
+/// A job that fails after a minute of half a core, in the same pod again and again: each start counts from zero.
+#[test]
+fn a_container_that_starts_again_counts_its_use_anew() {
+    let shop = Workshop::new();
+    let scenario = "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {name: again}\nspec:\n  duration: 10m\n  \
+        nodes: [{name: n, capacity: {cpu: 4, memory: 8Gi}}]\n  \
+        workloads: [{target: {kind: Job, name: work}, duration: 60s, usage: {cpu: 0.5}, failures: {probability: 1, exitCode: 3}}]\n---\n\
+        apiVersion: batch/v1\nkind: Job\nmetadata: {name: work}\nspec: {backoffLimit: 9, template: {spec: {restartPolicy: OnFailure, \
+        containers: [{name: c, image: i, resources: {requests: {cpu: 1}}}]}}}\n";
+    std::fs::write(shop.path().join("s.yaml"), scenario).unwrap();
+    let said = shop.run("windtunnel run s.yaml -q --no-plots --scrape-interval 10s --openmetrics m.txt");
+    assert_eq!(said.code, 0, "{}", said.err);
+    let exposition = read(&std::fs::read_to_string(shop.path().join("m.txt")).unwrap());
+    let used: Vec<f64> = exposition
+        .iter()
+        .filter(|(series, _)| {
+            series.starts_with("container_cpu_usage_seconds_total{") && series.contains("container=\"c\"")
+        })
+        .flat_map(|(_, points)| points.iter().map(|(_, value)| *value))
+        .collect();
+    let resets = used.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    assert!(resets >= 3, "{used:?}");
+    assert!(used.iter().all(|seconds| *seconds <= 31.0), "{used:?}");
+}

@@ -136,6 +136,7 @@ impl Lowering<'_> {
             standing.push(StandingPod {
                 workload: known.id,
                 name: shared(&pod.name),
+                is_named: !is_numbered(&pod.name, name),
                 node: shared(&pod.node),
                 started: SimTime::ZERO - SimDuration::from_secs(age),
                 ready: pod.ready,
@@ -184,6 +185,7 @@ impl Lowering<'_> {
                 standing.push(StandingPod {
                     workload,
                     name: shared(pod.name.as_deref().unwrap_or(&format!("{}-{at}", target.name))),
+                    is_named: pod.name.as_ref().is_some_and(|name| !is_numbered(name, &target.name)),
                     node: shared(&pod.node),
                     started: SimTime::ZERO - pod.age,
                     ready: pod.ready,
@@ -191,6 +193,12 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+/// Called as a run calls pods of its own making, by the workload and a number: such a name could come twice.
+fn is_numbered(pod: &str, workload: &str) -> bool {
+    let number = pod.strip_prefix(workload).and_then(|rest| rest.strip_prefix('-'));
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The number at the end of a pod's name; 0 where there is none.

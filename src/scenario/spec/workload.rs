@@ -127,7 +127,8 @@ pub struct WorkloadSettingsSpec {
 pub struct RunningPodSpec {
     /// Of the scenario's nodes, or a Node object among the manifests.
     pub node: String,
-    /// Default: as its owner calls it.
+    /// Its name in the results; a StatefulSet's pods take their places by the number in it. Default: as its owner calls
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// How long it has run. Default: 0s.
