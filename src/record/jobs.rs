@@ -52,6 +52,18 @@ impl TrainingRow {
     }
 }
 
+/// How large a job is: a number to sort by, and its GPUs.
+pub fn size_class(gpus: u32) -> (u32, &'static str) {
+    match gpus {
+        0 | 1 => (0, "1"),
+        2..=4 => (1, "2 to 4"),
+        5..=8 => (2, "5 to 8"),
+        9..=64 => (3, "9 to 64"),
+        65..=512 => (4, "65 to 512"),
+        _ => (5, "over 512"),
+    }
+}
+
 impl JobTimes {
     /// By cause, in the order of a job's life. `data` (waiting for data) is not modelled and not among them.
     pub fn badput(&self) -> [(&'static str, SimDuration); 9] {

@@ -208,15 +208,22 @@ pub struct TrainingSummary {
     pub cost_per_job_usd: f64,
     pub cost_per_useful_gpu_hour_usd: f64,
     /// By queue or team, where the list has them.
-    pub by_queue: BTreeMap<String, QueueSummary>,
+    pub by_queue: BTreeMap<String, JobsSummary>,
+    /// By what they train, where that is said.
+    pub by_model: BTreeMap<String, JobsSummary>,
+    /// By their GPUs: `1`, `2 to 4`, `5 to 8`, `9 to 64`, `65 to 512`, `over 512`.
+    pub by_size: BTreeMap<String, JobsSummary>,
 }
 
-/// The jobs of one queue.
+/// Jobs of one queue, one model, or one size.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
-pub struct QueueSummary {
+pub struct JobsSummary {
     pub jobs: u64,
     pub completed: u64,
     pub queue_time_seconds: Spread,
+    /// From submission to the end, of those that have ended.
+    pub jct_mean_seconds: f64,
+    pub goodput_seconds: f64,
     pub gpu_hours: f64,
     pub cost_usd: f64,
 }
@@ -362,7 +369,9 @@ fn training(outcome: &Outcome) -> TrainingSummary {
         cost_usd: cost.as_f64(),
         cost_per_job_usd: fraction(cost.as_f64(), jobs.len() as f64),
         cost_per_useful_gpu_hour_usd: fraction(cost.as_f64(), useful),
-        by_queue: by_queue(outcome),
+        by_queue: by(outcome, |job| &job.queue),
+        by_model: by(outcome, |job| &job.model),
+        by_size: by(outcome, |job| super::jobs::size_class(job.gpus).1),
     }
 }
 
@@ -379,20 +388,24 @@ fn badput_seconds(jobs: &[TrainingRow]) -> BTreeMap<&'static str, f64> {
     nanos.into_iter().map(|(cause, nanos)| (cause, nanos as f64 / 1e9)).collect()
 }
 
-fn by_queue(outcome: &Outcome) -> BTreeMap<String, QueueSummary> {
-    let mut queues: BTreeMap<&str, Vec<&TrainingRow>> = BTreeMap::new();
-    for job in outcome.training.iter().filter(|job| !job.queue.is_empty()) {
-        queues.entry(&job.queue).or_default().push(job);
+/// Jobs by what is the same of them; those of no name are left out.
+fn by<'o>(outcome: &'o Outcome, name: impl Fn(&'o TrainingRow) -> &'o str) -> BTreeMap<String, JobsSummary> {
+    let mut groups: BTreeMap<&str, Vec<&TrainingRow>> = BTreeMap::new();
+    for job in outcome.training.iter().filter(|job| !name(job).is_empty()) {
+        groups.entry(name(job)).or_default().push(job);
     }
     let of = |(name, jobs): (&str, Vec<&TrainingRow>)| {
-        let summary = QueueSummary {
+        let took = |job: &&TrainingRow| Some(job.finished?.since(job.arrival).as_secs_f64());
+        let summary = JobsSummary {
             jobs: jobs.len() as u64,
             completed: jobs.iter().filter(|job| job.finished.is_some()).count() as u64,
             queue_time_seconds: Spread::of(jobs.iter().map(|job| waits::queue_of_job(job, outcome))),
+            jct_mean_seconds: mean(jobs.iter().filter_map(took)),
+            goodput_seconds: jobs.iter().map(|job| job.times.goodput.as_secs_f64()).sum(),
             gpu_hours: jobs.iter().map(|job| job.gpu_hours).sum(),
             cost_usd: jobs.iter().map(|job| job.cost).sum::<Usd>().as_f64(),
         };
         (name.to_owned(), summary)
     };
-    queues.into_iter().map(of).collect()
+    groups.into_iter().map(of).collect()
 }

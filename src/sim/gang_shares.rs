@@ -124,7 +124,7 @@ impl World<'_> {
         }
         let all = || queue.waiting.iter().chain(queue.running.values().map(|placed| &placed.gang));
         if shares.allocation.is_elastic() {
-            all().for_each(|gang| self.measure_elastic(gang.job));
+            all().for_each(|gang| self.measure_elastic(gang.job, &shares.allocation));
         }
         let kinds = self.gpu_kinds(&nodes);
         let job = |gang, places| self.job_to_share(gang, places, &shares.allocation, &kinds);
@@ -134,7 +134,7 @@ impl World<'_> {
         jobs.sort_by_key(|job| job.gang.job);
         let eligible = queue.classes.iter().map(|spec| self.eligible(&nodes, *spec)).collect();
         let more_to_come = self.training_to_come() > 0;
-        let snapshot = Snapshot { now: self.now, nodes, eligible, jobs, more_to_come };
+        let snapshot = Snapshot { now: self.now, nodes, eligible, jobs, more_to_come, seed: self.seed };
         let decision = shares.allocator.decide(&snapshot);
         (decision, snapshot.nodes)
     }

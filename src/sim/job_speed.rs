@@ -36,6 +36,10 @@ impl World<'_> {
             let mut by_node = BTreeMap::new();
             nodes.iter().for_each(|node| *by_node.entry(*node).or_insert(0) += spec.num_gpus / spec.workers);
             let placement: Vec<u32> = by_node.into_values().collect();
+            let allocation = training.discipline.and_then(|discipline| discipline.allocation);
+            if allocation.is_some_and(|allocation| allocation.tunes_batch()) {
+                return profile.best_pace(&placement);
+            }
             return profile.pace(&placement, spec.batch_size.unwrap_or(profile.limits.base));
         }
         let consolidated = training.options.ignore_spread || nodes.iter().all(|node| *node == nodes[0]);
@@ -85,12 +89,12 @@ impl World<'_> {
     }
 
     /// Works out how fast an elastic job is with how many workers, once.
-    pub(super) fn measure_elastic(&mut self, job: u32) {
+    pub(super) fn measure_elastic(&mut self, job: u32, allocation: &Allocation) {
         if self.jobs[job as usize].step_seconds.is_some() {
             return;
         }
         let spec = &self.scenario.training_jobs[job as usize];
-        let (_, most) = self.elastic_bounds(job);
+        let (_, most) = self.elastic_bounds(job, allocation);
         let each = spec.num_gpus / spec.workers;
         let on_a_node = self.most_gpus_of_a_node();
         let seconds = |workers: u32| {
@@ -107,7 +111,7 @@ impl World<'_> {
     }
 
     /// The fewest and the most workers that an elastic policy may give the job.
-    fn elastic_bounds(&self, job: u32) -> (u32, u32) {
+    fn elastic_bounds(&self, job: u32, allocation: &Allocation) -> (u32, u32) {
         let spec = &self.scenario.training_jobs[job as usize];
         let elastic = self.scenario.training.as_ref().and_then(|training| training.elastic);
         let (mut least, mut most) = match (elastic, self.profile(job)) {
@@ -118,6 +122,7 @@ impl World<'_> {
         if let Some(profile) = self.profile(job) {
             let (limits, each) = (profile.limits, (spec.num_gpus / spec.workers).max(1));
             let batch = spec.batch_size.unwrap_or(limits.base);
+            let batch = if allocation.tunes_batch() { limits.most } else { batch };
             let most_gpus = (batch / limits.per_gpu.0.max(1)).clamp(1, limits.gpus).min(MOST_ELASTIC);
             most = most.min((most_gpus / each).max(1));
             least = least.min(most);
@@ -148,7 +153,9 @@ impl World<'_> {
             None => (left + 999_999) / 1_000_000,
         };
         let step_seconds = run.step_seconds.as_deref().unwrap_or_default();
-        let least = if allocation.is_elastic() { self.elastic_bounds(job).0 } else { gang.workers };
-        Job { gang, places, steps_left, rates, step_seconds, least }
+        let least = if allocation.is_elastic() { self.elastic_bounds(job, allocation).0 } else { gang.workers };
+        let profile = self.profile(job).map(|profile| (&*spec.model, profile, run.progress.epoch()));
+        let restarts = run.progress.totals().starts.saturating_sub(1);
+        Job { gang, places, steps_left, rates, step_seconds, least, profile, restarts }
     }
 }

@@ -3,3 +3,4 @@
 mod hpa;
 mod names;
 mod scenario;
+mod training;

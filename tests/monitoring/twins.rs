@@ -123,7 +123,7 @@ impl Sink for Twins {
             3 => self.compare(self.now + 11_000),
             _ => {}
         }
-        if self.scrape % 7 == 0 {
+        if self.scrape.is_multiple_of(7) {
             self.by_points.forget(self.now, 0);
             self.by_steps.forget(self.now, 0);
         }

@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use super::{Epochs, Pace, StepRate, StepTimes};
 use crate::units::nearest;
 
+/// Batch sizes that are tried for the best.
+const SIZES: u32 = 50;
+
 /// Which batch sizes a model takes, in samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchLimits {
@@ -163,6 +166,30 @@ impl ModelProfile {
         Pace::by_epoch((0..self.ends.len()).map(|epoch| StepRate::from_steps_per_second(rate(epoch))))
     }
 
+    /// Batch sizes from the smallest to the largest, each so many times the one before, as they are shared out on a placement,
+    /// and the seconds of a step.
+    pub fn sizes(&self, placement: &[u32]) -> Vec<(Split, f64)> {
+        let gpus: u32 = placement.iter().sum();
+        let (base, most) = (f64::from(self.limits.base), f64::from(self.limits.most));
+        let size = |index: u32| (base * (most / base).powf(f64::from(index) / f64::from(SIZES - 1))).round() as u32;
+        let mut splits: Vec<Split> = (0..SIZES).map(|index| self.split(gpus, size(index).max(gpus))).collect();
+        splits.dedup();
+        splits.into_iter().map(|split| (split, self.step_seconds(placement, split))).collect()
+    }
+
+    /// The most progress a second in an epoch at any of these sizes.
+    pub fn best_of(&self, sizes: &[(Split, f64)], epoch: usize) -> f64 {
+        let goodput = |(split, seconds): &(Split, f64)| self.gain(split.batch, epoch) / seconds;
+        sizes.iter().filter(|(_, seconds)| *seconds > 0.0).map(goodput).fold(0.0, f64::max)
+    }
+
+    /// As [`pace`](Self::pace), at the best batch of each epoch.
+    pub fn best_pace(&self, placement: &[u32]) -> Pace {
+        let sizes = self.sizes(placement);
+        let rate = |epoch| StepRate::from_steps_per_second(self.best_of(&sizes, epoch));
+        Pace::by_epoch((0..self.ends.len()).map(rate))
+    }
+
     /// GPUs on as few nodes of a size as can be.
     pub fn packed(gpus: u32, on_a_node: u32) -> Vec<u32> {
         let on_a_node = on_a_node.max(1);
@@ -216,6 +243,17 @@ mod tests {
         );
         let pace = profile.pace(&[4], 2048);
         assert_eq!(pace.at(0), StepRate::from_steps_per_second(profile.gain(2048, 0) / 2.0));
+    }
+
+    #[test]
+    fn the_best_batch_is_small_where_gradients_tell_much_and_large_where_they_are_noisy() {
+        let profile = profile();
+        let sizes = profile.sizes(&[4]);
+        assert_eq!((sizes[0].0.batch, sizes.last().map(|(split, _)| split.batch)), (128, Some(4096)));
+        // A step takes 2 s whatever the size up to 512 a GPU, and 1.5 s more for each micro-step beyond.
+        assert_eq!(profile.best_of(&sizes[..1], 0), 0.5);
+        assert!(profile.best_of(&sizes, 1) > profile.best_of(&sizes, 0));
+        assert_eq!(profile.best_pace(&[4]).at(1), StepRate::from_steps_per_second(profile.best_of(&sizes, 1)));
     }
 
     #[test]

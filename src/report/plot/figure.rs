@@ -26,6 +26,8 @@ pub enum Across {
     /// Durations, on a scale that gives a second and a day room.
     Durations,
     Usd,
+    /// GPUs times hours.
+    GpuHours,
 }
 
 /// One y axis, from zero.

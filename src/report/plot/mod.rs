@@ -10,6 +10,7 @@ mod cost;
 mod cost_against_wait;
 mod cost_by_group;
 mod figure;
+mod goodput;
 mod hpa;
 mod intervals;
 mod jobs;
@@ -73,6 +74,7 @@ pub const PLOTS: &[Plot] = &[
     Plot { name: "services", figure: services::figure },
     Plot { name: "training", figure: training::figure },
     Plot { name: "jobs", figure: jobs::figure },
+    Plot { name: "goodput", figure: goodput::figure },
     Plot { name: "cost", figure: cost::figure },
     Plot { name: "cost-by-group", figure: cost_by_group::figure },
 ];

@@ -46,6 +46,7 @@ impl Figure {
         let axis = match self.across {
             Across::Time => time_axis(end, self.start_epoch_seconds, 12),
             Across::Durations => durations_axis(end),
+            Across::GpuHours => Axis { title: "GPU hours".to_owned(), ..value_axis(end, 8, false) },
             Across::Usd => Axis { title: "USD".to_owned(), ..value_axis(end, 8, false) },
         };
         Foot { across: self.across, axis, left: rows::left(&self.panels) }

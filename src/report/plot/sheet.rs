@@ -27,7 +27,7 @@ impl Foot {
     pub fn x(&self, at: f64) -> f64 {
         let share = match self.across {
             Across::Durations => at.ln_1p() / self.axis.end.ln_1p(),
-            Across::Time | Across::Usd => at / self.axis.end,
+            Across::Time | Across::Usd | Across::GpuHours => at / self.axis.end,
         };
         self.left + share * (WIDTH - RIGHT - self.left)
     }

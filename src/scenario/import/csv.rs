@@ -15,6 +15,8 @@ use crate::units::{Bytes, GpuMilli, Millicores, Quantity};
 
 /// Most GPUs that a node or a pod may have: enough for any machine, and a guard against shifted columns.
 pub(super) const MOST_GPUS: i64 = 1024;
+/// Most GPUs of a job.
+pub(super) const MOST_GPUS_OF_A_JOB: i64 = 65_536;
 
 pub(super) fn read(inputs: Inputs<'_>) -> Result<Trace, ImportError> {
     read_nodes_and_pods(inputs, read_nodes, read_pods)

@@ -8,7 +8,7 @@
 use std::io::Read;
 
 use super::arrivals::Arrivals;
-use super::csv::MOST_GPUS;
+use super::csv::MOST_GPUS_OF_A_JOB;
 use super::table::{Column, Names, Row, Table};
 use super::{ImportError, Inputs, Listed, Options, Trace};
 use crate::load::training::{ThroughputRow, ThroughputTable, TrainingJobRow};
@@ -44,7 +44,7 @@ fn read_jobs(
             arrival: arrivals.next(row)?,
             model: row.text(model)?.to_owned(),
             batch_size: batch_size(row, batch)?,
-            num_gpus: at_least_one(row, gpus, MOST_GPUS)? as u32,
+            num_gpus: at_least_one(row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
             total_steps: at_least_one(row, steps, i64::MAX / 1_000_000)? as u64,
             course: Vec::new(),
             duration: None,
@@ -77,7 +77,7 @@ fn read_throughputs(
             model: row.text(model)?.to_owned(),
             batch_size: batch_size(row, batch)?,
             gpu: row.text(gpu)?.to_owned(),
-            num_gpus: at_least_one(row, gpus, MOST_GPUS)? as u32,
+            num_gpus: at_least_one(row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
             consolidated: match row.bytes(consolidated) {
                 b"true" => true,
                 b"false" => false,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use super::arrivals::Arrivals;
-use super::csv::MOST_GPUS;
+use super::csv::MOST_GPUS_OF_A_JOB;
 use super::gavel::at_least_one;
 use super::table::{Column, Names, Row, Table};
 use super::{ImportError, Inputs, Listed, Options, Trace};
@@ -19,12 +19,12 @@ use crate::load::training::{BatchLimits, Gradient, ModelProfile, Profiles, StepT
 /// What the artifact's models take, where their tables do not tell: base and largest batch, the fewest and the most samples
 /// of a GPU, the most GPUs.
 const LIMITS: &[(&str, BatchLimits)] = &[
-    ("bert", BatchLimits { base: 12, most: 384, per_gpu: (4, 12), gpus: MOST_GPUS as u32 }),
-    ("cifar10", BatchLimits { base: 128, most: 4096, per_gpu: (32, 1024), gpus: MOST_GPUS as u32 }),
-    ("deepspeech2", BatchLimits { base: 20, most: 640, per_gpu: (10, 80), gpus: MOST_GPUS as u32 }),
-    ("imagenet", BatchLimits { base: 200, most: 12800, per_gpu: (20, 200), gpus: MOST_GPUS as u32 }),
+    ("bert", BatchLimits { base: 12, most: 384, per_gpu: (4, 12), gpus: MOST_GPUS_OF_A_JOB as u32 }),
+    ("cifar10", BatchLimits { base: 128, most: 4096, per_gpu: (32, 1024), gpus: MOST_GPUS_OF_A_JOB as u32 }),
+    ("deepspeech2", BatchLimits { base: 20, most: 640, per_gpu: (10, 80), gpus: MOST_GPUS_OF_A_JOB as u32 }),
+    ("imagenet", BatchLimits { base: 200, most: 12800, per_gpu: (20, 200), gpus: MOST_GPUS_OF_A_JOB as u32 }),
     ("ncf", BatchLimits { base: 256, most: 32768, per_gpu: (32, 32768), gpus: 1 }),
-    ("yolov3", BatchLimits { base: 8, most: 512, per_gpu: (4, 8), gpus: MOST_GPUS as u32 }),
+    ("yolov3", BatchLimits { base: 8, most: 512, per_gpu: (4, 8), gpus: MOST_GPUS_OF_A_JOB as u32 }),
 ];
 
 /// Most epochs of a model.
@@ -61,7 +61,7 @@ fn limits<'a>(model: &str, times: &StepTimes, batches: impl Iterator<Item = &'a 
         return *known;
     }
     let (base, most) = (batches.clone().min().copied().unwrap_or(1), batches.max().copied().unwrap_or(1));
-    BatchLimits { base, most, per_gpu: times.samples(), gpus: MOST_GPUS as u32 }
+    BatchLimits { base, most, per_gpu: times.samples(), gpus: MOST_GPUS_OF_A_JOB as u32 }
 }
 
 fn read_jobs(
@@ -84,7 +84,7 @@ fn read_jobs(
         if !(limits.base..=limits.most).contains(&batch_size) {
             return Err(row.refuse(batch, format!("from {} to {}, what {of} takes", limits.base, limits.most)));
         }
-        let num_gpus = at_least_one(row, gpus, MOST_GPUS)? as u32;
+        let num_gpus = at_least_one(row, gpus, MOST_GPUS_OF_A_JOB)? as u32;
         if num_gpus > batch_size {
             return Err(row.refuse(gpus, format!("up to {batch_size}, a sample each")));
         }
@@ -133,7 +133,8 @@ fn read_step_times(
             return Err(row.refuse(sync, "a part of the step"));
         }
         let of_a_gpu = at_least_one(row, samples, MOST_BATCH)? as u32;
-        let counts = (at_least_one(row, nodes, MOST_NODES as i64)? as u32, at_least_one(row, gpus, MOST_GPUS)? as u32);
+        let counts =
+            (at_least_one(row, nodes, MOST_NODES as i64)? as u32, at_least_one(row, gpus, MOST_GPUS_OF_A_JOB)? as u32);
         if row.is_empty(placement) {
             of.counted.push((counts.0, counts.1, of_a_gpu, time));
             return Ok(());
@@ -151,8 +152,10 @@ fn read_step_times(
 
 fn gpus_by_node(row: &Row<'_>, column: Column) -> Result<Vec<u32>, ImportError> {
     let text = row.text(column)?;
-    let gpus: Option<Vec<u32>> =
-        text.split('-').map(|part| part.parse().ok().filter(|gpus| (1..=MOST_GPUS as u32).contains(gpus))).collect();
+    let gpus: Option<Vec<u32>> = text
+        .split('-')
+        .map(|part| part.parse().ok().filter(|gpus| (1..=MOST_GPUS_OF_A_JOB as u32).contains(gpus)))
+        .collect();
     gpus.filter(|gpus| gpus.len() <= MOST_NODES).ok_or_else(|| row.refuse(column, "GPUs by node such as 4-2"))
 }
 

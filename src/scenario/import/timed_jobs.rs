@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use super::arrivals::Arrivals;
-use super::csv::MOST_GPUS;
+use super::csv::MOST_GPUS_OF_A_JOB;
 use super::gavel::at_least_one;
 use super::table::{Names, Table};
 use super::{ImportError, Inputs, Listed, Options, Trace};
@@ -46,7 +46,7 @@ fn read_jobs(reader: &mut dyn Read, file: &str, options: &Options) -> Result<Lis
             arrival: arrivals.next(row)?,
             model: model.map_or(Ok(""), |model| row.text(model))?.to_owned(),
             batch_size: None,
-            num_gpus: at_least_one(row, gpus, MOST_GPUS)? as u32,
+            num_gpus: at_least_one(row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
             total_steps: 1,
             course: Vec::new(),
             duration: Some(took),

@@ -216,8 +216,9 @@ impl<'a> Lowering<'a> {
     }
 
     /// Whether the document holds a path below `spec`, be it with a mistake.
-    fn has(&self, field: &str) -> bool {
-        self.document.get("spec").is_some_and(|spec| spec.get(field).is_some())
+    fn has(&self, path: &str) -> bool {
+        let spec = self.document.get("spec");
+        spec.is_some_and(|spec| path.split('.').try_fold(spec, |node, key| node.get(key)).is_some())
     }
 
     /// Tells an error at a path below `spec`; `expected` and `hint` may follow.

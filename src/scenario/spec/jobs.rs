@@ -47,7 +47,7 @@ pub struct JobsSpec {
     /// a time, and any that fits starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduling: Option<Discipline>,
-    /// Within which bounds an elastic allocation (optimus) chooses the number of workers of each job. Default: that of the list; for
+    /// Within which bounds an elastic allocation (optimus, pollux) chooses the number of workers of each job. Default: that of the list; for
     /// `pollux` from one GPU to as many as the batch can be shared out to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elastic: Option<Elastic>,

@@ -10,6 +10,7 @@ mod max_min_fairness_perf;
 mod mix;
 mod most_free;
 mod optimus;
+mod pollux;
 mod rounds;
 mod tiresias;
 
@@ -17,11 +18,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use optimus::OptimusOptions;
+pub use pollux::PolluxOptions;
 pub use rounds::RoundOptions;
 pub use tiresias::TiresiasOptions;
 
 use super::{Gang, Node};
-use crate::load::training::StepRate;
+use crate::load::training::{ModelProfile, StepRate};
 use crate::units::{SimDuration, SimTime};
 
 /// Node by position in the snapshot, and how many workers it gets; ascending by node.
@@ -42,6 +44,10 @@ pub struct Job<'a> {
     pub step_seconds: &'a [f64],
     /// The fewest workers that it can do with; the most are those of `step_seconds`.
     pub least: u32,
+    /// Its model's name, what was measured of that, and the epoch that it is in.
+    pub profile: Option<(&'a str, &'a ModelProfile, usize)>,
+    /// How often it was started after the first time.
+    pub restarts: u32,
 }
 
 /// Jobs and nodes at the instant of a decision.
@@ -56,6 +62,8 @@ pub struct Snapshot<'a> {
     pub jobs: Vec<Job<'a>>,
     /// Jobs of the list are still to come.
     pub more_to_come: bool,
+    /// Of the run: what a search draws from.
+    pub seed: u64,
 }
 
 /// What a job shall have from now on.
@@ -147,6 +155,8 @@ policies! {
     Tiresias(TiresiasOptions, tiresias::Tiresias),
     /// Elastic: a GPU more to the job whose end it brings nearest.
     Optimus(OptimusOptions, optimus::Optimus),
+    /// Elastic: a genetic search for the best goodput, the batch chosen anew for each placement and epoch.
+    Pollux(PolluxOptions, pollux::Pollux),
     /// In rounds: in order of arrival, each on the GPU model on which it is fastest.
     FifoPerf(RoundOptions, rounds::Rounds<fifo_perf::FifoPerf>),
     /// In rounds: the least GPU time of a job as large as can be (least attained service).
@@ -160,12 +170,17 @@ policies! {
 impl Allocation {
     /// Decides when the jobs' turns are over, and not at fixed times.
     pub fn is_in_rounds(&self) -> bool {
-        !matches!(self, Allocation::Tiresias(_) | Allocation::Optimus(_))
+        !matches!(self, Allocation::Tiresias(_) | Allocation::Optimus(_) | Allocation::Pollux(_))
     }
 
     /// Gives jobs more or fewer workers than they ask for.
     pub fn is_elastic(&self) -> bool {
-        matches!(self, Allocation::Optimus(_))
+        matches!(self, Allocation::Optimus(_) | Allocation::Pollux(_))
+    }
+
+    /// Chooses the batch of a job that has a profile.
+    pub fn tunes_batch(&self) -> bool {
+        matches!(self, Allocation::Pollux(_))
     }
 }
 

@@ -20,11 +20,18 @@ struct Cluster {
     nodes: Vec<Node>,
     gangs: Vec<Gang>,
     places: Vec<Places>,
+    step_seconds: &'static [f64],
 }
 
 impl Cluster {
     fn new(allocation: Allocation, nodes: Vec<Node>) -> Cluster {
-        Cluster { allocator: Allocator::new(allocation), nodes, gangs: Vec::new(), places: Vec::new() }
+        Cluster {
+            allocator: Allocator::new(allocation),
+            nodes,
+            gangs: Vec::new(),
+            places: Vec::new(),
+            step_seconds: &[1.0],
+        }
     }
 
     fn comes(&mut self, workers: u32) {
@@ -39,17 +46,42 @@ impl Cluster {
             places: places.clone(),
             steps_left: 1_000_000,
             rates: vec![StepRate::from_steps_per_second(1.0)],
-            step_seconds: &[1.0],
+            step_seconds: self.step_seconds,
             least: 1,
+            profile: None,
+            restarts: 0,
         };
         let jobs = self.gangs.iter().zip(&self.places).map(job).collect();
         let now = SimTime::ZERO + SimDuration::from_mins(minute);
-        let snapshot = Snapshot { now, nodes: self.nodes.clone(), eligible, jobs, more_to_come: true };
+        let snapshot = Snapshot { now, nodes: self.nodes.clone(), eligible, jobs, more_to_come: true, seed: 1 };
         for share in self.allocator.decide(&snapshot).shares {
             self.places[share.job as usize] = share.places;
         }
         &self.places
     }
+}
+
+/// Two jobs that gain by every GPU share the cluster; one job alone comes to all of it, never to more than twice what it had.
+#[test]
+fn pollux_grows_jobs_step_by_step_up_to_the_whole_cluster() {
+    let options = PolluxOptions { population: 20, generations: 30, ..PolluxOptions::default() };
+    let mut cluster = Cluster::new(Allocation::Pollux(options), nodes(2, 4));
+    cluster.step_seconds = &[8.0, 4.0, 2.7, 2.0, 1.7, 1.5, 1.3, 1.1];
+    let workers = |places: &Places| places.iter().map(|(_, workers)| workers).sum::<u32>();
+    cluster.comes(1);
+    let mut last = 0;
+    for minute in 1..12 {
+        let now = workers(&cluster.at(minute)[0]);
+        assert!(now <= 8 && now <= (2 * last).max(1), "{now} after {last}");
+        last = last.max(now);
+    }
+    assert_eq!(last, 8);
+    cluster.comes(1);
+    for minute in 60..90 {
+        cluster.at(minute);
+    }
+    let shares: Vec<u32> = cluster.at(90).iter().map(workers).collect();
+    assert!(shares.iter().all(|workers| (3..=5).contains(workers)) && shares.iter().sum::<u32>() == 8, "{shares:?}");
 }
 
 #[test]

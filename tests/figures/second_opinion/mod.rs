@@ -4,6 +4,7 @@
 
 mod recount;
 mod table;
+mod training;
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,7 @@ fn judge(scenario: &Scenario, seed: u64) {
         timeseries: Table::read(&csv::timeseries(&recorder)),
     };
     written.judge();
+    training::judge(&written.summary, &Table::read(&csv::jobs(&outcome)), &Table::read(&csv::attempts(&outcome)));
 }
 
 /// Every scenario below `scenarios/`; sweeps and manifests are none.
