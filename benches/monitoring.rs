@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use windtunnel::cluster::{Container, NodeShape, PodSpec, Resources, WorkloadId};
 use windtunnel::monitoring;
-use windtunnel::record::metrics::openmetrics::{Tape, write};
+use windtunnel::record::metrics::openmetrics::{Packing, Tape, write};
 use windtunnel::record::metrics::{Exporter, Watched};
 use windtunnel::scenario::{
     FixedNode, GpuUsage, Monitoring, Scenario, TracePod, UsageModel, Workload, WorkloadKind, read_rules,
@@ -82,20 +82,31 @@ fn rules() -> String {
     text
 }
 
+/// Under `cargo bench`; tests pass once over what is short.
+fn is_measured() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
 fn exposition(c: &mut Criterion) {
     let mut group = c.benchmark_group("exposition");
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     let scenario = scenario(1_000, 1);
-    group.bench_function("1000 pods, an hour at 15 s, to nowhere", |b| {
-        b.iter(|| {
-            let mut tape = Tape::default();
-            let exporter = Exporter::new(scenario.start_epoch_seconds, vec![&mut tape]);
-            let mut watched = Watched { inner: &mut (), exporter: Some((exporter, SimDuration::from_secs(15))) };
-            sim::run(&scenario, 1, &mut watched);
-            drop(watched);
-            write(&mut tape, scenario.start_epoch_seconds, &mut std::io::sink()).expect("nowhere takes all");
+    let day = self::scenario(1_000, 24);
+    let hour = [(&scenario, "an hour", Packing::Plain), (&scenario, "an hour, packed", Packing::Gzip)];
+    let days = [(&day, "a day", Packing::Plain)].into_iter().filter(|_| is_measured());
+    for (scenario, name, packing) in hour.into_iter().chain(days) {
+        group.bench_function(format!("1000 pods, {name} at 15 s, to nowhere"), |b| {
+            b.iter(|| {
+                let mut tape = Tape::default();
+                let exporter = Exporter::new(scenario.start_epoch_seconds, vec![&mut tape]);
+                let mut watched = Watched { inner: &mut (), exporter: Some((exporter, SimDuration::from_secs(15))) };
+                sim::run(scenario, 1, &mut watched);
+                drop(watched);
+                write(&mut tape, scenario.start_epoch_seconds, packing, &mut std::io::sink())
+                    .expect("nowhere takes all");
+            });
         });
-    });
+    }
     group.finish();
 }
 
@@ -106,11 +117,13 @@ fn evaluation(c: &mut Criterion) {
     let file = folder.path().join("rules.yaml");
     std::fs::write(&file, rules()).expect("written");
     let groups = read_rules(&file).expect("rules");
-    let mut scenario = scenario(500, 1);
-    scenario.monitoring = Some(Monitoring { groups: Arc::from(groups), ..Monitoring::default() });
-    group.bench_function("200 rules at 30 s, 500 pods, an hour", |b| {
-        b.iter(|| black_box(monitoring::simulate(&scenario, 1, &mut ())));
-    });
+    for (hours, name) in [(1, "an hour"), (24, "a day")].into_iter().filter(|(hours, _)| *hours == 1 || is_measured()) {
+        let mut scenario = scenario(500, hours);
+        scenario.monitoring = Some(Monitoring { groups: Arc::from(&*groups), ..Monitoring::default() });
+        group.bench_function(format!("200 rules at 30 s, 500 pods, {name}"), |b| {
+            b.iter(|| black_box(monitoring::simulate(&scenario, 1, &mut ())));
+        });
+    }
     group.finish();
 }
 

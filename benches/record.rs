@@ -101,7 +101,7 @@ fn plots(criterion: &mut Criterion) {
     for samples in [1_500, 100_000] {
         let record = record(samples);
         let (scenario, provenance) = (&Scenario::default(), &Provenance::here());
-        let run = Run { scenario, record: &record, outcome: &outcome, provenance };
+        let run = Run { scenario, record: &record, outcome: &outcome, provenance, alerts: &[] };
         for plot in PLOTS.iter().filter(|plot| (plot.figure)(&run).is_some()) {
             let draw = || (plot.figure)(black_box(&run)).map(|figure| figure.svg());
             criterion.bench_function(&format!("{}.svg of {samples} samples", plot.name), |bencher| bencher.iter(draw));

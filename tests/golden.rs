@@ -33,7 +33,8 @@ pub fn outputs(scenario: &Scenario, seed: u64) -> String {
         sim::run(scenario, seed, &mut watched)
     };
     let mut exposed = Vec::new();
-    openmetrics::write(&mut tape, scenario.start_epoch_seconds, &mut exposed).expect("the text fits into memory");
+    openmetrics::write(&mut tape, scenario.start_epoch_seconds, openmetrics::Packing::Plain, &mut exposed)
+        .expect("the text fits into memory");
     let tables = [
         ("summary.json", json::summary(&Summary::of(&outcome))),
         ("timeseries.csv", csv::timeseries(&recorder)),

@@ -14,7 +14,7 @@ use super::exit_code::Failure;
 use super::format::Format;
 use super::progress::Progress;
 use super::{Outcome, diagnostics, exposition};
-use crate::monitoring::Alerts;
+use crate::monitoring::{self, Alerts};
 use crate::record::metrics::{Exporter, Watched};
 use crate::record::writer::csv;
 use crate::record::writer::single::{self, Comment, FileTerms};
@@ -30,6 +30,7 @@ use crate::units::{SimDuration, SimTime, spoken};
   windtunnel alerts monitoring/rules/autoscaling.yaml scenarios/ai-model-training.yaml
   windtunnel alerts monitoring/rules/*.yaml scenarios/ai-model-training.yaml --out found --evaluation-interval 30s
   windtunnel alerts monitoring/rules/cost.yaml scenarios/ai-model-training.yaml --format json
+  windtunnel alerts --coverage monitoring/rules/*.yaml
 
 Rules are files as Prometheus reads them (`groups:`) or PrometheusRule objects. Those of the scenario's own
 `monitoring:` are evaluated too. The exit code is 0 whatever fires; to gate on alerts, expect them:
@@ -49,6 +50,10 @@ pub struct Arguments {
     /// Replace a file that stands there
     #[arg(long)]
     force: bool,
+    /// Print, in place of running anything, a table (Markdown) of which alerts of the rule files can fire in a simulation and
+    /// which can't for want of a metric; then no scenario is named
+    #[arg(long, conflicts_with_all = ["Changes", "seed", "out", "scrape_interval", "evaluation_interval"])]
+    coverage: bool,
     /// How often metrics are scraped [default: the scenario's, or 15s]
     #[arg(long, value_name = "DURATION", value_parser = exposition::interval)]
     scrape_interval: Option<SimDuration>,
@@ -63,6 +68,24 @@ pub struct Arguments {
     quiet: bool,
 }
 
+/// What can fire of these rule files.
+fn coverage(files: &[PathBuf]) -> Outcome {
+    let reported = |mistakes: Vec<Diagnostic>| {
+        diagnostics::show(&mistakes);
+        Failure::Reported
+    };
+    let (groups, mistakes): (Vec<_>, Vec<_>) = files.iter().map(|file| read_rules(file)).partition(Result::is_ok);
+    let mistakes: Vec<Diagnostic> = mistakes.into_iter().filter_map(Result::err).flatten().collect();
+    if !mistakes.is_empty() {
+        return Err(reported(mistakes));
+    }
+    let groups: Vec<RuleGroup> = groups.into_iter().flatten().flatten().collect();
+    let monitoring = Monitoring { groups: Arc::from(groups), ..Monitoring::default() };
+    let covered = monitoring::coverage(&monitoring).map_err(reported)?;
+    write!(io::stdout().lock(), "{}", monitoring::coverage_table(&covered))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Alerts that are listed; alerts.csv has all.
 const MOST_LISTED: usize = 40;
 
@@ -71,6 +94,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
         diagnostics::show(&mistakes);
         Failure::Reported
     };
+    if arguments.coverage {
+        return coverage(&arguments.files);
+    }
     let overrides = arguments.changes.read()?;
     let [rule_files @ .., scenario_file] = &arguments.files[..] else { unreachable!("clap wants one at least") };
     let files = changes::open(scenario_file)?;

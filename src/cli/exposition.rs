@@ -1,16 +1,14 @@
 //! The file of a run's metrics: OpenMetrics text, compressed where its name says so.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::Read;
 use std::path::Path;
 
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
+use flate2::read::MultiGzDecoder;
 
 use super::exit_code::Failure;
 use crate::monitoring::{self, Alerts, Monitor};
-use crate::record::metrics::openmetrics::{self, Tape};
+use crate::record::metrics::openmetrics::{self, Packing, Tape};
 use crate::record::writer::single::{self, FileTerms};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Monitoring, Scenario};
@@ -55,14 +53,8 @@ pub fn may_write(path: &Path, terms: FileTerms<'_>) -> Result<(), Failure> {
 /// Writes the tape of a run that began `start` seconds after the Unix epoch.
 pub fn write(path: &Path, tape: &mut Tape, start: i64, terms: FileTerms<'_>) -> Result<(), Failure> {
     single::stream(path, terms_of(path, terms), |out| {
-        let mut out = BufWriter::with_capacity(1 << 20, out);
-        if is_compressed(path) {
-            let mut packed = GzEncoder::new(&mut out, Compression::fast());
-            openmetrics::write(tape, start, &mut packed)?;
-            packed.finish()?;
-        } else {
-            openmetrics::write(tape, start, &mut out)?;
-        }
+        let packing = if is_compressed(path) { Packing::Gzip } else { Packing::Plain };
+        openmetrics::write(tape, start, packing, out)?;
         out.flush()
     })?;
     Ok(())
@@ -86,7 +78,7 @@ fn begins_as_ours(path: &Path) -> bool {
     let mut found = Vec::new();
     let length = wanted.len() as u64;
     let read = if is_compressed(path) {
-        GzDecoder::new(file).take(length).read_to_end(&mut found)
+        MultiGzDecoder::new(file).take(length).read_to_end(&mut found)
     } else {
         file.take(length).read_to_end(&mut found)
     };

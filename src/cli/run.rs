@@ -175,7 +175,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let judged_figures = if expectations.is_empty() { Vec::new() } else { figures(&summary) };
     let held = Run { summary: &summary, figures: &judged_figures, record: &recorder, outcome: &outcome };
     let suite = judge(&expectations, &held);
-    let run = plot::Run { scenario: &scenario, record: &recorder, outcome: &outcome, provenance: &provenance };
+    let run = plot::Run {
+        scenario: &scenario,
+        record: &recorder,
+        outcome: &outcome,
+        provenance: &provenance,
+        alerts: &alerts.episodes,
+    };
     let wants_figures = !arguments.no_plots || arguments.html.is_some();
     let figures = if wants_figures { plot::figures(&run) } else { Vec::new() };
     write_plots(&folder, &figures, arguments)?;

@@ -170,21 +170,50 @@ fn unknown_metrics(written: &[RuleGroup], groups: &[CompiledGroup]) -> Vec<Diagn
     let names: Vec<&str> = known.iter().map(String::as_str).collect();
     let mut told = BTreeSet::new();
     let mut warnings = Vec::new();
+    // Of those that are like none, and where the first of them is asked for.
+    let mut strange: Vec<&str> = Vec::new();
+    let mut first_place = None;
     // Where a rule could not be compiled the two lists differ, and the mistakes are told instead.
     for (written, group) in
         written.iter().zip(groups).filter(|(written, group)| written.rules.len() == group.rules.len())
     {
         for (written, rule) in written.rules.iter().zip(&group.rules) {
             for name in rule.query.selected().iter().filter_map(|selected| selected.name.as_deref()) {
-                if !known.contains(name) && told.insert(name.to_owned()) {
-                    let message = format!("no metric {name} in any run: what {} says of it is nothing", written.name());
-                    let hint = crate::units::nearest(name, names.iter().copied());
-                    let hint =
-                        hint.map(|near| format!("did you mean {near}? `windtunnel metrics --for scrape` lists them"));
-                    warnings.push(Diagnostic::warning(&written.expr_place, message).maybe_hint(hint));
+                if known.contains(name) || !told.insert(name.to_owned()) {
+                    continue;
                 }
+                // A slip of the pen, and not another metric of the same family.
+                let near = crate::units::nearest(name, names.iter().copied());
+                let near = near.filter(|near| strsim::damerau_levenshtein(name, near) <= MOST_SLIPS);
+                let Some(near) = near else {
+                    first_place = first_place.or(Some(&written.expr_place));
+                    strange.push(name);
+                    continue;
+                };
+                let message = format!("no metric {name} in any run: what {} says of it is nothing", written.name());
+                let hint = format!("did you mean {near}? `windtunnel metrics --for scrape` lists them");
+                warnings.push(Diagnostic::warning(&written.expr_place, message).hint(hint));
             }
         }
     }
+    if let Some(place) = first_place {
+        let all = match strange.len() {
+            1 => format!("no run has the metric {}", strange[0]),
+            count => format!("no run has these {count} metrics that rules ask for: {}", listed(&strange)),
+        };
+        let hint = "`windtunnel alerts --coverage RULES…` tells which alerts can't fire for want of one";
+        warnings.push(Diagnostic::warning(place, all).hint(hint));
+    }
     warnings
+}
+
+/// Names that differ by so few letters may be meant by one another.
+const MOST_SLIPS: usize = 3;
+/// More names than these are only counted.
+const MOST_NAMED: usize = 12;
+
+fn listed(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(MOST_NAMED);
+    let named = names.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{named}, … and {more} more") } else { named }
 }

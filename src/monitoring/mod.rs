@@ -7,11 +7,13 @@
 mod active;
 mod asked;
 mod compile;
+mod coverage;
 mod monitor;
 mod rule_run;
 mod simulate;
 mod template;
 
 pub use compile::{Compiled, check, compile};
+pub use coverage::{Covered, coverage, table as coverage_table};
 pub use monitor::{Alerts, Failure, Monitor};
 pub use simulate::simulate;

@@ -19,6 +19,7 @@ mod labels;
 mod matching;
 mod maths;
 mod memo;
+mod needs;
 mod over_time;
 mod plan;
 mod query;
@@ -29,6 +30,7 @@ mod sums;
 
 pub use eval::{Context, EvalError, LOOKBACK, Sample, Value, evaluate};
 pub use labels::{LabelTable, LabelsId, NAME, Symbol};
+pub use needs::Outlook;
 pub use plan::{Plan, PlanId, Shape, Vector};
 pub use query::{Query, Selected, Unsupported};
 pub use store::{AxisId, Point, STALE, SeriesId, Store};

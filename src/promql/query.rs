@@ -36,7 +36,7 @@ pub struct Query {
 pub struct Selected {
     /// `None` where the name is matched otherwise than by equality.
     pub name: Option<String>,
-    matchers: Vec<Matcher>,
+    pub(super) matchers: Vec<Matcher>,
     /// How far back it looks beside the look-back of selectors, milliseconds.
     pub reach: i64,
 }
@@ -113,6 +113,8 @@ pub(super) enum At {
 pub(super) struct Selector {
     /// Equality on the name.
     pub name: Option<Symbol>,
+    /// The same as text.
+    pub text: Option<String>,
     pub matchers: Vec<Matcher>,
     pub when: When,
     pub memo: MemoId,
@@ -212,7 +214,11 @@ impl Query {
     /// # Errors
     /// What is wrong with it, or not evaluated here.
     pub fn parse(text: &str, labels: &mut LabelTable) -> Result<Query, Unsupported> {
+        may_be_read(text)?;
         let parsed = syntax::parse(text).map_err(|problem| Unsupported(problem.to_string()))?;
+        if depth(&parsed, 0) > DEEPEST {
+            return unsupported(format!("operations stand in one another at most {DEEPEST} deep"));
+        }
         let is_scalar = parsed.value_type() == ValueType::Scalar;
         let mut maker = Maker { labels, memos: 0, selected: Vec::new() };
         let root = maker.node(&parsed, 0)?;
@@ -232,6 +238,64 @@ impl Query {
     /// It gives a vector or a scalar, as rules must.
     pub fn is_of_an_instant(&self) -> bool {
         !matches!(self.root, Node::Text(_) | Node::Range { .. } | Node::Subquery { .. })
+    }
+}
+
+/// Longer texts, and deeper ones, nobody writes; and they are read and worked out by recursion.
+const MOST_LETTERS: usize = 50_000;
+const MOST_BRACKETS: usize = 100;
+const MOST_OPERATORS: usize = 2_000;
+const DEEPEST: usize = 300;
+
+/// # Errors
+/// The text is too long or too deep to be read.
+fn may_be_read(text: &str) -> Result<(), Unsupported> {
+    if text.len() > MOST_LETTERS {
+        return unsupported(format!("an expression has at most {MOST_LETTERS} letters"));
+    }
+    let (mut open, mut deepest): (usize, usize) = (0, 0);
+    let words = text.split_whitespace().filter(|word| matches!(*word, "and" | "or" | "unless"));
+    let mut operators = words.count();
+    let mut quote = None;
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match (quote, letter) {
+            (Some('"' | '\''), '\\') => {
+                letters.next();
+            }
+            (Some(of), letter) if of == letter => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'' | '`') => quote = Some(letter),
+            (None, '(' | '[' | '{') => open += 1,
+            (None, ')' | ']' | '}') => open = open.saturating_sub(1),
+            (None, '+' | '-' | '*' | '/' | '%' | '^' | '<' | '>' | '=' | '!') => operators += 1,
+            _ => {}
+        }
+        deepest = deepest.max(open);
+    }
+    if operators > MOST_OPERATORS {
+        return unsupported(format!("an expression has at most {MOST_OPERATORS} operators"));
+    }
+    if deepest > MOST_BRACKETS {
+        return unsupported(format!("brackets stand in one another at most {MOST_BRACKETS} deep"));
+    }
+    Ok(())
+}
+
+/// How many expressions stand in one another; stops counting beyond what is taken.
+fn depth(expr: &Expr, so_far: usize) -> usize {
+    if so_far > DEEPEST {
+        return so_far;
+    }
+    let of = |inner: &Expr| depth(inner, so_far + 1);
+    match expr {
+        Expr::Binary(binary) => of(&binary.lhs).max(of(&binary.rhs)),
+        Expr::Paren(paren) => of(&paren.expr),
+        Expr::Unary(unary) => of(&unary.expr),
+        Expr::Subquery(subquery) => of(&subquery.expr),
+        Expr::Aggregate(aggregate) => of(&aggregate.expr).max(aggregate.param.as_deref().map_or(0, of)),
+        Expr::Call(call) => call.args.args.iter().map(|argument| of(argument)).max().unwrap_or(so_far),
+        _ => so_far,
     }
 }
 
@@ -300,8 +364,9 @@ impl Maker<'_> {
             At::Start | At::End | At::Time(_) => i64::MAX / 4,
         };
         self.selected.push(Selected { name: name.clone(), matchers: matchers.clone(), reach });
-        let name = name.map(|name| self.labels.symbol(&name));
-        Ok(Selector { name, matchers, when, memo: self.memo() })
+        let text = name;
+        let name = text.as_ref().map(|name| self.labels.symbol(name));
+        Ok(Selector { name, text, matchers, when, memo: self.memo() })
     }
 
     fn matcher(&mut self, matcher: &ParsedMatcher) -> Matcher {
@@ -488,4 +553,25 @@ fn operator(token: TokenType) -> Result<Operator, Unsupported> {
         token::T_LUNLESS => Operator::Unless,
         _ => return unsupported(format!("the operator {token} is not evaluated")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_deep_is_refused_and_does_not_end_the_program() {
+        let parse =
+            |text: &str| Query::parse(text, &mut LabelTable::default()).map(|_| ()).map_err(|why| why.to_string());
+        let nested = |depth: usize| format!("{}up{}", "(".repeat(depth), ")".repeat(depth));
+        assert_eq!(parse(&nested(60)), Ok(()));
+        assert!(parse(&nested(3000)).unwrap_err().contains("deep"));
+        let chain = |length: usize| vec!["up"; length].join(" or ");
+        assert_eq!(parse(&chain(200)), Ok(()));
+        assert!(parse(&chain(1000)).unwrap_err().contains("deep"));
+        assert!(parse(&chain(5000)).unwrap_err().contains("operators"));
+        assert!(parse(&"-".repeat(1500)).is_err());
+        assert!(parse(&format!("up{{a=\"{}\"}}", "(".repeat(500))).is_ok());
+        assert!(parse(&"a".repeat(60_000)).unwrap_err().contains("letters"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Recorder;
+use super::{Episode, Recorder};
 use crate::cluster::PodPhase;
 use crate::cost::CapacityType;
 use crate::sim::{
@@ -12,6 +12,26 @@ use crate::sim::{
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd, UsdPerHour};
 
 const GIB: i64 = 1 << 30;
+
+/// Alerts of that run: one that fired twice, one that still fires, one that went away.
+pub(crate) fn alerts() -> Vec<Episode> {
+    let at = |minutes: i64| SimTime::from_secs(60 * minutes);
+    let one = |alert: &str, pending: i64, firing: Option<i64>, resolved: Option<i64>| Episode {
+        alert: alert.into(),
+        labels: "namespace=\"default\"".to_owned(),
+        pending: at(pending),
+        firing: firing.map(at),
+        resolved: resolved.map(at),
+        value: 1.0,
+        summary: "Something <is> wrong.".to_owned(),
+    };
+    vec![
+        one("HpaMaxedOut", 1, Some(5), Some(30)),
+        one("PodsUnschedulable", 10, None, Some(12)),
+        one("HpaMaxedOut", 600, Some(605), Some(700)),
+        one("IdleGpus", 900, Some(960), None),
+    ]
+}
 
 /// A recorded run with `samples` intervals of a minute, and its outcome.
 pub(crate) fn run(samples: u32) -> (Recorder, Outcome) {

@@ -78,9 +78,6 @@ pub fn read_rules(path: &Path) -> Result<Vec<RuleGroup>, Vec<Diagnostic>> {
     })?;
     let mut diagnostics = Vec::new();
     let groups = read_groups(parse(&source)?, &mut diagnostics);
-    if groups.is_empty() && diagnostics.is_empty() {
-        diagnostics.push(Diagnostic::error(&Place::start_of(&source), "the file holds no rules").expected("`groups:`"));
-    }
     if diagnostics.iter().any(Diagnostic::is_error) { Err(diagnostics) } else { Ok(groups) }
 }
 
@@ -105,7 +102,18 @@ pub(super) fn read_groups(documents: Vec<Node>, diagnostics: &mut Vec<Diagnostic
         let mut reader = Reader { diagnostics };
         reader.known(&root, &OF_FILE);
         match root.get("groups") {
-            Some(list) => groups.extend(list.items().iter().filter_map(|group| reader.group(group))),
+            Some(list) => {
+                let mut names = BTreeMap::new();
+                for group in list.items() {
+                    let Some(read) = reader.group(group) else { continue };
+                    let (line, _) = group.place.line_and_column();
+                    if let Some(first) = names.insert(read.name.clone(), line) {
+                        let message = format!("the group {} was there before, on line {first}", read.name);
+                        reader.error(group.at("name"), message);
+                    }
+                    groups.push(read);
+                }
+            }
             None => reader.error(&root.place, "there is no `groups:`"),
         }
     }

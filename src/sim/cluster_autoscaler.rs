@@ -1,12 +1,14 @@
 //! The Cluster Autoscaler at work: its loop at upstream's instants, the snapshot it gets, and what follows from it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::event::Event;
 use super::records::Controller;
-use super::state::cluster_autoscaler::AutoscalerRun;
+use super::state::cluster_autoscaler::{AutoscalerRun, Found};
 use super::state::drain::{Drain, Drainer};
 use super::state::evictor::Evictor;
+use super::state::tallies::Tally;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::{
     self as ca, Decision, Explainer, Explanation, Halt, NodeGroup, NodeRecord, Options, Owner, Owners, Snapshot, State,
@@ -54,6 +56,8 @@ impl World<'_> {
             last_loop: SimTime::ZERO,
             next_loop: SimTime::ZERO,
             halted: None,
+            found: Found::default(),
+            leaving: BTreeMap::new(),
         });
         self.plan_loop(SimTime::ZERO + options.scan_interval);
     }
@@ -91,6 +95,10 @@ impl World<'_> {
             run.seen = self.cluster.version();
             let (mut decision, pending, given_up) = self.autoscaler_decides(&mut run, options);
             self.hear_cluster_autoscaler(&mut decision, &pending);
+            run.found = Found { in_cooldown: decision.in_cooldown, ..Found::default() };
+            for unremovable in &decision.unremovable {
+                *run.found.unremovable.entry(unremovable.reason).or_default() += 1;
+            }
             acted = !decision.scale_up.is_empty() || !decision.delete.is_empty();
             self.carry_out(&mut run, options, &decision, &given_up);
             self.hear_why_kept(options, &run.state, &run.groups, &decision);
@@ -188,10 +196,18 @@ impl World<'_> {
         self.delete_instances(decision, given_up);
         for resize in decision.scale_up.iter().chain(&decision.min_size) {
             self.counts.scale_ups += 1;
-            self.raise_target(resize.group.0, (resize.to - resize.from).max(0) as u32);
+            let more = (resize.to - resize.from).max(0) as u32;
+            self.tally(more.into(), |_| Tally::NodesAsked);
+            self.raise_target(resize.group.0, more);
         }
         for deletion in &decision.delete {
             self.counts.scale_downs += 1;
+            let why = match (deletion.ready, deletion.empty) {
+                (false, _) => "unready",
+                (true, true) => "empty",
+                (true, false) => "underutilized",
+            };
+            run.leaving.insert(deletion.node, why);
             // As upstream writes it, the value is the second at which the taint was set.
             let value = self.now.nanos().div_euclid(1_000_000_000).to_string();
             let taint = Taint { key: ca::TO_BE_DELETED_TAINT.into(), value, effect: TaintEffect::NoSchedule };
@@ -215,7 +231,10 @@ impl World<'_> {
         let was_halted = std::mem::replace(&mut run.halted, decision.halted);
         for (decrease, why) in decision.target_decreases.iter().zip(&given_up.decreases) {
             let and = match decrease.reason {
-                ca::DecreaseReason::ProvisioningTimeout => "the target stays, for the cloud deletes no machine by it",
+                ca::DecreaseReason::ProvisioningTimeout => {
+                    self.tally(1, |_| Tally::ScaleUpFailed { why: "timeout".into() });
+                    "the target stays, for the cloud deletes no machine by it"
+                }
                 // Upstream's loop ends with an error here, and so does every one that follows.
                 ca::DecreaseReason::IncorrectSize if was_halted == Some(Halt::SizesFixed) => continue,
                 ca::DecreaseReason::IncorrectSize => {
@@ -236,6 +255,7 @@ impl World<'_> {
             let before = self.groups[group.index()].target;
             let mut unfilled = 0;
             let mut error = "";
+            let mut failed: BTreeSet<&'static str> = BTreeSet::new();
             for (deletion, why) in of_group.iter().zip(reasons.by_ref()) {
                 let id = deletion.instance;
                 let machine = self.instances.get(id.0 as usize).filter(|_| id.0 <= u64::from(u32::MAX));
@@ -245,6 +265,12 @@ impl World<'_> {
                 if !self.delete_place(group.0, id) {
                     continue;
                 }
+                match place {
+                    Some(place) => {
+                        failed.insert(place.error);
+                    }
+                    None => self.tally(1, |_| Tally::UnregisteredRemoved),
+                }
                 match (machine, place) {
                     (Some(node), place) => {
                         let state = place.map_or("Unregistered", |place| place.error);
@@ -253,6 +279,9 @@ impl World<'_> {
                     (None, Some(place)) => (unfilled, error) = (unfilled + 1, place.error),
                     (None, None) => {}
                 }
+            }
+            for error in failed {
+                self.tally(1, |_| Tally::ScaleUpFailed { why: error.into() });
             }
             if unfilled > 0 {
                 let object = format!("nodegroup/{}", self.scenario.node_groups[group.index()].name);
@@ -307,8 +336,10 @@ impl World<'_> {
     }
 
     pub(super) fn deletion_finished(&mut self, node: NodeId) {
-        if let Some(run) = &mut self.cluster_autoscaler {
-            run.state.deletion_finished(node);
+        let Some(run) = &mut self.cluster_autoscaler else { return };
+        run.state.deletion_finished(node);
+        if let Some(why) = run.leaving.remove(&node) {
+            self.tally(1, |_| Tally::NodeRemoved { why });
         }
     }
 
@@ -316,6 +347,7 @@ impl World<'_> {
         let now = self.now;
         if let Some(run) = &mut self.cluster_autoscaler {
             run.state.deletion_failed(node, now);
+            run.leaving.remove(&node);
         }
     }
 }

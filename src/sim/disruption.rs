@@ -6,13 +6,15 @@ use super::event::Event;
 use super::explanation::IdleReason;
 use super::records::Controller;
 use super::state::drain::{Drain, Drainer};
+use super::state::karpenter::REPLACES;
+use super::state::tallies::Tally;
 use super::state::terminator::Terminator;
 use super::terminator::disrupted_taint;
 use super::world::World;
 use crate::autoscaler::karpenter;
 use crate::autoscaler::karpenter::disruption::{self, Command, ForcefulReason, POLLING_PERIOD, Progress};
 use crate::autoscaler::karpenter::pods::DISRUPTED_TAINT;
-use crate::cluster::NodeId;
+use crate::cluster::{NodeId, label};
 use crate::units::SimTime;
 
 impl World<'_> {
@@ -84,7 +86,7 @@ impl World<'_> {
         }
         let mut replacements = Vec::new();
         for create in &command.replacements {
-            match self.create_claim(spec, create, "replaces disrupted nodes") {
+            match self.create_claim(spec, create, REPLACES) {
                 Some(name) => replacements.push(name),
                 None => {
                     // Nothing can be launched: the nodes are let be.
@@ -97,6 +99,7 @@ impl World<'_> {
             }
         }
         let until = self.now + spec.options.nomination_window();
+        let tallied = (command.method, command.replacements.is_empty());
         if let Some(run) = &mut self.karpenter {
             for claim in run.claims.iter_mut().filter(|claim| command.nominated.contains(&claim.name)) {
                 claim.nominated_until = Some(until);
@@ -104,6 +107,7 @@ impl World<'_> {
             run.queue.start(command, replacements, self.now);
         }
         self.counts.scale_downs += 1;
+        self.tally(1, |_| disruption_of(&tallied));
         self.advance_commands();
     }
 
@@ -172,7 +176,17 @@ impl World<'_> {
         if std::mem::replace(&mut claim.deleting, true) {
             return;
         }
-        let (node, grace) = (claim.node, claim.termination_grace_period);
+        let (node, grace, pool) = (claim.node, claim.termination_grace_period, Arc::clone(&claim.node_pool));
+        let shape = claim.shape;
+        self.tally(1, |world| {
+            let labels = &world.cluster.specs.shape(shape).labels;
+            let capacity = match labels.get(label::CAPACITY_TYPE).map(String::as_str) {
+                Some("spot") => "spot",
+                Some("reserved") => "reserved",
+                _ => "on-demand",
+            };
+            Tally::ClaimDisrupted { pool, why: snake(reason), capacity }
+        });
         let Some(node) = node else { return self.end_unregistered_claim(name, reason) };
         self.set_disrupted(name, node, false);
         let by = Drainer::Karpenter(Terminator::until(grace.map(|grace| self.now + grace)));
@@ -227,4 +241,34 @@ impl World<'_> {
         self.delete_claim(&name, ForcefulReason::Interrupted.name());
         true
     }
+}
+
+/// The reason as upstream's metrics have it (`pretty.ToSnakeCase`); consolidations go by what they find.
+fn snake(reason: &str) -> String {
+    match reason {
+        "emptiness" => "empty".to_owned(),
+        "drift" => "drifted".to_owned(),
+        "multi-node consolidation" | "single-node consolidation" => "underutilized".to_owned(),
+        other => {
+            let mut text = String::new();
+            for letter in other.chars() {
+                if letter.is_ascii_uppercase() && !text.is_empty() {
+                    text.push('_');
+                }
+                text.push(letter.to_ascii_lowercase());
+            }
+            text
+        }
+    }
+}
+
+/// A command as upstream counts it (`pkg/controllers/disruption/queue.go`).
+fn disruption_of((method, only_deletes): &(disruption::Method, bool)) -> Tally {
+    let (why, kind) = match method {
+        disruption::Method::Emptiness => ("empty", "empty"),
+        disruption::Method::Drift => ("drifted", ""),
+        disruption::Method::MultiNodeConsolidation => ("underutilized", "multi"),
+        disruption::Method::SingleNodeConsolidation => ("underutilized", "single"),
+    };
+    Tally::Disruption { decision: if *only_deletes { "delete" } else { "replace" }, why, kind }
 }

@@ -6,6 +6,7 @@
 
 use super::state::drain::Step;
 use super::state::evictor::{Evictor, Phase};
+use super::state::tallies::Tally;
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::PodMoves;
 use crate::cluster::{NodeId, PodId};
@@ -108,6 +109,7 @@ impl World<'_> {
                 }
                 let grace = self.cluster.specs.pod(self.cluster.pod(*pod).spec).termination_grace_period;
                 let grace = if most > SimDuration::ZERO { grace.min(most) } else { grace };
+                self.tally(1, |_| Tally::PodEvicted);
                 self.evict_pod(*pod, reason, Some(grace));
             }
             false

@@ -21,7 +21,7 @@ use crate::units::{SimDuration, SimTime, UsdPerHour};
 /// The cluster at one instant, after all events of that instant.
 #[derive(Clone, Copy)]
 pub struct Exposed<'w> {
-    world: &'w World<'w>,
+    pub(super) world: &'w World<'w>,
 }
 
 /// A pod that was created and is in the API server still.
@@ -421,6 +421,21 @@ impl<'w> ExposedWorkload<'w> {
                 failed,
             }
         })
+    }
+
+    /// The conditions of a Deployment: whether as many replicas are ready as it must not fall below, and whether its rollout
+    /// gets on, with the reason of the latter (`pkg/controller/deployment/progress.go`).
+    pub fn deployment_conditions(&self) -> (bool, bool, &'static str) {
+        let WorkloadKind::Replicated { update, .. } = self.kind else { return (true, true, "") };
+        let unavailable = update.strategy.fence_posts(self.run.desired).1.min(self.run.desired);
+        let is_available = self.run.ready + unavailable >= self.run.desired;
+        match (self.run.progressed, update.progress_deadline) {
+            (Some(progressed), Some(deadline)) if progressed + deadline <= self.world.now => {
+                (is_available, false, "ProgressDeadlineExceeded")
+            }
+            (Some(_), _) => (is_available, true, "ReplicaSetUpdated"),
+            (None, _) => (is_available, true, "NewReplicaSetAvailable"),
+        }
     }
 
     /// Templates of its ReplicaSets or revisions, oldest first, each with the replicas that its Deployment gave it.

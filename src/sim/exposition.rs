@@ -10,6 +10,7 @@ impl World<'_> {
     /// Plans the first look of an observer that wants to look at objects.
     pub(super) fn start_exposition(&mut self, observer: &dyn Observer) {
         self.exposition_interval = observer.scrape_interval().filter(|interval| interval.nanos() > 0);
+        self.tallies.are_kept = self.exposition_interval.is_some();
         if self.exposition_interval.is_some() {
             self.events.push(SimTime::ZERO, Event::Exposition);
         }

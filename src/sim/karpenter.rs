@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::cloud::LaunchRequest;
 use super::event::Event;
 use super::records::Controller;
-use super::state::karpenter::KarpenterRun;
+use super::state::karpenter::{KarpenterRun, REPLACES};
 use super::state::launches::Offers;
+use super::state::tallies::Tally;
 use super::world::World;
 use crate::autoscaler::karpenter::disruption::{DisruptionState, Queue};
 use crate::autoscaler::karpenter::{self, Batcher, Launch, NodeClaim, Provisioning, Snapshot, Target};
@@ -139,6 +140,9 @@ impl World<'_> {
         let group = &mut self.groups[spec.groups[create.pool].index()];
         let name: Arc<str> = format!("{}-{}", spec.node_pools[create.pool].name, group.launched).into();
         group.launched += 1;
+        let pool = &spec.node_pools[create.pool].name;
+        let of = if why == REPLACES { "disrupted" } else { "provisioned" };
+        self.tally(1, |_| Tally::ClaimCreated { pool: Arc::clone(pool), why: of });
         self.call_for(spec, &name, create, why).then_some(name)
     }
 

@@ -10,6 +10,7 @@ use super::entities::Role;
 use super::event::Event;
 use super::records::Controller;
 use super::state::kueue::{KueueRun, Queued, shape_of};
+use super::state::tallies::{Lasting, Tally};
 use super::world::World;
 use crate::cluster::{PodId, PodPhase, PodSpecId, WorkloadId};
 use crate::scenario::WorkloadKind;
@@ -95,6 +96,7 @@ impl World<'_> {
         workload.priority = priority;
         let id = kueue.state.add(workload, self.now);
         kueue.owners.push(of);
+        kueue.queued_since.push(self.now);
         kueue.admissions.push(0);
         kueue.ids.insert(of, id);
         self.plan_cycle();
@@ -140,6 +142,8 @@ impl World<'_> {
                 return;
             }
             let report = kueue.state.cycle(now);
+            let admitted = !report.admitted.is_empty();
+            self.tally(1, |_| Tally::AdmissionCycle { admitted });
             in_vain = if report.admitted.is_empty() && report.preempted.is_empty() { in_vain + 1 } else { 0 };
             self.follow(report);
         }
@@ -157,6 +161,15 @@ impl World<'_> {
         }
         for (victim, reason, preemptor) in report.preempted {
             let by = self.queued_object(preemptor);
+            self.tally(1, |world| {
+                let workload = world.kueue.as_ref().map(|kueue| kueue.state.workload(preemptor));
+                let local = workload.and_then(|workload| workload.local_queue.clone());
+                let cache = world.kueue.as_ref().map(|kueue| &kueue.state.cache);
+                let queue = cache
+                    .zip(local)
+                    .and_then(|(cache, local)| cache.queue_of(&local).map(|node| Arc::clone(&cache.queue(node).name)));
+                Tally::Preempted { by: queue.unwrap_or_else(|| "".into()), why: reason.name() }
+            });
             self.hold_back(victim, &format!("{} for {by}", reason.name()));
         }
     }
@@ -218,6 +231,9 @@ impl World<'_> {
         }
         let timeout = kueue.state.wait_for_pods_ready.map(|wait| wait.timeout);
         let reason = format!("ClusterQueue {queue}: {count} pods, {}", flavors.join(", "));
+        let waited = now - kueue.queued_since[id.index()];
+        self.tally(1, |_| Tally::Admitted { queue: Arc::clone(&queue) });
+        self.took(Lasting::Admission { queue }, waited);
         let object = self.queued_object(id);
         self.decide(Controller::Kueue, object, "Queued", "Admitted", reason);
         if let Some(timeout) = timeout {
@@ -257,6 +273,9 @@ impl World<'_> {
         let Some(kueue) = &self.kueue else { return };
         let owner = kueue.owners[id.index()];
         let object = self.queued_object(id);
+        let why = kueue.state.workload(id).evicted.as_ref().map_or("", |mark| mark.reason.name()).to_owned();
+        let queue = kueue.queue_of(id);
+        self.tally(1, |_| Tally::Evicted { queue, why });
         self.decide(Controller::Kueue, object, "Admitted", "Evicted", reason.to_owned());
         match owner {
             Queued::Job(workload) => self.job_changed(workload),
@@ -276,6 +295,7 @@ impl World<'_> {
         }
         let Some(kueue) = &mut self.kueue else { return };
         let woken = kueue.state.release(id, now);
+        kueue.queued_since[id.index()] = now;
         if let Some(at) = kueue.state.workload(id).requeue_at {
             self.events.push(at, Event::KueueReturns { queued: id.0 });
         }
@@ -301,8 +321,10 @@ impl World<'_> {
     pub(super) fn kueue_sees_end(&mut self, of: Queued) {
         let Some(kueue) = &mut self.kueue else { return };
         let Some(id) = kueue.ids.get(&of).copied() else { return };
+        let queue = kueue.queue_of(id);
         let woken = kueue.state.finish(id);
         kueue.said.remove(&id);
+        self.tally(1, |_| Tally::Finished { queue });
         self.plan_wake(woken);
         self.plan_cycle();
     }
@@ -376,6 +398,7 @@ impl World<'_> {
         let Some(kueue) = &mut self.kueue else { return };
         if kueue.state.workload(id).requeue_at.is_some_and(|at| at <= now) && !kueue.state.workload(id).finished {
             kueue.state.back_off_ends(id, now);
+            kueue.queued_since[id.index()] = now;
             self.plan_cycle();
         }
     }

@@ -23,6 +23,7 @@ mod event;
 mod evictor;
 mod explanation;
 mod exposed;
+mod exposed_controllers;
 mod exposition;
 mod external_metrics;
 mod gang_queue;
@@ -66,6 +67,7 @@ mod services;
 pub(crate) mod standing;
 mod state;
 mod stateful_sets;
+mod tallies;
 mod terminator;
 mod training;
 mod volumes;
@@ -80,6 +82,7 @@ pub use exposed::{
     Exposed, ExposedCounts, ExposedGroup, ExposedHpa, ExposedJob, ExposedNode, ExposedPod, ExposedService,
     ExposedWorkload, PodOwner,
 };
+pub use exposed_controllers::{ExposedAutoscaler, ExposedPool, ExposedQueue, ExposedQuota};
 pub use observer::Observer;
 pub use records::{
     Attempt, CommitmentCost, Controller, CountExtents, DecisionRecord, EngineFigures, Extent, HpaMetricSample,
@@ -88,3 +91,4 @@ pub use records::{
 };
 pub use run::{RunOptions, run, run_with};
 pub use state::limit::Stopped;
+pub use state::tallies::{Lasted, Lasting, Tally};

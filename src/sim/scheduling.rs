@@ -7,6 +7,7 @@ use super::entities::Role;
 use super::event::Event;
 use super::records::Controller;
 use super::state::scheduling::SpecNotes;
+use super::state::tallies::{Lasting, Tally};
 use super::world::{World, hangs_on_others};
 use crate::cluster::{ByNode, ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::{Cure, Help};
@@ -62,6 +63,7 @@ impl World<'_> {
             Ok(node) => {
                 self.book(pod, node);
                 self.bind_volumes(pod, node);
+                self.tally_bound(pod);
                 self.kubelet_takes(pod, node);
                 self.placement_may_help();
             }
@@ -97,6 +99,7 @@ impl World<'_> {
                     if is_news {
                         self.autoscalers_hear_of_pod();
                     }
+                    self.tally(1, |_| Tally::PodRefused);
                     // Gangs of one spec differ in their size.
                     self.queue.failed(leader, self.cluster.pod(leader).spec, cure, false, self.now);
                     return;
@@ -105,6 +108,7 @@ impl World<'_> {
         }
         self.gang_is_placed(job, &placed);
         for (worker, node) in placed {
+            self.tally_bound(worker);
             self.kubelet_takes(worker, node);
         }
         self.placement_may_help();
@@ -117,6 +121,12 @@ impl World<'_> {
         self.refused_wait(pod, cure);
         let along = self.queue.failed(pod, spec, cure, self.are_alike(spec), self.now);
         self.counts.scheduling_attempts += along as u64;
+        self.tally(1 + along as u64, |_| Tally::PodRefused);
+    }
+
+    fn tally_bound(&mut self, pod: PodId) {
+        self.tally(1, |_| Tally::PodBound);
+        self.took(Lasting::Scheduling, self.now - self.cluster.pod(pod).created);
     }
 
     /// Whether a pod's refusal is that of all pods of its spec at this instant: none preempts, and where others go in
@@ -242,6 +252,7 @@ impl World<'_> {
         let refused = queue.on_event(self.now, |spec, cure| self.help_of_room(spec, cure, &freed));
         self.queue = queue;
         self.counts.scheduling_attempts += refused as u64;
+        self.tally(refused as u64, |_| Tally::PodRefused);
         self.after_queue_event();
     }
 
@@ -348,6 +359,7 @@ impl World<'_> {
         }
         self.pods[pod.index()].preempted_others = Some(self.now);
         let preemptor = self.pod_name(pod);
+        self.took_amount(Lasting::Victims, preemption.victims.len() as f64);
         for victim in preemption.victims {
             // One that is leaving already needs no more than time.
             if self.cluster.pod(victim).deletion.is_some() {

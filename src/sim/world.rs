@@ -26,6 +26,7 @@ use super::state::running::Places;
 use super::state::scheduling::SpecNotes;
 use super::state::selections::Selections;
 use super::state::services::ServiceRun;
+use super::state::tallies::Tallies;
 use super::state::training::JobRun;
 use super::state::wait_times::{WaitBook, WaitRun};
 use super::state::waiting::Waiting;
@@ -126,6 +127,8 @@ pub struct World<'s> {
     pub(super) schedule_is_due: bool,
     /// How often an observer looks at objects.
     pub(super) exposition_interval: Option<SimDuration>,
+    /// What exporters count.
+    pub(super) tallies: Tallies,
     /// Counts between samples.
     pub(super) gauges: Gauges,
     pub(super) training: TrainingCounts,
@@ -187,6 +190,7 @@ impl<'s> World<'s> {
             groups: vec![GroupRun::default(); scenario.node_groups.len()],
             schedule_is_due: false,
             exposition_interval: None,
+            tallies: Tallies::default(),
             gauges: Gauges::new(scenario.node_groups.len(), scenario.workloads.len()),
             training: TrainingCounts::default(),
             decisions: Vec::new(),

@@ -225,9 +225,9 @@ impl Draw {
 }
 
 /// The server, ended with it.
-struct Server {
+pub struct Server {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Drop for Server {
@@ -238,20 +238,30 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start(tools: &Path, folder: &Path, metrics: &str) -> Server {
+    /// One that serves what is in a file of metrics.
+    pub fn of_file(tools: &Path, folder: &Path, metrics: &str) -> Server {
         let made = Command::new(tools.join("promtool"))
-            .args(["tsdb", "create-blocks-from", "openmetrics", metrics, "data"])
+            .args(["tsdb", "create-blocks-from", "openmetrics", metrics, "tsdb"])
             .current_dir(folder)
             .output()
             .expect("promtool runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        std::fs::write(folder.join("empty.yml"), "global: {}\n").unwrap();
-        // A free port of the loopback.
+        Server::start(tools, folder, "tsdb", &[])
+    }
+
+    /// One on a free port of the loopback, with its data in this folder of the folder.
+    pub fn start(tools: &Path, folder: &Path, data: &str, arguments: &[&str]) -> Server {
+        let config = folder.join("prometheus.yml");
+        if !config.exists() {
+            std::fs::write(config, "global: {}\n").unwrap();
+        }
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let child = Command::new(tools.join("prometheus"))
-            .args(["--config.file=empty.yml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=100y"])
+            .args(["--config.file=prometheus.yml", "--storage.tsdb.retention.time=100y"])
+            .arg(format!("--storage.tsdb.path={data}"))
             .arg(format!("--web.listen-address={address}"))
+            .args(arguments)
             .current_dir(folder)
             .stderr(Stdio::null())
             .stdout(Stdio::null())
@@ -276,11 +286,21 @@ impl Server {
     }
 
     /// The answer, an error of the expression too; `None` where nobody answers.
-    fn query(&self, expr: &str, at: i64) -> Option<Json> {
+    pub fn query(&self, expr: &str, at: i64) -> Option<Json> {
+        self.post("query", &[("query", expr), ("time", &format!("{}", at as f64 / 1000.0))])
+    }
+
+    /// As [`Server::query`], at every step from one time to another, seconds.
+    pub fn query_range(&self, expr: &str, from: i64, to: i64, step: i64) -> Option<Json> {
+        let [from, to, step] = [from, to, step].map(|time| time.to_string());
+        self.post("query_range", &[("query", expr), ("start", &from), ("end", &to), ("step", &step)])
+    }
+
+    fn post(&self, path: &str, form: &[(&str, &str)]) -> Option<Json> {
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let mut answer = ureq::Agent::new_with_config(config)
-            .post(format!("{}/api/v1/query", self.url))
-            .send_form([("query", expr), ("time", &format!("{}", at as f64 / 1000.0))])
+            .post(format!("{}/api/v1/{path}", self.url))
+            .send_form(form.iter().copied())
             .ok()?;
         serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
     }
@@ -306,7 +326,7 @@ fn a_thousand_random_expressions_are_as_prometheus_says() {
     let shop = Workshop::new();
     let text = metrics(&shop);
     let mut store = store_of(&text);
-    let server = Server::start(Path::new(&tools), shop.path(), "m.txt");
+    let server = Server::of_file(Path::new(&tools), shop.path(), "m.txt");
     let mut draw = Draw(13);
     let (mut equal, mut refused, mut empty, mut wrong) = (0, 0, 0, Vec::new());
     let mut recorded = Vec::new();

@@ -89,7 +89,7 @@ fn a_run_exposes_what_its_tables_say() {
     }
     let mut text = String::new();
     let packed = std::fs::File::open(shop.path().join("m.txt.gz")).unwrap();
-    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
+    flate2::read::MultiGzDecoder::new(packed).read_to_string(&mut text).unwrap();
     let exposition = read(&text);
     let table = std::fs::read_to_string(shop.path().join("seen/timeseries.csv")).unwrap();
     let times = column(&table, "time");

@@ -23,7 +23,7 @@ fn the_rules_ask_for_nothing_that_no_run_has() {
 }
 
 /// Expressions of a board, each with its panel's title.
-fn panels(board: &str) -> Vec<(String, String)> {
+pub fn panels(board: &str) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(root().join("monitoring/dashboards").join(board)).unwrap();
     let board: Json = serde_json::from_str(&text).unwrap();
     let panels = board["panels"].as_array().unwrap();
@@ -71,7 +71,7 @@ fn promtool_agrees_with_the_rules() {
         return;
     };
     for arguments in
-        [["check", "rules", "cost.yaml"], ["check", "rules", "autoscaling.yaml"], ["test", "rules", "tests.yaml"]]
+        [["check", "rules", "cost.yaml"], ["check", "rules", "autoscaling.yaml"], ["test", "rules", "../tests.yaml"]]
     {
         let said = std::process::Command::new(std::path::Path::new(&tools).join("promtool"))
             .args(arguments)

@@ -1,8 +1,8 @@
-//! HPAs and budgets as kube-state-metrics shows them, and what the scheduler and node autoscalers say of themselves.
+//! HPAs and budgets as kube-state-metrics shows them.
 
 use super::series::Teller;
 use super::table::Metric;
-use super::values::{flag, tell_up, thousandths};
+use super::values::{flag, thousandths};
 use crate::autoscaler::hpa::{ConditionStatus, MetricSpec, ResourceTarget, ValueTarget};
 use crate::sim::{Exposed, ExposedHpa};
 
@@ -15,22 +15,6 @@ pub(super) fn tell(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>) {
         tell.put(Metric::KubePdbHealthy, standing.healthy as f64, || labels);
         tell.put(Metric::KubePdbDesired, standing.desired_healthy as f64, || labels);
         tell.put(Metric::KubePdbAllowed, standing.allowed as f64, || labels);
-    }
-    let counts = exposed.counts();
-    let active = counts.queued_pods.saturating_sub(counts.unschedulable_pods);
-    for (queue, pods) in [("unschedulable", counts.unschedulable_pods), ("active", active)] {
-        tell.put(Metric::SchedulerPendingPods, f64::from(pods), || [("queue", queue)]);
-    }
-    if exposed.scenario().cluster_autoscaler.is_some() {
-        tell_cluster_autoscaler(tell, exposed);
-    }
-    if exposed.scenario().karpenter.is_some() {
-        tell_up(tell, "karpenter", "control-plane", true);
-        for group in exposed.groups().filter(|group| group.group.is_node_pool) {
-            let labels = [("nodepool", &*group.group.name)];
-            tell.put(Metric::KarpenterCreated, f64::from(group.launched), || labels);
-            tell.put(Metric::KarpenterTerminated, f64::from(group.gone), || labels);
-        }
     }
 }
 
@@ -90,24 +74,4 @@ fn target(metric: &MetricSpec) -> (&str, &'static str, Option<f64>) {
         MetricSpec::Unknown { source_type } => (source_type, ("value", None)),
     };
     (name, kind, target)
-}
-
-fn tell_cluster_autoscaler(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>) {
-    let counts = exposed.counts();
-    tell_up(tell, "cluster-autoscaler", "control-plane", true);
-    tell.put(Metric::CaSafe, 1.0, || [("", ""); 0]);
-    let [ready, unready] = exposed.nodes_ready();
-    for (state, nodes) in [("ready", ready), ("unready", unready), ("notStarted", counts.nodes_upcoming)] {
-        tell.put(Metric::CaNodes, f64::from(nodes), || [("state", state)]);
-    }
-    tell.put(Metric::CaUnschedulable, f64::from(counts.unschedulable_pods), || [("type", "unschedulable")]);
-    for group in exposed.groups().filter(|group| !group.group.is_node_pool) {
-        let labels = [("node_group", &*group.group.name)];
-        tell.put(Metric::CaGroupTarget, f64::from(group.target), || labels);
-        tell.put(Metric::CaGroupMin, f64::from(group.group.min_size), || labels);
-        tell.put(Metric::CaGroupMax, f64::from(group.group.max_size), || labels);
-    }
-    tell.put(Metric::CaScaledUp, f64::from(counts.nodes_added), || [("", ""); 0]);
-    tell.put(Metric::CaScaledDown, f64::from(counts.nodes_removed), || [("", ""); 0]);
-    tell.put(Metric::CaEvicted, f64::from(counts.evicted_pods), || [("", ""); 0]);
 }

@@ -56,6 +56,8 @@ pub(super) fn tell(tell: &mut Teller<'_, '_>, pod: &ExposedPod<'_>, now: SimTime
         tell.put(Metric::ContainerCfsThrottledPeriods, throttled, || labels);
         tell.put(Metric::ContainerMemoryWorkingSet, memory, || labels);
         tell.put(Metric::ContainerMemoryRss, memory, || labels);
+        tell.put(Metric::ContainerMemoryCache, 0.0, || labels);
+        tell.put(Metric::ContainerMemorySwap, 0.0, || labels);
         let limit = container.memory_limit.map_or(0.0, |limit| limit.get() as f64);
         tell.put(Metric::ContainerSpecMemoryLimit, limit, || labels);
         let quota = container.cpu_limit.map(|limit| thousandths(limit.get()) * CFS_PERIOD_MICROS);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::pods::PodNames;
 use super::series::{SeriesBook, Sink, Slots, Teller};
 use super::workloads::DaemonCount;
-use super::{autoscalers, cadvisor, nodes, pods, services, workloads};
+use super::{autoscalers, cadvisor, controllers, nodes, pods, services, workloads};
 use crate::cluster::{NodeId, PodId, WorkloadId};
 use crate::sim::{DecisionRecord, Exposed, ExposedPod, Observer, Outcome, PodOwner, Sample};
 use crate::units::{SimDuration, SimTime};
@@ -120,6 +120,7 @@ impl<'s> Exporter<'s> {
             }
         }
         self.nodes_seen = exposed.nodes_registered();
+        let has_karpenter = exposed.scenario().karpenter.is_some();
         for (id, slots) in &mut self.nodes {
             let Some(node) = exposed.node(*id) else { continue };
             if std::mem::take(&mut slots.is_new) {
@@ -127,6 +128,9 @@ impl<'s> Exporter<'s> {
             }
             let mut tell = Teller::new(&mut self.book, &mut slots.state);
             nodes::tell_state(&mut tell, exposed, &node);
+            if has_karpenter {
+                controllers::tell_karpenter_node(&mut tell, exposed, &node);
+            }
             tell.finish();
             if node.works() {
                 let mut tell = Teller::new(&mut self.book, &mut slots.machine);
@@ -187,6 +191,7 @@ impl<'s> Exporter<'s> {
         let mut tell = Teller::new(&mut self.book, &mut self.cluster);
         workloads::tell_cluster(&mut tell, exposed);
         autoscalers::tell(&mut tell, exposed);
+        controllers::tell(&mut tell, exposed, seconds);
         services::tell(&mut tell, exposed);
         tell.finish();
         self.workloads.resize_with(exposed.scenario().workloads.len(), Slots::default);
@@ -222,7 +227,12 @@ impl PodSlots {
             pods::tell_place(&mut Teller::new(book, own), exposed, pod, names);
             self.is_placed = has_node;
         }
-        pods::tell_state(&mut Teller::new(book, &mut self.state), pod, names, seconds);
+        let mut tell = Teller::new(book, &mut self.state);
+        pods::tell_state(&mut tell, pod, names, seconds);
+        if exposed.scenario().karpenter.is_some() {
+            controllers::tell_karpenter_pod(&mut tell, exposed, pod, names.owner());
+        }
+        tell.finish();
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod autoscalers;
 mod cadvisor;
+mod controllers;
 mod exporter;
 mod nodes;
 pub mod openmetrics;

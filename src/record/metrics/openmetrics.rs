@@ -4,53 +4,102 @@
 //! when the run is over. A series that is gone has no more points: the format has no mark for staleness.
 
 use std::io::{self, Write};
+use std::ops::Range;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rayon::prelude::*;
 
 use super::table::{Kind, Metric};
 pub use super::tape::Tape;
+use super::tape::TapedSeries;
 
-/// Points between two flushes of the text.
+/// Bytes of text between two writes: larger pieces of memory cost more than they save.
 const BATCH: usize = 1 << 16;
+/// So many samples, about, are packed as one piece.
+const OF_A_PIECE: usize = 1 << 18;
+
+/// How the text is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    Plain,
+    /// Each piece is a member of its own, as the format allows: so that they can be packed side by side.
+    Gzip,
+}
 
 /// Writes the whole tape. `start` is the run's zero in seconds since the Unix epoch.
 ///
 /// # Errors
 /// What the tape's file or `out` says.
-pub fn write(tape: &mut Tape, start: i64, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(tape: &mut Tape, start: i64, packing: Packing, out: &mut dyn Write) -> io::Result<()> {
     tape.check()?;
-    let stamps: Vec<String> = tape.times().iter().map(|at| stamp(start, at.nanos())).collect();
-    let mut text = String::with_capacity(2 * BATCH);
-    let mut digits = String::new();
-    let mut family: Option<Metric> = None;
-    for series in tape.series() {
-        if family != Some(series.metric) {
-            family = Some(series.metric);
-            head(series.metric, &mut text);
-        }
-        let mut last: Option<u64> = None;
-        let (name, labels) = (series.name, series.labels);
-        tape.replay(&series, |scrape, value| {
-            text.push_str(name);
-            text.push_str(labels);
-            text.push(' ');
-            // Values repeat: digits are worked out when they change.
-            if last != Some(value.to_bits()) {
-                digits.clear();
-                push_number(value, &mut digits);
-                last = Some(value.to_bits());
-            }
-            text.push_str(&digits);
-            text.push(' ');
-            text.push_str(&stamps[scrape]);
-            text.push('\n');
-            if text.len() >= BATCH {
-                out.write_all(text.as_bytes())?;
-                text.clear();
-            }
-            Ok(())
-        })?;
+    let tape = &*tape;
+    // With the line's end, as all lines of a scrape have it.
+    let stamps: Vec<String> = tape.times().iter().map(|at| format!(" {}\n", stamp(start, at.nanos()))).collect();
+    let series = tape.series();
+    if packing == Packing::Plain {
+        write_series(tape, &series, 0..series.len(), &stamps, out)?;
+        return out.write_all(END);
     }
-    text.push_str("# EOF\n");
-    out.write_all(text.as_bytes())
+    let of_a_piece = OF_A_PIECE.div_ceil(stamps.len().max(1));
+    let pieces: Vec<Range<usize>> =
+        (0..series.len()).step_by(of_a_piece).map(|from| from..(from + of_a_piece).min(series.len())).collect();
+    for pieces in pieces.chunks(8 * rayon::current_num_threads().max(1)) {
+        let packed: Vec<io::Result<Vec<u8>>> = pieces
+            .par_iter()
+            .map(|piece| {
+                let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+                write_series(tape, &series, piece.clone(), &stamps, &mut packed)?;
+                packed.finish()
+            })
+            .collect();
+        for packed in packed {
+            out.write_all(&packed?)?;
+        }
+    }
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(END)?;
+    out.write_all(&packed.finish()?)
+}
+
+const END: &[u8] = b"# EOF\n";
+
+/// Some of the series; the first of its family says what that is.
+fn write_series(
+    tape: &Tape,
+    series: &[TapedSeries<'_>],
+    places: Range<usize>,
+    stamps: &[String],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut text: Vec<u8> = Vec::with_capacity(BATCH + 4096);
+    let mut line = String::new();
+    for place in places {
+        let one = &series[place];
+        if place == 0 || series[place - 1].metric != one.metric {
+            line.clear();
+            head(one.metric, &mut line);
+            text.extend_from_slice(line.as_bytes());
+        }
+        let mut written = Ok(());
+        tape.replay(one, |scrapes, value| {
+            line.clear();
+            line.push_str(one.name);
+            line.push_str(one.labels);
+            line.push(' ');
+            push_number(value, &mut line);
+            for stamp in &stamps[scrapes] {
+                text.extend_from_slice(line.as_bytes());
+                text.extend_from_slice(stamp.as_bytes());
+                if text.len() >= BATCH && written.is_ok() {
+                    written = out.write_all(&text);
+                    text.clear();
+                }
+            }
+        })?;
+        written?;
+    }
+    out.write_all(&text)
 }
 
 /// How every file begins that is not empty.

@@ -32,6 +32,11 @@ impl PodNames {
         PodNames { uid: uid(pod.id), owner_kind, owner }
     }
 
+    /// Who made it; empty for a bare pod.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
     fn base<'a>(&'a self, pod: &ExposedPod<'a>) -> [(&'a str, &'a str); 3] {
         [("namespace", &*pod.spec.namespace), ("pod", &*pod.info.name), ("uid", &*self.uid)]
     }

@@ -211,13 +211,18 @@ impl<'a, 's> Teller<'a, 's> {
 
     /// A series that is there only while it is told; `key` tells it from the object's others.
     pub fn put_keyed(&mut self, key: &str, metric: Metric, value: f64, labels: &[(&str, &str)]) {
+        self.put_keyed_as(key, metric, metric.row().name, value, labels);
+    }
+
+    /// As [`Teller::put_keyed`], under a histogram's name with suffix.
+    pub fn put_keyed_as(&mut self, key: &str, metric: Metric, name: &'static str, value: f64, labels: &[(&str, &str)]) {
         let at = self.slots.keyed.iter().position(|(other, ..)| **other == *key).unwrap_or_else(|| {
             self.slots.keyed.push((key.into(), Slot::default(), 0));
             self.slots.keyed.len() - 1
         });
         let (_, slot, told) = &mut self.slots.keyed[at];
         *told = self.slots.scrapes;
-        slot.put(Some(value), self.book, |book| book.open(metric, metric.row().name, labels));
+        slot.put(Some(value), self.book, |book| book.open(metric, name, labels));
     }
 
     /// Keyed series that were not told are absent.

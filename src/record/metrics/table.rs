@@ -2,7 +2,7 @@
 //!
 //! Names and labels are those of kube-state-metrics 2.15 (`docs/metrics`), cAdvisor 0.52 (`docs/storage/prometheus.md`),
 //! node-exporter 1.9, OpenCost 1.110 (`pkg/costmodel/metrics.go`), the Cluster Autoscaler 1.33 (`proposals/metrics.md`),
-//! Karpenter 1.6 and DCGM exporter 4; `job` is as kube-prometheus 0.14 sets it.
+//! Karpenter 1.6, Kueue 0.20 (`pkg/metrics/metrics.go`) and DCGM exporter 4; `job` is as kube-prometheus 0.14 sets it.
 
 /// What a metric's value does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +37,13 @@ pub enum Source {
     Scheduler,
     ClusterAutoscaler,
     Karpenter,
+    Kueue,
     Dcgm,
     Application,
 }
 
 impl Source {
-    pub const ALL: [Source; 10] = [
+    pub const ALL: [Source; 11] = [
         Source::Prometheus,
         Source::KubeStateMetrics,
         Source::Cadvisor,
@@ -51,6 +52,7 @@ impl Source {
         Source::Scheduler,
         Source::ClusterAutoscaler,
         Source::Karpenter,
+        Source::Kueue,
         Source::Dcgm,
         Source::Application,
     ];
@@ -66,6 +68,7 @@ impl Source {
             Source::Scheduler => "kube-scheduler",
             Source::ClusterAutoscaler => "Cluster Autoscaler",
             Source::Karpenter => "Karpenter",
+            Source::Kueue => "Kueue",
             Source::Dcgm => "DCGM exporter",
             Source::Application => "the application",
         }
@@ -82,6 +85,7 @@ impl Source {
             Source::Scheduler => &[("job", "kube-scheduler")],
             Source::ClusterAutoscaler => &[("job", "cluster-autoscaler")],
             Source::Karpenter => &[("job", "karpenter")],
+            Source::Kueue => &[("job", "kueue")],
             Source::Dcgm => &[("job", "dcgm-exporter")],
             Source::Application => &[],
         }
@@ -201,6 +205,7 @@ metrics! {
         KubeReplicasetOwner = "kube_replicaset_owner", Gauge, "", "namespace, replicaset, owner_kind, owner_name, owner_is_controller", "A ReplicaSet's Deployment; always 1.";
         KubeReplicasetSpecReplicas = "kube_replicaset_spec_replicas", Gauge, "", "namespace, replicaset", "Replicas that are wanted.";
         KubeReplicasetStatusReplicas = "kube_replicaset_status_replicas", Gauge, "", "namespace, replicaset", "Replicas that are there.";
+        KubeDeploymentCondition = "kube_deployment_status_condition", Gauge, "", "namespace, deployment, condition, status, reason", "1 for the state of a condition: Available, and Progressing, which is false once a rollout got no further for its deadline.";
         KubeStatefulsetCreated = "kube_statefulset_created", Gauge, "seconds", "namespace, statefulset", "When it was created: the run's start.";
         KubeStatefulsetReplicas = "kube_statefulset_replicas", Gauge, "", "namespace, statefulset", "Replicas that are wanted.";
         KubeStatefulsetStatusReplicas = "kube_statefulset_status_replicas", Gauge, "", "namespace, statefulset", "Replicas that are there.";
@@ -215,6 +220,7 @@ metrics! {
         KubeDaemonsetUnavailable = "kube_daemonset_status_number_unavailable", Gauge, "", "namespace, daemonset", "Nodes whose pod of it is not ready.";
         KubeDaemonsetMisscheduled = "kube_daemonset_status_number_misscheduled", Gauge, "", "namespace, daemonset", "Always 0.";
         KubeDaemonsetUpdated = "kube_daemonset_status_updated_number_scheduled", Gauge, "", "namespace, daemonset", "As current: DaemonSets are not changed in a run.";
+        KubeJobOwner = "kube_job_owner", Gauge, "", "namespace, job_name, owner_kind, owner_name, owner_is_controller", "Who made a Job: its CronJob; always 1.";
         KubeJobInfo = "kube_job_info", Gauge, "", "namespace, job_name", "A Job; always 1.";
         KubeJobSpecCompletions = "kube_job_spec_completions", Gauge, "", "namespace, job_name", "Successes that it wants.";
         KubeJobSpecParallelism = "kube_job_spec_parallelism", Gauge, "", "namespace, job_name", "Pods that it runs at once, at most.";
@@ -242,6 +248,8 @@ metrics! {
         ContainerCfsThrottledPeriods = "container_cpu_cfs_throttled_periods_total", Counter, "", "namespace, pod, container, image, node, instance", "Those in which it used all that its limit allows: whether it wanted more is not known.";
         ContainerMemoryWorkingSet = "container_memory_working_set_bytes", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Memory that a container uses; divided by memory requests.";
         ContainerMemoryRss = "container_memory_rss", Gauge, "bytes", "namespace, pod, container, image, node, instance", "As the working set: page cache is not modelled.";
+        ContainerMemoryCache = "container_memory_cache", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Always 0: page caches are not modelled.";
+        ContainerMemorySwap = "container_memory_swap", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Always 0: nothing is swapped.";
         ContainerSpecMemoryLimit = "container_spec_memory_limit_bytes", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Its memory limit; 0 where it has none.";
         ContainerSpecCpuQuota = "container_spec_cpu_quota", Gauge, "", "namespace, pod, container, image, node, instance", "Microseconds of CPU in each period; absent where it has no limit.";
         ContainerSpecCpuPeriod = "container_spec_cpu_period", Gauge, "", "namespace, pod, container, image, node, instance", "Microseconds: 100000.";
@@ -268,21 +276,65 @@ metrics! {
     }
     Scheduler {
         SchedulerPendingPods = "scheduler_pending_pods", Gauge, "", "queue", "Pods without a node, by queue: unschedulable, or active (those in back-off among them).";
+        SchedulerAttempts = "scheduler_schedule_attempts_total", Counter, "", "result, profile", "Tries to schedule a pod by their result: scheduled (each pod of a gang counts), unschedulable (a gang counts once), error (never).";
+        SchedulerSli = "scheduler_pod_scheduling_sli_duration_seconds", Histogram, "seconds", "le", "From a pod's creation until it was bound, over all its tries (without the label attempts).";
+        SchedulerPreemptionAttempts = "scheduler_preemption_attempts_total", Counter, "", "", "Tries to preempt: as upstream, one after every try to schedule that failed.";
+        SchedulerVictims = "scheduler_preemption_victims", Histogram, "", "le", "Pods that made way in a preemption.";
     }
     ClusterAutoscaler {
         CaSafe = "cluster_autoscaler_cluster_safe_to_autoscale", Gauge, "", "", "Always 1.";
         CaNodes = "cluster_autoscaler_nodes_count", Gauge, "", "state", "Nodes by state: ready, unready, notStarted (asked for and not there yet).";
         CaUnschedulable = "cluster_autoscaler_unschedulable_pods_count", Gauge, "", "type", "Pods that the scheduler calls unschedulable.";
+        CaGroups = "cluster_autoscaler_node_groups_count", Gauge, "", "node_group_type", "Node groups that it manages.";
+        CaMaxNodes = "cluster_autoscaler_max_nodes_count", Gauge, "", "", "Sum of the groups' maxima.";
         CaGroupTarget = "cluster_autoscaler_node_group_target_count", Gauge, "", "node_group", "What a group was asked to be.";
         CaGroupMin = "cluster_autoscaler_node_group_min_count", Gauge, "", "node_group", "A group's minimum.";
         CaGroupMax = "cluster_autoscaler_node_group_max_count", Gauge, "", "node_group", "A group's maximum.";
-        CaScaledUp = "cluster_autoscaler_scaled_up_nodes_total", Counter, "", "", "Nodes that were added.";
-        CaScaledDown = "cluster_autoscaler_scaled_down_nodes_total", Counter, "", "", "Nodes that were removed, for whatever reason.";
-        CaEvicted = "cluster_autoscaler_evicted_pods_total", Counter, "", "", "Pods that were evicted, by drains of whatever cause.";
+        CaBackoff = "cluster_autoscaler_node_group_backoff_status", Gauge, "", "node_group", "1 while a group is left alone after a scale-up that failed (without the label reason).";
+        CaScaledUp = "cluster_autoscaler_scaled_up_nodes_total", Counter, "", "", "Nodes that it asked for to take pods.";
+        CaScaledDown = "cluster_autoscaler_scaled_down_nodes_total", Counter, "", "reason", "Nodes that it removed: empty, underutilized, unready.";
+        CaFailedScaleUps = "cluster_autoscaler_failed_scale_ups_total", Counter, "", "reason", "Scale-ups that it gave up, by the cloud's error or timeout, from when that first happened.";
+        CaEvicted = "cluster_autoscaler_evicted_pods_total", Counter, "", "", "Pods that it evicted.";
+        CaUnneeded = "cluster_autoscaler_unneeded_nodes_count", Gauge, "", "", "Nodes that it holds to be not needed.";
+        CaUnremovable = "cluster_autoscaler_unremovable_nodes_count", Gauge, "", "reason", "Nodes that its last loop could not remove, by why.";
+        CaInCooldown = "cluster_autoscaler_scale_down_in_cooldown", Gauge, "", "", "1 while it removes no node because it did something else a short while ago.";
+        CaUnregistered = "cluster_autoscaler_old_unregistered_nodes_removed_count", Gauge, "", "", "Machines that it deleted because they did not register in time; only grows, and upstream calls it a counter.";
+        CaLastActivity = "cluster_autoscaler_last_activity", Gauge, "", "activity", "When it last began its main loop, scaled up, and removed a node.";
     }
     Karpenter {
-        KarpenterCreated = "karpenter_nodeclaims_created_total", Counter, "", "nodepool", "Machines that were launched for a pool.";
+        KarpenterCreated = "karpenter_nodeclaims_created_total", Counter, "", "nodepool, reason, min_values_relaxed", "Claims that were created for a pool: provisioned for pods, or in the place of disrupted ones.";
         KarpenterTerminated = "karpenter_nodeclaims_terminated_total", Counter, "", "nodepool", "Those that are gone.";
+        KarpenterDisrupted = "karpenter_nodeclaims_disrupted_total", Counter, "", "nodepool, reason, capacity_type", "Claims whose deletion began: empty, underutilized, drifted, expired, interrupted, and others.";
+        KarpenterDecisions = "karpenter_voluntary_disruption_decisions_total", Counter, "", "decision, reason, consolidation_type", "Commands of the disruption loop that were carried out.";
+        KarpenterNodesCreated = "karpenter_nodes_created_total", Counter, "", "nodepool", "Machines that were launched for a pool.";
+        KarpenterNodesTerminated = "karpenter_nodes_terminated_total", Counter, "", "nodepool", "Those that are gone.";
+        KarpenterUsage = "karpenter_nodepools_usage", Gauge, "", "nodepool, resource_type", "Capacity of a pool's claims.";
+        KarpenterLimit = "karpenter_nodepools_limit", Gauge, "", "nodepool, resource_type", "A pool's limits.";
+        KarpenterNodeAllocatable = "karpenter_nodes_allocatable", Gauge, "", "node_name, nodepool, resource_type, arch, os, region, zone, instance_type, capacity_type, managed", "What pods can request of a node.";
+        KarpenterNodePodRequests = "karpenter_nodes_total_pod_requests", Gauge, "", "node_name, nodepool, resource_type, arch, os, region, zone, instance_type, capacity_type, managed", "What a node's pods request, those of DaemonSets aside.";
+        KarpenterNodeDaemonRequests = "karpenter_nodes_total_daemon_requests", Gauge, "", "node_name, nodepool, resource_type, arch, os, region, zone, instance_type, capacity_type, managed", "What a node's pods of DaemonSets request.";
+        KarpenterNodeOverhead = "karpenter_nodes_system_overhead", Gauge, "", "node_name, nodepool, resource_type, arch, os, region, zone, instance_type, capacity_type, managed", "What the machine has and pods can't request.";
+        KarpenterPodState = "karpenter_pods_state", Gauge, "", "name, namespace, owner, node, nodepool, zone, arch, instance_type, capacity_type, phase, scheduled, ready", "A pod with what it runs on; always 1.";
+        KarpenterQueueDepth = "karpenter_scheduler_queue_depth", Gauge, "", "", "Pods that wait to be scheduled.";
+        KarpenterStateNodes = "karpenter_cluster_state_node_count", Gauge, "", "", "Nodes that it knows of.";
+    }
+    Kueue {
+        KueuePending = "kueue_pending_workloads", Gauge, "", "cluster_queue, status", "Jobs that wait for quota: active may be tried, inadmissible wait until something changes.";
+        KueueReserving = "kueue_reserving_active_workloads", Gauge, "", "cluster_queue", "Jobs that hold quota.";
+        KueueAdmittedActive = "kueue_admitted_active_workloads", Gauge, "", "cluster_queue", "Jobs that are admitted and not over.";
+        KueueStatus = "kueue_cluster_queue_status", Gauge, "", "cluster_queue, status", "1 for its status: pending, active, terminating.";
+        KueueAttempts = "kueue_admission_attempts_total", Counter, "", "result", "Cycles of its scheduler with jobs at the heads of queues: success where one was admitted, else inadmissible.";
+        KueueQuotaReserved = "kueue_quota_reserved_workloads_total", Counter, "", "cluster_queue", "Times that a job was given quota.";
+        KueueAdmitted = "kueue_admitted_workloads_total", Counter, "", "cluster_queue", "Times that a job was admitted.";
+        KueueEvicted = "kueue_evicted_workloads_total", Counter, "", "cluster_queue, reason", "Times that a job had to give its quota back.";
+        KueuePreempted = "kueue_preempted_workloads_total", Counter, "", "preempting_cluster_queue, reason", "Times that a job made way for another.";
+        KueueFinished = "kueue_finished_workloads_total", Counter, "", "cluster_queue", "Jobs that ended.";
+        KueueWait = "kueue_admission_wait_time_seconds", Histogram, "seconds", "cluster_queue, le", "From a job's arrival in its queue, or its return to it, until its admission.";
+        KueueNominal = "kueue_cluster_queue_nominal_quota", Gauge, "", "cohort, cluster_queue, flavor, resource", "Quota of a ClusterQueue's own.";
+        KueueBorrowing = "kueue_cluster_queue_borrowing_limit", Gauge, "", "cohort, cluster_queue, flavor, resource", "What it may borrow; infinite without a limit.";
+        KueueLending = "kueue_cluster_queue_lending_limit", Gauge, "", "cohort, cluster_queue, flavor, resource", "What it may lend; infinite without a limit.";
+        KueueReservation = "kueue_cluster_queue_resource_reservation", Gauge, "", "cohort, cluster_queue, flavor, resource", "What jobs hold of it.";
+        KueueUsage = "kueue_cluster_queue_resource_usage", Gauge, "", "cohort, cluster_queue, flavor, resource", "As reservation: whoever holds quota is admitted at once.";
     }
     Dcgm {
         DcgmGpuUtil = "DCGM_FI_DEV_GPU_UTIL", Gauge, "", "Hostname, gpu, modelName, namespace, pod, container", "Percent of the time that a GPU is busy: a pod's use spread evenly over its GPUs. Those of a pod are numbered within it; those of nobody have no pod and are numbered by themselves.";

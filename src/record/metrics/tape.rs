@@ -5,7 +5,8 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::series::{Series, SeriesId, Sink};
 use super::table::Metric;
@@ -29,7 +30,7 @@ const CHANGE_BYTES: usize = 12;
 pub struct Tape {
     times: Vec<SimTime>,
     series: Vec<Taped>,
-    spool: Option<File>,
+    spool: Option<Mutex<File>>,
     spooled: u64,
     error: Option<io::Error>,
 }
@@ -70,22 +71,21 @@ impl Tape {
         all
     }
 
-    /// Calls `point` for every scrape at which the series was there, with the scrape's number.
+    /// Calls `run` for every value that the series had, with the numbers of the scrapes at which it had it.
     ///
     /// # Errors
-    /// What the temporary file or `point` says.
-    pub fn replay(
-        &self,
-        series: &TapedSeries<'_>,
-        mut point: impl FnMut(usize, f64) -> io::Result<()>,
-    ) -> io::Result<()> {
+    /// What the temporary file says.
+    pub fn replay(&self, series: &TapedSeries<'_>, mut run: impl FnMut(Range<usize>, f64)) -> io::Result<()> {
         let taped = &self.series[series.index];
         let mut changes = Vec::with_capacity(taped.chunks.len() * KEPT + taped.changes.len());
-        if let Some(mut spool) = self.spool.as_ref() {
+        if let Some(spool) = self.spool.as_ref().filter(|_| !taped.chunks.is_empty()) {
             let mut bytes = vec![0; KEPT * CHANGE_BYTES];
             for chunk in &taped.chunks {
+                // The file has one position, for whoever reads.
+                let mut spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
                 spool.seek(SeekFrom::Start(*chunk))?;
                 spool.read_exact(&mut bytes)?;
+                drop(spool);
                 changes.extend(bytes.chunks_exact(CHANGE_BYTES).map(|bytes| Change {
                     scrape: u32::from_le_bytes(bytes[..4].try_into().expect("four bytes")),
                     value: f64::from_le_bytes(bytes[4..].try_into().expect("eight bytes")),
@@ -98,9 +98,7 @@ impl Tape {
                 continue;
             }
             let until = changes.get(index + 1).map_or(self.times.len(), |next| next.scrape as usize);
-            for scrape in change.scrape as usize..until {
-                point(scrape, change.value)?;
-            }
+            run(change.scrape as usize..until, change.value);
         }
         Ok(())
     }
@@ -138,8 +136,12 @@ impl Tape {
         taped.chunks.push(self.spooled);
         self.spooled += bytes.len() as u64;
         let written = match &mut self.spool {
-            Some(spool) => spool.write_all(&bytes),
-            None => tempfile::tempfile().and_then(|file| self.spool.insert(file).write_all(&bytes)),
+            Some(spool) => spool.get_mut().unwrap_or_else(PoisonError::into_inner).write_all(&bytes),
+            None => tempfile::tempfile().and_then(|mut file| {
+                let written = file.write_all(&bytes);
+                self.spool = Some(Mutex::new(file));
+                written
+            }),
         };
         if let Err(error) = written {
             self.error.get_or_insert(error);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::series::Teller;
 use super::table::Metric;
-use super::values::{job_name, set_name, tell_up};
+use super::values::{flag, job_name, set_name, tell_up};
 use crate::scenario::{BatchJob, Owner, WorkloadKind};
 use crate::sim::{Exposed, ExposedWorkload};
 use crate::units::SimTime;
@@ -78,6 +78,16 @@ pub(super) fn tell(
             ] {
                 tell.put(metric, value, || labels);
             }
+            let (available, progresses, why) = workload.deployment_conditions();
+            let reason = if available { "MinimumReplicasAvailable" } else { "MinimumReplicasUnavailable" };
+            for (condition, holds, reason) in [("Available", available, reason), ("Progressing", progresses, why)] {
+                for (status, is) in [("true", holds), ("false", !holds), ("unknown", false)] {
+                    let key = format!("{condition} {status} {reason}");
+                    let more = [("condition", condition), ("status", status), ("reason", reason)];
+                    let labels = [labels.as_slice(), &more].concat();
+                    tell.put_keyed(&key, Metric::KubeDeploymentCondition, flag(is), &labels);
+                }
+            }
             for (template, replicas) in workload.sets() {
                 let set = set_name(name, template);
                 let labels = [("namespace", namespace), ("replicaset", &*set)];
@@ -118,6 +128,7 @@ fn tell_jobs(
     seconds: &dyn Fn(SimTime) -> f64,
 ) {
     let (namespace, name) = (&*workload.workload.namespace, &*workload.workload.name);
+    let name_of_workload = name;
     for job in workload.jobs() {
         let name = job_name(name, job.run);
         let labels = [("namespace", namespace), ("job_name", &*name)];
@@ -129,6 +140,8 @@ fn tell_jobs(
         };
         let is_complete = job.is_finished && spec.completions.is_none_or(|wanted| job.succeeded >= wanted);
         put(Metric::KubeJobInfo, Some(1.0), &[]);
+        let cron = [("owner_kind", "CronJob"), ("owner_name", name_of_workload), ("owner_is_controller", "true")];
+        put(Metric::KubeJobOwner, Some(1.0), if job.run == 0 { &[] } else { &cron });
         put(Metric::KubeJobSpecCompletions, spec.completions.map(f64::from), &[]);
         put(Metric::KubeJobSpecParallelism, Some(f64::from(spec.parallelism)), &[]);
         put(Metric::KubeJobStatusActive, Some(f64::from(job.active)), &[]);

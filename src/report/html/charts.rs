@@ -54,8 +54,10 @@ struct Line<'a> {
 impl<'a> Charts<'a> {
     /// Plots of rows (jobs, groups) are drawn otherwise and left out here.
     pub fn of(figures: &'a [(&'static str, Figure)], most_samples: usize) -> Charts<'a> {
-        let of_lines = figures.iter().filter(|(_, figure)| figure.panels.iter().any(|panel| !panel.series.is_empty()));
-        let of_time = figures.iter().find(|(_, figure)| figure.across == Across::Time && !figure.at.is_empty());
+        let has_lines = |figure: &Figure| figure.panels.iter().any(|panel| !panel.series.is_empty());
+        let of_lines = figures.iter().filter(|(_, figure)| has_lines(figure));
+        let is_of_time = |figure: &Figure| figure.across == Across::Time && !figure.at.is_empty();
+        let of_time = figures.iter().find(|(_, figure)| is_of_time(figure) && has_lines(figure));
         let at: &[f64] = of_time.map_or(&[], |(_, figure)| &figure.at);
         let kept = kept(at.len(), most_samples);
         let charts = of_lines.map(|(name, figure)| {

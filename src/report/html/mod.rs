@@ -4,6 +4,7 @@
 //! it as JSON, and `assets/report/*.js` draws it with uPlot, which is part of the page. A section is a file here. The
 //! page says what of the run it leaves out to stay small ([`MOST_BYTES`]).
 
+mod alerts;
 mod charts;
 mod comparison;
 mod configurations;
@@ -148,6 +149,7 @@ fn within(page: &Page<'_>, budget: Budget) -> String {
             ("unserved", &waits::unserved(page.summary, budget.rows)),
             ("warnings", &key_figures::warnings(page.warnings)),
             ("thinned", &key_figures::list("Left out to keep this page small", &thinned)),
+            ("alerts", &alerts::section(page, budget.rows)),
             ("cost", &cost::section(run.outcome, page.summary, budget.rows)),
             ("waits", &waits::section(page.summary)),
             ("services", &services::section(page.summary, budget.rows)),

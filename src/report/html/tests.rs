@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Judged, MOST_BYTES, Page, page};
-use crate::record::{Provenance, Recorder, Summary, fixture};
+use crate::record::{AlertFigures, Provenance, Recorder, Summary, fixture};
 use crate::report::plot::{self, Run};
 use crate::scenario::Scenario;
 use crate::sim::{Controller, DecisionRecord, Observer, Outcome};
@@ -11,8 +11,11 @@ use crate::units::SimTime;
 
 fn page_of(record: &Recorder, outcome: &Outcome, scenario: Option<&str>) -> String {
     let provenance = Provenance { set: vec!["a=<b>".to_owned()], ..Provenance::of(outcome) };
-    let run = Run { scenario: &Scenario::default(), record, outcome, provenance: &provenance };
-    let summary = Summary { provenance: provenance.clone(), ..Summary::of(outcome) };
+    let alerts = fixture::alerts();
+    let run = Run { scenario: &Scenario::default(), record, outcome, provenance: &provenance, alerts: &alerts };
+    let rules = ["HpaMaxedOut", "PodsUnschedulable", "IdleGpus", "Quiet"];
+    let alerts = rules.map(|rule| (rule.into(), AlertFigures { fired: 2, ..AlertFigures::default() })).into();
+    let summary = Summary { provenance: provenance.clone(), alerts, ..Summary::of(outcome) };
     let figures = plot::figures(&run);
     let judged = |name: &str, holds| Judged { name: name.to_owned(), holds, detail: "3.59 USD".to_owned() };
     let expectations = [judged("cost.total_usd < 20", true), judged("nodes.peak < 2", false)];
@@ -133,4 +136,17 @@ fn a_run_of_nothing_has_a_page() {
     let page = page_of(&Recorder::default(), &Outcome::default(), None);
     assert!(page.contains("No node of this scenario has a price"));
     assert_eq!(data(&page)["charts"]["at"], serde_json::json!([]));
+}
+
+#[test]
+fn alerts_have_a_section_with_what_they_said() {
+    let (record, outcome) = fixture::run(1_440);
+    let page = page_of(&record, &outcome, None);
+    let section = &page[page.find("id=\"alerts\"").expect("a section")..];
+    let section = &section[..section.find("</section>").unwrap()];
+    for text in
+        ["HpaMaxedOut", "class=\"firing\"", "Something &lt;is&gt; wrong.", "One more alerting rule was never pending"]
+    {
+        assert!(section.contains(text), "no {text}: {section}");
+    }
 }

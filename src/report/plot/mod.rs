@@ -4,6 +4,7 @@
 //! kind), and a line in [`PLOTS`]. A figure only says what is to be seen; `render` lays it out and `canvas` is the one
 //! file that knows plotters and the font.
 
+mod alerts;
 mod axis;
 mod canvas;
 mod cost;
@@ -29,6 +30,7 @@ mod training;
 mod utilization;
 mod waits;
 
+pub use alerts::{Spans as AlertSpans, spans as alert_spans};
 pub use axis::number;
 pub use canvas::PlotError;
 pub use cost_against_wait::{Configuration, Range, Tradeoff};
@@ -36,7 +38,7 @@ pub use figure::{Across, Bar, Color, Figure, Key, Look, Panel, Row, Series, Shap
 pub use intervals::{Difference, Intervals};
 pub use jobs::{longest as longest_jobs, told as told_job};
 
-use crate::record::{Provenance, Recorder, SampleRow};
+use crate::record::{Episode, Provenance, Recorder, SampleRow};
 use crate::scenario::{Hpa, Scenario};
 use crate::sim::{Extent, Outcome};
 
@@ -47,6 +49,8 @@ pub struct Run<'a> {
     pub record: &'a Recorder,
     pub outcome: &'a Outcome,
     pub provenance: &'a Provenance,
+    /// Where rules watched it: every alert that was pending.
+    pub alerts: &'a [Episode],
 }
 
 /// A count of a sample.
@@ -75,6 +79,7 @@ pub const PLOTS: &[Plot] = &[
     Plot { name: "training", figure: training::figure },
     Plot { name: "jobs", figure: jobs::figure },
     Plot { name: "goodput", figure: goodput::figure },
+    Plot { name: "alerts", figure: alerts::figure },
     Plot { name: "cost", figure: cost::figure },
     Plot { name: "cost-by-group", figure: cost_by_group::figure },
 ];

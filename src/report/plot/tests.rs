@@ -10,7 +10,8 @@ use crate::sim::Outcome;
 fn figures(record: &Recorder, outcome: &Outcome) -> Vec<Figure> {
     let outcome = &Outcome { start_epoch_seconds: Some(1_767_571_200), ..outcome.clone() };
     let (scenario, provenance) = (&scenario(), &Provenance::here());
-    let run = Run { scenario, record, outcome, provenance };
+    let alerts = fixture::alerts();
+    let run = Run { scenario, record, outcome, provenance, alerts: &alerts };
     super::figures(&run).into_iter().map(|(_, figure)| figure).collect()
 }
 
@@ -62,6 +63,7 @@ fn a_run_without_services_training_or_prices_has_only_the_other_plots() {
             "Nodes and replicas",
             "Pending pods",
             "How long they waited",
+            "Alerts: pending and firing",
             "Cost by node group and capacity type"
         ]
     );

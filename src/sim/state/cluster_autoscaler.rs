@@ -1,9 +1,11 @@
 //! What the Cluster Autoscaler remembers between its loops.
 
+use std::collections::BTreeMap;
+
 use rand_pcg::Pcg64Mcg;
 
-use crate::autoscaler::cluster_autoscaler::{Halt, NodeGroup, NodeRecord, State};
-use crate::cluster::PodSpecId;
+use crate::autoscaler::cluster_autoscaler::{Halt, NodeGroup, NodeRecord, State, UnremovableReason};
+use crate::cluster::{NodeId, PodSpecId};
 use crate::units::SimTime;
 
 /// What a run keeps for its Cluster Autoscaler.
@@ -23,4 +25,14 @@ pub(in crate::sim) struct AutoscalerRun {
     pub(in crate::sim) next_loop: SimTime,
     /// Where the last loop ended early: what is told once.
     pub(in crate::sim) halted: Option<Halt>,
+    pub(in crate::sim) found: Found,
+    /// Why nodes go that are being deleted.
+    pub(in crate::sim) leaving: BTreeMap<NodeId, &'static str>,
+}
+
+/// What the last full loop found.
+#[derive(Debug, Default)]
+pub(in crate::sim) struct Found {
+    pub unremovable: BTreeMap<UnremovableReason, u32>,
+    pub in_cooldown: bool,
 }

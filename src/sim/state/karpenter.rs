@@ -7,6 +7,9 @@ use crate::scenario::Karpenter;
 use crate::sim::state::launches::{Offers, Unlaunched};
 use crate::units::SimTime;
 
+/// Why a claim is created that stands in for others.
+pub(in crate::sim) const REPLACES: &str = "replaces disrupted nodes";
+
 /// What a run keeps for its Karpenter.
 #[derive(Debug)]
 pub(in crate::sim) struct KarpenterRun {

@@ -13,6 +13,7 @@ use crate::training::admission::kueue::names::Names;
 use crate::training::admission::kueue::objects::Waiting;
 use crate::training::admission::kueue::tree::NodeId as QueueId;
 use crate::training::admission::kueue::workload::{PodShape, WorkloadId as QueuedId};
+use crate::units::SimTime;
 
 /// What is queued: a batch Job, or a training job by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,8 @@ pub(in crate::sim) struct KueueRun {
     pub(in crate::sim) owners: Vec<Queued>,
     /// What was last said of those that wait.
     pub(in crate::sim) said: BTreeMap<QueuedId, Waiting>,
+    /// By queued id: since when it has waited, or waited last.
+    pub(in crate::sim) queued_since: Vec<SimTime>,
     /// By queued id: rises with every admission, so that a timeout of an earlier one is void.
     pub(in crate::sim) admissions: Vec<u32>,
     pub(in crate::sim) to_wake: BTreeSet<QueueId>,
@@ -51,6 +54,7 @@ impl KueueRun {
             state,
             ids: FxHashMap::default(),
             owners: Vec::new(),
+            queued_since: Vec::new(),
             said: BTreeMap::new(),
             admissions: Vec::new(),
             to_wake: BTreeSet::new(),
@@ -64,6 +68,12 @@ impl KueueRun {
                 .map(|variant| ((variant.of, variant.flavors.clone()), variant.spec))
                 .collect(),
         }
+    }
+
+    /// The ClusterQueue that a job has quota of.
+    pub(in crate::sim) fn queue_of(&self, id: QueuedId) -> Arc<str> {
+        let admission = self.state.workload(id).admission.as_ref();
+        admission.map_or_else(|| "".into(), |admission| Arc::clone(&admission.cluster_queue))
     }
 
     /// Whether it has quota and may have pods.
