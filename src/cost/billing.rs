@@ -65,9 +65,10 @@ impl Billing {
         if now < from { Usd::ZERO } else { self.cost(price, from, now) }
     }
 
-    /// What reserved capacity for `nodes` nodes costs over `span`, used or not.
-    pub fn reserved_cost(&self, price: UsdPerHour, nodes: u32, span: SimDuration) -> Usd {
-        let one = price.over(self.billed(SimTime::ZERO, SimTime::ZERO + span));
+    /// What reserved capacity for `nodes` nodes costs over `span`, used or not: it is paid for as time goes by, so that
+    /// neither a minimum nor a granularity applies.
+    pub fn reserved_cost(price: UsdPerHour, nodes: u32, span: SimDuration) -> Usd {
+        let one = price.over(span);
         Usd::from_nanos(one.nanos().saturating_mul(i64::from(nodes)))
     }
 }
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn reserved_capacity_costs_whether_used_or_not() {
-        let cost = Billing::default().reserved_cost(PRICE, 3, SimDuration::from_secs(100));
+        let cost = Billing::reserved_cost(PRICE, 3, SimDuration::from_secs(100));
         assert_eq!(cost, Usd::from_nanos(300_000_000_000));
     }
 }

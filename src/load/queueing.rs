@@ -226,7 +226,8 @@ impl Queue {
     /// `variance`.
     pub fn answers_after(station: &Station, seconds: f64, variance: f64, limits: &Limits) -> Answers {
         let squared = if seconds > 0.0 { variance / (seconds * seconds) } else { 0.0 };
-        station.answers(seconds, squared.min(1.0), 1.0, 1.0, limits.timeout)
+        let longest = limits.timeout.min(limits.length / station.capacity());
+        station.answers(seconds, squared.min(1.0), 1.0, 1.0, longest)
     }
 
     /// What a service's metrics tell. `arrivals` come a second, of these relative `sizes` (none: gamma-distributed).

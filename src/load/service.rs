@@ -316,6 +316,8 @@ impl Service {
             f64::from(u8::from(offered > Work::ZERO))
         };
         let rates = share(served.rate_over(span), classes);
+        // More was asked for than they can do, be it turned away at the door.
+        let behind = if arrived > could { span } else { behind };
         Served { arrived, served, dropped, left, backlog: self.books.backlog, rates, utilization, behind }
     }
 

@@ -32,6 +32,8 @@ pub struct Scenario {
     pub seed: u64,
     /// Wall-clock time of the scenario's zero, seconds since the Unix epoch; zero where it states none.
     pub start_epoch_seconds: i64,
+    /// How far the clocks on the wall are ahead of UTC.
+    pub utc_offset_seconds: i64,
     /// The run ends here.
     pub duration: SimDuration,
     /// Interval of the rows of `timeseries.csv`.
@@ -121,6 +123,7 @@ impl Default for Scenario {
             name: String::new(),
             seed: 42,
             start_epoch_seconds: 0,
+            utc_offset_seconds: 0,
             duration: SimDuration::from_mins(60),
             sample_interval: SimDuration::from_mins(1),
             max_pods: super::size::DEFAULT_MAX_PODS,
@@ -168,9 +171,9 @@ impl Scenario {
         Some(self.start_epoch_seconds).filter(|seconds| *seconds != 0)
     }
 
-    /// The wall clock at time zero, for [`SignalSpec::compile`].
+    /// The clock on the wall at time zero, for [`SignalSpec::compile`].
     pub fn wall_clock(&self) -> WallClock {
-        WallClock::from_unix_seconds(self.start_epoch_seconds)
+        WallClock::from_unix_seconds(self.start_epoch_seconds + self.utc_offset_seconds)
     }
 
     /// What is reserved for a group of reserved capacity.

@@ -8,6 +8,9 @@ use super::{PlotSpec, Sweep, plain};
 use crate::compare::{Better, better};
 use crate::record::{Cells, Figure, SweepProvenance, value_of};
 
+/// Part of a service's demand: who drops so much more than the best serves less, and is cheaper for that alone.
+const MORE_DROPPED: f64 = 0.01;
+
 /// All runs of a sweep, configuration by configuration, each under every seed.
 #[derive(Clone, Debug, Default)]
 pub struct Results {
@@ -72,14 +75,43 @@ impl Results {
         self.of(index).iter().map(|row| row.figure("pods.unserved") as u64).max().unwrap_or(0)
     }
 
+    /// The part of its demand that the worst served service of configuration `index` was left with, on average over the
+    /// seeds (`services.*.dropped_fraction`).
+    pub fn dropped(&self, index: usize) -> f64 {
+        let rows = self.of(index);
+        let of_row = |row: &Row| {
+            let dropped = row
+                .figures
+                .iter()
+                .filter(|figure| figure.name.starts_with("services.") && figure.name.ends_with(".dropped_fraction"));
+            dropped.map(|figure| figure.value).fold(0.0, f64::max)
+        };
+        rows.iter().map(of_row).sum::<f64>() / rows.len().max(1) as f64
+    }
+
+    /// What configuration `index` leaves undone, in words, where that keeps it from being compared by cost: pods, or
+    /// more of a service's demand than the least of all configurations and [`MORE_DROPPED`].
+    pub fn left_undone(&self, index: usize) -> Option<String> {
+        if self.unserved(index) > 0 {
+            let pods = self.unserved(index);
+            return Some(format!("{pods} {} unserved", if pods == 1 { "pod" } else { "pods" }));
+        }
+        let served = self.rows.iter().map(|row| row.configuration).filter(|other| self.unserved(*other) == 0);
+        let least = served.collect::<BTreeSet<_>>().into_iter().map(|other| self.dropped(other));
+        let dropped = self.dropped(index);
+        let is_more = dropped > least.fold(f64::INFINITY, f64::min) + MORE_DROPPED;
+        is_more.then(|| format!("{} % of the demand unserved", (dropped * 1000.0).round() / 10.0))
+    }
+
     /// The configurations that no other beats: none is as good in both figures and better in one. Less is better, but for
     /// figures of which more is; means over the seeds count. A configuration without one of the figures takes no part, nor does one that leaves
-    /// pods unserved under any seed: work that was not done costs nothing and waits for nothing. In the order of the
+    /// work undone ([`Results::left_undone`]): work that was not done costs nothing and waits for nothing. In the order of the
     /// grid.
     pub fn unbeaten(&self, configurations: usize, x: &str, y: &str) -> Vec<usize> {
-        let mean = |index: usize, name: &str| match self.unserved(index) {
-            0 => sign(name) * self.averages(index, name).mean,
-            _ => f64::NAN,
+        let is_served: Vec<bool> = (0..configurations).map(|index| self.left_undone(index).is_none()).collect();
+        let mean = |index: usize, name: &str| match is_served[index] {
+            true => sign(name) * self.averages(index, name).mean,
+            false => f64::NAN,
         };
         let means: Vec<(f64, f64)> = (0..configurations).map(|index| (mean(index, x), mean(index, y))).collect();
         let beats = |other: &(f64, f64), own: &(f64, f64)| {
@@ -111,6 +143,7 @@ impl Results {
             }
             entry.insert("unbeaten".to_owned(), front.contains(&index).into());
             entry.insert("unserved_pods".to_owned(), self.unserved(index).into());
+            entry.insert("dropped_fraction".to_owned(), self.dropped(index).into());
             let mut against_baseline = Map::new();
             for name in [x, y] {
                 let Averages { min, mean, max } = self.averages(index, name);
@@ -303,6 +336,26 @@ mod tests {
         let results = Results { rows, errors: Vec::new() };
         assert_eq!(results.unbeaten(2, "x", "y"), [1]);
         assert_eq!((results.unserved(0), results.unserved(1)), (8, 0));
+    }
+
+    #[test]
+    fn a_configuration_that_drops_more_of_its_demand_neither_wins_nor_beats() {
+        let row = |configuration, y, dropped| Row {
+            configuration,
+            seed: 1,
+            figures: vec![
+                figure("x", 1.0),
+                figure("y", y),
+                figure("pods.unserved", 0.0),
+                figure("services.\"default/web\".dropped_fraction", dropped),
+            ],
+        };
+        // The cheapest drops two thirds; the others differ by less than one in a hundred.
+        let results =
+            Results { rows: vec![row(0, 1.0, 0.666), row(1, 5.0, 0.018), row(2, 6.0, 0.014)], errors: Vec::new() };
+        assert_eq!(results.unbeaten(3, "x", "y"), [1]);
+        assert_eq!(results.left_undone(0).as_deref(), Some("66.6 % of the demand unserved"));
+        assert_eq!(results.left_undone(1), None);
     }
 
     #[test]

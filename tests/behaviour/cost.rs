@@ -143,3 +143,15 @@ fn pods_that_share_a_device_owe_their_part_of_it() {
     let gpu_share = 0.95 / (0.95 + 4.0 * 0.031611 + 2.0 * 0.004237);
     about(cost.by_workload["__idle__"].gpu_cost, 1.25 * gpu_share);
 }
+
+/// Three slots are paid from the run's start to its end, whatever multiples machines on demand are billed in.
+#[test]
+fn reserved_slots_are_paid_as_time_goes_by() {
+    for (minutes, paid) in [(30, 0.288), (90, 0.864)] {
+        let spec = format!(
+            "  duration: {minutes}m\n  cost: {{billing: {{minimum: 1h, granularity: 1h}}}}\n  \
+             nodeGroups: [{{name: r, instanceType: m6i.xlarge, capacityType: reserved, pricePerHour: 0.192, maxSize: 3}}]\n"
+        );
+        about(run(&spec, &deployment("web", 1, "{cpu: 1}")).0.total_usd, paid);
+    }
+}

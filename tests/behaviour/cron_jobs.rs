@@ -66,3 +66,19 @@ fn a_suspended_cron_job_makes_none_and_says_so() {
     assert!(run.created("tick").is_empty());
     assert!(run.warnings.iter().any(|warning| warning.contains("CronJob tick is suspended")), "{:?}", run.warnings);
 }
+
+/// One instant, written with two offsets: schedules go by the instant. 9 h in Berlin are 8 h UTC in March's first days.
+#[test]
+fn a_start_with_an_offset_is_the_instant_that_it_is() {
+    let run = |start: &str| {
+        let spec = format!("  start: \"{start}\"\n  duration: 4h\n  nodes: [{{name: n, instanceType: m6i.4xlarge}}]\n");
+        let cron = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: tick}\nspec: {schedule: \"0 9 * * *\", timeZone: Europe/Berlin, \
+                    jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: i}]}}}}}";
+        let run = written(&spec, cron);
+        (run.created("tick"), run.run.outcome.start_epoch_seconds)
+    };
+    let expected = (vec![7200], Some(1_772_431_200));
+    assert_eq!(run("2026-03-02T06:00:00Z"), expected);
+    assert_eq!(run("2026-03-02T07:00:00+01:00"), expected);
+    assert_eq!(run("2026-03-02T00:30:00-05:30"), expected);
+}

@@ -309,3 +309,34 @@ spec:
         assert!(hours > 0.8 * pods, "{reason:?} {hours}: {:?}", run.outcome.explanation.waits);
     }
 }
+
+/// Two of five pods wait for the one node that has what they select, and which is full: it is not said that none could
+/// hold them because a node group could not.
+#[test]
+fn pods_that_a_full_node_could_hold_wait_for_room() {
+    let text = "apiVersion: windtunnel/v1
+kind: Scenario
+metadata: {name: full}
+spec:
+  duration: 30m
+  nodes: [{name: n, instanceType: m6i.xlarge, labels: {disk: ssd}}]
+  nodeGroups: [{name: g, instanceType: m6i.xlarge, maxSize: 4}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 5
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {nodeSelector: {disk: ssd}, containers: [{name: c, image: i, resources: {requests: {cpu: 1}}}]}
+";
+    let run = run_scenario(text, &[]);
+    let waiting: Vec<_> = run.outcome.pods.iter().filter_map(|pod| pod.unscheduled.as_ref()).collect();
+    assert_eq!(waiting.len(), 2);
+    for verdict in waiting {
+        assert_eq!(verdict.mechanism, Mechanism::NoRoom, "{}", verdict.reason);
+        assert!(verdict.reason.starts_with("no node that could hold it had room"), "{}", verdict.reason);
+    }
+}

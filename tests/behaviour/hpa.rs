@@ -246,3 +246,24 @@ fn an_autoscaler_on_a_queue_goes_to_zero_and_comes_back() {
     let changes: Vec<&str> = hpa_lines(&run).iter().filter_map(|line| line.split(": ").nth(1)).collect();
     assert_eq!(changes, ["2 -> 4", "4 -> 5", "5 -> 0", "0 -> 3"], "{:?} {warnings:?}", hpa_lines(&run));
 }
+
+/// KEDA's pause: nothing scales, and the target is held where the annotation says.
+#[test]
+fn a_paused_scaled_object_holds_its_target() {
+    let object = |annotation: &str| {
+        format!(
+            "---\napiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {{name: consumer, annotations: {{{annotation}}}}}\nspec:\n  scaleTargetRef: {{name: front}}\n  triggers: [{{type: cron, metadata: {{timezone: UTC, start: \"5 * * * *\", end: \"50 * * * *\", desiredReplicas: \"6\"}}}}]\n"
+        )
+    };
+    for (annotation, replicas, words) in [
+        ("autoscaling.keda.sh/paused-replicas: \"1\"", 1, "is paused: its target stays at 1 replicas"),
+        ("autoscaling.keda.sh/paused: \"true\"", 3, "is paused: its target stays at the replicas that it has"),
+        ("autoscaling.keda.sh/paused: \"false\"", 6, ""),
+    ] {
+        let text = header("  duration: 30m") + &deployment("front", 3, "cpu: 100m") + &object(annotation);
+        let (run, warnings) = run_text(&text);
+        assert_eq!(run.samples.last().expect("samples").pods.running, replicas, "{annotation}: {warnings:?}");
+        assert_eq!(warnings.iter().any(|warning| warning.contains("is paused")), !words.is_empty(), "{warnings:?}");
+        assert!(warnings.iter().any(|warning| warning.contains(words)) || words.is_empty(), "{warnings:?}");
+    }
+}

@@ -150,7 +150,7 @@ fn costs_sum_up(scenario: &Scenario, outcome: &Outcome, end: SimTime) {
     let mut unused = Usd::ZERO;
     for group in scenario.node_groups.iter().filter(|group| group.capacity_type == CapacityType::Reserved) {
         let terms = scenario.reservation(group);
-        let fee = scenario.billing.reserved_cost(terms.price, terms.nodes, scenario.duration);
+        let fee = windtunnel::cost::Billing::reserved_cost(terms.price, terms.nodes, scenario.duration);
         // All of it where no machine stood beyond the reserved ones.
         let stood = outcome.nodes.iter().filter(|node| node.group == group.name).count() as u32;
         let row = outcome.cost_by_node_group.iter().find(|row| row.0 == group.name).expect("a row").1;

@@ -80,3 +80,22 @@ fn demand_above_the_hpas_maximum_is_seen() {
     near(&web["waiting_at_end"], 3_600.0, 0.05);
     assert!(web["latency_seconds"]["p99"].is_null());
 }
+
+/// 60 requests a second for 40, and a line of so many: who finds it full goes at once, and nobody stands in it for longer
+/// than it holds. All that time more is asked for than can be done.
+#[test]
+fn a_bounded_line_bounds_the_wait() {
+    for (line, wait) in [(1, 0.025), (10, 0.25), (40, 1.0)] {
+        let load = format!(
+            "      requests: {{constant: 60}}\n      perRequest: {{cpu: 100ms, variation: 1}}\n      queue: {{maxLength: {line}}}"
+        );
+        let web = Case { replicas: 4, ..Case::new(&load, ONE_CORE) }.web();
+        let latency = &web["latency_seconds"];
+        // The wait and a request's own time, of which one in a hundred takes 0.46 s.
+        for (figure, own) in [("p50", 0.1), ("p95", 0.3), ("p99", 0.47)] {
+            let value = latency[figure].as_f64().unwrap();
+            assert!(value <= wait + own, "{line}: {figure} {value}");
+        }
+        near(&web["saturated_seconds"], 3_600.0, 0.01);
+    }
+}

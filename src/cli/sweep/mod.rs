@@ -250,12 +250,12 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
     let names = table::setting_names(sweep);
     let range = |index: usize, name: &str| interval(results, index, name);
     let points = configurations.iter().enumerate().map(|(index, configuration)| plot::Configuration {
-        label: match results.unserved(index) {
-            0 => configuration.label.clone(),
-            pods => format!("{}: {} unserved", configuration.label, count(pods, "pod")),
+        label: match results.left_undone(index) {
+            None => configuration.label.clone(),
+            Some(what) => format!("{}: {what}", configuration.label),
         },
         settings: names.iter().map(|(name, _)| (*name).to_owned()).zip(table::settings(sweep, index, &names)).collect(),
-        is_served: results.unserved(index) == 0,
+        is_served: results.left_undone(index).is_none(),
         x: range(index, x),
         y: range(index, y),
         unbeaten: front.contains(&index),
@@ -268,7 +268,11 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
             sweep.name,
             configurations.len(),
             if seeds > 1 { " (bars: 95 % intervals of the means)" } else { "" },
-            if (0..configurations.len()).any(|index| results.unserved(index) > 0) { "; ×: pods unserved" } else { "" },
+            if (0..configurations.len()).any(|index| results.left_undone(index).is_some()) {
+                "; ×: work left undone"
+            } else {
+                ""
+            },
         ),
         made_by: made_from.line(),
         x_label: axis_label(x),

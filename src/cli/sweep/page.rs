@@ -28,10 +28,9 @@ pub fn text(sweep: &Sweep, results: &Results, made_from: &SweepProvenance, file:
         settings: settings(sweep, index, &names),
         figures: figures.iter().map(|(name, _)| measure(index, name)).collect(),
         unbeaten: unbeaten.contains(&index),
-        problem: match (results.error(index), results.unserved(index)) {
-            (Some(error), _) => Some(format!("no valid scenario: {error}")),
-            (None, 0) => None,
-            (None, pods) => Some(format!("{} unserved", count(pods, "pod"))),
+        problem: match results.error(index) {
+            Some(error) => Some(format!("no valid scenario: {error}")),
+            None => results.left_undone(index),
         },
     };
     let seeds = results.rows.len() / configurations.len().max(1);

@@ -121,8 +121,12 @@ fn note(sweep: &Sweep, results: &Results, index: usize) -> String {
     if index == sweep.baseline {
         notes.push("baseline".to_owned());
     }
-    if results.unserved(index) > 0 {
-        notes.push(format!("{} unserved", count(results.unserved(index), "pod")));
+    match results.left_undone(index) {
+        Some(what) => notes.push(what),
+        None if results.dropped(index) >= 0.0005 => {
+            notes.push(format!("drops {} %", (results.dropped(index) * 1000.0).round() / 10.0));
+        }
+        None => {}
     }
     notes.join(", ")
 }
@@ -148,17 +152,19 @@ fn legend(sweep: &Sweep, results: &Results, front: &[usize]) -> String {
 /// The configurations that take no part for pods that they leave unserved, the worst first.
 fn unserved(sweep: &Sweep, results: &Results) -> String {
     let configurations = &sweep.configurations;
-    let mut left: Vec<(u64, usize)> = (0..configurations.len()).map(|index| (results.unserved(index), index)).collect();
-    left.retain(|(pods, _)| *pods > 0);
+    let mut left: Vec<(u64, usize)> = (0..configurations.len())
+        .filter(|index| results.left_undone(*index).is_some())
+        .map(|index| (results.unserved(index), index))
+        .collect();
     left.sort_by_key(|(pods, index)| (std::cmp::Reverse(*pods), *index));
     let mut text = String::new();
-    for (pods, index) in left.iter().take(MOST_LINES) {
-        let label = &configurations[*index].label;
-        text += &format!("{label} leaves {} unserved: not compared\n", count(*pods, "pod"));
+    for (_, index) in left.iter().take(MOST_LINES) {
+        let (label, what) = (&configurations[*index].label, results.left_undone(*index).unwrap_or_default());
+        text += &format!("{label} leaves {what}: not compared\n");
     }
     let more = left.len().saturating_sub(MOST_LINES);
     if more > 0 {
-        text += &format!("… and {more} more leave pods unserved\n");
+        text += &format!("… and {more} more leave work undone\n");
     }
     if left.len() == configurations.len() {
         text += "no configuration serves all pods\n";

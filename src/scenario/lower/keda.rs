@@ -7,9 +7,10 @@ use crate::autoscaler::keda::{ScaledObject, Trigger};
 use crate::cluster::WorkloadId;
 use crate::scenario::diagnostic::{Diagnostic, Place};
 use crate::scenario::manifest::autoscaler_behavior;
-use crate::scenario::objects::Objects;
-use crate::scenario::spec::{KedaSpec, ScaledObjectSpec, ScenarioSpec, TargetRef};
-use crate::scenario::{Hpa, KedaScaler, Scaler, ScalerPolicy};
+use crate::scenario::objects::{Object, Objects};
+use crate::scenario::spec::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, ScenarioSpec, TargetRef};
+use crate::scenario::{Hpa, KedaScaler, ReplicaChange, Scaler, ScalerPolicy};
+use crate::units::SimTime;
 
 /// A ScaledObject as written: whose it is, and where its fields stand.
 pub(super) struct Written<'a> {
@@ -60,10 +61,33 @@ impl Lowering<'_> {
             let (kind, name) = (reference.kind, reference.name.clone());
             let target = TargetRef { kind, name, namespace: object.namespace.clone() };
             let written = Written { name: object.name.clone(), target, spec, place: &place };
-            if let Some(target_id) = self.scaled_target(&written) {
+            if let Some(target_id) = self.scaled_target(&written)
+                && !self.is_paused(object, target_id)
+            {
                 self.scaled_object(&written, target_id);
             }
         }
+    }
+
+    /// A paused ScaledObject scales nothing: its target keeps its replicas, or has those of the annotation
+    /// (`controllers/keda/scaledobject_controller.go`, 2.17).
+    fn is_paused(&mut self, object: &Object<ScaledObjectManifest>, target: WorkloadId) -> bool {
+        let annotation = |name: &str| object.node.text_at(&["metadata", "annotations", name]);
+        let held = annotation("autoscaling.keda.sh/paused-replicas").and_then(|text| text.parse::<u32>().ok());
+        let is_paused = annotation("autoscaling.keda.sh/paused").is_some_and(|text| text == "true");
+        if held.is_none() && !is_paused {
+            return false;
+        }
+        let at = match held {
+            Some(replicas) => {
+                self.scenario.replica_changes.push(ReplicaChange { at: SimTime::ZERO, target, replicas });
+                format!("at {replicas} replicas")
+            }
+            None => "at the replicas that it has".to_owned(),
+        };
+        let message = format!("ScaledObject {} is paused: its target stays {at}", object.name);
+        self.push(Diagnostic::warning(object.at("metadata.annotations"), message));
+        true
     }
 
     /// The spec of an entry, and the field that holds it.

@@ -38,14 +38,14 @@ pub(super) fn kubelet(spec: &KubeletSpec) -> KubeletOptions {
 
 impl Lowering<'_> {
     pub(super) fn settings(&mut self, spec: &ScenarioSpec) {
-        self.scenario.start_epoch_seconds = match spec.start.as_deref().map(start) {
-            None => DEFAULT_START,
-            Some(Some(seconds)) => seconds,
+        (self.scenario.start_epoch_seconds, self.scenario.utc_offset_seconds) = match spec.start.as_deref().map(start) {
+            None => (DEFAULT_START, 0),
+            Some(Some(instant)) => instant,
             Some(None) => {
                 let text = spec.start.as_deref().unwrap_or_default();
                 let error = self.error("start", format!("{text:?} is not a date or an RFC 3339 time"));
                 error.expected = Some("a date such as 2026-03-02, or a time such as 2026-03-02T06:00:00+01:00".into());
-                DEFAULT_START
+                (DEFAULT_START, 0)
             }
         };
         self.check_name();
@@ -182,16 +182,18 @@ impl Lowering<'_> {
     }
 }
 
-/// Seconds since the Unix epoch as the clock on the wall shows them: patterns of a day follow the time as written.
-fn start(text: &str) -> Option<i64> {
+/// Seconds since the Unix epoch, and how many the clock on the wall is ahead of UTC: patterns of a day follow the time as
+/// written, all else the instant.
+fn start(text: &str) -> Option<(i64, i64)> {
     let Some(time) = text.find(['T', 't', ' ']) else {
         let date = text.parse::<jiff::civil::Date>().ok()?;
-        return Some(wall_seconds(date.to_datetime(jiff::civil::Time::midnight())));
+        return Some((wall_seconds(date.to_datetime(jiff::civil::Time::midnight())), 0));
     };
-    text.parse::<jiff::Timestamp>().ok()?;
+    let instant = text.parse::<jiff::Timestamp>().ok()?.as_second();
     // With the offset checked, what stands before it is what the wall shows.
     let end = text[time..].find(['Z', 'z', '+', '-']).map_or(text.len(), |at| time + at);
-    text[..end].parse().ok().map(wall_seconds)
+    let wall = wall_seconds(text[..end].parse().ok()?);
+    Some((instant, wall - instant))
 }
 
 fn wall_seconds(datetime: jiff::civil::DateTime) -> i64 {
@@ -204,9 +206,10 @@ mod tests {
 
     #[test]
     fn a_start_is_what_the_clock_on_the_wall_shows() {
-        assert_eq!(start("2026-01-05"), Some(DEFAULT_START));
-        assert_eq!(start("2026-01-05T00:00:00Z"), Some(DEFAULT_START));
-        assert_eq!(start("2026-01-05T06:00:00+06:00"), Some(DEFAULT_START + 6 * 3600));
+        assert_eq!(start("2026-01-05"), Some((DEFAULT_START, 0)));
+        assert_eq!(start("2026-01-05T00:00:00Z"), Some((DEFAULT_START, 0)));
+        assert_eq!(start("2026-01-05T06:00:00+06:00"), Some((DEFAULT_START, 6 * 3600)));
+        assert_eq!(start("2026-01-04T19:00:00-05:00"), Some((DEFAULT_START, -5 * 3600)));
         assert_eq!(start("2026-13-05"), None);
         assert_eq!(start("monday"), None);
     }

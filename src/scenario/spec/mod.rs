@@ -89,7 +89,8 @@ pub struct ScenarioSpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Wall-clock time of the scenario's zero, for patterns that follow the day and the week. A date
-    /// (`2026-03-02`) or an RFC 3339 time; diurnal patterns follow its own offset. Default: 2026-01-05T00:00:00Z, a Monday.
+    /// (`2026-03-02`, UTC) or an RFC 3339 time; diurnal patterns follow its own offset, timestamps and schedules the
+    /// instant. Default: 2026-01-05T00:00:00Z, a Monday.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
     /// How long is simulated. Required; optional here so that its absence hides no other mistake.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::cost::{CapacityType, Commitments};
+use crate::cost::{Billing, CapacityType, Commitments};
 use crate::scenario::{Reservation, Scenario};
 use crate::sim::records::CommitmentCost;
 use crate::units::{SimTime, Usd, UsdPerHour};
@@ -35,7 +35,7 @@ pub(in crate::sim) struct Slots {
 impl Bills {
     pub fn new(scenario: &Scenario) -> Bills {
         let slots = |terms: Reservation| {
-            let fee = scenario.billing.reserved_cost(terms.price, terms.nodes, scenario.duration);
+            let fee = Billing::reserved_cost(terms.price, terms.nodes, scenario.duration);
             Slots { terms, taken: 0, beyond: VecDeque::new(), used: Usd::ZERO, fee }
         };
         Bills {

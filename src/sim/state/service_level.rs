@@ -125,6 +125,8 @@ impl Line {
             let capacity = station.capacity();
             let by_chance = ((self.queue.waiting() - served.backlog.units()) / capacity).max(0.0);
             let variance = self.queue.variance() / (capacity * capacity);
+            // Nobody stands behind more than the line holds.
+            let fullest = self.limits.length / capacity;
             for part in waited {
                 late += part.work;
                 let (first, change) = (part.first, part.last - part.first);
@@ -133,7 +135,8 @@ impl Line {
                 for index in 0..parts as u32 {
                     let middle = first + change * (f64::from(index) + 0.5) / parts;
                     let spread = (change / parts).powi(2) / 12.0 + variance;
-                    let answers = Queue::answers_after(&station, middle + by_chance, spread, &self.limits);
+                    let wait = (middle + by_chance).min(fullest);
+                    let answers = Queue::answers_after(&station, wait, spread, &self.limits);
                     self.tally.add(&answers, part.work.units() / parts);
                 }
             }
