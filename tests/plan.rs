@@ -16,7 +16,7 @@ use windtunnel::controller::UpdateOptions;
 use windtunnel::load::SignalSpec;
 use windtunnel::scenario::{
     BatchJob, CloudLimits, DaemonSet, Demand, FixedNode, GpuUsage, Hpa, KubeletOptions, NodeGroup, Outage, Owner,
-    ReplicaChange, Scenario, ServiceLoad, TracePod, UsageModel, Workload, WorkloadKind,
+    ReplicaChange, Scenario, ServiceLoad, StockOut, TracePod, UsageModel, Workload, WorkloadKind,
 };
 use windtunnel::training::order::Discipline;
 use windtunnel::units::distribution::{Distribution, LogNormal};
@@ -273,8 +273,9 @@ impl Builder {
                     self.scenario.specs.intern_shape(shape)
                 })
                 .collect();
-            let minutes =
-                |(from, to): (i64, i64)| (SimTime::from_secs(from * 60), SimTime::from_secs((from + to) * 60));
+            let minutes = |(from, to): (i64, i64)| {
+                StockOut::of(SimTime::from_secs(from * 60), SimTime::from_secs((from + to) * 60))
+            };
             self.scenario.node_groups.push(NodeGroup {
                 id,
                 name: format!("group-{index}").into(),
@@ -298,6 +299,7 @@ impl Builder {
                     failure_probability: group.start_failures,
                 },
                 interruptions_per_hour: if group.spot { group.losses_per_hour } else { 0.0 },
+                interruptions_by_type: Default::default(),
                 interruption_notice: SimDuration::from_secs(120),
                 interruption_handling: Default::default(),
                 failure_detection: Some(SimDuration::from_mins(5)),

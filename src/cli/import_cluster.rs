@@ -1,7 +1,7 @@
 //! `windtunnel import cluster`: a dump of a cluster, or manifests, made into a scenario.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use super::{Outcome, diagnostics, exit_code};
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::scenario::diagnostic::{Diagnostic, Source};
 use crate::scenario::dump::{self, Imported, Report, Settings, Usage};
+use crate::scenario::import::read_text;
 use crate::units::SimDuration;
 
 /// Make a scenario of a cluster's objects, as kubectl, Helm or Kustomize print them
@@ -37,9 +38,9 @@ pub struct Into {
     /// The scenario to write
     #[arg(long, short, value_name = "SCENARIO")]
     output: PathBuf,
-    /// How long the scenario lasts
-    #[arg(long, default_value = "24h", value_name = "DURATION")]
-    duration: SimDuration,
+    /// How long the scenario lasts [default: 24h; of a SimKube trace as long as it does, and a tenth more]
+    #[arg(long, value_name = "DURATION")]
+    duration: Option<SimDuration>,
     /// Node groups of these instance types that scale from zero, beside those that are read
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     autoscale: Vec<String>,
@@ -86,7 +87,14 @@ impl Into {
     }
 
     pub fn settings(&self) -> anyhow::Result<Settings> {
-        Ok(Settings::new(name_of(&self.output), self.duration, &self.autoscale)?)
+        let duration = self.duration.unwrap_or(SimDuration::from_mins(24 * 60));
+        Ok(Settings::new(name_of(&self.output), duration, &self.autoscale)?)
+    }
+
+    /// As [`settings`](Self::settings), for what lasts as long as it was recorded.
+    pub fn settings_of_a_trace(&self) -> anyhow::Result<Settings> {
+        let duration = self.duration.unwrap_or(SimDuration::MAX);
+        Ok(Settings::new(name_of(&self.output), duration, &self.autoscale)?)
     }
 
     /// What a file tells of usage; nothing without one.
@@ -186,21 +194,22 @@ fn name_of(output: &Path) -> String {
     if name.is_empty() { "cluster".to_owned() } else { name.to_owned() }
 }
 
-fn is_stdin(path: &Path) -> bool {
+pub fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
 pub fn source(path: &Path) -> Result<Source, String> {
-    let mut bytes = Vec::new();
     let name = if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() };
     let read = match is_stdin(path) {
-        true => io::stdin().lock().read_to_end(&mut bytes).map(|_| ()),
-        false => fs::read(path).map(|read| bytes = read),
+        true => read_text(&mut io::stdin().lock(), ""),
+        false => {
+            let mut file = fs::File::open(path).map_err(|error| format!("can't be read: {error}"))?;
+            read_text(&mut file, "")
+        }
     };
-    read.map_err(|error| format!("can't be read: {error}"))?;
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source::new(name, text)),
-        Err(error) => Err(format!("is not text (byte {} is not UTF-8)", error.utf8_error().valid_up_to())),
+    match read {
+        Ok((text, _)) => Ok(Source::new(name, text)),
+        Err(error) => Err(error.to_string().trim_start_matches([':', ' ']).trim_start_matches("it ").to_owned()),
     }
 }
 

@@ -9,13 +9,18 @@ pub mod decide;
 mod diagnostics;
 pub mod exit_code;
 mod explain;
+mod export;
 mod exposition;
 #[cfg(test)]
 mod faults;
 mod format;
 mod import;
 mod import_cluster;
+mod import_files;
+mod import_prometheus;
 mod import_pulumi;
+mod import_scenario;
+mod import_sktrace;
 mod init;
 mod instance_types;
 mod interrupt;
@@ -58,6 +63,7 @@ enum Command {
     Import(import::Arguments),
     Init(init::Arguments),
     Explain(explain::Arguments),
+    Export(export::Arguments),
     Metrics(metrics::Arguments),
     InstanceTypes(instance_types::Arguments),
     Decide(decide::Arguments),
@@ -93,6 +99,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Import(arguments) => import::run(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Metrics(arguments) => metrics::run(&arguments),
         Command::InstanceTypes(arguments) => instance_types::run(&arguments),
         Command::Reference(arguments) => reference::run(&arguments),

@@ -17,7 +17,7 @@ use crate::record::metrics::openmetrics::Tape;
 use crate::record::metrics::remote_write::RemoteWrite;
 use crate::record::metrics::{Exporter, Sink, Watched};
 use crate::record::writer::single::{self, Comment, FileTerms};
-use crate::record::writer::{OutputFolder, Terms, csv, json};
+use crate::record::writer::{OutputFolder, Terms, csv, json, tidy};
 use crate::record::{Provenance, Recorder, Summary, figures};
 use crate::report::plot::{self, Figure};
 use crate::report::{html, table};
@@ -53,6 +53,9 @@ pub struct Arguments {
     /// File of the report, one page that opens without a network [default: report.html in the folder of the results]
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write timeseries_tidy.csv too: a row for each figure of an instant
+    #[arg(long)]
+    tidy: bool,
     /// File of the run's metrics as a live cluster exports them, OpenMetrics text; compressed where it ends in .gz
     #[arg(long, value_name = "FILE")]
     openmetrics: Option<PathBuf>,
@@ -150,7 +153,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
     let alert_figures = alerts.figures.clone();
     let summary = Summary { provenance: provenance.clone(), alerts: alert_figures, ..Summary::of(&outcome) };
-    folder.write("timeseries.csv", &csv::timeseries(&recorder))?;
+    let timeseries = csv::timeseries(&recorder);
+    folder.write("timeseries.csv", &timeseries)?;
+    if arguments.tidy {
+        folder.write("timeseries_tidy.csv", &tidy::tidy(&timeseries))?;
+    }
+    drop(timeseries);
     folder.write("decisions.csv", &csv::decisions(&recorder))?;
     folder.write("pods.csv", &csv::pods(&outcome))?;
     folder.write("nodes.csv", &csv::nodes(&outcome))?;
@@ -257,7 +265,8 @@ fn outputs(arguments: &Arguments) -> Vec<String> {
     };
     let svgs = pictures("svg", !arguments.no_plots);
     let page = (!arguments.no_plots && arguments.html.is_none()).then(|| "report.html".to_owned());
-    always.chain(page).chain(svgs).chain(pictures("png", arguments.png)).collect()
+    let tidy = arguments.tidy.then(|| "timeseries_tidy.csv".to_owned());
+    always.chain(tidy).chain(page).chain(svgs).chain(pictures("png", arguments.png)).collect()
 }
 
 fn write_plots(

@@ -8,8 +8,10 @@ mod attribution;
 mod billing;
 mod catalogue;
 mod commitment;
+mod instance_type;
 
 pub use attribution::{AttributionPrices, COMMITMENTS, Holding, IDLE, NodeCapacity, cost_of};
 pub use billing::{Billing, CapacityType};
-pub use catalogue::{Catalogue, CatalogueError, GpuShape, InstanceType};
+pub use catalogue::{Catalogue, CatalogueError};
 pub use commitment::{Commitment, CommitmentUse, Commitments, Cover, MOST_COMMITMENTS};
+pub use instance_type::{GpuShape, InstanceType};

@@ -14,7 +14,7 @@ mod schema;
 
 pub use field::{Field, fields_of_document};
 pub use figures::{Figure, figures};
-pub use instances::instance_types;
+pub use instances::{Wanted, instance_types};
 pub use look_up::{Found, NoSuchField, look_up};
 pub use metrics::{Metric, metrics};
 pub use pages::{PAGES, Page};

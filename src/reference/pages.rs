@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::field::{Field, fields_of_document};
 use super::figures::figures;
-use super::instances::instance_types;
+use super::instances::{Wanted, instance_types};
 use super::metrics::metrics;
 use super::schema::Schema;
 use crate::check::FUNCTION_NAMES;
@@ -236,21 +236,29 @@ fn instance_types_page() -> String {
     let mut out = page(
         "Instance types",
         "What `instanceType` may name. Prices are list prices for Linux, defaults that every scenario can override, never facts\n\
-         about a bill; `data/instance-prices/README.md` says where they are from. An empty spot price must be stated.",
+         about a bill; `data/instance-prices/README.md` says where they are from. An empty price is not known and\n\
+         must be stated, of the group or under `instanceTypes:`, which also takes types that are not here.",
     );
-    let rows = instance_types(None, None).into_iter().map(|of| {
+    let price =
+        |price: Option<crate::units::UsdPerHour>| price.map_or_else(String::new, |of| format!("{:.4}", of.as_f64()));
+    let rows = instance_types(&Wanted::default()).into_iter().map(|of| {
         let gpu = of.gpu.as_ref().map_or_else(String::new, |gpu| format!("{} × {}", gpu.count, gpu.model));
         vec![
             code(&of.name),
             of.cloud.clone(),
+            of.arch.clone(),
             format!("{}", of.vcpus.get() as f64 / 1000.0),
             format!("{}", of.memory.get() as f64 / f64::from(1 << 30)),
             gpu,
-            format!("{:.4}", of.on_demand.as_f64()),
-            of.spot.map_or_else(String::new, |price| format!("{:.4}", price.as_f64())),
+            price(of.on_demand),
+            price(of.spot),
         ]
     });
-    table(&mut out, &["name", "cloud", "vCPUs", "memory, GiB", "GPUs", "on demand, USD/h", "spot, USD/h"], rows);
+    table(
+        &mut out,
+        &["name", "cloud", "arch", "vCPUs", "memory, GiB", "GPUs", "on demand, USD/h", "spot, USD/h"],
+        rows,
+    );
     out
 }
 

@@ -1,5 +1,6 @@
 //! The validated form of a scenario: ids, integers and compiled signals, nothing left to parse or to refuse.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::diagnostic::Place;
@@ -240,6 +241,8 @@ pub struct NodeGroup {
     pub limits: CloudLimits,
     /// Interruptions of one spot node an hour (exponential); zero elsewhere.
     pub interruptions_per_hour: f64,
+    /// The same, of instance types for which it is known; of groups of several types.
+    pub interruptions_by_type: BTreeMap<Arc<str>, f64>,
     pub interruption_notice: SimDuration,
     pub interruption_handling: InterruptionHandling,
     /// From a machine's failure to the moment at which the cloud ends it (and a scaling group replaces it); `None`:
@@ -267,13 +270,31 @@ impl Reservation {
     }
 }
 
+/// A span in which the cloud has few machines of a group, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StockOut {
+    pub from: SimTime,
+    pub to: SimTime,
+    /// Machines that may run nevertheless.
+    pub available: u32,
+    /// Whether the cloud takes back, at the span's start, what runs beyond them.
+    pub interrupts: bool,
+}
+
+impl StockOut {
+    /// Without any machine, and without taking one back.
+    pub const fn of(from: SimTime, to: SimTime) -> StockOut {
+        StockOut { from, to, available: 0, interrupts: false }
+    }
+}
+
 /// What the cloud refuses.
 #[derive(Clone, Debug, Default)]
 pub struct CloudLimits {
     /// Instances of this group that the cloud will run at once, below `max_size`; `None`: no quota.
     pub quota: Option<u32>,
-    /// Spans in which every request fails for lack of capacity, ascending and disjoint.
-    pub stock_outs: Vec<(SimTime, SimTime)>,
+    /// Spans in which requests fail for lack of capacity, ascending and disjoint.
+    pub stock_outs: Vec<StockOut>,
     /// Chance that a single instance fails to come up.
     pub failure_probability: f64,
 }

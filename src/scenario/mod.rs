@@ -37,7 +37,7 @@ pub use lower::FIXED;
 pub use lowered::{
     CloudLimits, Companion, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, GroupNode, Hpa,
     Karpenter, KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler,
-    ScalerPolicy, Scenario, ServiceLoad, StandingPod, Test, TracePod, Training, TrainingJob,
+    ScalerPolicy, Scenario, ServiceLoad, StandingPod, StockOut, Test, TracePod, Training, TrainingJob,
 };
 pub use monitoring::Monitoring;
 pub use names::names_results;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use super::diagnostic::Diagnostic;
 use super::digest::Digests;
-use super::import::{self, ImportError, Inputs, LoggedRequest, Source, Trace};
+use super::import::{self, ImportError, Inputs, Listed, LoggedRequest, Only, Options, Source, Trace};
 use super::rules::{RuleGroup, read_groups};
 use super::source::read_source;
 use super::yaml::parse;
@@ -33,12 +33,12 @@ pub struct Tables {
     folder: PathBuf,
     digests: Arc<Digests>,
     traces: Mutex<HashMap<TraceKey, Read<Trace>>>,
-    series: Mutex<HashMap<[String; 3], Read<[SeriesPoint]>>>,
+    series: Mutex<HashMap<[String; 3], Read<Listed<SeriesPoint>>>>,
     rules: Mutex<HashMap<String, ReadRules>>,
 }
 
-/// Format, and each input with its path.
-type TraceKey = (String, Vec<(&'static str, String)>);
+/// Format, each input with its path, and how it is read.
+type TraceKey = (String, Vec<(&'static str, String)>, Options);
 
 impl Tables {
     /// Paths are relative to `folder`; what is read is added to `digests`.
@@ -47,48 +47,46 @@ impl Tables {
     }
 
     /// A trace of pods, and of nodes where they are named.
-    pub fn trace(&self, format: &str, pods: &str, nodes: Option<&str>) -> Read<Trace> {
+    pub fn trace(&self, format: &str, pods: &str, nodes: Option<&str>, options: Options) -> Read<Trace> {
         let mut inputs = vec![("pods", pods.to_owned())];
         inputs.extend(nodes.map(|nodes| ("nodes", nodes.to_owned())));
-        self.read(format, inputs)
+        self.read(format, inputs, options)
     }
 
-    /// A trace of jobs with what was measured of them.
-    pub fn jobs(&self, format: &str, jobs: &str, throughputs: Option<&str>, convergence: Option<&str>) -> Read<Trace> {
+    /// A trace of jobs with what was measured of them: speeds and convergence.
+    pub fn jobs(&self, format: &str, jobs: &str, measured: [Option<&str>; 2], options: Options) -> Read<Trace> {
         let mut inputs = vec![("jobs", jobs.to_owned())];
-        inputs.extend(throughputs.map(|throughputs| ("throughputs", throughputs.to_owned())));
-        inputs.extend(convergence.map(|convergence| ("convergence", convergence.to_owned())));
-        self.read(format, inputs)
+        let named = ["throughputs", "convergence"].into_iter().zip(measured);
+        inputs.extend(named.filter_map(|(input, path)| Some((input, path?.to_owned()))));
+        self.read(format, inputs, options)
     }
 
-    fn read(&self, format: &str, inputs: Vec<(&'static str, String)>) -> Read<Trace> {
+    fn read(&self, format: &str, inputs: Vec<(&'static str, String)>, options: Options) -> Read<Trace> {
         let mut traces = self.traces.lock().expect("no reader panics while it holds the lock");
-        let key = (format.to_owned(), inputs);
+        let key = (format.to_owned(), inputs, options);
         if let Some(known) = traces.get(&key) {
             return known.clone();
         }
-        let read = self.read_trace(format, &key.1).map(Arc::new);
+        let read = self.read_trace(format, &key.1, &key.2).map(Arc::new);
         traces.insert(key, read.clone());
         read
     }
 
-    fn read_trace(&self, format: &str, inputs: &[(&'static str, String)]) -> Result<Trace, Box<TableError>> {
+    fn read_trace(
+        &self,
+        format: &str,
+        inputs: &[(&'static str, String)],
+        options: &Options,
+    ) -> Result<Trace, Box<TableError>> {
         let mut files = Vec::with_capacity(inputs.len());
         for (input, path) in inputs {
             let name = self.name(path);
             let file = File::open(&name).map_err(|error| unreadable(input, &name, &error))?;
             files.push((*input, BufReader::new(Digests::watch(file)), name));
         }
-        let mut given = Inputs::default();
+        let mut given = Inputs { options: options.clone(), ..Inputs::default() };
         for (input, reader, name) in &mut files {
-            let source = Some(Source { reader, file: name });
-            match *input {
-                "pods" => given.pods = source,
-                "nodes" => given.nodes = source,
-                "jobs" => given.jobs = source,
-                "convergence" => given.convergence = source,
-                _ => given.throughputs = source,
-            }
+            given.give(input, Source { reader, file: name });
         }
         let first = inputs[0].0;
         let trace = import::format(format).and_then(|format| format.read(given)).map_err(|error| refused(first, error));
@@ -99,30 +97,36 @@ impl Tables {
     }
 
     /// A demand series: `value` over `time`, both columns of a CSV file.
-    pub fn series(&self, path: &str, time: &str, value: &str) -> Read<[SeriesPoint]> {
+    pub fn series(&self, path: &str, time: &str, value: &str) -> Read<Listed<SeriesPoint>> {
         let mut known = self.series.lock().expect("no reader panics while it holds the lock");
         let key = [path, time, value].map(str::to_owned);
         known.entry(key).or_insert_with(|| self.read_series(path, time, value)).clone()
     }
 
-    fn read_series(&self, path: &str, time: &str, value: &str) -> Read<[SeriesPoint]> {
+    fn read_series(&self, path: &str, time: &str, value: &str) -> Read<Listed<SeriesPoint>> {
         let name = self.name(path);
         let file = File::open(&name).map_err(|error| unreadable("series", &name, &error))?;
         let mut reader = BufReader::new(Digests::watch(file));
         let points = import::read_series(&mut reader, &name, time, value);
         self.digests.read(path, reader.into_inner());
-        points.map(Arc::from).map_err(|error| refused("series", error))
+        points.map(Arc::new).map_err(|error| refused("series", error))
     }
 
     /// A log of requests by its column of times and the weights of its columns.
-    pub fn requests(&self, path: &str, time: &str, size: &BTreeMap<String, f64>) -> Read<[LoggedRequest]> {
+    pub fn requests(
+        &self,
+        path: &str,
+        time: &str,
+        size: &BTreeMap<String, f64>,
+        only: &Only,
+    ) -> Read<Listed<LoggedRequest>> {
         let name = self.name(path);
         let file = File::open(&name).map_err(|error| unreadable("requestLog", &name, &error))?;
         let mut reader = BufReader::new(Digests::watch(file));
         let weights: Vec<(&str, f64)> = size.iter().map(|(column, weight)| (&**column, *weight)).collect();
-        let requests = import::read_requests(&mut reader, &name, time, &weights);
+        let requests = import::read_requests(&mut reader, &name, time, &weights, only);
         self.digests.read(path, reader.into_inner());
-        requests.map(Arc::from).map_err(|error| refused("requestLog", error))
+        requests.map(Arc::new).map_err(|error| refused("requestLog", error))
     }
 
     /// A file of Prometheus rules.

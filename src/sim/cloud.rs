@@ -83,6 +83,12 @@ impl World<'_> {
                 self.plan_end_of(id);
             }
         }
+        for (group, spec) in scenario.node_groups.iter().enumerate() {
+            let falls = (0..).zip(&spec.limits.stock_outs).filter(|(_, span)| span.interrupts);
+            for (span, stock_out) in falls {
+                self.events.push(stock_out.from, Event::CapacityFalls { group: group as u32, span });
+            }
+        }
         for (index, outage) in scenario.outages.iter().enumerate() {
             self.events.push(outage.at, Event::Outage { index: index as u32 });
         }

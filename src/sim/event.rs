@@ -67,6 +67,8 @@ pub enum Event {
     InstanceGone { instance: u32 },
     /// A scaling group tries again to fill its target.
     GroupRelaunches { group: u32 },
+    /// The cloud runs out of machines of a group, and takes some back.
+    CapacityFalls { group: u32, span: u32 },
     /// The cloud announces that it takes a spot node back.
     SpotNotice { node: NodeId },
     /// The notice is over: the cloud takes the machine back.
@@ -163,6 +165,7 @@ impl Event {
             | Event::TolerationEnds { .. }
             | Event::GangGivesUp { .. }
             | Event::SpotNotice { .. }
+            | Event::CapacityFalls { .. }
             | Event::DrainStep { .. }
             | Event::InstanceFails { .. }
             | Event::GroupRelaunches { .. } => 2,

@@ -51,7 +51,10 @@ impl World<'_> {
             Some(SimDuration::from_secs_f64(rate.sample(&mut stream(self.seed, purpose, entity)) * 3600.0))
         };
         let spot = (instance.capacity_type == CapacityType::Spot)
-            .then(|| after(group.interruptions_per_hour, "spot-interruption"))
+            .then(|| {
+                let of_the_type = group.interruptions_by_type.get(&*instance.instance_type);
+                after(of_the_type.copied().unwrap_or(group.interruptions_per_hour), "spot-interruption")
+            })
             .flatten();
         let failure = after(group.failures_per_hour, "node-failure");
         if let Some(after) = spot {
@@ -146,7 +149,7 @@ impl World<'_> {
     }
 
     /// The node is there and its machine runs.
-    fn is_running(&self, id: NodeId) -> bool {
+    pub(super) fn is_running(&self, id: NodeId) -> bool {
         self.cluster.node(id).is_some() && self.instance_of_node(id).stopped.is_none()
     }
 

@@ -138,6 +138,7 @@ impl World<'_> {
             Event::NodeDeletes { node } => self.node_deletes(node),
             Event::InstanceGone { instance } => self.instance_gone(instance),
             Event::GroupRelaunches { group } => self.group_relaunches(group),
+            Event::CapacityFalls { group, span } => self.capacity_falls(group, span),
             Event::SpotNotice { node } => self.spot_notice(node),
             Event::DrainStep { node } => self.drain_step(node),
             Event::SpotReclaims { node } => self.spot_reclaims(node),

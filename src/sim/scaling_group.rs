@@ -4,12 +4,16 @@
 //! Unfilled places are what upstream's providers list with an error: AWS's placeholders
 //! (`cloudprovider/aws/auto_scaling_groups.go`), GCE's instances in creation (`cloudprovider/gce`).
 
+use rand::Rng;
+
 use super::event::Event;
 use super::explanation::IdleReason;
 use super::records::Controller;
 use super::state::scaling_group::{Refusal, Unfilled};
 use super::world::World;
 use crate::autoscaler::cluster_autoscaler::InstanceId;
+use crate::cluster::{ClusterView, NodeId};
+use crate::scenario::StockOut;
 use crate::units::SimDuration;
 use crate::units::random::{entity_of_name, stream};
 
@@ -27,11 +31,34 @@ impl World<'_> {
     /// Why the cloud would refuse one more machine of a group now.
     pub(super) fn refusal(&self, group: u32) -> Option<Refusal> {
         let limits = &self.scenario.node_groups[group as usize].limits;
-        if limits.stock_outs.iter().any(|(from, to)| (*from..*to).contains(&self.now)) {
+        let instances = self.groups[group as usize].instances;
+        let is_short = |span: &StockOut| (span.from..span.to).contains(&self.now) && instances >= span.available;
+        if limits.stock_outs.iter().any(is_short) {
             return Some(OUT_OF_STOCK);
         }
-        let at_quota = limits.quota.is_some_and(|quota| self.groups[group as usize].instances >= quota);
+        let at_quota = limits.quota.is_some_and(|quota| instances >= quota);
         at_quota.then_some(QUOTA_EXCEEDED)
+    }
+
+    /// A span of scarcity begins: the cloud gives notice to as many spot nodes as run beyond what it still has, whichever
+    /// they are.
+    pub(super) fn capacity_falls(&mut self, group: u32, span: u32) {
+        let left = self.scenario.node_groups[group as usize].limits.stock_outs[span as usize].available as usize;
+        let of_group = |world: &Self, id| world.instance_of_node(id).group == Some(group);
+        let running = self.cluster.node_views().map(|node| node.id);
+        let running = running.filter(|id| of_group(self, *id) && self.is_running(*id));
+        let running = running.filter(|id| self.instance_of_node(*id).reclaimed_at.is_none());
+        let mut running: Vec<(u64, NodeId)> = running
+            .map(|id| {
+                let entity = entity_of_name(&self.instance_of_node(id).name);
+                (stream(self.seed, "capacity-falls", entity).next_u64(), id)
+            })
+            .collect();
+        running.sort_unstable();
+        let lost = running.len().saturating_sub(left);
+        for (_, id) in running.into_iter().take(lost) {
+            self.spot_notice(id);
+        }
     }
 
     /// The target rises.

@@ -272,17 +272,63 @@ fn a_stock_out_of_what_is_not_on_offer_or_that_ends_before_it_begins() {
 }
 
 #[test]
-fn a_trace_with_a_missing_column_a_bad_row_or_times_that_run_backwards() {
+fn a_trace_with_a_missing_column_a_bad_row_or_times_of_two_forms() {
     let scenario = "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {name: case}\nspec:\n  duration: 1h\n  nodes: [{name: n, capacity: {cpu: 4, memory: 8Gi}}]\n  replay: {format: csv, pods: p.csv}\n";
     let header = "name,arrival_s,duration_s,cpu_milli,memory_bytes\n";
     for (pods, parts) in [
         ("name,arrival_s,duration_s,cpu_mili,memory_bytes\n".to_owned(), &["p.csv:1", "cpu_milli", "cpu_mili"][..]),
         (format!("{header}a,0,10,many,1\n"), &["p.csv:2:8", "many"]),
-        (format!("{header}a,5,10,1,1\nb,4,10,1,1\n"), &["p.csv:3:3", "arrival_s"]),
+        (format!("{header}a,5,10,1,1\nb,2026-01-01,10,1,1\n"), &["p.csv:3:3", "arrival_s", "the same form"]),
         (format!("{header}a,5,10,1\n"), &["p.csv:2", "fields"]),
     ] {
         let folder = folder(scenario, "");
         fs::write(folder.path().join("p.csv"), pods).unwrap();
+        refused(&folder, &["s.yaml"], parts);
+    }
+}
+
+#[test]
+fn instance_types_of_the_scenarios_own() {
+    for (types, parts) in [
+        ("{x.big: {cpu: 4}}", &["s.yaml:", "x.big is not in the catalogue", "cpu and memory"][..]),
+        ("{m6i.large: {cpu: 0}}", &["must be above 0"]),
+        ("{m6i.large: {arch: sparc}}", &["neither amd64 nor arm64"]),
+        ("{m6i.large: {gpus: 2}}", &["GPUs need a model"]),
+        ("{m6i.large: {gpus: 2, gpuModel: H 100}}", &["GPUs need a model"]),
+        ("{m6i.large: {gpus: 2000, gpuModel: H100}}", &["more than 1024"]),
+        ("{m6i.large: {interruptionsPerHour: -1}}", &["not a rate"]),
+        ("{m6i.large: {prise: 1}}", &["prise"]),
+        ("{'a b': {cpu: 1, memory: 1Gi}}", &["is no name"]),
+    ] {
+        let scenario = SCENARIO.replacen("duration: 1h", &format!("duration: 1h\n  instanceTypes: {types}"), 1);
+        refused(&folder(&scenario, MANIFESTS), &["s.yaml"], parts);
+    }
+}
+
+#[test]
+fn stock_outs_and_arrivals_that_mean_nothing() {
+    let group = |fields: &str| {
+        format!(
+            "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {{name: case}}\nspec:\n  duration: 1h\n  nodeGroups: \
+             [{{name: g, instanceType: m6i.large, maxSize: 3, {fields}}}]\n"
+        )
+    };
+    let span = "stockOuts: [{from: 1m, to: 2m, interrupts: true}]";
+    refused(&folder(&group(span), ""), &["s.yaml"], &["only spot nodes are taken back", "s.yaml:6:"]);
+    refused(
+        &folder(&group("capacityType: spot"), ""),
+        &["s.yaml"],
+        &["no spot price is known for m6i.large: give one"],
+    );
+    let list = "name,cpu_milli,memory_bytes\na,1,1\n";
+    for (arrivals, parts) in [
+        ("{every: 0s}", &["must be above 0"][..]),
+        ("{poisson: true}", &["every"]),
+        ("{every: 1s, evry: 2s}", &["evry"]),
+    ] {
+        let replay = format!("duration: 1h\n  replay: {{format: csv, pods: p.csv, arrivals: {arrivals}}}");
+        let folder = folder(&group("minSize: 1").replacen("duration: 1h", &replay, 1), "");
+        fs::write(folder.path().join("p.csv"), list).unwrap();
         refused(&folder, &["s.yaml"], parts);
     }
 }

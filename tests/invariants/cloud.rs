@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use windtunnel::scenario::Scenario;
+use windtunnel::scenario::{Scenario, StockOut};
 use windtunnel::sim::{NodeRow, PodRow, RunOptions};
 use windtunnel::units::distribution::Uniform;
 use windtunnel::units::{Distribution, SimDuration, SimTime};
@@ -123,8 +123,9 @@ impl Weather {
             options.max_node_provision_time = SimDuration::from_mins(self.provision_minutes);
         }
         for (group, spans) in scenario.node_groups.iter_mut().zip(&self.stock_outs) {
-            let minutes =
-                |(from, length): &(i64, i64)| (SimTime::from_secs(from * 60), SimTime::from_secs((from + length) * 60));
+            let minutes = |(from, length): &(i64, i64)| {
+                StockOut::of(SimTime::from_secs(from * 60), SimTime::from_secs((from + length) * 60))
+            };
             group.limits.stock_outs = spans.iter().map(minutes).collect();
             group.deprovisioning = Distribution::Constant(SimDuration::from_secs(self.stopping_seconds));
         }

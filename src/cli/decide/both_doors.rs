@@ -31,6 +31,7 @@ pub(super) fn node_group(id: NodeGroupId, name: &Arc<str>, shape: NodeShapeId) -
         deprovisioning: at_once(),
         limits: Default::default(),
         interruptions_per_hour: 0.0,
+        interruptions_by_type: Default::default(),
         interruption_notice: SimDuration::ZERO,
         interruption_handling: Default::default(),
         failure_detection: None,

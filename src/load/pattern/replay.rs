@@ -16,13 +16,15 @@ use crate::units::{Quantity, SimDuration, SimTime};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ReplaySpec {
-    /// A CSV file with a header, relative to the scenario.
+    /// A CSV file with a header, the JSON that a range query of Prometheus answers, or OpenMetrics text with timestamps;
+    /// relative to the scenario.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The column of the file that holds the demand.
+    /// The column of the file that holds the demand; of Prometheus's files the series as PromQL names it
+    /// (`name{label="value"}`), where those that match are summed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// The column of the file that holds the time in seconds. Default: time_s.
+    /// The column of the file that holds the time: seconds, Unix times or dates. Default: time_s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_column: Option<String>,
     /// The series itself, in ascending order of time.

@@ -9,7 +9,9 @@ mod folder;
 pub mod json;
 mod lock;
 mod manifest;
+pub mod perfetto;
 pub mod scratch;
 pub mod single;
+pub mod tidy;
 
 pub use folder::{FolderError, OutputFolder, Terms};

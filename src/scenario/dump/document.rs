@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Settings;
 use super::demand::Demand;
+use super::sktrace::{self, Timed};
 use super::usage::Share;
 use crate::scenario::diagnostic::{Place, Source};
 use crate::scenario::live::{RunningPod, Scaling};
@@ -26,6 +27,7 @@ pub struct Parts<'a> {
     pub demands: &'a [Demand],
     pub shares: &'a [Share],
     pub running: &'a [RunningPod],
+    pub timeline: &'a [Timed],
 }
 
 pub fn scenario(parts: &Parts<'_>, objects: &[Node]) -> Node {
@@ -62,9 +64,16 @@ pub fn scenario(parts: &Parts<'_>, objects: &[Node]) -> Node {
     if !load.is_empty() {
         spec.push(("load", Node::sequence(place, load)));
     }
-    let workloads = workloads(parts, objects, place);
+    let mut workloads = workloads(parts, objects, place);
+    workloads.extend(timed(parts, objects, "workloads", place));
     if !workloads.is_empty() {
         spec.push(("workloads", Node::sequence(place, workloads)));
+    }
+    for list in ["replicaChanges", "patches"] {
+        let items = timed(parts, objects, list, place);
+        if !items.is_empty() {
+            spec.push((list, Node::sequence(place, items)));
+        }
     }
     let metadata = Node::mapping(place, vec![("name", text(&parts.settings.name))]);
     let document = vec![
@@ -74,6 +83,19 @@ pub fn scenario(parts: &Parts<'_>, objects: &[Node]) -> Node {
         ("spec", Node::mapping(place, spec)),
     ];
     Node::mapping(place, document)
+}
+
+/// Items of one of the document's lists, about objects that are there.
+fn timed(parts: &Parts<'_>, objects: &[Node], list: &str, place: &Place) -> Vec<Node> {
+    let of_the_list = parts.timeline.iter().filter(|timed| timed.list == list);
+    let there = of_the_list.filter(|timed| holds(objects, &timed.kind, &timed.namespace, &timed.name));
+    there
+        .map(|timed| {
+            let mut item = sktrace::node(&timed.fields, place);
+            item.put("target", target(&timed.kind, &timed.namespace, &timed.name, place));
+            item
+        })
+        .collect()
 }
 
 /// As people write it: `24h`, not `24h0m0s`.

@@ -193,7 +193,7 @@ fn group(name: &str, nodes: &[&Node], scaling: &Scaling, told: &mut Told) -> Nod
     match known {
         None => fields.push((field, number(0))),
         Some(instance) if spot && instance.spot.is_none() => {
-            fields.push((field, text(&format!("{}", instance.on_demand.as_f64()))));
+            fields.push((field, text(&format!("{}", instance.on_demand.unwrap_or_default().as_f64()))));
         }
         Some(_) => {}
     }

@@ -7,9 +7,11 @@
 mod demand;
 mod document;
 mod machines;
+mod msgpack;
 mod priorities;
 mod prune;
 mod pulumi;
+mod sktrace;
 mod text;
 mod usage;
 
@@ -134,7 +136,34 @@ pub fn import(sources: Vec<Source>, usage: Usage, settings: &Settings) -> Import
     }
     let Settled { mut objects, running } = settle(objects, &mut told);
     priorities::add_missing(&mut objects, &classes, &mut told);
-    Found { objects, running, moment, scaling, groups: Vec::new(), usage, told, broken }.finish(settings)
+    let (groups, timeline) = (Vec::new(), Vec::new());
+    Found { objects, running, moment, scaling, groups, timeline, usage, told, broken }.finish(settings)
+}
+
+/// Reads a trace of SimKube; without a duration it lasts as long as the trace, and a tenth more.
+///
+/// # Errors
+/// A file that is none.
+pub fn import_sktrace(
+    bytes: &[u8],
+    file: &str,
+    usage: Usage,
+    settings: &Settings,
+) -> Result<Imported, Box<Diagnostic>> {
+    let mut told = Told::default();
+    let sktrace::Recording { mut objects, start, span, timeline } = sktrace::recording(bytes, file, &mut told)?;
+    let mut settings = settings.clone();
+    if settings.duration == SimDuration::MAX {
+        let minutes = (span.clamp(0, 1 << 40) + span / 10).div_euclid(60) + 1;
+        settings.duration = SimDuration::from_mins(minutes);
+    }
+    let mut scaling = Scaling::default();
+    objects.iter().for_each(|object| scaling.see(object, &mut told));
+    objects.iter_mut().for_each(prune::as_read);
+    let Settled { mut objects, running } = settle(objects, &mut told);
+    priorities::add_missing(&mut objects, &Classes::new(), &mut told);
+    let (moment, groups, broken) = (Some(start), Vec::new(), Broken::default());
+    Ok(Found { objects, running, moment, scaling, groups, timeline, usage, told, broken }.finish(&settings))
 }
 
 /// Reads what `pulumi stack export` or `pulumi preview --json` prints.
@@ -155,7 +184,8 @@ pub fn import_pulumi(source: Source, usage: Usage, settings: &Settings) -> Resul
     objects.iter_mut().for_each(prune::as_read);
     let Settled { mut objects, running } = settle(objects, &mut told);
     priorities::add_missing(&mut objects, &Classes::new(), &mut told);
-    Ok(Found { objects, running, moment, scaling, groups, usage, told, broken: Broken::default() }.finish(settings))
+    let (timeline, broken) = (Vec::new(), Broken::default());
+    Ok(Found { objects, running, moment, scaling, groups, timeline, usage, told, broken }.finish(settings))
 }
 
 /// Everything that was read.
@@ -166,6 +196,8 @@ struct Found {
     scaling: Scaling,
     /// Node groups that are stated as such.
     groups: Vec<Node>,
+    /// What happens later.
+    timeline: Vec<sktrace::Timed>,
     usage: Usage,
     told: Told,
     broken: Broken,
@@ -173,7 +205,8 @@ struct Found {
 
 impl Found {
     fn finish(self, settings: &Settings) -> Imported {
-        let Found { mut objects, running, moment, scaling, groups: stated, mut usage, mut told, mut broken } = self;
+        let Found { mut objects, running, moment, scaling, groups: stated, timeline, mut usage, mut told, mut broken } =
+            self;
         let scaling = &scaling;
 
         if usage.is_empty() {
@@ -207,6 +240,7 @@ impl Found {
             demands: &demands,
             shares: &shares,
             running: &running,
+            timeline: &timeline,
         };
         let mut document = document::scenario(&parts, &objects);
         let mut as_they_are = Vec::new();

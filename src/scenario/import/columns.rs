@@ -20,10 +20,10 @@ const fn optional(name: &'static str, about: &'static str) -> InputColumn {
 
 pub(super) const CSV_PODS: &[InputColumn] = &[
     needed("name", "of the pod; one of its own"),
-    needed("arrival_s", "seconds from the start, ascending"),
-    needed("duration_s", "seconds that it runs once started; empty: to the end"),
-    needed("cpu_milli", "request, thousandths of a core"),
-    needed("memory_bytes", "request, bytes"),
+    needed("arrival_s", "seconds from the start, a Unix time or a date"),
+    needed("duration_s", "seconds that it runs once started, or `1h30m`; empty: to the end"),
+    needed("cpu_milli", "request, thousandths of a core, or a quantity (`500m`)"),
+    needed("memory_bytes", "request, bytes, or a quantity (`4Gi`)"),
     optional("gpus", "devices; default 0, or 1 with `gpu_milli`"),
     optional("gpu_milli", "thousandths of one device"),
     optional("gpu_model", "models it may run on, `|` between; empty: any"),
@@ -46,10 +46,10 @@ pub(super) const OPENB_PODS: &[InputColumn] = &[
     needed("memory_mib", "request, MiB"),
     needed("num_gpu", "devices"),
     needed("gpu_milli", "thousandths of one device; 1000 with several, 0 with none"),
-    needed("gpu_spec", "models it may run on, `|` between; empty: any"),
-    needed("qos", "LS, Guaranteed, Burstable or BE"),
-    needed("pod_phase", "last known phase"),
-    needed("creation_time", "seconds, ascending: the arrival"),
+    optional("gpu_spec", "models it may run on, `|` between; empty: any"),
+    optional("qos", "LS, Guaranteed, Burstable or BE"),
+    optional("pod_phase", "last known phase"),
+    needed("creation_time", "seconds, a Unix time or a date: the arrival"),
     needed("deletion_time", "seconds; empty: it runs on"),
     needed("scheduled_time", "seconds; empty: it never got a node"),
 ];
@@ -64,7 +64,7 @@ pub(super) const OPENB_NODES: &[InputColumn] = &[
 
 pub(super) const GAVEL_JOBS: &[InputColumn] = &[
     needed("job", "name of the job"),
-    needed("arrival_s", "seconds from the start, ascending"),
+    needed("arrival_s", "seconds from the start, a Unix time or a date"),
     needed("model", "a model with measured speeds"),
     needed("batch_size", "empty where the model has one setting"),
     needed("num_gpus", "workers, a GPU each"),
@@ -73,13 +73,62 @@ pub(super) const GAVEL_JOBS: &[InputColumn] = &[
 
 pub(super) const TIMED_JOBS: &[InputColumn] = &[
     optional("job", "name of the job; default: after its row, from job-0 on"),
-    needed("arrival_s", "seconds from the start"),
+    needed("arrival_s", "seconds from the start, a Unix time or a date"),
     needed("duration_s", "seconds that it runs once started"),
     needed("num_gpus", "GPUs of the job"),
     optional("queue", "its queue or team"),
     optional("virtual_cluster", "the same, as the Philly trace calls it"),
     optional("model", "default: empty"),
     optional("priority", "default 0"),
+];
+
+pub(super) const AZURE_LLM: &[InputColumn] = &[
+    needed("TIMESTAMP", "when the request came: a date, a Unix time or seconds; also `time_s`"),
+    needed("ContextTokens", "tokens of the prompt; also `context_tokens`"),
+    needed("GeneratedTokens", "tokens of the answer; also `generated_tokens`"),
+];
+
+pub(super) const GENAI: &[InputColumn] = &[
+    needed("gmt_create", "when the request came; also `time_s`"),
+    needed("exec_time_seconds", "seconds of a GPU that it took; also `exec_seconds`"),
+    optional("predict_status", "only those that are `SUCCEED` are taken; also `status`"),
+];
+
+pub(super) const DLRM: &[InputColumn] = &[
+    needed("instance_sn", "name of the instance: a pod"),
+    needed("role", "CN (on a CPU node) or HN (on a GPU node)"),
+    needed("app_name", "its service; with the role its workload"),
+    needed("cpu_request", "cores"),
+    needed("gpu_request", "whole GPUs"),
+    needed("memory_request", "GiB"),
+    needed("creation_time", "seconds; empty: it was there at the start"),
+    needed("scheduled_time", "seconds; empty: at its creation"),
+    needed("deletion_time", "seconds; empty: it is there at the end"),
+    optional("rdma_request", "percent of a card; not modelled"),
+    optional("disk_request", "GiB; not modelled"),
+    optional(
+        "max_instance_per_node",
+        "of the same service; -1: no limit; 1 is an anti-affinity, others are not modelled",
+    ),
+];
+
+pub(super) const SPOT_NODES: &[InputColumn] = &[
+    needed("node_name", "name of the node"),
+    needed("gpu_model", "model of its GPUs"),
+    needed("gpu_capacity_num", "GPUs"),
+    needed("cpu_num", "vCPUs"),
+];
+
+pub(super) const SPOT_PODS: &[InputColumn] = &[
+    needed("job_name", "name of the job"),
+    needed("cpu_request", "cores of a worker"),
+    needed("gpu_request", "GPUs of a worker, or a fraction of one"),
+    needed("gpu_model", "model that it asks for; empty: any"),
+    needed("worker_num", "workers, a pod each"),
+    needed("submit_time", "seconds, a Unix time or a date"),
+    needed("duration", "seconds that it runs once started"),
+    needed("job_type", "HP (priority 1000) or Spot (priority 0)"),
+    optional("organization", "what it belongs to"),
 ];
 
 pub(super) const GAVEL_THROUGHPUTS: &[InputColumn] = &[
@@ -138,20 +187,27 @@ mod tests {
             let columns =
                 format.columns.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, columns)| *columns);
             let kept = columns.iter().map(|column| column.name).filter(|name| table != input || Some(*name) != without);
-            kept.collect::<Vec<_>>().join(",") + "\n"
+            let header = kept.collect::<Vec<_>>().join(",") + "\n";
+            // What was measured is read before the jobs that have it.
+            header
+                + match (format.name, table) {
+                    _ if table == input => "",
+                    ("gavel", "throughputs") => "LM,20,V100,1,true,64.7\n",
+                    ("pollux", "throughputs") => "bert,1,1,1,4,0.5,0.1\n",
+                    ("pollux", "convergence") => "bert,12,1,1,1,1,1\n",
+                    _ => "",
+                }
         };
-        let mut tables: Vec<(&str, Cursor<String>)> =
-            format.columns.iter().map(|(table, _)| (*table, Cursor::new(header(table)))).collect();
+        let is_given = |table: &str| table == input || format.inputs.contains(&(table, true));
+        let mut tables: Vec<(&str, Cursor<String>)> = format
+            .columns
+            .iter()
+            .filter(|(table, _)| is_given(table))
+            .map(|(table, _)| (*table, Cursor::new(header(table))))
+            .collect();
         let mut inputs = Inputs::default();
         for (table, reader) in &mut tables {
-            let source = Some(Source { reader, file: "table.csv" });
-            match *table {
-                "pods" => inputs.pods = source,
-                "nodes" => inputs.nodes = source,
-                "jobs" => inputs.jobs = source,
-                "convergence" => inputs.convergence = source,
-                _ => inputs.throughputs = source,
-            }
+            inputs.give(table, Source { reader, file: "table.csv" });
         }
         format.read(inputs).map(|_| ()).map_err(|error| error.to_string())
     }

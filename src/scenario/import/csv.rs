@@ -8,9 +8,10 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use super::arrivals::Arrivals;
 use super::table::{Column, Interner, Names, Row, Table};
-use super::{ImportError, Inputs, Trace, TraceNode, TracePod, read_nodes_and_pods};
-use crate::units::{Bytes, GpuMilli, Millicores, SimTime};
+use super::{ImportError, Inputs, Listed, Options, Trace, TraceNode, TracePod, read_nodes_and_pods};
+use crate::units::{Bytes, GpuMilli, Millicores, Quantity};
 
 /// Most GPUs that a node or a pod may have: enough for any machine, and a guard against shifted columns.
 pub(super) const MOST_GPUS: i64 = 1024;
@@ -18,65 +19,84 @@ pub(super) const MOST_GPUS: i64 = 1024;
 pub(super) const MOST_GPUS_OF_A_JOB: i64 = 65_536;
 
 pub(super) fn read(inputs: Inputs<'_>) -> Result<Trace, ImportError> {
-    read_nodes_and_pods(inputs, |reader, file| read_nodes(reader, file), |reader, file| read_pods(reader, file))
+    read_nodes_and_pods(inputs, read_nodes, read_pods)
 }
 
-fn read_pods(reader: impl Read, file: &str) -> Result<Vec<TracePod>, ImportError> {
-    let mut table = Table::open(reader, file)?;
-    let (name, arrival, duration) = (table.column("name")?, table.column("arrival_s")?, table.column("duration_s")?);
+fn read_pods(reader: &mut dyn Read, file: &str, options: &Options) -> Result<Listed<TracePod>, ImportError> {
+    let mut table = Table::open(reader, file, options)?;
+    let name = table.column("name")?;
+    let mut arrivals = Arrivals::of(&table, "arrival_s", options)?;
+    let duration = if arrivals.are_listed() { Some(table.column("duration_s")?) } else { table.optional("duration_s") };
     let (cpu, memory) = (table.column("cpu_milli")?, table.column("memory_bytes")?);
     let (gpus, gpu_milli, gpu_model) =
         (table.optional("gpus"), table.optional("gpu_milli"), table.optional("gpu_model"));
     let (priority, workload) = (table.optional("priority"), table.optional("workload"));
 
     let (mut names, mut workloads, mut models) = (Names::default(), Interner::default(), GpuModels::default());
-    let (mut pods, mut latest) = (Vec::new(), SimTime::ZERO);
-    while let Some(row) = table.next()? {
-        latest = row.seconds_from(arrival, latest)?;
-        let (gpus, gpu_milli) = gpu_request(&row, gpus, gpu_milli)?;
+    let mut pods = Vec::new();
+    table.each(|row| {
+        let arrival = arrivals.next(row)?;
+        let (gpus, gpu_milli) = gpu_request(row, gpus, gpu_milli)?;
         pods.push(TracePod {
-            name: names.fresh(&row, name)?,
-            arrival: latest,
-            duration: if row.is_empty(duration) { None } else { Some(row.seconds(duration)?.since(SimTime::ZERO)) },
-            cpu: Millicores(row.integer(cpu, i64::MAX)?),
-            memory: Bytes(row.integer(memory, i64::MAX)?),
+            arrival,
+            duration: match duration {
+                Some(duration) if !row.is_empty(duration) => Some(row.duration(duration)?),
+                _ => arrivals.lasting(),
+            },
+            cpu: millicores(row, cpu)?,
+            memory: bytes(row, memory, 1)?,
             gpus,
             gpu_milli,
-            gpu_models: models.of(&row, gpu_model)?,
-            priority: priority_of(&row, priority)?,
+            gpu_models: models.of(row, gpu_model)?,
+            priority: priority_of(row, priority)?,
             qos: None,
             workload: match workload {
                 Some(column) if !row.is_empty(column) => Some(workloads.get(row.name(column)?)),
                 _ => None,
             },
+            alone_on_node: false,
+            name: names.fresh(row, name)?,
         });
-    }
-    Ok(pods)
+        Ok(())
+    })?;
+    let notes = arrivals.settle(&mut pods, |pod| pod.arrival, |pod, at| pod.arrival = at);
+    Ok(Listed { notes: table.notes(notes), rows: pods })
 }
 
-fn read_nodes(reader: impl Read, file: &str) -> Result<Vec<TraceNode>, ImportError> {
-    let mut table = Table::open(reader, file)?;
+fn read_nodes(reader: &mut dyn Read, file: &str, options: &Options) -> Result<Listed<TraceNode>, ImportError> {
+    let mut table = Table::open(reader, file, options)?;
     let (name, cpu, memory) = (table.column("name")?, table.column("cpu_milli")?, table.column("memory_bytes")?);
     let (gpus, gpu_model, count) = (table.optional("gpus"), table.optional("gpu_model"), table.optional("count"));
     let (mut names, mut models, mut nodes) = (Names::default(), Interner::default(), Vec::new());
-    while let Some(row) = table.next()? {
+    table.each(|row| {
         let copies = row.integer_or(count, 1_000_000, 1)?;
         if let (0, Some(column)) = (copies, count) {
             return Err(row.refuse(column, "at least one node"));
         }
         nodes.push(TraceNode {
-            name: names.fresh(&row, name)?,
-            cpu: Millicores(row.integer(cpu, i64::MAX)?),
-            memory: Bytes(row.integer(memory, i64::MAX)?),
+            cpu: millicores(row, cpu)?,
+            memory: bytes(row, memory, 1)?,
             gpus: row.integer_or(gpus, MOST_GPUS, 0)? as u32,
             gpu_model: match gpu_model {
                 Some(column) if !row.is_empty(column) => Some(models.get(row.text(column)?)),
                 _ => None,
             },
             count: copies as u32,
+            name: names.fresh(row, name)?,
         });
-    }
-    Ok(nodes)
+        Ok(())
+    })?;
+    Ok(Listed { notes: table.notes(Vec::new()), rows: nodes })
+}
+
+/// CPU in a column of thousandths of a core: `500`, `500.0`, `500m`.
+pub(super) fn millicores(row: &Row<'_>, column: Column) -> Result<Millicores, ImportError> {
+    row.quantity(column, 1, Quantity::milli_value).map(Millicores)
+}
+
+/// Memory in a column of units of so many bytes: `1048576`, `1.5e9`, `4Gi`.
+pub(super) fn bytes(row: &Row<'_>, column: Column, unit: i64) -> Result<Bytes, ImportError> {
+    row.quantity(column, unit, Quantity::value).map(Bytes)
 }
 
 /// Devices and the share of each: a share alone asks for one device, devices alone are whole ones.
@@ -134,10 +154,12 @@ impl GpuModels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::SimDuration;
+    use crate::scenario::import::ArrivalsSpec;
+    use crate::units::{SimDuration, SimTime};
 
     fn pods(text: &str) -> Result<Vec<TracePod>, String> {
-        read_pods(text.as_bytes(), "pods.csv").map_err(|error| error.to_string())
+        let read = read_pods(&mut text.as_bytes(), "pods.csv", &Options::default());
+        read.map(|listed| listed.rows).map_err(|error| error.to_string())
     }
 
     const HEADER: &str = "name,arrival_s,duration_s,cpu_milli,memory_bytes";
@@ -171,7 +193,12 @@ mod tests {
             (format!("{HEADER},name\n"), &["two columns", "name"]),
             (format!("{HEADER}\na,0,1,1\n"), &["pods.csv:2", "4 fields", "expected 5"]),
             (format!("{HEADER}\na,0,1,1,1\nb,x,1,1,1\n"), &["pods.csv:3:3", "arrival_s", "\"x\"", "seconds"]),
-            (format!("{HEADER}\na,5,1,1,1\nb,4,1,1,1\n"), &["pods.csv:3:3", "not before the row above (5)"]),
+            (format!("{HEADER}\na,5,1,1,1\nb,1772323200,1,1,1\n"), &["pods.csv:3:3", "the same form"]),
+            (format!("{HEADER}\na,01/02/2026,1,1,1\n"), &["pods.csv:2:3", "a Unix time or a date"]),
+            (format!("{HEADER}\na,5,1,0.5,1\n"), &["pods.csv:2:7", "500m"]),
+            (format!("{HEADER}\na,5,1,1,4gb\n"), &["pods.csv:2:9", "4Gi"]),
+            (format!("{HEADER}\n"), &["pods.csv", "no row under the header"]),
+            ("name,cpu_milli,memory_bytes\na,1,1\n".into(), &["the list has no times", "--every", "arrival_s"]),
             (format!("{HEADER}\na,5,-1,1,1\n"), &["pods.csv:2:5", "duration_s", "zero or more"]),
             (format!("{HEADER}\na,5,1,-7,1\n"), &["pods.csv:2:7", "cpu_milli", "whole number"]),
             (format!("{HEADER}\na,5,1,7,99999999999999999999\n"), &["memory_bytes", "whole number"]),
@@ -195,15 +222,65 @@ mod tests {
     }
 
     #[test]
+    fn times_of_the_calendar_count_from_the_earliest_and_rows_come_in_order() {
+        for (later, earlier, what) in [
+            ("2026-03-01T00:00:02Z", "2026-03-01T00:00:00Z", "dates"),
+            ("1772323202", "1772323200.5", "Unix seconds"),
+            ("1772323202000", "1772323200500", "Unix milliseconds"),
+            ("1772323202000000", "1772323200500000", "Unix microseconds"),
+            ("1772323202000000000", "1772323200500000000", "Unix nanoseconds"),
+        ] {
+            let text = format!("{HEADER}\nb,{later},1,1,1\na,{earlier},1,1,1\n");
+            let listed = read_pods(&mut text.as_bytes(), "pods.csv", &Options::default()).unwrap();
+            let names: Vec<&str> = listed.rows.iter().map(|pod| &*pod.name).collect();
+            assert_eq!((names, listed.rows[0].arrival), (vec!["a", "b"], SimTime::ZERO), "{what}");
+            let gap = if what == "dates" { 2_000 } else { 1_500 };
+            assert_eq!(listed.rows[1].arrival.since(SimTime::ZERO), SimDuration::from_millis(gap));
+            let told = listed.notes.join("; ");
+            assert!(told.contains(&format!("times are {what}")) && told.contains("not in order"), "{told}");
+        }
+    }
+
+    #[test]
+    fn quantities_are_taken_as_kubernetes_writes_them() {
+        let rows = "a,0,90s,500m,4Gi\nb,0,1h30m,500.0,1.5e9\nc,0,,1e3,128Mi\n";
+        let pods = pods(&format!("{HEADER}\n{rows}")).unwrap();
+        let told: Vec<_> = pods.iter().map(|pod| (pod.cpu.get(), pod.memory.get(), pod.duration)).collect();
+        let (minutes, seconds) = (SimDuration::from_mins, SimDuration::from_secs);
+        let expected =
+            [(500, 4 << 30, Some(seconds(90))), (500, 1_500_000_000, Some(minutes(90))), (1000, 128 << 20, None)];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_list_without_times_gets_them_by_an_option() {
+        let every = SimDuration::from_secs(30);
+        let (lasting, seed) = (Some(SimDuration::from_mins(5)), 1);
+        let read = |poisson: bool, text: &str| {
+            let arrivals = Some(ArrivalsSpec { every, poisson, lasting, seed });
+            let options = Options { arrivals, ..Options::default() };
+            read_pods(&mut text.as_bytes(), "pods.csv", &options).map(|listed| listed.rows)
+        };
+        let rows: String = (0..200).map(|row| format!("p{row},1,1\n")).collect();
+        let list = format!("name,cpu_milli,memory_bytes\n{rows}");
+        let even = read(false, &list).unwrap();
+        assert_eq!((even[199].arrival, even[3].duration), (SimTime::from_secs(199 * 30), lasting));
+        let drawn = read(true, &list).unwrap();
+        assert_eq!(drawn, read(true, &list).unwrap());
+        let mean = drawn[199].arrival.as_secs_f64() / 199.0;
+        assert!((20.0..40.0).contains(&mean) && drawn[1].arrival != even[1].arrival, "{mean}");
+        let error = read(false, &format!("{HEADER}\na,0,1,1,1\n")).unwrap_err().to_string();
+        assert!(error.contains("times of its own") && error.contains("arrival_s"), "{error}");
+    }
+
+    #[test]
     fn nodes_may_stand_for_many() {
-        let nodes = read_nodes(
-            "name,cpu_milli,memory_bytes,gpus,gpu_model,count\nn,64000,10,8,V100,12\nm,1,1,,,\n".as_bytes(),
-            "nodes.csv",
-        )
-        .unwrap();
+        let nodes = |text: &str| read_nodes(&mut text.as_bytes(), "nodes.csv", &Options::default());
+        let of = |text: &str| nodes(text).map(|listed| listed.rows);
+        let nodes = of("name,cpu_milli,memory_bytes,gpus,gpu_model,count\nn,64000,10,8,V100,12\nm,1,1,,,\n").unwrap();
         assert_eq!((nodes[0].count, nodes[0].gpus, nodes[0].gpu_model.as_deref()), (12, 8, Some("V100")));
         assert_eq!((nodes[1].count, nodes[1].gpus, nodes[1].gpu_model.as_deref()), (1, 0, None));
-        let error = read_nodes("name,cpu_milli,memory_bytes,count\nn,1,1,0\n".as_bytes(), "nodes.csv").unwrap_err();
+        let error = of("name,cpu_milli,memory_bytes,count\nn,1,1,0\n").unwrap_err();
         assert_eq!(error.place(), Some(("nodes.csv", Some(2), Some(7))));
     }
 
@@ -211,6 +288,7 @@ mod tests {
     fn what_is_not_utf8_is_refused() {
         let mut text = format!("{HEADER}\n").into_bytes();
         text.extend(b"\xff\xfe,0,1,1,1\n");
-        assert!(read_pods(&text[..], "pods.csv").unwrap_err().to_string().contains("UTF-8"));
+        let read = read_pods(&mut &text[..], "pods.csv", &Options::default());
+        assert!(read.unwrap_err().to_string().contains("UTF-8"));
     }
 }

@@ -7,66 +7,77 @@
 
 use std::io::Read;
 
+use super::arrivals::Arrivals;
 use super::csv::MOST_GPUS_OF_A_JOB;
 use super::table::{Column, Names, Row, Table};
-use super::{ImportError, Inputs, Trace};
+use super::{ImportError, Inputs, Listed, Options, Trace};
 use crate::load::training::{ThroughputRow, ThroughputTable, TrainingJobRow};
-use crate::units::SimTime;
 
 pub(super) fn read(inputs: Inputs<'_>) -> Result<Trace, ImportError> {
     let mut trace = Trace::default();
     let mut speeds = ThroughputTable::default();
     if let Some(throughputs) = inputs.throughputs {
-        trace.throughputs = read_throughputs(throughputs.reader, throughputs.file)?;
+        trace.throughputs = trace.notes.of(read_throughputs(throughputs.reader, throughputs.file, &inputs.options)?);
         speeds = ThroughputTable::from_rows(trace.throughputs.iter().cloned()).map_err(|error| {
             ImportError::Unreadable { file: throughputs.file.to_owned(), problem: error.to_string() }
         })?;
     }
     if let Some(jobs) = inputs.jobs {
-        trace.jobs = read_jobs(jobs.reader, jobs.file, &speeds)?;
+        trace.jobs = trace.notes.of(read_jobs(jobs.reader, jobs.file, &speeds, &inputs.options)?);
     }
     Ok(trace)
 }
 
-fn read_jobs(reader: impl Read, file: &str, speeds: &ThroughputTable) -> Result<Vec<TrainingJobRow>, ImportError> {
-    let mut table = Table::open(reader, file)?;
-    let (name, arrival, model) = (table.column("job")?, table.column("arrival_s")?, table.column("model")?);
+fn read_jobs(
+    reader: &mut dyn Read,
+    file: &str,
+    speeds: &ThroughputTable,
+    options: &Options,
+) -> Result<Listed<TrainingJobRow>, ImportError> {
+    let mut table = Table::open(reader, file, options)?;
+    let (name, model) = (table.column("job")?, table.column("model")?);
+    let mut arrivals = Arrivals::of(&table, "arrival_s", options)?;
     let (batch, gpus, steps) = (table.column("batch_size")?, table.column("num_gpus")?, table.column("total_steps")?);
-    let (mut names, mut jobs, mut latest) = (Names::default(), Vec::new(), SimTime::ZERO);
-    while let Some(row) = table.next()? {
-        latest = row.seconds_from(arrival, latest)?;
+    let (mut names, mut jobs) = (Names::default(), Vec::new());
+    table.each(|row| {
         let job = TrainingJobRow {
-            name: names.fresh(&row, name)?.as_ref().to_owned(),
-            arrival: latest,
+            arrival: arrivals.next(row)?,
             model: row.text(model)?.to_owned(),
-            batch_size: batch_size(&row, batch)?,
-            num_gpus: at_least_one(&row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
-            total_steps: at_least_one(&row, steps, i64::MAX / 1_000_000)? as u64,
+            batch_size: batch_size(row, batch)?,
+            num_gpus: at_least_one(row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
+            total_steps: at_least_one(row, steps, i64::MAX / 1_000_000)? as u64,
             course: Vec::new(),
             duration: None,
             queue: String::new(),
             priority: 0,
+            name: names.fresh(row, name)?.as_ref().to_owned(),
         };
         if let Err(error) = speeds.knows(&job.model, job.batch_size) {
             return Err(row.refuse(model, format!("a measured model and batch size ({error})")));
         }
         jobs.push(job);
-    }
-    Ok(jobs)
+        Ok(())
+    })?;
+    let notes = arrivals.settle(&mut jobs, |job| job.arrival, |job, at| job.arrival = at);
+    Ok(Listed { notes: table.notes(notes), rows: jobs })
 }
 
-fn read_throughputs(reader: impl Read, file: &str) -> Result<Vec<ThroughputRow>, ImportError> {
-    let mut table = Table::open(reader, file)?;
+fn read_throughputs(
+    reader: &mut dyn Read,
+    file: &str,
+    options: &Options,
+) -> Result<Listed<ThroughputRow>, ImportError> {
+    let mut table = Table::open(reader, file, options)?;
     let (model, batch, gpu) = (table.column("model")?, table.column("batch_size")?, table.column("gpu")?);
     let (gpus, consolidated) = (table.column("num_gpus")?, table.column("consolidated")?);
     let speed = table.column("steps_per_second")?;
     let mut rows = Vec::new();
-    while let Some(row) = table.next()? {
+    table.each(|row| {
         rows.push(ThroughputRow {
             model: row.text(model)?.to_owned(),
-            batch_size: batch_size(&row, batch)?,
+            batch_size: batch_size(row, batch)?,
             gpu: row.text(gpu)?.to_owned(),
-            num_gpus: at_least_one(&row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
+            num_gpus: at_least_one(row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
             consolidated: match row.bytes(consolidated) {
                 b"true" => true,
                 b"false" => false,
@@ -74,8 +85,9 @@ fn read_throughputs(reader: impl Read, file: &str) -> Result<Vec<ThroughputRow>,
             },
             steps_per_second: row.number(speed)?,
         });
-    }
-    Ok(rows)
+        Ok(())
+    })?;
+    Ok(Listed { notes: table.notes(Vec::new()), rows })
 }
 
 fn batch_size(row: &Row<'_>, column: Column) -> Result<Option<u32>, ImportError> {
@@ -146,7 +158,7 @@ mod tests {
             ("a,0,LM,21,1,10", &["jobs.csv:2:5", "batch size 20"]),
             ("a,0,LM,20,0,10", &["num_gpus", "1 or more"]),
             ("a,0,LM,20,1,1.5", &["total_steps", "whole number"]),
-            ("a,9,LM,20,1,1\nb,8,LM,20,1,1", &["jobs.csv:3:3", "row above"]),
+            ("a,9,LM,20,1,1\nb,2026-01-01,LM,20,1,1", &["jobs.csv:3:3", "the same form"]),
         ] {
             let error = read_both(&format!("{header}\n{row}\n"), speeds).unwrap_err();
             assert!(parts.iter().all(|part| error.contains(part)), "{row}: {error}");

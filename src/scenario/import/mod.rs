@@ -5,24 +5,36 @@
 //! file, line, column and what was expected there. A new format is its file, a line in the table, and a sample with
 //! a bad row as its test.
 
+mod arrivals;
+mod azure_llm;
+mod clock;
 mod columns;
 mod csv;
+mod dlrm;
 mod error;
 mod gavel;
+mod genai;
+mod numbers;
 mod openb;
+mod opened;
 mod pai;
 mod pollux;
 mod requests;
+mod samples;
 mod series;
+mod spot;
+mod swf;
 mod table;
 mod timed_jobs;
 
 use std::io::Read;
 use std::sync::Arc;
 
+pub use arrivals::ArrivalsSpec;
 pub use columns::InputColumn;
 pub use error::ImportError;
-pub use requests::{LoggedRequest, read_requests};
+pub use requests::{LoggedRequest, Only, RequestTrace, read_requests};
+pub use samples::{SampleSeries, read_samples, sum_of};
 pub use series::read_series;
 
 use crate::load::training::{Profiles, ThroughputRow, TrainingJobRow};
@@ -41,6 +53,56 @@ pub struct Trace {
     pub throughputs: Vec<ThroughputRow>,
     /// What was measured of their models, where that is more than one speed.
     pub profiles: Profiles,
+    /// A log of requests.
+    pub requests: Option<RequestTrace>,
+    /// Spot machines that could be had, by zone.
+    pub availability: Vec<Availability>,
+    /// What should be known of how the files were read.
+    pub notes: Notes,
+}
+
+/// How many instances a zone had at each tick of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Availability {
+    pub zone: Arc<str>,
+    /// From one tick to the next.
+    pub gap: SimDuration,
+    pub instances: Vec<u32>,
+}
+
+/// What should be known of how files were read, a sentence each, with the file's name before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes(pub Vec<String>);
+
+impl Notes {
+    /// What was read, with its notes, which are added to these.
+    fn and<T>(&mut self, (read, notes): (T, Vec<String>)) -> T {
+        self.0.extend(notes);
+        read
+    }
+
+    /// The rows of a list, whose notes are added to these.
+    fn of<T>(&mut self, listed: Listed<T>) -> Vec<T> {
+        self.0.extend(listed.notes);
+        listed.rows
+    }
+}
+
+/// What one file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed<T> {
+    pub rows: Vec<T>,
+    /// As [`Notes`].
+    pub notes: Vec<String>,
+}
+
+/// How files are read, whatever their format.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// Leave out rows that can't be read, and say how many, in place of an error.
+    pub skip_bad_rows: bool,
+    /// For lists that say nothing of when pods come.
+    pub arrivals: Option<ArrivalsSpec>,
 }
 
 /// One node, or several alike.
@@ -75,6 +137,8 @@ pub struct TracePod {
     pub qos: Option<Qos>,
     /// What it belongs to, where the trace says so.
     pub workload: Option<Arc<str>>,
+    /// Whether no node may hold two pods of its workload.
+    pub alone_on_node: bool,
 }
 
 /// A quality-of-service class as a trace states it.
@@ -94,6 +158,43 @@ pub struct Source<'a> {
     pub file: &'a str,
 }
 
+impl<'a> Inputs<'a> {
+    /// Puts an input in its place by the flag that names it.
+    pub fn give(&mut self, input: &str, source: Source<'a>) {
+        match input {
+            "pods" => self.pods = Some(source),
+            "nodes" => self.nodes = Some(source),
+            "jobs" => self.jobs = Some(source),
+            "throughputs" => self.throughputs = Some(source),
+            "requests" => self.requests = Some(source),
+            "convergence" => self.convergence = Some(source),
+            _ => self.availability.push(source),
+        }
+    }
+}
+
+/// All of an input as text, unpacked, and what should be known of how it was stored.
+///
+/// # Errors
+/// What can't be read or is no text.
+pub fn read_text(reader: &mut dyn Read, file: &str) -> Result<(String, Vec<String>), ImportError> {
+    opened::text(reader, file)
+}
+
+/// All of an input as bytes, unpacked.
+///
+/// # Errors
+/// What can't be read.
+pub fn read_bytes(reader: &mut dyn Read, file: &str) -> Result<Vec<u8>, ImportError> {
+    opened::bytes(reader, file)
+}
+
+/// The text of a file as the readers here see it, unpacked; for showing a line of it.
+pub fn text_of(path: &std::path::Path) -> Option<String> {
+    let file = std::fs::File::open(path).ok()?;
+    opened::text(file, "").ok().map(|(text, _)| text)
+}
+
 /// The inputs of an import, as far as the user gave them.
 #[derive(Default)]
 pub struct Inputs<'a> {
@@ -101,11 +202,14 @@ pub struct Inputs<'a> {
     pub nodes: Option<Source<'a>>,
     pub jobs: Option<Source<'a>>,
     pub throughputs: Option<Source<'a>>,
+    pub requests: Option<Source<'a>>,
+    pub availability: Vec<Source<'a>>,
+    pub options: Options,
     pub convergence: Option<Source<'a>>,
 }
 
 /// Reads one table of a trace, under the name that its errors give it.
-type TableReader<T> = fn(&mut dyn Read, &str) -> Result<Vec<T>, ImportError>;
+type TableReader<T> = fn(&mut dyn Read, &str, &Options) -> Result<Listed<T>, ImportError>;
 
 /// A trace of nodes and pods, each from the input that was given for it.
 fn read_nodes_and_pods(
@@ -115,10 +219,12 @@ fn read_nodes_and_pods(
 ) -> Result<Trace, ImportError> {
     let mut trace = Trace::default();
     if let Some(source) = inputs.nodes {
-        trace.nodes = nodes(source.reader, source.file)?;
+        // Arrivals are those of pods.
+        let options = Options { arrivals: None, ..inputs.options.clone() };
+        trace.nodes = trace.notes.of(nodes(source.reader, source.file, &options)?);
     }
     if let Some(source) = inputs.pods {
-        trace.pods = pods(source.reader, source.file)?;
+        trace.pods = trace.notes.of(pods(source.reader, source.file, &inputs.options)?);
     }
     Ok(trace)
 }
@@ -166,6 +272,41 @@ pub const FORMATS: &[Format] = &[
         read: timed_jobs::read,
     },
     Format {
+        name: "azure-llm",
+        about: "requests to Azure's LLM services, of 2023 and 2024",
+        inputs: &[("requests", true)],
+        columns: &[("requests", columns::AZURE_LLM)],
+        read: azure_llm::read,
+    },
+    Format {
+        name: "genai",
+        about: "requests for images of Alibaba's GenTD26 (cluster-trace-v2026-GenAI)",
+        inputs: &[("requests", true)],
+        columns: &[("requests", columns::GENAI)],
+        read: genai::read,
+    },
+    Format {
+        name: "dlrm",
+        about: "instances of recommendation services (Alibaba's cluster-trace-gpu-v2025)",
+        inputs: &[("pods", true)],
+        columns: &[("pods", columns::DLRM)],
+        read: dlrm::read,
+    },
+    Format {
+        name: "spot",
+        about: "availability of spot machines by zone (SkyPilot's spot-traces), or the fleet of Alibaba's cluster-trace-v2026-spot-gpu",
+        inputs: &[("availability", false), ("nodes", false), ("pods", false)],
+        columns: &[("nodes", columns::SPOT_NODES), ("pods", columns::SPOT_PODS)],
+        read: spot::read,
+    },
+    Format {
+        name: "swf",
+        about: "Standard Workload Format of the Parallel Workloads Archive; as --nodes the same file gives the machine of its header",
+        inputs: &[("pods", true), ("nodes", false)],
+        columns: &[],
+        read: swf::read,
+    },
+    Format {
         name: "pai",
         about: "mini-batch times of the workers of one job (cluster-trace-gpu-v2020), at the pace of the slowest",
         inputs: &[("jobs", true)],
@@ -208,6 +349,8 @@ impl Format {
             ("nodes", inputs.nodes.is_some()),
             ("jobs", inputs.jobs.is_some()),
             ("throughputs", inputs.throughputs.is_some()),
+            ("requests", inputs.requests.is_some()),
+            ("availability", !inputs.availability.is_empty()),
             ("convergence", inputs.convergence.is_some()),
         ];
         for (input, given) in given {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::gavel::at_least_one;
 use super::table::Table;
-use super::{ImportError, Inputs, Trace};
+use super::{ImportError, Inputs, Listed, Options, Trace};
 use crate::load::training::{Stretch, TrainingJobRow};
 use crate::units::SimTime;
 
@@ -21,19 +21,22 @@ const MOST_WORKERS: i64 = 100_000;
 const LATEST: i64 = 1_000_000_000;
 
 pub(super) fn read(inputs: Inputs<'_>) -> Result<Trace, ImportError> {
-    let jobs = inputs.jobs.map(|jobs| read_job(jobs.reader, jobs.file)).transpose()?;
-    Ok(Trace { jobs: jobs.into_iter().collect(), ..Trace::default() })
+    let mut trace = Trace::default();
+    if let Some(jobs) = inputs.jobs {
+        trace.jobs = trace.notes.of(read_job(jobs.reader, jobs.file, &inputs.options)?);
+    }
+    Ok(trace)
 }
 
-fn read_job(reader: impl Read, file: &str) -> Result<TrainingJobRow, ImportError> {
-    let mut table = Table::open(reader, file)?;
+fn read_job(reader: &mut dyn Read, file: &str, options: &Options) -> Result<Listed<TrainingJobRow>, ImportError> {
+    let mut table = Table::open(reader, file, options)?;
     let (worker, gpu) = (table.column("worker")?, table.column("gpu_percent")?);
     let (time, batch) = (table.column("time")?, table.column("batch_time_norm")?);
     let mut slowest: BTreeMap<i64, f64> = BTreeMap::new();
     let (mut workers, mut all, mut latest) = (BTreeSet::new(), Vec::new(), 0);
-    while let Some(row) = table.next()? {
+    table.each(|row| {
         workers.insert(row.integer(worker, MOST_WORKERS)?);
-        at_least_one(&row, gpu, 10_000)?;
+        at_least_one(row, gpu, 10_000)?;
         let at = row.integer(time, LATEST)?;
         if at < latest {
             return Err(row.refuse(time, format!("a time that is not before the row above ({latest})")));
@@ -46,7 +49,8 @@ fn read_job(reader: impl Read, file: &str) -> Result<TrainingJobRow, ImportError
         all.push(took);
         let of_all = slowest.entry(at).or_default();
         *of_all = of_all.max(took);
-    }
+        Ok(())
+    })?;
     all.sort_by(f64::total_cmp);
     let unreadable = |problem: &str| ImportError::Unreadable { file: file.to_owned(), problem: problem.to_owned() };
     let median = *all.get(all.len() / 2).ok_or_else(|| unreadable("there are no mini-batches"))?;
@@ -63,7 +67,7 @@ fn read_job(reader: impl Read, file: &str) -> Result<TrainingJobRow, ImportError
     let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let name = if !stem.is_empty() && stem.chars().all(is_plain) && !stem.starts_with('-') { stem } else { "job" };
-    Ok(TrainingJobRow {
+    let job = TrainingJobRow {
         name: name.to_owned(),
         arrival: SimTime::ZERO,
         model: String::new(),
@@ -74,7 +78,8 @@ fn read_job(reader: impl Read, file: &str) -> Result<TrainingJobRow, ImportError
         course,
         queue: String::new(),
         priority: 0,
-    })
+    };
+    Ok(Listed { notes: table.notes(Vec::new()), rows: vec![job] })
 }
 
 #[cfg(test)]
@@ -111,7 +116,7 @@ mod tests {
             ("0,25,5,0\n", &["job-1.csv:2:8", "more than 0"][..]),
             ("0,25,5,1\n0,25,4,1\n", &["job-1.csv:3:6", "row above (5)"]),
             ("0,0,5,1\n", &["gpu_percent", "1 or more"]),
-            ("", &["no mini-batches"]),
+            ("", &["no row under the header"]),
         ] {
             let error = read(&format!("{header}{rows}")).unwrap_err();
             assert!(parts.iter().all(|part| error.contains(part)), "{rows}: {error}");

@@ -9,12 +9,12 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use super::arrivals::Arrivals;
 use super::csv::MOST_GPUS_OF_A_JOB;
 use super::gavel::at_least_one;
 use super::table::{Column, Names, Row, Table};
-use super::{ImportError, Inputs, Trace};
+use super::{ImportError, Inputs, Listed, Options, Trace};
 use crate::load::training::{BatchLimits, Gradient, ModelProfile, Profiles, StepTime, StepTimes, TrainingJobRow};
-use crate::units::SimTime;
 
 /// What the artifact's models take, where their tables do not tell: base and largest batch, the fewest and the most samples
 /// of a GPU, the most GPUs.
@@ -36,9 +36,10 @@ const MOST_NODES: usize = 4096;
 
 pub(super) fn read(inputs: Inputs<'_>) -> Result<Trace, ImportError> {
     let mut trace = Trace::default();
+    let options = &inputs.options;
     if let (Some(throughputs), Some(convergence)) = (inputs.throughputs, inputs.convergence) {
-        let times = read_step_times(throughputs.reader, throughputs.file)?;
-        let measured = read_convergence(convergence.reader, convergence.file, &times)?;
+        let times = trace.notes.and(read_step_times(throughputs.reader, throughputs.file, options)?);
+        let measured = trace.notes.and(read_convergence(convergence.reader, convergence.file, &times, options)?);
         for (model, of) in measured {
             let step_times = times.get(&model).cloned().unwrap_or_default();
             let limits = limits(&model, &step_times, of.keys());
@@ -50,7 +51,7 @@ pub(super) fn read(inputs: Inputs<'_>) -> Result<Trace, ImportError> {
         }
     }
     if let Some(jobs) = inputs.jobs {
-        trace.jobs = read_jobs(jobs.reader, jobs.file, &trace.profiles)?;
+        trace.jobs = trace.notes.of(read_jobs(jobs.reader, jobs.file, &trace.profiles, options)?);
     }
     Ok(trace)
 }
@@ -63,27 +64,33 @@ fn limits<'a>(model: &str, times: &StepTimes, batches: impl Iterator<Item = &'a 
     BatchLimits { base, most, per_gpu: times.samples(), gpus: MOST_GPUS_OF_A_JOB as u32 }
 }
 
-fn read_jobs(reader: impl Read, file: &str, profiles: &Profiles) -> Result<Vec<TrainingJobRow>, ImportError> {
-    let mut table = Table::open(reader, file)?;
-    let (name, arrival, model) = (table.column("job")?, table.column("arrival_s")?, table.column("model")?);
+fn read_jobs(
+    reader: &mut dyn Read,
+    file: &str,
+    profiles: &Profiles,
+    options: &Options,
+) -> Result<Listed<TrainingJobRow>, ImportError> {
+    let mut table = Table::open(reader, file, options)?;
+    let (name, model) = (table.column("job")?, table.column("model")?);
+    let mut arrivals = Arrivals::of(&table, "arrival_s", options)?;
     let (gpus, batch) = (table.column("num_gpus")?, table.column("batch_size")?);
-    let (mut names, mut jobs, mut latest) = (Names::default(), Vec::new(), SimTime::ZERO);
-    while let Some(row) = table.next()? {
-        latest = row.seconds_from(arrival, latest)?;
+    let (mut names, mut jobs) = (Names::default(), Vec::new());
+    table.each(|row| {
+        let arrival = arrivals.next(row)?;
         let of = row.text(model)?;
         let limits =
             profiles.get(of).map_err(|problem| row.refuse(model, format!("a measured model ({problem})")))?.limits;
-        let batch_size = at_least_one(&row, batch, MOST_BATCH)? as u32;
+        let batch_size = at_least_one(row, batch, MOST_BATCH)? as u32;
         if !(limits.base..=limits.most).contains(&batch_size) {
             return Err(row.refuse(batch, format!("from {} to {}, what {of} takes", limits.base, limits.most)));
         }
-        let num_gpus = at_least_one(&row, gpus, MOST_GPUS_OF_A_JOB)? as u32;
+        let num_gpus = at_least_one(row, gpus, MOST_GPUS_OF_A_JOB)? as u32;
         if num_gpus > batch_size {
             return Err(row.refuse(gpus, format!("up to {batch_size}, a sample each")));
         }
         jobs.push(TrainingJobRow {
-            name: names.fresh(&row, name)?.as_ref().to_owned(),
-            arrival: latest,
+            name: names.fresh(row, name)?.as_ref().to_owned(),
+            arrival,
             model: of.to_owned(),
             batch_size: Some(batch_size),
             num_gpus,
@@ -93,8 +100,10 @@ fn read_jobs(reader: impl Read, file: &str, profiles: &Profiles) -> Result<Vec<T
             queue: String::new(),
             priority: 0,
         });
-    }
-    Ok(jobs)
+        Ok(())
+    })?;
+    let notes = arrivals.settle(&mut jobs, |job| job.arrival, |job, at| job.arrival = at);
+    Ok(Listed { notes: table.notes(notes), rows: jobs })
 }
 
 /// Rows by placement, and rows by counts alone.
@@ -104,13 +113,17 @@ struct Rows {
     counted: Vec<(u32, u32, u32, StepTime)>,
 }
 
-fn read_step_times(reader: impl Read, file: &str) -> Result<BTreeMap<String, StepTimes>, ImportError> {
-    let mut table = Table::open(reader, file)?;
+fn read_step_times(
+    reader: &mut dyn Read,
+    file: &str,
+    options: &Options,
+) -> Result<(BTreeMap<String, StepTimes>, Vec<String>), ImportError> {
+    let mut table = Table::open(reader, file, options)?;
     let (model, placement, nodes) = (table.column("model")?, table.column("placement")?, table.column("nodes")?);
     let (gpus, samples) = (table.column("gpus")?, table.column("batch_per_gpu")?);
     let (step, sync) = (table.column("step_seconds")?, table.column("sync_seconds")?);
     let mut rows: BTreeMap<String, Rows> = BTreeMap::new();
-    while let Some(row) = table.next()? {
+    table.each(|row| {
         let of = rows.entry(row.text(model)?.to_owned()).or_default();
         let time = StepTime { step: row.number(step)?, sync: row.number(sync)? };
         if time.step <= 0.0 {
@@ -119,22 +132,22 @@ fn read_step_times(reader: impl Read, file: &str) -> Result<BTreeMap<String, Ste
         if time.sync > time.step {
             return Err(row.refuse(sync, "a part of the step"));
         }
-        let of_a_gpu = at_least_one(&row, samples, MOST_BATCH)? as u32;
-        let counts = (
-            at_least_one(&row, nodes, MOST_NODES as i64)? as u32,
-            at_least_one(&row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
-        );
+        let of_a_gpu = at_least_one(row, samples, MOST_BATCH)? as u32;
+        let counts =
+            (at_least_one(row, nodes, MOST_NODES as i64)? as u32, at_least_one(row, gpus, MOST_GPUS_OF_A_JOB)? as u32);
         if row.is_empty(placement) {
             of.counted.push((counts.0, counts.1, of_a_gpu, time));
-            continue;
+            return Ok(());
         }
-        let by_node = gpus_by_node(&row, placement)?;
+        let by_node = gpus_by_node(row, placement)?;
         if (by_node.len() as u32, by_node.iter().sum()) != counts {
             return Err(row.refuse(placement, format!("{} GPUs on {} nodes", counts.1, counts.0)));
         }
         of.placed.push((by_node, of_a_gpu, time));
-    }
-    Ok(rows.into_iter().map(|(model, rows)| (model, StepTimes::new(rows.placed, rows.counted))).collect())
+        Ok(())
+    })?;
+    let times = rows.into_iter().map(|(model, rows)| (model, StepTimes::new(rows.placed, rows.counted))).collect();
+    Ok((times, table.notes(Vec::new())))
 }
 
 fn gpus_by_node(row: &Row<'_>, column: Column) -> Result<Vec<u32>, ImportError> {
@@ -150,23 +163,24 @@ fn gpus_by_node(row: &Row<'_>, column: Column) -> Result<Vec<u32>, ImportError> 
 type Measured = BTreeMap<u32, Vec<(f64, Gradient)>>;
 
 fn read_convergence(
-    reader: impl Read,
+    reader: &mut dyn Read,
     file: &str,
     times: &BTreeMap<String, StepTimes>,
-) -> Result<BTreeMap<String, Measured>, ImportError> {
-    let mut table = Table::open(reader, file)?;
+    options: &Options,
+) -> Result<(BTreeMap<String, Measured>, Vec<String>), ImportError> {
+    let mut table = Table::open(reader, file, options)?;
     let (model, batch, epoch) = (table.column("model")?, table.column("batch_size")?, table.column("epoch")?);
     let (iteration, progress) = (table.column("iteration")?, table.column("progress")?);
     let (sqr, var) = (table.column("grad_sqr")?, table.column("grad_var")?);
     let mut measured: BTreeMap<String, Measured> = BTreeMap::new();
-    while let Some(row) = table.next()? {
+    table.each(|row| {
         let name = row.text(model)?;
         if !times.contains_key(name) {
             return Err(row.refuse(model, "a model with measured step times"));
         }
-        let size = at_least_one(&row, batch, MOST_BATCH)? as u32;
+        let size = at_least_one(row, batch, MOST_BATCH)? as u32;
         let of = measured.entry(name.to_owned()).or_default().entry(size).or_default();
-        if at_least_one(&row, epoch, MOST_EPOCHS)? != of.len() as i64 + 1 {
+        if at_least_one(row, epoch, MOST_EPOCHS)? != of.len() as i64 + 1 {
             return Err(row.refuse(epoch, format!("{}, the next of this batch size", of.len() + 1)));
         }
         let gradient = Gradient { steps: row.number(iteration)?, sqr: row.number(sqr)?, var: row.number(var)? };
@@ -174,8 +188,9 @@ fn read_convergence(
             return Err(row.refuse(var, "signal and noise that are not both zero"));
         }
         of.push((row.number(progress)?, gradient));
-    }
-    Ok(measured)
+        Ok(())
+    })?;
+    Ok((measured, table.notes(Vec::new())))
 }
 
 #[cfg(test)]
@@ -219,7 +234,7 @@ mod tests {
             ("a,0,n,1,4", &["jobs.csv:2:5", "model \"n\" was not measured"][..]),
             ("a,0,m,1,9", &["jobs.csv:2:9", "from 4 to 8"]),
             ("a,0,m,5,4", &["jobs.csv:2:7", "up to 4"]),
-            ("a,5,m,1,4\nb,4,m,1,4", &["jobs.csv:3:3", "row above"]),
+            ("a,5,m,1,4\nb,2026-01-01,m,1,4", &["jobs.csv:3:3", "the same form"]),
         ] {
             let error = read_all(&format!("{jobs}{row}\n"), times, epochs).unwrap_err();
             assert!(parts.iter().all(|part| error.contains(part)), "{row}: {error}");

@@ -1,9 +1,12 @@
 //! A log of requests: when each came, and what it was like.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::ImportError;
-use super::table::Table;
+use super::clock::Clock;
+use super::table::{Column, Table};
+use super::{ImportError, Listed, Notes, Options, Source, Trace};
+use crate::units::{SimDuration, SimTime};
 
 /// A row of a log.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,8 +17,11 @@ pub struct LoggedRequest {
     pub size: f64,
 }
 
-/// Reads a row a request, sorted by time (rows of one instant stay in their order). `time` is a column of seconds or of
-/// timestamps (RFC 3339, or `2023-11-16 18:17:03.98`, taken as UTC).
+/// Which rows of a log are taken: those whose column has one of these values.
+pub type Only = BTreeMap<String, Vec<String>>;
+
+/// Reads a row a request, sorted by time (rows of one instant stay in their order). `time` is a column of seconds, Unix
+/// times or timestamps (RFC 3339, or `2023-11-16 18:17:03.98`, taken as UTC).
 ///
 /// # Errors
 /// A missing column, no row at all, or the first field that is not as stated.
@@ -24,45 +30,113 @@ pub fn read_requests(
     file: &str,
     time: &str,
     size: &[(&str, f64)],
-) -> Result<Vec<LoggedRequest>, ImportError> {
-    let mut table = Table::open(reader, file)?;
+    only: &Only,
+) -> Result<Listed<LoggedRequest>, ImportError> {
+    let options = Options::default();
+    let mut table = Table::open(reader, file, &options)?;
     let time = table.column(time)?;
     let columns = size.iter().map(|(name, weight)| Ok((table.column(name)?, *weight)));
     let columns = columns.collect::<Result<Vec<_>, ImportError>>()?;
-    let mut requests: Vec<LoggedRequest> = Vec::new();
-    let mut stamps = None;
-    while let Some(row) = table.next()? {
-        let stamp = std::str::from_utf8(row.bytes(time)).ok().and_then(timestamp);
-        if *stamps.get_or_insert(stamp.is_some()) != stamp.is_some() {
-            return Err(row.refuse(time, "a time of the same form as in the rows above"));
+    let only = only.iter().map(|(name, values)| Ok((table.column(name)?, &values[..])));
+    let only = only.collect::<Result<Vec<_>, ImportError>>()?;
+    read_rows(&mut table, time, &columns, &only, &mut 0)
+}
+
+fn read_rows(
+    table: &mut Table<'_>,
+    time: Column,
+    columns: &[(Column, f64)],
+    only: &[(Column, &[String])],
+    rows: &mut usize,
+) -> Result<Listed<LoggedRequest>, ImportError> {
+    let (mut clock, mut requests) = (Clock::default(), Vec::new());
+    table.each(|row| {
+        *rows += 1;
+        if only.iter().any(|(column, values)| !values.iter().any(|value| value.as_bytes() == row.bytes(*column))) {
+            return Ok(());
         }
-        let at = match stamp {
-            Some(at) => at,
-            None => row.seconds(time)?.nanos(),
-        };
+        let at = clock.read(row, time)?;
         let mut size = f64::from(u8::from(columns.is_empty()));
-        for (column, weight) in &columns {
+        for (column, weight) in columns {
             size += weight * row.number(*column)?;
         }
         requests.push(LoggedRequest { at, size });
+        Ok(())
+    })?;
+    if requests.is_empty() {
+        let problem = format!("none of the {rows} rows has a value that is asked for");
+        return Err(ImportError::Unreadable { file: table.file().to_owned(), problem });
     }
-    requests.sort_by_key(|request| request.at);
-    let Some(first) = requests.first().map(|request| request.at) else {
-        return Err(ImportError::Unreadable { file: file.to_owned(), problem: "no row under the header".to_owned() });
-    };
-    if stamps == Some(true) {
-        requests.iter_mut().for_each(|request| request.at -= first);
-    }
-    Ok(requests)
+    let of = |request: &LoggedRequest| SimTime::from_nanos(request.at);
+    let notes = clock.settle(&mut requests, of, |request, at| request.at = at.nanos());
+    Ok(Listed { notes: table.notes(notes), rows: requests })
 }
 
-/// Nanoseconds since 1970.
-fn timestamp(text: &str) -> Option<i64> {
-    let at = match text.parse::<jiff::Timestamp>() {
-        Ok(at) => at,
-        Err(_) => text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp(),
+/// What makes a request of a published log long.
+pub(super) struct Work {
+    /// The names that this column goes by.
+    pub columns: &'static [&'static str],
+    /// Of a GPU, for one of what the column counts.
+    pub gpu_seconds: f64,
+}
+
+/// How a published log is written.
+pub(super) struct Shape {
+    pub time: &'static [&'static str],
+    pub work: &'static [Work],
+    /// Columns, where there are such, that must have this value.
+    pub only: &'static [(&'static [&'static str], &'static str)],
+    /// Requests that a pod works on at a time.
+    pub concurrency: u32,
+}
+
+/// What a log of requests says beyond its rows, which a scenario reads from the file itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestTrace {
+    pub count: usize,
+    /// From the log's zero to the last request.
+    pub span: SimDuration,
+    pub time_column: String,
+    /// GPU seconds of one of what each column counts.
+    pub size: BTreeMap<String, f64>,
+    pub only: Only,
+    pub concurrency: u32,
+    pub mean_gpu_seconds: f64,
+}
+
+/// Reads a log in a published form.
+pub(super) fn read_log(source: Source<'_>, shape: &Shape, options: &Options) -> Result<Trace, ImportError> {
+    let mut table = Table::open(source.reader, source.file, options)?;
+    let time = table.any_of(shape.time)?;
+    let mut columns = Vec::new();
+    for work in shape.work {
+        columns.push((table.any_of(work.columns)?, work.gpu_seconds));
+    }
+    let mut only = Vec::new();
+    for (names, value) in shape.only {
+        if let Some(column) = names.iter().find_map(|name| table.optional(name)) {
+            only.push((column, vec![(*value).to_owned()]));
+        }
+    }
+    let asked: Vec<(Column, &[String])> = only.iter().map(|(column, values)| (*column, &values[..])).collect();
+    let mut rows = 0usize;
+    let mut listed = read_rows(&mut table, time, &columns, &asked, &mut rows)?;
+    if listed.rows.len() < rows {
+        let left_out = rows - listed.rows.len();
+        listed.notes.push(format!("{}: {left_out} of {rows} requests did not succeed and are left out", source.file));
+    }
+    let last = listed.rows.last().map_or(0, |request| request.at);
+    let mean = listed.rows.iter().map(|request| request.size).sum::<f64>() / listed.rows.len() as f64;
+    let requests = RequestTrace {
+        count: listed.rows.len(),
+        span: SimDuration::from_nanos(last),
+        time_column: table.name(time).to_owned(),
+        size: columns.iter().map(|(column, weight)| (table.name(*column).to_owned(), *weight)).collect(),
+        only: only.iter().map(|(column, values)| (table.name(*column).to_owned(), values.clone())).collect(),
+        concurrency: shape.concurrency,
+        mean_gpu_seconds: mean,
     };
-    i64::try_from(at.as_nanosecond()).ok()
+    Ok(Trace { requests: Some(requests), notes: Notes(listed.notes), ..Trace::default() })
 }
 
 #[cfg(test)]
@@ -70,8 +144,9 @@ mod tests {
     use super::*;
 
     fn read(text: &str, size: &[(&str, f64)]) -> Result<Vec<(i64, f64)>, String> {
-        let requests = read_requests(text.as_bytes(), "log.csv", "at", size).map_err(|error| error.to_string())?;
-        Ok(requests.iter().map(|request| (request.at / 1_000_000, request.size)).collect())
+        let requests =
+            read_requests(text.as_bytes(), "log.csv", "at", size, &Only::new()).map_err(|error| error.to_string())?;
+        Ok(requests.rows.iter().map(|request| (request.at / 1_000_000, request.size)).collect())
     }
 
     #[test]

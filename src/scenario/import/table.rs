@@ -1,21 +1,30 @@
 //! A CSV table with a header, read row by row into typed fields.
 //!
 //! All readers of this room go through here. One row buffer is reused, numbers are parsed from bytes by hand and
-//! exactly (decimal seconds become whole nanoseconds), and nothing is allocated but what a reader keeps.
+//! exactly (decimal seconds become whole nanoseconds), and nothing is allocated but what a reader keeps. What separates
+//! fields is told by the header; lines above it that begin with `#` are passed over.
 
 use std::io::Read;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::ImportError;
-use crate::units::{SimTime, nearest};
+use super::numbers::{nanoseconds, scaled};
+use super::{ImportError, Options, opened};
+use crate::units::{Quantity, SimDuration, SimTime, nearest};
 
-pub(super) struct Table<R> {
-    reader: ::csv::Reader<R>,
+pub(super) struct Table<'r> {
+    reader: ::csv::Reader<Box<dyn Read + 'r>>,
     file: String,
     header: Vec<String>,
     record: ::csv::ByteRecord,
+    /// Lines above the header, which the CSV reader does not see.
+    above: u64,
+    notes: Vec<String>,
+    skips_bad_rows: bool,
+    rows: u64,
+    skipped: u64,
+    first_skipped: Option<ImportError>,
 }
 
 /// A column of a table: where it stands in a row.
@@ -27,15 +36,35 @@ pub(super) struct Row<'a> {
     record: &'a ::csv::ByteRecord,
     header: &'a [String],
     file: &'a str,
+    above: u64,
 }
 
-impl<R: Read> Table<R> {
+impl<'r> Table<'r> {
     /// Reads the header.
-    pub fn open(reader: R, file: &str) -> Result<Table<R>, ImportError> {
-        let reader =
-            ::csv::ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(1 << 16).from_reader(reader);
-        let file = file.to_owned();
-        let mut table = Table { reader, file, header: Vec::new(), record: ::csv::ByteRecord::new() };
+    pub fn open(reader: impl Read + 'r, file: &str, options: &Options) -> Result<Table<'r>, ImportError> {
+        let mut opened = opened::open(reader, file)?;
+        let form = Form::of(&opened.head);
+        let skip = std::io::copy(&mut (&mut opened.reader).take(form.above.1 as u64), &mut std::io::sink());
+        skip.map_err(|error| ImportError::Unreadable { file: file.to_owned(), problem: error.to_string() })?;
+        opened.notes.extend(form.note());
+        let reader = ::csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(form.delimiter)
+            .buffer_capacity(1 << 16)
+            .from_reader(opened.reader);
+        let mut table = Table {
+            reader,
+            file: file.to_owned(),
+            header: Vec::new(),
+            record: ::csv::ByteRecord::new(),
+            above: form.above.0,
+            notes: opened.notes,
+            skips_bad_rows: options.skip_bad_rows,
+            rows: 0,
+            skipped: 0,
+            first_skipped: None,
+        };
         if !table.advance()? {
             return Err(ImportError::NoHeader { file: table.file });
         }
@@ -43,11 +72,21 @@ impl<R: Read> Table<R> {
             let field = field.strip_prefix(b"\xef\xbb\xbf").unwrap_or(field);
             let name = String::from_utf8_lossy(field).trim().to_owned();
             if !name.is_empty() && table.header.contains(&name) {
-                return Err(ImportError::DoubledColumn { file: table.file, column: name });
+                let line = table.above + 1;
+                return Err(ImportError::DoubledColumn { file: table.file, line, column: name });
             }
             table.header.push(name);
         }
         Ok(table)
+    }
+
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// What a column is called here.
+    pub fn name(&self, column: Column) -> &str {
+        &self.header[column.0]
     }
 
     /// A column that must be there.
@@ -56,6 +95,7 @@ impl<R: Read> Table<R> {
             let near = nearest(name, self.header.iter().map(String::as_str));
             ImportError::MissingColumn {
                 file: self.file.clone(),
+                line: self.above + 1,
                 column: name.to_owned(),
                 nearest: near.map(str::to_owned),
                 found: self.header.join(", "),
@@ -63,22 +103,57 @@ impl<R: Read> Table<R> {
         })
     }
 
-    /// A column that may be absent.
+    /// A column that may be absent; capitals do not tell columns apart, unless another has just this name.
     pub fn optional(&self, name: &str) -> Option<Column> {
-        self.header.iter().position(|known| known == name).map(Column)
+        let exact = self.header.iter().position(|known| known == name);
+        exact.or_else(|| self.header.iter().position(|known| known.eq_ignore_ascii_case(name))).map(Column)
     }
 
-    /// The next row, or `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Row<'_>>, ImportError> {
-        if !self.advance()? {
-            return Ok(None);
+    /// The column that has the first of these names that there is; the first one's absence is what is told.
+    pub fn any_of(&self, names: &[&str]) -> Result<Column, ImportError> {
+        names.iter().find_map(|name| self.optional(name)).map_or_else(|| self.column(names[0]), Ok)
+    }
+
+    /// Hands every row to `take`. Rows that it refuses, or that have too few or too many fields, are passed over and
+    /// counted where the user asked for that; else the first of them ends the reading.
+    ///
+    /// # Errors
+    /// A bad row, no row at all, or none that is good.
+    pub fn each(&mut self, mut take: impl FnMut(&Row<'_>) -> Result<(), ImportError>) -> Result<(), ImportError> {
+        while self.advance()? {
+            self.rows += 1;
+            let row = Row { record: &self.record, header: &self.header, file: &self.file, above: self.above };
+            let taken = match (row.record.len(), self.header.len()) {
+                (found, expected) if found != expected => {
+                    Err(ImportError::FieldCount { file: self.file.clone(), line: row.line(), found, expected })
+                }
+                _ => take(&row),
+            };
+            match taken {
+                Err(error) if self.skips_bad_rows && error.is_of_a_row() => {
+                    self.skipped += 1;
+                    self.first_skipped.get_or_insert(error);
+                }
+                taken => taken?,
+            }
         }
-        let row = Row { record: &self.record, header: &self.header, file: &self.file };
-        if row.record.len() != self.header.len() {
-            let (found, expected) = (row.record.len(), self.header.len());
-            return Err(ImportError::FieldCount { file: self.file.clone(), line: row.line(), found, expected });
+        if self.rows == 0 {
+            return Err(ImportError::NoRows { file: self.file.clone() });
         }
-        Ok(Some(row))
+        match &self.first_skipped {
+            Some(error) if self.skipped == self.rows => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What should be known of how the table was read, with the file's name before it.
+    pub fn notes(&mut self, of_the_reader: Vec<String>) -> Vec<String> {
+        let mut notes = std::mem::take(&mut self.notes);
+        if let Some(first) = &self.first_skipped {
+            notes.push(format!("{} of {} rows are bad and left out; the first: {first}", self.skipped, self.rows));
+        }
+        notes.extend(of_the_reader);
+        notes.iter().map(|note| format!("{}: {note}", self.file)).collect()
     }
 
     fn advance(&mut self) -> Result<bool, ImportError> {
@@ -88,9 +163,54 @@ impl<R: Read> Table<R> {
     }
 }
 
+/// How a table is written, by its first lines.
+struct Form {
+    delimiter: u8,
+    /// Lines and bytes before the header: comments, and the `sep=;` of spreadsheets.
+    above: (u64, usize),
+}
+
+impl Form {
+    fn of(head: &[u8]) -> Form {
+        let mut above = (0, 0);
+        for line in head.split_inclusive(|byte| *byte == b'\n') {
+            let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+            let is_separator = text.len() == 5 && text.starts_with(b"sep=");
+            if text.starts_with(b"#") || text.is_empty() || is_separator {
+                above = (above.0 + 1, above.1 + line.len());
+                continue;
+            }
+            let mut in_quotes = false;
+            let mut counts = [(b',', 0), (b'\t', 0), (b';', 0), (b'|', 0)];
+            for byte in line {
+                in_quotes ^= *byte == b'"';
+                if let Some((_, count)) = counts.iter_mut().find(|(of, _)| of == byte && !in_quotes) {
+                    *count += 1;
+                }
+            }
+            // The first of those that are there as often.
+            let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(0);
+            let delimiter = counts.iter().find(|(_, count)| *count == most).map_or(b',', |(delimiter, _)| *delimiter);
+            return Form { delimiter, above };
+        }
+        // Nothing but comments: there is no header.
+        Form { delimiter: b',', above }
+    }
+
+    fn note(&self) -> Option<String> {
+        let name = match self.delimiter {
+            b',' => return None,
+            b'\t' => "tabs",
+            b';' => "semicolons (`;`)",
+            _ => "bars (`|`)",
+        };
+        Some(format!("fields are separated by {name}"))
+    }
+}
+
 impl<'a> Row<'a> {
     fn line(&self) -> u64 {
-        self.record.position().map_or(0, ::csv::Position::line)
+        self.record.position().map_or(0, ::csv::Position::line) + self.above
     }
 
     /// The error that this field is not what was expected.
@@ -142,7 +262,7 @@ impl<'a> Row<'a> {
 
     /// A whole number from zero to `most`.
     pub fn integer(&self, column: Column, most: i64) -> Result<i64, ImportError> {
-        whole(self.bytes(column)).filter(|number| *number <= most).ok_or_else(|| {
+        scaled(self.bytes(column), 1).filter(|number| *number <= most).ok_or_else(|| {
             let most = if most == i64::MAX { String::new() } else { format!(" up to {most}") };
             self.refuse(column, format!("a whole number of zero or more{most}"))
         })
@@ -163,14 +283,32 @@ impl<'a> Row<'a> {
             .ok_or_else(|| self.refuse(column, "seconds as a decimal number of zero or more"))
     }
 
-    /// As [`seconds`](Self::seconds), and not before `earliest`, the time of the row above.
-    pub fn seconds_from(&self, column: Column, earliest: SimTime) -> Result<SimTime, ImportError> {
-        let time = self.seconds(column)?;
-        if time < earliest {
-            let above = earliest.as_secs_f64();
-            return Err(self.refuse(column, format!("a time that is not before the row above ({above})")));
+    /// A length of time: decimal seconds, or with units as `90s` and `1h30m`.
+    pub fn duration(&self, column: Column) -> Result<SimDuration, ImportError> {
+        let bytes = self.bytes(column);
+        let with_units = || SimDuration::parse_non_negative(std::str::from_utf8(bytes).ok()?).ok();
+        nanoseconds(bytes).map(SimDuration::from_nanos).or_else(with_units).ok_or_else(|| {
+            self.refuse(column, "seconds as a decimal number of zero or more, or a duration such as 1h30m")
+        })
+    }
+
+    /// A size in whole parts: a plain number counts `unit` parts each (`1.5e9`, `500.0`), one with a suffix is a
+    /// Kubernetes quantity (`500m`, `4Gi`) of which `parts` gives the parts.
+    pub fn quantity(&self, column: Column, unit: i64, parts: fn(Quantity) -> i64) -> Result<i64, ImportError> {
+        let bytes = self.bytes(column);
+        if let Some(plain) = scaled(bytes, unit) {
+            return Ok(plain);
         }
-        Ok(time)
+        let text = std::str::from_utf8(bytes).ok();
+        let has_suffix = text.is_some_and(|text| text.ends_with(|last: char| last.is_ascii_alphabetic()));
+        let quantity = text.filter(|_| has_suffix).and_then(|text| Quantity::parse_non_negative(text).ok());
+        quantity.map(parts).ok_or_else(|| {
+            let unit = match unit {
+                1 => "a whole number of zero or more",
+                _ => "a number of zero or more of whole parts",
+            };
+            self.refuse(column, format!("{unit}, or a quantity such as 500m or 4Gi"))
+        })
     }
 
     /// A decimal number of zero or more.
@@ -180,45 +318,6 @@ impl<'a> Row<'a> {
             .filter(|number: &f64| number.is_finite() && *number >= 0.0)
             .ok_or_else(|| self.refuse(column, "a number of zero or more"))
     }
-}
-
-/// Digits only, so a sign, a fraction or an overflow is `None`.
-fn whole(bytes: &[u8]) -> Option<i64> {
-    if bytes.is_empty() {
-        return None;
-    }
-    bytes.iter().try_fold(0i64, |value, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 { None } else { value.checked_mul(10)?.checked_add(i64::from(digit)) }
-    })
-}
-
-/// Decimal seconds to nanoseconds; digits below a nanosecond are cut off. Numbers with an exponent, as some tools
-/// write them, go through floating point.
-fn nanoseconds(bytes: &[u8]) -> Option<i64> {
-    let point = bytes.iter().position(|byte| *byte == b'.').unwrap_or(bytes.len());
-    let (seconds, fraction) = (&bytes[..point], bytes.get(point + 1..).unwrap_or_default());
-    if let Some(plain) = plain_nanoseconds(seconds, fraction) {
-        return Some(plain);
-    }
-    if !bytes.iter().any(|byte| matches!(byte, b'e' | b'E')) {
-        return None;
-    }
-    let seconds: f64 = std::str::from_utf8(bytes).ok()?.parse().ok()?;
-    (0.0..9e9).contains(&seconds).then(|| SimTime::from_secs_f64(seconds).nanos())
-}
-
-fn plain_nanoseconds(seconds: &[u8], fraction: &[u8]) -> Option<i64> {
-    let nanos = if fraction.is_empty() {
-        0
-    } else {
-        if !fraction.iter().all(u8::is_ascii_digit) {
-            return None;
-        }
-        let kept = &fraction[..fraction.len().min(9)];
-        whole(kept)? * 10i64.pow(9 - kept.len() as u32)
-    };
-    whole(seconds)?.checked_mul(1_000_000_000)?.checked_add(nanos)
 }
 
 /// Texts that many rows share, each held once.
@@ -255,28 +354,58 @@ impl Names {
 mod tests {
     use super::*;
 
+    /// Fields of column `n`, or the error.
+    fn read(bytes: &[u8], skip_bad_rows: bool) -> Result<(Vec<i64>, Vec<String>), String> {
+        let options = Options { skip_bad_rows, ..Options::default() };
+        let read = || {
+            let mut table = Table::open(bytes, "t.csv", &options)?;
+            let (column, mut found) = (table.column("n")?, Vec::new());
+            table.each(|row| {
+                found.push(row.integer(column, 100)?);
+                Ok(())
+            })?;
+            Ok((found, table.notes(Vec::new())))
+        };
+        read().map_err(|error: ImportError| error.to_string())
+    }
+
     #[test]
-    fn decimal_seconds_are_exact_to_the_nanosecond() {
-        for (text, nanos) in [
-            ("0", Some(0)),
-            ("12.345", Some(12_345_000_000)),
-            ("0.000000001", Some(1)),
-            ("0.1234567899", Some(123_456_789)),
-            ("7.", Some(7_000_000_000)),
-            ("1e3", Some(1_000_000_000_000)),
-            ("1E-3", Some(1_000_000)),
-            ("-1", None),
-            ("1.-5", None),
-            ("", None),
-            (".", None),
-            ("1.2.3", None),
-            ("inf", None),
-            ("nan", None),
-            ("99999999999", None),
-            ("99999999999999999999", None),
-            ("1e99", None),
+    fn the_header_tells_what_separates_fields() {
+        for (text, note) in [
+            ("a,n\nx,1\ny,2\n", None),
+            ("a;n\nx;1\ny;2\n", Some("semicolons")),
+            ("a\tn\nx\t1\ny\t2\n", Some("tabs")),
+            ("sep=;\na;n\nx;1\ny;2", Some("semicolons")),
+            ("\"a;b;c\",n\nx,1\ny,2\n", None),
+            ("# of; the; source\n\n#\na,N\nx,1\ny,2.0\n", None),
+            ("\u{feff}n\r\n1\r\n2\r\n", None),
         ] {
-            assert_eq!(nanoseconds(text.as_bytes()), nanos, "{text:?}");
+            let (found, notes) = read(text.as_bytes(), false).unwrap();
+            assert_eq!(found, [1, 2], "{text:?}");
+            assert_eq!(notes.first().map(|told| told.contains(note.unwrap_or("?"))), note.map(|_| true), "{notes:?}");
         }
+    }
+
+    #[test]
+    fn lines_are_counted_from_the_start_of_the_file() {
+        assert!(read(b"# one\n# two\na,n\nx,1\ny,x\n", false).unwrap_err().starts_with("t.csv:5:3: "));
+        assert!(read(b"# one\na,m\nx,1\n", false).unwrap_err().starts_with("t.csv:2: "));
+    }
+
+    #[test]
+    fn bad_rows_are_counted_where_that_was_asked_for() {
+        let text = b"n,a\n1,x\n999,x\n2\n3,x\n";
+        assert!(read(text, false).unwrap_err().contains("t.csv:3:1"));
+        let (found, notes) = read(text, true).unwrap();
+        assert_eq!(found, [1, 3]);
+        assert!(notes[0].contains("2 of 4 rows are bad and left out; the first: t.csv:3:1"), "{notes:?}");
+        assert!(read(b"n\nx\ny\n", true).unwrap_err().contains("t.csv:2:1"));
+    }
+
+    #[test]
+    fn a_table_without_rows_is_an_error() {
+        assert!(read(b"n\n", false).unwrap_err().contains("no row under the header"));
+        assert!(read(b"", false).unwrap_err().contains("no header"));
+        assert!(read(b"# only this\n", false).unwrap_err().contains("no header"));
     }
 }

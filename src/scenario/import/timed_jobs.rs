@@ -5,55 +5,65 @@
 
 use std::io::Read;
 
+use super::arrivals::Arrivals;
 use super::csv::MOST_GPUS_OF_A_JOB;
 use super::gavel::at_least_one;
 use super::table::{Names, Table};
-use super::{ImportError, Inputs, Trace};
+use super::{ImportError, Inputs, Listed, Options, Trace};
 use crate::load::training::TrainingJobRow;
-use crate::units::{SimDuration, SimTime};
+use crate::units::SimDuration;
 
 pub(super) fn read(inputs: Inputs<'_>) -> Result<Trace, ImportError> {
-    let jobs = inputs.jobs.map(|jobs| read_jobs(jobs.reader, jobs.file)).transpose()?;
-    Ok(Trace { jobs: jobs.unwrap_or_default(), ..Trace::default() })
+    let mut trace = Trace::default();
+    if let Some(jobs) = inputs.jobs {
+        trace.jobs = trace.notes.of(read_jobs(jobs.reader, jobs.file, &inputs.options)?);
+    }
+    Ok(trace)
 }
 
-fn read_jobs(reader: impl Read, file: &str) -> Result<Vec<TrainingJobRow>, ImportError> {
-    let mut table = Table::open(reader, file)?;
-    let (arrival, duration) = (table.column("arrival_s")?, table.column("duration_s")?);
+fn read_jobs(reader: &mut dyn Read, file: &str, options: &Options) -> Result<Listed<TrainingJobRow>, ImportError> {
+    let mut table = Table::open(reader, file, options)?;
+    let mut arrivals = Arrivals::of(&table, "arrival_s", options)?;
+    let duration = table.column("duration_s")?;
     let gpus = table.column("num_gpus")?;
     let (name, model) = (table.optional("job"), table.optional("model"));
     let queue = table.optional("queue").or_else(|| table.optional("virtual_cluster"));
     let priority = table.optional("priority");
     let (mut names, mut jobs) = (Names::default(), Vec::new());
-    while let Some(row) = table.next()? {
-        let took = row.seconds(duration)?.since(SimTime::ZERO);
+    let mut row_number = 0;
+    table.each(|row| {
+        let number = row_number;
+        row_number += 1;
+        let took = row.duration(duration)?;
         if took <= SimDuration::ZERO {
             return Err(row.refuse(duration, "more than 0 seconds"));
         }
         jobs.push(TrainingJobRow {
             name: match name {
-                Some(name) => names.fresh(&row, name)?.as_ref().to_owned(),
-                None => format!("job-{}", jobs.len()),
+                Some(name) => names.fresh(row, name)?.as_ref().to_owned(),
+                None => format!("job-{number}"),
             },
-            arrival: row.seconds(arrival)?,
+            arrival: arrivals.next(row)?,
             model: model.map_or(Ok(""), |model| row.text(model))?.to_owned(),
             batch_size: None,
-            num_gpus: at_least_one(&row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
+            num_gpus: at_least_one(row, gpus, MOST_GPUS_OF_A_JOB)? as u32,
             total_steps: 1,
             course: Vec::new(),
             duration: Some(took),
             queue: queue.filter(|queue| !row.is_empty(*queue)).map_or(Ok(""), |queue| row.name(queue))?.to_owned(),
             priority: row.integer_or(priority, i64::from(i32::MAX), 0)? as i32,
         });
-    }
-    jobs.sort_by_key(|job| job.arrival);
-    Ok(jobs)
+        Ok(())
+    })?;
+    let notes = arrivals.settle(&mut jobs, |job| job.arrival, |job, at| job.arrival = at);
+    Ok(Listed { notes: table.notes(notes), rows: jobs })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::scenario::import::Source;
+    use crate::units::SimTime;
 
     fn read(text: &str) -> Result<Vec<TrainingJobRow>, String> {
         let mut jobs = text.as_bytes();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{FIXED, Lowering, shared};
 use crate::cluster::NodeGroupId;
-use crate::cost::{CapacityType, Catalogue, Commitment, InstanceType, MOST_COMMITMENTS};
+use crate::cost::{CapacityType, Commitment, InstanceType, MOST_COMMITMENTS};
 use crate::scenario::Reservation;
 use crate::scenario::diagnostic::suggestion;
 use crate::scenario::names::Form;
@@ -34,7 +34,7 @@ impl Lowering<'_> {
             return;
         }
         let nodes = group.reserved_nodes.unwrap_or(group.max_size);
-        let listed = group.on_demand_price.or_else(|| instance.map(|instance| instance.on_demand));
+        let listed = group.on_demand_price.or_else(|| instance.and_then(|instance| instance.on_demand));
         if listed.is_none() && nodes < group.max_size {
             let message = "nodes beyond the reserved ones have no price".to_owned();
             self.error(&format!("{path}.reservedNodes"), message).hint =
@@ -89,7 +89,7 @@ impl Lowering<'_> {
             }
         }
         for (index, name) in term.instance_types.iter().enumerate() {
-            if let Err(error) = Catalogue::builtin().get(name) {
+            if let Err(error) = self.catalogue.clone().get(name) {
                 self.error(&format!("{path}.instanceTypes[{index}]"), error.to_string());
             }
         }

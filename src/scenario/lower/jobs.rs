@@ -12,10 +12,11 @@ use crate::load::training::{
     TrainingOptions,
 };
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::import::Options;
 use crate::scenario::objects::Objects;
 use crate::scenario::spec::{JobsFormat, JobsSpec, ScenarioSpec, UsageSpec};
 use crate::scenario::{Training, TrainingJob};
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// The workload that all jobs of a trace belong to.
 const WORKLOAD: &str = "training-jobs";
@@ -72,10 +73,24 @@ impl Lowering<'_> {
             return self.training(Some(jobs));
         };
         let Some(format) = self.jobs_format(jobs) else { return };
-        let trace = match self.tables.jobs(format, list, jobs.throughputs.as_deref(), jobs.convergence.as_deref()) {
+        if jobs.arrivals.is_some_and(|arrivals| arrivals.every <= SimDuration::ZERO) {
+            self.error("jobs.arrivals.every", "must be above 0");
+            return;
+        }
+        if jobs.arrivals.is_some_and(|arrivals| arrivals.lasting.is_some()) {
+            self.error(
+                "jobs.arrivals.lasting",
+                "jobs have their own work; only pods of a list can be given a duration",
+            );
+            return;
+        }
+        let options = Options { skip_bad_rows: jobs.skip_bad_rows, arrivals: jobs.arrivals };
+        let measured = [jobs.throughputs.as_deref(), jobs.convergence.as_deref()];
+        let trace = match self.tables.jobs(format, list, measured, options) {
             Ok(trace) => trace,
             Err(refused) => return self.refuse_table(&refused.error, &format!("jobs.{}", refused.input)),
         };
+        self.tell_notes(&trace.notes.0, "jobs.jobs");
         let throughputs = match ThroughputTable::from_rows(trace.throughputs.iter().cloned()) {
             Ok(table) => table,
             Err(error) => {

@@ -98,13 +98,15 @@ impl Lowering<'_> {
             return None;
         }
         let time = log.time_column.as_deref().unwrap_or(DEFAULT_TIME_COLUMN);
-        let rows = match self.tables.requests(&log.file, time, &log.size) {
-            Ok(rows) => rows,
+        let rows = match self.tables.requests(&log.file, time, &log.size, &log.only) {
+            Ok(listed) => listed,
             Err(refused) => {
                 self.refuse_table(&refused.error, &format!("{path}.file"));
                 return None;
             }
         };
+        self.tell_notes(&rows.notes, &format!("{path}.file"));
+        let rows = &rows.rows;
         let mean = rows.iter().map(|row| row.size).sum::<f64>() / rows.len() as f64;
         let one = log.per_request_size.unwrap_or(mean);
         if one <= 0.0 || !mean.is_finite() {
@@ -153,7 +155,10 @@ impl Lowering<'_> {
             let time = replay.time_column.clone().unwrap_or_else(|| DEFAULT_TIME_COLUMN.to_owned());
             let file = replay.file.clone().unwrap_or_default();
             match self.tables.series(&file, &time, &column) {
-                Ok(points) => replay.set_series(points.to_vec()),
+                Ok(listed) => {
+                    replay.set_series(listed.rows.clone());
+                    self.tell_notes(&listed.notes, &format!("{path}.replay.file"));
+                }
                 Err(refused) => {
                     self.refuse_table(&refused.error, &format!("{path}.replay.file"));
                     return None;

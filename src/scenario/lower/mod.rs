@@ -11,6 +11,7 @@ mod external_metrics;
 mod fit;
 mod held_back;
 mod images;
+mod instance_types;
 mod jobs;
 mod keda;
 mod keda_triggers;
@@ -34,6 +35,7 @@ mod workloads;
 
 pub use names::FIXED;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -48,6 +50,7 @@ use super::tables::Tables;
 use super::yaml::{Node, control_characters, read};
 use super::{Scenario, TrainingJob};
 use crate::cluster::{PodSpecId, WorkloadId};
+use crate::cost::Catalogue;
 use crate::units::{SimDuration, SimTime};
 
 /// The outcome: a scenario where the document itself could be read, and everything that is wrong with it.
@@ -85,6 +88,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
     }
     lowering.check_names(&spec);
     lowering.priority_classes(&objects);
+    lowering.own_instance_types(&spec);
     lowering.fixed_nodes(&spec);
     lowering.node_groups(&spec);
     lowering.node_pools(&spec, &objects);
@@ -167,6 +171,9 @@ struct Lowering<'a> {
     storage: volumes::Storage,
     /// Where each node of the scenario was stated.
     node_places: FxHashMap<Arc<str>, Place>,
+    /// Instance types with what the scenario says of them, and the names of those that are its own.
+    catalogue: Arc<Catalogue>,
+    own_types: BTreeSet<String>,
     /// What Karpenter could launch.
     launchable: Vec<node_pools::Launchable>,
     /// False where a manifest could not be read: what is not found may stand there.
@@ -193,6 +200,8 @@ impl<'a> Lowering<'a> {
             daemon_origins: Vec::new(),
             storage: volumes::Storage::default(),
             node_places: FxHashMap::default(),
+            catalogue: Arc::clone(Catalogue::builtin()),
+            own_types: BTreeSet::new(),
             launchable: Vec::new(),
             objects_are_complete: true,
             training_queue: None,

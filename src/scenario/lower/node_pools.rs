@@ -1,12 +1,14 @@
 //! Karpenter: NodePools of the manifests, and the instance types that they choose among.
 
+use std::sync::Arc;
+
 use super::nodes::{DEFAULT_STARTUP, DEFAULT_ZONE, device_startup, of_root_disk, root_disk};
 use super::{Lowering, shared};
 use crate::autoscaler::cluster_autoscaler::GroupOptions;
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
 use crate::autoscaler::karpenter::{self, CapacityType, NodePool, Offering};
-use crate::cluster::{Labels, NodeGroupId, NodeShape, Resources, label, resource};
-use crate::cost::{self, Catalogue, InstanceType};
+use crate::cluster::{Labels, NodeGroupId, NodeShape, Resources, label};
+use crate::cost::{self, InstanceType};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::{NodePoolsSpec, ScenarioSpec};
@@ -15,6 +17,13 @@ use crate::units::{Quantity, UsdPerHour};
 
 /// Devices on one node that can be shared.
 const MOST_SHARED_GPUS: u32 = 16;
+
+/// An instance type on offer: its catalogue entry, Karpenter's form, labels of its nodes.
+struct Offered {
+    instance: Arc<InstanceType>,
+    offered: karpenter::InstanceType,
+    labels: Labels,
+}
 
 /// A node that Karpenter could launch, for judging what pods fit.
 pub(super) struct Launchable {
@@ -41,26 +50,33 @@ impl Lowering<'_> {
             return;
         }
         let Some(types) = self.instance_types(&offers) else { return };
-        let catalogue = karpenter::Catalogue::new(types.iter().map(|(_, offered, _)| offered.clone()).collect());
+        let catalogue = karpenter::Catalogue::new(types.iter().map(|of| of.offered.clone()).collect());
         let (mut node_pools, mut groups) = (Vec::new(), Vec::new());
         for object in &objects.node_pools {
             let Some(pool) = self.node_pool(object) else { continue };
-            let suiting: Vec<_> = types
-                .iter()
-                .filter(|(_, offered, _)| pool.requirements.intersects(offered.requirements()).is_ok())
-                .collect();
+            let suiting: Vec<_> =
+                types.iter().filter(|of| pool.requirements.intersects(of.offered.requirements()).is_ok()).collect();
             if suiting.is_empty() {
                 let message =
                     format!("NodePool {} matches none of the {} instance types on offer", pool.name, types.len());
-                let diagnostic = Diagnostic::error(object.at("spec.template.spec.requirements"), message);
-                self.push(diagnostic.hint("loosen its requirements, or list instance types under `nodePools:`"));
+                let place = object.at("spec.template.spec.requirements");
+                let diagnostic = match without_price(&pool, &types) {
+                    Some((message, hint)) => Diagnostic::error(place, message).hint(hint),
+                    None => Diagnostic::error(place, message)
+                        .hint("loosen its requirements, or list instance types under `nodePools:`"),
+                };
+                self.push(diagnostic);
                 continue;
             }
-            for (_, offered, labels) in suiting {
-                self.launchable.extend(launchable(&pool, offered, labels));
+            if let Some((message, hint)) = never_as_spot(&pool, &suiting) {
+                let place = object.at("spec.template.spec.requirements");
+                self.push(Diagnostic::warning(place, message).hint(hint));
+            }
+            for of in suiting {
+                self.launchable.extend(launchable(&pool, &of.offered, &of.labels));
             }
             let id = NodeGroupId::new(self.scenario.node_groups.len());
-            self.add_group(pool_group(id, &pool, &offers), object.at("metadata.name"));
+            self.add_group(pool_group(id, &pool, &offers, &types), object.at("metadata.name"));
             node_pools.push(pool);
             groups.push(id);
         }
@@ -76,15 +92,17 @@ impl Lowering<'_> {
             let message = format!("{} is not a chance from 0 to 1", offers.launch_failure_probability);
             self.error("nodePools.launchFailureProbability", message);
         }
-        let rates =
-            [("interruptionsPerHour", offers.interruptions_per_hour), ("failuresPerHour", offers.failures_per_hour)];
+        let rates = [
+            ("interruptionsPerHour", offers.interruptions_per_hour.unwrap_or(0.0)),
+            ("failuresPerHour", offers.failures_per_hour),
+        ];
         for (field, rate) in rates {
             if !(0.0..=3600.0).contains(&rate) {
                 self.error(&format!("nodePools.{field}"), format!("{rate} is not a rate from 0 to 3600 an hour"));
             }
         }
         for name in offers.prices.keys() {
-            if let Err(error) = Catalogue::builtin().get(name) {
+            if let Err(error) = self.catalogue.clone().get(name) {
                 self.error(&format!("nodePools.prices.{name}"), error.to_string());
             }
         }
@@ -92,11 +110,8 @@ impl Lowering<'_> {
     }
 
     /// The types on offer: catalogue entry, Karpenter's form, labels of their nodes.
-    fn instance_types(
-        &mut self,
-        offers: &NodePoolsSpec,
-    ) -> Option<Vec<(&'static InstanceType, karpenter::InstanceType, Labels)>> {
-        let catalogue = Catalogue::builtin();
+    fn instance_types(&mut self, offers: &NodePoolsSpec) -> Option<Vec<Offered>> {
+        let catalogue = self.catalogue.clone();
         let mut chosen = Vec::new();
         for (index, name) in offers.instance_types.iter().enumerate() {
             match catalogue.get(name) {
@@ -104,7 +119,7 @@ impl Lowering<'_> {
                     self.error(&format!("nodePools.instanceTypes[{index}]"), format!("{name} is listed twice"));
                     return None;
                 }
-                Ok(instance) => chosen.push(instance),
+                Ok(instance) => chosen.push(instance.clone()),
                 Err(error) => {
                     self.error(&format!("nodePools.instanceTypes[{index}]"), error.to_string());
                     return None;
@@ -112,33 +127,38 @@ impl Lowering<'_> {
             }
         }
         if offers.instance_types.is_empty() {
-            chosen = catalogue.types().iter().filter(|instance| instance.cloud == "aws").collect();
+            let is_own = |of: &InstanceType| self.own_types.contains(&of.name);
+            let is_priced = |of: &InstanceType| {
+                let stated = offers.prices.get(&of.name);
+                let is_stated = stated.is_some_and(|prices| prices.on_demand.or(prices.spot).is_some());
+                is_stated || of.on_demand.or(of.spot).is_some()
+            };
+            let all = catalogue.types().iter().filter(|of| (of.cloud == "aws" || is_own(of)) && is_priced(of));
+            chosen = all.cloned().collect();
         }
-        Some(chosen.into_iter().map(|instance| self.instance_type(instance, offers)).collect())
+        Some(chosen.iter().map(|instance| self.instance_type(instance, offers)).collect())
     }
 
-    fn instance_type(
-        &mut self,
-        instance: &'static InstanceType,
-        offers: &NodePoolsSpec,
-    ) -> (&'static InstanceType, karpenter::InstanceType, Labels) {
+    fn instance_type(&mut self, instance: &Arc<InstanceType>, offers: &NodePoolsSpec) -> Offered {
         let mut capacity = Resources::new(instance.vcpus, instance.memory);
         capacity.ephemeral_storage = root_disk(Some(instance));
         if let Some(gpu) = &instance.gpu {
             let count = Quantity::from_value(i64::from(gpu.count));
-            self.scenario.specs.resources.set(&mut capacity, resource::NVIDIA_GPU, count);
+            self.scenario.specs.resources.set(&mut capacity, gpu.resource(), count);
         }
         let kept = offers.reserved.allocatable(instance.vcpus, instance.memory);
         let mut allocatable = capacity.clone();
         (allocatable.cpu, allocatable.memory) = (kept.cpu, kept.memory);
         allocatable.ephemeral_storage = of_root_disk(capacity.ephemeral_storage);
         let stated = offers.prices.get(&instance.name).copied().unwrap_or_default();
-        let on_demand = stated.on_demand.unwrap_or(instance.on_demand);
+        let on_demand = stated.on_demand.or(instance.on_demand);
         let default_zone = [DEFAULT_ZONE.to_owned()];
         let zones = if offers.zones.is_empty() { &default_zone[..] } else { &offers.zones };
         let mut offerings = Vec::new();
         for zone in zones {
-            offerings.push(Offering::new(zone, CapacityType::OnDemand, on_demand));
+            if let Some(on_demand) = on_demand {
+                offerings.push(Offering::new(zone, CapacityType::OnDemand, on_demand));
+            }
             if let Some(spot) = stated.spot.or(instance.spot) {
                 offerings.push(Offering::new(zone, CapacityType::Spot, spot));
             }
@@ -150,7 +170,7 @@ impl Lowering<'_> {
         if offers.shared_gpus {
             offered.shared_gpus = instance.gpus().min(MOST_SHARED_GPUS) as u16;
         }
-        (instance, offered, labels)
+        Offered { instance: Arc::clone(instance), offered, labels }
     }
 
     fn node_pool(&mut self, object: &Object<NodePoolManifest>) -> Option<NodePool> {
@@ -168,7 +188,9 @@ impl Lowering<'_> {
 }
 
 /// The group under which a pool's nodes are reported; Karpenter alone sizes it.
-fn pool_group(id: NodeGroupId, pool: &NodePool, offers: &NodePoolsSpec) -> NodeGroup {
+fn pool_group(id: NodeGroupId, pool: &NodePool, offers: &NodePoolsSpec, types: &[Offered]) -> NodeGroup {
+    let published = types.iter().filter(|_| offers.interruptions_per_hour.is_none());
+    let published = published.filter_map(|of| Some((shared(&of.instance.name), of.instance.interruptions_per_hour?)));
     NodeGroup {
         id,
         name: shared(&pool.name),
@@ -187,7 +209,8 @@ fn pool_group(id: NodeGroupId, pool: &NodePool, offers: &NodePoolsSpec) -> NodeG
         device_startup: device_startup(offers.startup, offers.device_startup, 40),
         deprovisioning: offers.deprovisioning,
         limits: CloudLimits { failure_probability: offers.launch_failure_probability, ..CloudLimits::default() },
-        interruptions_per_hour: offers.interruptions_per_hour,
+        interruptions_per_hour: offers.interruptions_per_hour.unwrap_or(0.06),
+        interruptions_by_type: published.collect(),
         interruption_notice: offers.interruption_notice,
         interruption_handling: offers.interruption_handling,
         failures_per_hour: offers.failures_per_hour,
@@ -195,12 +218,55 @@ fn pool_group(id: NodeGroupId, pool: &NodePool, offers: &NodePoolsSpec) -> NodeG
     }
 }
 
+/// Some of these names, and how many more.
+fn some_of(names: &[&str]) -> String {
+    let shown = names[..names.len().min(3)].join(", ");
+    if names.len() > 3 { format!("{shown} and {} more", names.len() - 3) } else { shown }
+}
+
+/// Where only a price is missing: which, and what to do.
+fn without_price(pool: &NodePool, types: &[Offered]) -> Option<(String, String)> {
+    let mut others = pool.requirements.clone();
+    others.remove(label::CAPACITY_TYPE);
+    let wanted = |name: &str| pool.requirements.allows(label::CAPACITY_TYPE, name);
+    let bought = match (wanted("spot"), wanted("on-demand")) {
+        (true, false) => "spot",
+        (false, true) => "on-demand",
+        _ => return None,
+    };
+    let is_suiting = |of: &&Offered| others.intersects(of.offered.requirements()).is_ok();
+    let names: Vec<&str> = types.iter().filter(is_suiting).map(|of| of.instance.name.as_str()).collect();
+    let first = names.first()?;
+    let (field, message) = (if bought == "spot" { "spot" } else { "onDemand" }, some_of(&names));
+    let message =
+        format!("no {bought} price is known for {message}: give one, for NodePool {} buys nothing else", pool.name);
+    Some((message, format!("nodePools: {{prices: {{{first}: {{{field}: 0.05}}}}}}, in US dollars an hour")))
+}
+
+/// A pool that may buy spot, of types none of which has a spot price.
+fn never_as_spot(pool: &NodePool, suiting: &[&Offered]) -> Option<(String, String)> {
+    if !pool.requirements.has(label::CAPACITY_TYPE) || !pool.requirements.allows(label::CAPACITY_TYPE, "spot") {
+        return None;
+    }
+    let is_spot = |of: &&&Offered| of.offered.offerings.iter().any(|one| one.capacity_type == CapacityType::Spot);
+    let without: Vec<&str> = suiting.iter().filter(|of| !is_spot(of)).map(|of| of.instance.name.as_str()).collect();
+    let first = without.first()?;
+    let message = format!(
+        "no spot price is known for {} of the {} instance types that NodePool {} allows: it buys {} on demand alone",
+        without.len(),
+        suiting.len(),
+        pool.name,
+        some_of(&without)
+    );
+    Some((message, format!("give prices: nodePools: {{prices: {{{first}: {{spot: 0.05}}}}}}, in US dollars an hour")))
+}
+
 /// The well-known labels of an instance type; for AWS those that its provider adds, which NodePools select by.
 fn labels(instance: &InstanceType) -> Labels {
     let mut labels =
-        Labels::from([(label::ARCH.to_owned(), "amd64".to_owned()), (label::OS.to_owned(), "linux".to_owned())]);
+        Labels::from([(label::ARCH.to_owned(), instance.arch.clone()), (label::OS.to_owned(), "linux".to_owned())]);
     let mut put = |key: &str, value: String| labels.insert(key.to_owned(), value);
-    if let Some(gpu) = &instance.gpu {
+    if let Some(gpu) = instance.gpu.as_ref().filter(|gpu| gpu.is_nvidia()) {
         put(label::GPU_PRODUCT, gpu.model.clone());
     }
     if instance.cloud == "aws"
@@ -214,7 +280,22 @@ fn labels(instance: &InstanceType) -> Labels {
         put("karpenter.k8s.aws/instance-size", size.to_owned());
         put("karpenter.k8s.aws/instance-cpu", (instance.vcpus.get() / 1000).to_string());
         put("karpenter.k8s.aws/instance-memory", (instance.memory.get() >> 20).to_string());
-        if let Some(gpu) = &instance.gpu {
+        for (key, value) in [
+            ("instance-hypervisor", instance.hypervisor.clone()),
+            ("instance-cpu-manufacturer", instance.cpu_manufacturer.clone()),
+            ("instance-local-nvme", instance.local_storage.map(|bytes| (bytes.get() / 1_000_000_000).to_string())),
+            ("instance-network-bandwidth", instance.network_mbps.map(|mbps| mbps.to_string())),
+        ] {
+            if let Some(value) = value {
+                put(&format!("karpenter.k8s.aws/{key}"), value);
+            }
+        }
+        if let Some(gpu) = instance.gpu.as_ref().filter(|gpu| !gpu.is_nvidia()) {
+            put("karpenter.k8s.aws/instance-accelerator-name", gpu.model.to_lowercase());
+            put("karpenter.k8s.aws/instance-accelerator-count", gpu.count.to_string());
+            put("karpenter.k8s.aws/instance-accelerator-manufacturer", "aws".to_owned());
+        }
+        if let Some(gpu) = instance.gpu.as_ref().filter(|gpu| gpu.is_nvidia()) {
             put("karpenter.k8s.aws/instance-gpu-name", gpu.model.to_lowercase());
             put("karpenter.k8s.aws/instance-gpu-count", gpu.count.to_string());
             put("karpenter.k8s.aws/instance-gpu-manufacturer", "nvidia".to_owned());

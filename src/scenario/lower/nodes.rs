@@ -1,17 +1,18 @@
 //! Fixed nodes and node groups: shapes, sizes and prices.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::limits::MOST_NODES;
 use super::{Lowering, instant, shared};
 use crate::cluster::{
     Labels, NodeGroupId, NodeShape, NodeShapeId, ReservedOptions, Resources, Taint, TaintEffect, label, resource,
 };
-use crate::cost::{CapacityType, Catalogue, InstanceType};
+use crate::cost::{CapacityType, InstanceType};
 use crate::scenario::spec::{NodeGroupSpec, NodeSpec, ScenarioSpec, TaintEffectSpec, TaintSpec};
-use crate::scenario::{CloudLimits, FixedNode, NodeGroup};
+use crate::scenario::{CloudLimits, FixedNode, NodeGroup, StockOut};
 use crate::units::distribution::Uniform;
-use crate::units::{Bytes, Distribution, Quantity, SimDuration, SimTime, UsdPerHour};
+use crate::units::{Bytes, Distribution, Quantity, SimDuration, UsdPerHour};
 
 /// The zone of nodes that state none.
 pub(super) const DEFAULT_ZONE: &str = "zone-a";
@@ -35,7 +36,7 @@ struct Machine<'a> {
 /// A machine resolved: its shape without zone and group, and its catalogue entry.
 struct Resolved {
     shape: NodeShape,
-    instance: Option<&'static InstanceType>,
+    instance: Option<Arc<InstanceType>>,
 }
 
 impl Lowering<'_> {
@@ -68,8 +69,20 @@ impl Lowering<'_> {
         let Resolved { mut shape, instance } = self.resolve(&machine)?;
         put_label(&mut shape.labels, label::ZONE, node.zone.as_deref().unwrap_or(DEFAULT_ZONE));
         label::add_deprecated(&mut shape.labels);
-        let listed = instance.map_or(UsdPerHour::ZERO, |instance| instance.on_demand);
-        Some((self.scenario.specs.intern_shape(shape), node.price_per_hour.unwrap_or(listed)))
+        let price = match (node.price_per_hour, &instance) {
+            (Some(price), _) => price,
+            (None, None) => UsdPerHour::ZERO,
+            (None, Some(of)) => match of.on_demand {
+                Some(price) => price,
+                None => {
+                    let message = format!("no on-demand price is known for {}: give one", of.name);
+                    self.error(&format!("{path}.instanceType"), message).hint =
+                        Some("add `pricePerHour:` in US dollars an hour".to_owned());
+                    return None;
+                }
+            },
+        };
+        Some((self.scenario.specs.intern_shape(shape), price))
     }
 
     fn add_fixed(&mut self, node: &NodeSpec, (shape, price): (NodeShapeId, UsdPerHour), path: &str) {
@@ -108,8 +121,8 @@ impl Lowering<'_> {
             taints: &group.taints,
         };
         let Resolved { mut shape, instance } = self.resolve(&machine)?;
-        let price = self.group_price(group, instance, path);
-        self.reservation(id, group, price.unwrap_or_default(), instance, path);
+        let price = self.group_price(group, instance.as_deref(), path);
+        self.reservation(id, group, price.unwrap_or_default(), instance.as_deref(), path);
         let stock_outs = self.stock_outs(group, path);
         if !sizes_hold || !chances_hold {
             return None;
@@ -127,6 +140,7 @@ impl Lowering<'_> {
         });
         let shapes = shapes.collect();
         let is_spot = group.capacity_type == CapacityType::Spot;
+        let published = instance.as_ref().and_then(|instance| instance.interruptions_per_hour);
         Some(NodeGroup {
             id,
             name: shared(&group.name),
@@ -149,7 +163,12 @@ impl Lowering<'_> {
                 stock_outs,
                 failure_probability: group.launch_failure_probability,
             },
-            interruptions_per_hour: group.interruptions_per_hour.unwrap_or(if is_spot { 0.06 } else { 0.0 }),
+            interruptions_per_hour: group.interruptions_per_hour.unwrap_or(if is_spot {
+                published.unwrap_or(0.06)
+            } else {
+                0.0
+            }),
+            interruptions_by_type: BTreeMap::new(),
             interruption_notice: group.interruption_notice,
             interruption_handling: group.interruption_handling,
             failures_per_hour: group.failures_per_hour,
@@ -219,26 +238,38 @@ impl Lowering<'_> {
             return Some(price);
         }
         let what = match group.instance_type.as_deref() {
-            Some(name) => format!("the catalogue has no {} price of {name}", group.capacity_type.name()),
+            Some(name) => {
+                let bought = match group.capacity_type {
+                    CapacityType::Spot => "spot",
+                    CapacityType::OnDemand | CapacityType::Reserved => "on-demand",
+                };
+                format!("no {bought} price is known for {name}: give one")
+            }
             None => "a group without an instance type has no list price".to_owned(),
         };
         self.error(path, what).hint = Some(format!("add `{field}:` in US dollars an hour"));
         None
     }
 
-    fn stock_outs(&mut self, group: &NodeGroupSpec, path: &str) -> Vec<(SimTime, SimTime)> {
+    fn stock_outs(&mut self, group: &NodeGroupSpec, path: &str) -> Vec<StockOut> {
         let mut spans = Vec::new();
         for (index, span) in group.stock_outs.iter().enumerate() {
             if span.to <= span.from {
                 let message = format!("the stock-out ends ({}) before it begins ({})", span.to, span.from);
                 self.error(&format!("{path}.stockOuts[{index}].to"), message);
-            } else {
-                spans.push((instant(span.from), instant(span.to)));
+                continue;
             }
+            if span.interrupts && group.capacity_type != CapacityType::Spot {
+                let message = "only spot nodes are taken back";
+                self.error(&format!("{path}.stockOuts[{index}].interrupts"), message).hint =
+                    Some("capacityType: spot".to_owned());
+            }
+            let (from, to) = (instant(span.from), instant(span.to));
+            spans.push(StockOut { from, to, available: span.available, interrupts: span.interrupts });
         }
         spans.sort_unstable();
-        if let Some(overlap) = spans.windows(2).find(|pair| pair[1].0 < pair[0].1) {
-            let message = format!("two stock-outs overlap at {}", overlap[1].0);
+        if let Some(overlap) = spans.windows(2).find(|pair| pair[1].from < pair[0].to) {
+            let message = format!("two stock-outs overlap at {}", overlap[1].from);
             self.error(&format!("{path}.stockOuts"), message);
         }
         spans
@@ -247,8 +278,9 @@ impl Lowering<'_> {
     /// Capacity, allocatable, labels and taints; mistakes are told and give `None`.
     fn resolve(&mut self, machine: &Machine<'_>) -> Option<Resolved> {
         let path = &machine.path;
-        let instance = match machine.instance_type.map(|name| Catalogue::builtin().get(name)).transpose() {
-            Ok(instance) => instance,
+        let catalogue = self.catalogue.clone();
+        let instance = match machine.instance_type.map(|name| catalogue.get(name)).transpose() {
+            Ok(instance) => instance.cloned(),
             Err(error) => {
                 self.error(&format!("{path}.instanceType"), error.to_string()).hint =
                     Some("or leave instanceType out and state capacity and pricePerHour".to_owned());
@@ -258,11 +290,11 @@ impl Lowering<'_> {
         let names = &mut self.scenario.specs.resources;
         let mut capacity = Resources::default();
         let mut gpu_model = machine.gpu_model;
-        if let Some(instance) = instance {
+        if let Some(instance) = &instance {
             (capacity.cpu, capacity.memory) = (instance.vcpus, instance.memory);
             if let Some(gpu) = &instance.gpu {
-                names.set(&mut capacity, resource::NVIDIA_GPU, Quantity::from_value(i64::from(gpu.count)));
-                gpu_model = gpu_model.or(Some(&gpu.model));
+                names.set(&mut capacity, gpu.resource(), Quantity::from_value(i64::from(gpu.count)));
+                gpu_model = gpu_model.or(gpu.is_nvidia().then_some(&gpu.model));
             }
         }
         let mut max_pods = None;
@@ -273,7 +305,7 @@ impl Lowering<'_> {
             }
         }
         if !machine.capacity.contains_key(resource::EPHEMERAL_STORAGE) {
-            capacity.ephemeral_storage = root_disk(instance);
+            capacity.ephemeral_storage = root_disk(instance.as_deref());
         }
         if capacity.cpu.get() == 0 || capacity.memory.get() == 0 {
             self.error(&format!("{path}.capacity"), "a node needs CPU and memory").hint =
@@ -312,7 +344,7 @@ impl Lowering<'_> {
         }
         let mut labels: Labels = machine.labels.clone();
         put_label(&mut labels, label::OS, "linux");
-        put_label(&mut labels, label::ARCH, "amd64");
+        put_label(&mut labels, label::ARCH, instance.as_ref().map_or("amd64", |instance| &instance.arch));
         if let Some(name) = machine.instance_type {
             put_label(&mut labels, label::INSTANCE_TYPE, name);
         }

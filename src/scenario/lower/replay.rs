@@ -10,11 +10,12 @@ use rustc_hash::FxHashMap;
 use super::workloads::usage_model;
 use super::{Lowering, PodOrigin, shared};
 use crate::cluster::{
-    Affinity, Container, GpuShare, Labels, NodeAffinity, NodeSelectorTerm, NodeShape, PodSpec, PodSpecId, ResourceId,
-    Resources, RestartPolicy, SelectorOperator, SelectorRequirement, WorkloadId, label, resource,
+    Affinity, Container, GpuShare, LabelSelector, Labels, NodeAffinity, NodeSelectorTerm, NodeShape, PodAffinityTerm,
+    PodSpec, PodSpecId, ResourceId, Resources, RestartPolicy, SelectorOperator, SelectorRequirement, WorkloadId, label,
+    resource,
 };
 use crate::scenario::diagnostic::suggestion;
-use crate::scenario::import::{Qos, Trace, TraceNode, TracePod as Row};
+use crate::scenario::import::{Options, Qos, Trace, TraceNode, TracePod as Row};
 use crate::scenario::spec::{NodePrices, ReplayFormat, ReplaySpec, ScenarioSpec, UsageSpec};
 use crate::scenario::{FixedNode, TracePod, Workload, WorkloadKind};
 use crate::units::{Bytes, Millicores, SimDuration, SimTime, UsdPerHour};
@@ -31,6 +32,7 @@ struct Key {
     gpu_models: Arc<[Arc<str>]>,
     priority: i32,
     is_guaranteed: bool,
+    alone_on_node: bool,
     workload: WorkloadId,
 }
 
@@ -45,14 +47,23 @@ impl Lowering<'_> {
         let format = match replay.format {
             ReplayFormat::Csv => "csv",
             ReplayFormat::Openb => "openb",
+            ReplayFormat::Dlrm => "dlrm",
+            ReplayFormat::Spot => "spot",
+            ReplayFormat::Swf => "swf",
         };
-        let trace = match self.tables.trace(format, &replay.pods, replay.nodes.as_deref()) {
+        if replay.arrivals.is_some_and(|arrivals| arrivals.every <= SimDuration::ZERO) {
+            self.error("replay.arrivals.every", "must be above 0");
+            return;
+        }
+        let options = Options { skip_bad_rows: replay.skip_bad_rows, arrivals: replay.arrivals };
+        let trace = match self.tables.trace(format, &replay.pods, replay.nodes.as_deref(), options) {
             Ok(trace) => trace,
             Err(refused) => {
                 self.refuse_table(&refused.error, &format!("replay.{}", refused.input));
                 return;
             }
         };
+        self.tell_notes(&trace.notes.0, "replay.pods");
         self.trace_nodes(&trace, replay);
         self.trace_pods(&trace, replay, format);
     }
@@ -111,6 +122,7 @@ impl Lowering<'_> {
                 gpu_models: row.gpu_models.clone(),
                 priority: row.priority,
                 is_guaranteed: row.qos == Some(Qos::Guaranteed),
+                alone_on_node: row.alone_on_node,
                 workload,
             };
             let spec = match specs.get(&key) {
@@ -187,6 +199,14 @@ fn pod_spec(row: &Row, workload: &str, replay: &ReplaySpec, gpu: ResourceId) -> 
     } else if row.gpus > 0 {
         requests.set_extended(gpu, i64::from(row.gpus));
     }
+    let labels = Labels::from([("app".to_owned(), workload.to_owned())]);
+    let mut affinity = gpu_models(row.gpu_models.iter().map(|model| model.to_string()));
+    if row.alone_on_node {
+        let selector = LabelSelector { match_labels: labels.clone(), ..LabelSelector::default() };
+        let topology_key = label::HOSTNAME.to_owned();
+        let term = PodAffinityTerm { selector: Some(selector), topology_key, ..PodAffinityTerm::default() };
+        affinity.pod_anti.required.push(term);
+    }
     let is_guaranteed = row.qos == Some(Qos::Guaranteed);
     let container = Container {
         name: "main".to_owned(),
@@ -198,9 +218,9 @@ fn pod_spec(row: &Row, workload: &str, replay: &ReplaySpec, gpu: ResourceId) -> 
     };
     PodSpec {
         namespace: replay.namespace.clone(),
-        labels: Labels::from([("app".to_owned(), workload.to_owned())]),
+        labels,
         containers: vec![container],
-        affinity: gpu_models(row.gpu_models.iter().map(|model| model.to_string())),
+        affinity,
         priority: row.priority,
         preempts: true,
         restart_policy: RestartPolicy::Never,

@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 
 use super::{Lowering, shared};
 use crate::cluster::{NodeGroupId, NodeShape, Taint, TaintEffect, label};
-use crate::cost::{CapacityType, Catalogue};
+use crate::cost::CapacityType;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::live::RunningPod;
 use crate::scenario::manifest::live_node;
@@ -40,9 +40,9 @@ impl Lowering<'_> {
                 not_ready.push(object);
             }
             let instance_type = shape.labels.get(label::INSTANCE_TYPE).map(|name| shared(name));
-            let listed = instance_type.as_ref().and_then(|name| Catalogue::builtin().get(name).ok());
+            let listed = instance_type.as_ref().and_then(|name| self.catalogue.get(name).ok().cloned());
             let capacity_type = if is_spot(&shape.labels) { CapacityType::Spot } else { CapacityType::OnDemand };
-            let listed = listed.map(|instance| instance.price(capacity_type).unwrap_or(instance.on_demand));
+            let listed = listed.and_then(|instance| instance.price(capacity_type).or(instance.on_demand));
             match self.group_of(&shape) {
                 Some(group) => {
                     shape.group = Some(group);

@@ -4,9 +4,17 @@ use std::sync::Arc;
 
 use super::Lowering;
 use crate::scenario::diagnostic::{Diagnostic, Place, Source};
-use crate::scenario::import::ImportError;
+use crate::scenario::import::{ImportError, text_of};
 
 impl Lowering<'_> {
+    /// Tells what should be known of how a table was read, at `path`, where the scenario names it.
+    pub(super) fn tell_notes(&mut self, notes: &[String], path: &str) {
+        let place = self.at(path).clone();
+        for note in notes {
+            self.push(Diagnostic::warning(&place, note.clone()));
+        }
+    }
+
     /// Tells what is wrong with a table; one that can't be read is told at `path`, where the scenario names it.
     pub(super) fn refuse_table(&mut self, error: &ImportError, path: &str) {
         let text = error.to_string();
@@ -20,7 +28,7 @@ impl Lowering<'_> {
         };
         let message = text.strip_prefix(&prefix).unwrap_or(&text);
         // Read again, for only a table with a mistake is ever shown.
-        let source = Source::new(file, std::fs::read_to_string(file).unwrap_or_default());
+        let source = Source::new(file, text_of(std::path::Path::new(file)).unwrap_or_default());
         let place = place_in(&Arc::new(source), line, column);
         self.push(Diagnostic::error(&place, message));
     }
@@ -36,6 +44,6 @@ fn place_in(source: &Arc<Source>, line: u64, column: Option<usize>) -> Place {
     let Some(column) = column else { return Place::new(source, start..end) };
     let row = &source.text[start..end];
     let from = row.char_indices().nth(column.saturating_sub(1)).map_or(row.len(), |(at, _)| at);
-    let to = row[from..].find(',').map_or(row.len(), |length| from + length);
+    let to = row[from..].find([',', ';', '\t', '|']).map_or(row.len(), |length| from + length);
     Place::new(source, start + from..start + to)
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::load::training::{Elastic, TrainingOptions};
+use crate::scenario::import::ArrivalsSpec;
 use crate::training::order::Discipline;
 use crate::training::placement::Placement;
 
@@ -27,6 +28,12 @@ pub struct JobsSpec {
     /// only there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub convergence: Option<String>,
+    /// When the jobs come, for a list without times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<ArrivalsSpec>,
+    /// Leave out rows that can't be read, and say how many. Default: false, and the first is an error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_bad_rows: bool,
     /// Leave out the first so many jobs. Default: 0.
     #[serde(default)]
     pub skip: usize,

@@ -54,6 +54,9 @@ pub struct RequestLogSpec {
     /// all requests are alike.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub size: BTreeMap<String, f64>,
+    /// Only requests whose column has one of these values, such as `status: [SUCCEED]`. Default: all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub only: BTreeMap<String, Vec<String>>,
     /// The size of a request that takes what `perRequest` says. Default: the mean of the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_request_size: Option<f64>,

@@ -6,6 +6,7 @@
 mod autoscaling;
 mod cluster;
 mod expect;
+mod instance_types;
 mod jobs;
 mod keda;
 mod kueue;
@@ -17,6 +18,8 @@ mod nodes;
 mod replay;
 mod workload;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +29,7 @@ use crate::units::SimDuration;
 pub use autoscaling::{AutoscalingSpec, CronSpec};
 pub use cluster::{CommitmentSpec, CostSpec, DescribedObjectSpec, KubeletSpec, MetricsSpec, OutageSpec, SeriesSpec};
 pub use expect::{Amount, Counted, DecisionRule, ExpectationSpec, LongExpectation, TestSpec};
+pub use instance_types::InstanceTypeSpec;
 pub use jobs::{JobsFormat, JobsSpec};
 pub use keda::{KedaSpec, ScaledObjectManifest, ScaledObjectSpec, TriggerMetricType, TriggerSpec};
 pub use kueue::{KueueSpec, PreemptionStrategy};
@@ -106,6 +110,10 @@ pub struct ScenarioSpec {
     /// Files of Kubernetes objects, relative to this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub manifests: Vec<String>,
+    /// Instance types that the catalogue lacks, or of which something else holds here, by name; for nodes, node groups and
+    /// NodePools.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub instance_types: BTreeMap<String, InstanceTypeSpec>,
     /// Nodes that are there from the start and stay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<NodeSpec>,

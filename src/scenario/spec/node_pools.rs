@@ -13,7 +13,8 @@ use crate::units::{Distribution, SimDuration, UsdPerHour};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct NodePoolsSpec {
-    /// Names from the catalogue. Default: every type of AWS, for which Karpenter is at home.
+    /// Names from the catalogue or of `instanceTypes`. Default: every type of AWS whose price is known, for Karpenter is at
+    /// home there, and those of `instanceTypes`.
     pub instance_types: Vec<String>,
     /// Zones in which each type is offered. Default: `zone-a`.
     pub zones: Vec<String>,
@@ -47,8 +48,10 @@ pub struct NodePoolsSpec {
     /// nothing else.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub launch_errors: Vec<LaunchErrorSpec>,
-    /// Interruptions of one spot node an hour. Default: 0.06 (measured, as for node groups).
-    pub interruptions_per_hour: f64,
+    /// Interruptions of one spot node an hour. Default: the catalogue's for the instance type where one is published, else
+    /// 0.06 (measured, as for node groups).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interruptions_per_hour: Option<f64>,
     /// Notice before an interruption. Default: 2m, AWS's.
     pub interruption_notice: SimDuration,
     /// Who acts on that notice. Default: drain, as Karpenter does with an interruption queue.
@@ -115,7 +118,7 @@ impl Default for NodePoolsSpec {
             launch_failure_probability: 0.0,
             stock_outs: Vec::new(),
             launch_errors: Vec::new(),
-            interruptions_per_hour: 0.06,
+            interruptions_per_hour: None,
             interruption_notice: SimDuration::from_secs(120),
             interruption_handling: InterruptionHandling::default(),
             failures_per_hour: 0.0,

@@ -139,8 +139,9 @@ pub struct NodeGroupSpec {
     /// Chance, 0 to 1, that a single instance does not come up. Default: 0.
     #[serde(default)]
     pub launch_failure_probability: f64,
-    /// Interruptions of one spot node an hour (exponential). Default: 0.06 for spot (measured: the better zones of a
-    /// 2023 series of single V100s lost 0.06 to 0.24 an instance-hour), 0 else.
+    /// Interruptions of one spot node an hour (exponential). Default for spot: the catalogue's for the instance type where
+    /// one is published, else 0.06 (measured: the better zones of a 2023 series of single V100s lost 0.06 to 0.24 an
+    /// instance-hour); 0 else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interruptions_per_hour: Option<f64>,
     /// Notice before an interruption. Default: 2m, AWS's (GCP and Azure give 30s).
@@ -159,7 +160,7 @@ pub struct NodeGroupSpec {
     pub failures_per_hour: f64,
 }
 
-/// A span without capacity.
+/// A span without capacity, or with less of it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StockOutSpec {
@@ -167,6 +168,17 @@ pub struct StockOutSpec {
     pub from: SimDuration,
     /// Time from the scenario's start; after `from`.
     pub to: SimDuration,
+    /// Instances of the group that the cloud can run nevertheless. Default: 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub available: u32,
+    /// Whether the cloud takes spot nodes back, with their notice, that run beyond those when the span begins.
+    /// Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupts: bool,
+}
+
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A taint as Kubernetes writes it.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::UsageSpec;
+use crate::scenario::import::ArrivalsSpec;
 use crate::units::{SimDuration, UsdPerHour};
 
 /// Pods, and where given nodes, of a trace.
@@ -18,6 +19,12 @@ pub struct ReplaySpec {
     /// The nodes' file: fixed nodes. Without it pods run on the scenario's own nodes and node groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<String>,
+    /// When the pods come, for a list without times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<ArrivalsSpec>,
+    /// Leave out rows that can't be read, and say how many. Default: false, and the first is an error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_bad_rows: bool,
     /// Only the first so many pods. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
@@ -68,6 +75,12 @@ pub enum ReplayFormat {
     Csv,
     /// Alibaba's `cluster-trace-gpu-v2023`, files as published.
     Openb,
+    /// Instances of recommendation services: Alibaba's `cluster-trace-gpu-v2025`.
+    Dlrm,
+    /// Jobs and nodes of Alibaba's `cluster-trace-v2026-spot-gpu`.
+    Spot,
+    /// Standard Workload Format; as `nodes`, the same file gives the machine that its header describes.
+    Swf,
 }
 
 const fn one() -> f64 {

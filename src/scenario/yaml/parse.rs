@@ -12,9 +12,10 @@ use super::scalar::resolve;
 use super::{Entry, Node, Scalar, Value};
 use crate::scenario::diagnostic::{Diagnostic, Place, Source};
 
-/// Values in one file after aliases are written out, anchors counted with the copies that are kept of them: more is an
-/// attack or a slip.
-const MOST_NODES: usize = 500_000;
+/// Values that stand in one file, about 200 bytes of memory each: 20,000 objects have about a million.
+const MOST_WRITTEN: usize = 2_000_000;
+/// Values in one file that are copies, by an alias or kept of an anchor: more is an attack or a slip.
+const MOST_COPIES: usize = 500_000;
 /// Collections within one another; Kubernetes' deepest objects have about 20.
 const MOST_DEPTH: usize = 100;
 /// A mapping with fewer keys is searched, with more it is looked up.
@@ -55,10 +56,12 @@ fn parse_part(source: &Arc<Source>, part: Range<usize>) -> Result<Vec<Node>, Vec
                 break;
             }
         }
-        if builder.nodes > MOST_NODES {
+        if builder.written > MOST_WRITTEN || builder.copies > MOST_COPIES {
             let place = Place::start_of(source);
-            let message =
-                format!("more than {MOST_NODES} values in one file, aliases and anchors counted with their copies");
+            let message = match builder.copies > MOST_COPIES {
+                true => format!("more than {MOST_COPIES} values in one file are copies by aliases and anchors"),
+                false => format!("more than {MOST_WRITTEN} values in one file; objects may stand in several"),
+            };
             builder.problems.push(Diagnostic::error(&place, message));
             break;
         }
@@ -90,7 +93,8 @@ struct Builder<'a> {
     /// Collections that are open, outermost first.
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
-    nodes: usize,
+    written: usize,
+    copies: usize,
     problems: Vec<Diagnostic>,
 }
 
@@ -145,7 +149,8 @@ impl Builder<'_> {
             documents: Vec::new(),
             open: Vec::new(),
             anchors: HashMap::new(),
-            nodes: 0,
+            written: 0,
+            copies: 0,
             problems: Vec::new(),
         }
     }
@@ -167,7 +172,7 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let is_text_tag = tag.as_deref().is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
                 let scalar = if style == ScalarStyle::Plain && !is_text_tag { resolve(&text) } else { Scalar::Text };
-                self.nodes += 1;
+                self.written += 1;
                 let node = Node { place: self.place(span), value: Value::Scalar(text.into_owned(), scalar) };
                 self.close(node, anchor);
             }
@@ -195,13 +200,13 @@ impl Builder<'_> {
                         Value::Mapping(merge(entries, &mut self.problems))
                     }
                 };
-                self.nodes += 1;
+                self.written += 1;
                 self.close(Node { place, value }, anchor);
             }
             Event::Alias(id) => {
                 if let Some(target) = self.anchors.get(&id) {
                     let node = Node { place: self.place(span), value: target.value.clone() };
-                    self.nodes += count(&node);
+                    self.copies += count(&node);
                     self.close(node, 0);
                 }
             }
@@ -213,8 +218,8 @@ impl Builder<'_> {
     /// A finished value goes into the collection that is open, or is a document.
     fn close(&mut self, node: Node, anchor: usize) {
         if anchor != 0 {
-            self.nodes += count(&node);
-            if self.nodes > MOST_NODES {
+            self.copies += count(&node);
+            if self.copies > MOST_COPIES {
                 return;
             }
             self.anchors.insert(anchor, node.clone());
