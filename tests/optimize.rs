@@ -33,7 +33,7 @@ fn json(folder: &Path, arguments: &[&str]) -> Value {
 }
 
 /// The best of all 343 small plans, as `optimize --budget 343` found it; `OPTIMIZE_GRID=small` finds it anew.
-const BEST: [u32; 3] = [0, 6, 2];
+const BEST: [u32; 3] = [0, 6, 3];
 
 /// The cost of the best plan of all.
 fn optimum(folder: &Path, file: &str) -> f64 {
