@@ -121,6 +121,7 @@ fn group(shape: NodeShapeId, max_size: u32) -> NodeGroup {
         deprovisioning: at_once,
         limits: CloudLimits::default(),
         interruptions_per_hour: 0.0,
+        interruptions_by_type: Default::default(),
         interruption_notice: SimDuration::ZERO,
         interruption_handling: Default::default(),
         failures_per_hour: 0.0,
