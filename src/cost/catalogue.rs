@@ -38,7 +38,7 @@ impl Catalogue {
             .get_or_init(|| Arc::new(Catalogue::parse(INSTANCES).expect("a test reads the table that is compiled in")))
     }
 
-    /// Reads a table of the built-in one's form: a header that names the columns of [`COLUMNS`], in whatever order, and
+    /// Reads a table of the built-in one's form: a header that names the columns of `COLUMNS`, in whatever order, and
     /// a line a type; a cell that is empty is not known.
     pub fn parse(text: &str) -> Result<Catalogue, CatalogueError> {
         let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());

@@ -90,7 +90,7 @@ impl Results {
     }
 
     /// What configuration `index` leaves undone, in words, where that keeps it from being compared by cost: pods, or
-    /// more of a service's demand than the least of all configurations and [`MORE_DROPPED`].
+    /// more of a service's demand than the least of all configurations and one in a hundred.
     pub fn left_undone(&self, index: usize) -> Option<String> {
         if self.unserved(index) > 0 {
             let pods = self.unserved(index);
