@@ -15,7 +15,7 @@ use windtunnel::units::SimDuration;
 
 use crate::invariants::draw;
 
-fn line(table: &str, bytes: &[u8]) -> String {
+pub fn line(table: &str, bytes: &[u8]) -> String {
     let digest: String = Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{table} {} bytes {digest}\n", bytes.len())
 }

@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use windtunnel::record::writer::{csv, json};
 use windtunnel::record::{Recorder, Summary};
 use windtunnel::scenario::ScenarioFiles;
 use windtunnel::units::SimDuration;
 use windtunnel::{scenario, sim};
+
+use crate::golden;
 
 fn run(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -51,8 +52,7 @@ fn every_shipped_scenario_writes_what_it_wrote() {
             ("attempts.csv", csv::attempts(&outcome)),
         ];
         for (table, bytes) in tables {
-            let digest: String = Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            digests += &format!("{name} {table} {} bytes {digest}\n", bytes.len());
+            digests += &format!("{name} {}", golden::line(table, &bytes));
         }
         let summary = String::from_utf8(json::summary(&Summary::of(&outcome))).expect("text");
         insta::assert_snapshot!(format!("{name}-summary"), summary);

@@ -107,6 +107,17 @@ impl Into {
         })
     }
 
+    /// [`finish`](Self::finish), or what is wrong with the one file that was read.
+    pub fn conclude(&self, imported: Result<Imported, Vec<Diagnostic>>, terms: FileTerms<'_>) -> Outcome {
+        match imported {
+            Ok(imported) => self.finish(&imported, &[], terms),
+            Err(mistakes) => {
+                diagnostics::show(&mistakes);
+                Err(anyhow::anyhow!("nothing was written").into())
+            }
+        }
+    }
+
     /// Writes the scenario and says what became of the objects.
     pub fn finish(&self, imported: &Imported, unreadable: &[Diagnostic], terms: FileTerms<'_>) -> Outcome {
         tell(imported, unreadable)?;

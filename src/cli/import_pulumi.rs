@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Outcome;
 use super::import_cluster::{Into, source};
-use super::{Outcome, diagnostics};
 use crate::scenario::dump;
 
 /// Make a scenario of a Pulumi stack: its Kubernetes objects and node groups
@@ -30,11 +30,5 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let settings = into.settings()?;
     let source =
         source(&arguments.file).map_err(|problem| anyhow::anyhow!("{} {problem}", arguments.file.display()))?;
-    match dump::import_pulumi(source, into.usage()?, &settings) {
-        Ok(imported) => into.finish(&imported, &[], terms),
-        Err(mistakes) => {
-            diagnostics::show(&mistakes);
-            Err(anyhow::anyhow!("nothing was written").into())
-        }
-    }
+    into.conclude(dump::import_pulumi(source, into.usage()?, &settings), terms)
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Outcome;
 use super::import_cluster::{Into, is_stdin};
-use super::{Outcome, diagnostics};
 use crate::scenario::dump;
 use crate::scenario::import::read_bytes;
 
@@ -37,11 +37,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let mut file = File::open(&arguments.file).map_err(|error| anyhow::anyhow!("{name} can't be read: {error}"))?;
         read_bytes(&mut file, &name)?
     };
-    match dump::import_sktrace(&bytes, &name, into.usage()?, &settings) {
-        Ok(imported) => into.finish(&imported, &[], terms),
-        Err(mistake) => {
-            diagnostics::show(&[*mistake]);
-            Err(anyhow::anyhow!("nothing was written").into())
-        }
-    }
+    let imported = dump::import_sktrace(&bytes, &name, into.usage()?, &settings);
+    into.conclude(imported.map_err(|mistake| vec![*mistake]), terms)
 }

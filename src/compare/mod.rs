@@ -21,7 +21,7 @@ mod tests;
 mod text;
 mod why;
 
-pub use amounts::count_of;
+pub use amounts::{count_of, percent_plain};
 pub use direction::{Better, better};
 pub use judge::{compare, verdict};
 pub use looks::{LOOKS, next_look};

@@ -1,9 +1,16 @@
 //! Which series rules ask for, and how far back.
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use rustc_hash::FxHashMap;
 
 use crate::promql::{NAME, Selected};
+use crate::scenario::unit_millis;
+
+static DURATION: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(\d+)(ms|[smhdwy])").expect("the pattern is fixed"));
+static METRIC: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("[a-zA-Z_:][a-zA-Z0-9_:]*").expect("the pattern is fixed"));
 
 /// Selectors of all rules, by the metric that they want.
 #[derive(Debug, Default)]
@@ -24,21 +31,12 @@ impl Asked {
     /// What a query of a template may ask for, of which only parts are known before it is filled in: every metric that its
     /// text names, as far back as all its durations together.
     pub fn add_text(&mut self, text: &str, more: i64) {
-        let pattern = |pattern: &str| Regex::new(pattern).expect("the pattern is fixed");
         let mut reach = more;
-        for found in pattern(r"(\d+)(ms|[smhdwy])").captures_iter(text) {
-            let of = match &found[2] {
-                "ms" => 1,
-                "s" => 1_000,
-                "m" => 60_000,
-                "h" => 3_600_000,
-                "d" => 86_400_000,
-                "w" => 7 * 86_400_000,
-                _ => 365 * 86_400_000_i64,
-            };
+        for found in DURATION.captures_iter(text) {
+            let of = unit_millis(&found[2]).unwrap_or(0);
             reach = found[1].parse::<i64>().unwrap_or(0).saturating_mul(of).saturating_add(reach);
         }
-        for name in pattern("[a-zA-Z_:][a-zA-Z0-9_:]*").find_iter(text) {
+        for name in METRIC.find_iter(text) {
             self.add(&Selected::of_metric(name.as_str(), reach));
         }
     }

@@ -41,7 +41,7 @@ pub use lowered::{
 };
 pub use monitoring::Monitoring;
 pub use names::names_results;
-pub use rules::{Rule, RuleGroup, RuleKind, read_rules};
+pub use rules::{Rule, RuleGroup, RuleKind, read_rules, unit_millis};
 pub use workload::{
     BatchJob, FailureModel, GpuUsage, Owner, Patch, ReplicaChange, UsageModel, VolumeClaim, VolumeScope, VolumeUse,
     Workload, WorkloadKind,

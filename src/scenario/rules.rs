@@ -244,6 +244,21 @@ impl Reader<'_> {
     }
 }
 
+/// Milliseconds in a unit of Prometheus' durations.
+pub fn unit_millis(unit: &str) -> Option<i64> {
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "w" => 7 * 86_400_000,
+        "y" => 365 * 86_400_000,
+        _ => return None,
+    };
+    Some(millis)
+}
+
 /// `1h30m`, as Prometheus writes durations (`common/model`, `ParseDuration`).
 fn duration(text: &str) -> Option<SimDuration> {
     if text == "0" {
@@ -256,17 +271,7 @@ fn duration(text: &str) -> Option<SimDuration> {
         let number: i64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
         let end = rest.find(|letter: char| letter.is_ascii_digit()).unwrap_or(rest.len());
-        let unit = match &rest[..end] {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "w" => 7 * 86_400_000,
-            "y" => 365 * 86_400_000,
-            _ => return None,
-        };
-        millis = millis.checked_add(number.checked_mul(unit)?)?;
+        millis = millis.checked_add(number.checked_mul(unit_millis(&rest[..end])?)?)?;
         rest = &rest[end..];
     }
     (!text.is_empty()).then(|| SimDuration::from_millis(millis))

@@ -3,6 +3,8 @@
 //! A pod that its owner makes at time zero takes one of the places that the owner's pods had, where its kubelet still
 //! takes it; the others are scheduled like any other.
 
+use std::sync::Arc;
+
 use super::event::Event;
 use super::world::World;
 use crate::autoscaler::karpenter::NodeClaim;
@@ -23,7 +25,7 @@ impl World<'_> {
             let takes_it = self.cluster.node_view(node).is_some_and(|view| filter::admits(&cycle, &view).is_ok());
             if takes_it {
                 if place.is_named {
-                    self.cluster.change_pod(pod, |info| info.name = std::sync::Arc::clone(&place.name));
+                    self.cluster.change_pod(pod, |info| info.name = Arc::clone(&place.name));
                 }
                 self.stand_on(pod, node, place.started, place.ready);
                 return true;
@@ -34,7 +36,7 @@ impl World<'_> {
 
     fn node_called(&mut self, name: &str) -> Option<NodeId> {
         if self.places.nodes.is_empty() {
-            let named = self.cluster.node_views().map(|node| (std::sync::Arc::clone(&node.state.name), node.id));
+            let named = self.cluster.node_views().map(|node| (Arc::clone(&node.state.name), node.id));
             self.places.nodes = named.collect();
         }
         self.places.nodes.get(name).copied()
@@ -74,12 +76,8 @@ impl World<'_> {
             let Some(node) = self.node_called(&standing.node.name) else { continue };
             let instance = self.instance_of[node.index()];
             let pool = &spec.node_pools[pool];
-            let mut claim = NodeClaim::launched(
-                std::sync::Arc::clone(&standing.node.name),
-                pool,
-                standing.node.shape,
-                standing.created,
-            );
+            let mut claim =
+                NodeClaim::launched(Arc::clone(&standing.node.name), pool, standing.node.shape, standing.created);
             claim.node = Some(node);
             claim.initialized = Some(standing.created);
             if let Some(after) = pool.expire_after {

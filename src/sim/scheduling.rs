@@ -15,9 +15,8 @@ use crate::scheduler::score::gpu::{Ask, Room};
 use crate::scheduler::{
     self, ByClass, Cycle, GpuDevice, Preemption, PreemptionAttempt, TieBreak, by_class, device, filter,
 };
-use crate::units::SimDuration;
-use crate::units::SimTime;
 use crate::units::random::stream;
+use crate::units::{SimDuration, SimTime};
 
 /// From a preemption in vain to the next one, where the victims' end takes no time.
 const PREEMPTS_AGAIN: SimDuration = SimDuration::from_secs(1);

@@ -286,7 +286,6 @@ impl World<'_> {
     /// The first refusals of what there is: groups, or the nodes of a cluster without any.
     fn no_node_could_hold(&mut self, spec: PodSpecId) -> Verdict {
         let scenario = self.scenario;
-        let is_only_full = self.cure_for(spec) == Cure::Room && !self.is_larger_than_any_node(spec);
         let mut refusals: Vec<(&str, String)> = Vec::new();
         for group in scenario.node_groups.iter().filter(|group| !group.is_node_pool) {
             if let Some(why) = self.could_hold(group.id, spec) {
@@ -299,6 +298,7 @@ impl World<'_> {
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
             return verdict(Mechanism::NoFittingType, format!("no node could hold it{why}"));
         }
+        let is_only_full = self.cure_for(spec) == Cure::Room && !self.is_larger_than_any_node(spec);
         let (mechanism, mut text) = match is_only_full {
             true => (Mechanism::NoRoom, "no node that could hold it had room, and no group adds such a one".to_owned()),
             false => (Mechanism::NoFittingType, "no node type could hold it".to_owned()),

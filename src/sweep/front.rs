@@ -50,9 +50,9 @@ impl Results {
             let is_better = |against: &Against| against.judged.is_real;
             is_as_good(x, &x_against) && is_as_good(y, &y_against) && (is_better(&x_against) || is_better(&y_against))
         };
+        let left_undone = self.left_undone(count);
         let takes_part = |index: &usize| {
-            self.left_undone(*index).is_none()
-                && [x, y].into_iter().all(|name| self.averages(*index, name).mean.is_finite())
+            left_undone[*index].is_none() && [x, y].into_iter().all(|name| self.averages(*index, name).mean.is_finite())
         };
         let is_unbeaten = |index: &usize| !best.iter().any(|other| other != index && is_beaten_by(*index, *other));
         (0..count).filter(takes_part).filter(is_unbeaten).collect()

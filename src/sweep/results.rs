@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{PlotSpec, Sweep, plain};
-use crate::compare::{Better, better};
+use crate::compare::{Better, better, count_of, percent_plain};
 use crate::record::{Cells, Figure, SweepProvenance, value_of};
 
 /// Part of a service's demand: who drops so much more than the best serves less, and is cheaper for that alone.
@@ -89,18 +89,18 @@ impl Results {
         rows.iter().map(of_row).sum::<f64>() / rows.len().max(1) as f64
     }
 
-    /// What configuration `index` leaves undone, in words, where that keeps it from being compared by cost: pods, or
-    /// more of a service's demand than the least of all configurations and one in a hundred.
-    pub fn left_undone(&self, index: usize) -> Option<String> {
-        if self.unserved(index) > 0 {
-            let pods = self.unserved(index);
-            return Some(format!("{pods} {} unserved", if pods == 1 { "pod" } else { "pods" }));
-        }
-        let served = self.rows.iter().map(|row| row.configuration).filter(|other| self.unserved(*other) == 0);
-        let least = served.collect::<BTreeSet<_>>().into_iter().map(|other| self.dropped(other));
-        let dropped = self.dropped(index);
-        let is_more = dropped > least.fold(f64::INFINITY, f64::min) + MORE_DROPPED;
-        is_more.then(|| format!("{} % of the demand unserved", (dropped * 1000.0).round() / 10.0))
+    /// By configuration, what it leaves undone, in words, where that keeps it from being compared by cost: pods, or more of
+    /// a service's demand than the least of all configurations and one in a hundred.
+    pub fn left_undone(&self, configurations: usize) -> Vec<Option<String>> {
+        let work: Vec<(u64, f64)> = (0..configurations).map(|at| (self.unserved(at), self.dropped(at))).collect();
+        let serves = |at: &usize| !self.of(*at).is_empty() && work[*at].0 == 0;
+        let least = (0..configurations).filter(serves).map(|at| work[at].1).fold(f64::INFINITY, f64::min);
+        let words = |(pods, dropped): (u64, f64)| match pods {
+            0 if dropped > least + MORE_DROPPED => Some(format!("{} of the demand unserved", percent_plain(dropped))),
+            0 => None,
+            pods => Some(format!("{} unserved", count_of(pods, "pod"))),
+        };
+        work.iter().copied().map(words).collect()
     }
 
     /// The configurations that no other beats: none is as good in both figures and better in one. Less is better, but for
@@ -108,10 +108,10 @@ impl Results {
     /// work undone ([`Results::left_undone`]): work that was not done costs nothing and waits for nothing. In the order of the
     /// grid.
     pub fn unbeaten(&self, configurations: usize, x: &str, y: &str) -> Vec<usize> {
-        let is_served: Vec<bool> = (0..configurations).map(|index| self.left_undone(index).is_none()).collect();
-        let mean = |index: usize, name: &str| match is_served[index] {
-            true => sign(name) * self.averages(index, name).mean,
-            false => f64::NAN,
+        let left_undone = self.left_undone(configurations);
+        let mean = |index: usize, name: &str| match left_undone[index] {
+            None => sign(name) * self.averages(index, name).mean,
+            Some(_) => f64::NAN,
         };
         let means: Vec<(f64, f64)> = (0..configurations).map(|index| (mean(index, x), mean(index, y))).collect();
         let beats = |other: &(f64, f64), own: &(f64, f64)| {
@@ -354,8 +354,7 @@ mod tests {
         let results =
             Results { rows: vec![row(0, 1.0, 0.666), row(1, 5.0, 0.018), row(2, 6.0, 0.014)], errors: Vec::new() };
         assert_eq!(results.unbeaten(3, "x", "y"), [1]);
-        assert_eq!(results.left_undone(0).as_deref(), Some("66.6 % of the demand unserved"));
-        assert_eq!(results.left_undone(1), None);
+        assert_eq!(results.left_undone(3), [Some("66.6 % of the demand unserved".to_owned()), None, None]);
     }
 
     #[test]

@@ -247,15 +247,16 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
     let PlotSpec { x, y } = &sweep.plot;
     let configurations = &sweep.configurations;
     let front = results.front(sweep);
+    let left_undone = results.left_undone(configurations.len());
     let names = table::setting_names(sweep);
     let range = |index: usize, name: &str| interval(results, index, name);
     let points = configurations.iter().enumerate().map(|(index, configuration)| plot::Configuration {
-        label: match results.left_undone(index) {
+        label: match &left_undone[index] {
             None => configuration.label.clone(),
             Some(what) => format!("{}: {what}", configuration.label),
         },
         settings: names.iter().map(|(name, _)| (*name).to_owned()).zip(table::settings(sweep, index, &names)).collect(),
-        is_served: results.left_undone(index).is_none(),
+        is_served: left_undone[index].is_none(),
         x: range(index, x),
         y: range(index, y),
         unbeaten: front.contains(&index),
@@ -268,11 +269,7 @@ fn tradeoff(sweep: &Sweep, results: &Results, made_from: &SweepProvenance) -> Tr
             sweep.name,
             configurations.len(),
             if seeds > 1 { " (bars: 95 % intervals of the means)" } else { "" },
-            if (0..configurations.len()).any(|index| results.left_undone(index).is_some()) {
-                "; ×: work left undone"
-            } else {
-                ""
-            },
+            if left_undone.iter().any(Option::is_some) { "; ×: work left undone" } else { "" },
         ),
         made_by: made_from.line(),
         x_label: axis_label(x),

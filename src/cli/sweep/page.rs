@@ -13,6 +13,7 @@ pub fn text(sweep: &Sweep, results: &Results, made_from: &SweepProvenance, file:
     let names = setting_names(sweep);
     let PlotSpec { x, y } = &sweep.plot;
     let unbeaten = results.front(sweep);
+    let left_undone = results.left_undone(configurations.len());
     let mut figures: Vec<(&str, &str)> = EXPORTED.to_vec();
     for plotted in [x.as_str(), y.as_str()] {
         if figures.iter().all(|(figure, _)| *figure != plotted) {
@@ -30,7 +31,7 @@ pub fn text(sweep: &Sweep, results: &Results, made_from: &SweepProvenance, file:
         unbeaten: unbeaten.contains(&index),
         problem: match results.error(index) {
             Some(error) => Some(format!("no valid scenario: {error}")),
-            None => results.left_undone(index),
+            None => left_undone[index].clone(),
         },
     };
     let seeds = results.rows.len() / configurations.len().max(1);

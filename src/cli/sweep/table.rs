@@ -20,6 +20,7 @@ pub fn printed(sweep: &Sweep, results: &Results) -> String {
     let front = results.front(sweep);
     let all = sweep.configurations.len();
     let shown = shown(sweep, results, &front);
+    let left_undone = results.left_undone(all);
     let names = setting_names(sweep);
     let mut header = vec![String::new()];
     header.extend(names.iter().map(|(name, _)| (*name).to_owned()));
@@ -36,7 +37,7 @@ pub fn printed(sweep: &Sweep, results: &Results) -> String {
                 });
                 row.push(against(sweep, results, *index, name));
             }
-            row.push(note(sweep, results, *index));
+            row.push(note(sweep, results, *index, left_undone[*index].as_deref()));
             row
         })
         .collect();
@@ -45,7 +46,7 @@ pub fn printed(sweep: &Sweep, results: &Results) -> String {
         text += &format!("… and {} more, in runs.csv\n", all - shown.len());
     }
     text += &legend(sweep, results, &front);
-    text += &unserved(sweep, results);
+    text += &unserved(sweep, results, &left_undone);
     text += &errors(sweep, results);
     text
 }
@@ -113,7 +114,7 @@ fn against(sweep: &Sweep, results: &Results, index: usize, name: &str) -> String
     format!("{difference} %{doubt} ({} to {})", short(part(judged.low)), short(part(judged.high)))
 }
 
-fn note(sweep: &Sweep, results: &Results, index: usize) -> String {
+fn note(sweep: &Sweep, results: &Results, index: usize, left_undone: Option<&str>) -> String {
     if results.error(index).is_some() {
         return "not valid".to_owned();
     }
@@ -121,12 +122,10 @@ fn note(sweep: &Sweep, results: &Results, index: usize) -> String {
     if index == sweep.baseline {
         notes.push("baseline".to_owned());
     }
-    match results.left_undone(index) {
-        Some(what) => notes.push(what),
-        None if results.dropped(index) >= 0.0005 => {
-            notes.push(format!("drops {} %", (results.dropped(index) * 1000.0).round() / 10.0));
-        }
-        None => {}
+    match (left_undone, results.dropped(index)) {
+        (Some(what), _) => notes.push(what.to_owned()),
+        (None, dropped) if dropped >= 0.0005 => notes.push(format!("drops {} %", (dropped * 1000.0).round() / 10.0)),
+        (None, _) => {}
     }
     notes.join(", ")
 }
@@ -149,17 +148,15 @@ fn legend(sweep: &Sweep, results: &Results, front: &[usize]) -> String {
     text
 }
 
-/// The configurations that take no part for pods that they leave unserved, the worst first.
-fn unserved(sweep: &Sweep, results: &Results) -> String {
+/// The configurations that take no part for work that they leave undone, the most pods first.
+fn unserved(sweep: &Sweep, results: &Results, left_undone: &[Option<String>]) -> String {
     let configurations = &sweep.configurations;
-    let mut left: Vec<(u64, usize)> = (0..configurations.len())
-        .filter(|index| results.left_undone(*index).is_some())
-        .map(|index| (results.unserved(index), index))
-        .collect();
-    left.sort_by_key(|(pods, index)| (std::cmp::Reverse(*pods), *index));
+    let of_each = left_undone.iter().enumerate();
+    let mut left: Vec<(usize, &String)> = of_each.filter_map(|(index, what)| Some((index, what.as_ref()?))).collect();
+    left.sort_by_key(|(index, _)| (std::cmp::Reverse(results.unserved(*index)), *index));
     let mut text = String::new();
-    for (_, index) in left.iter().take(MOST_LINES) {
-        let (label, what) = (&configurations[*index].label, results.left_undone(*index).unwrap_or_default());
+    for (index, what) in left.iter().take(MOST_LINES) {
+        let label = &configurations[*index].label;
         text += &format!("{label} leaves {what}: not compared\n");
     }
     let more = left.len().saturating_sub(MOST_LINES);
@@ -201,6 +198,7 @@ pub const EXPORTED: &[(&str, &str)] = &[
 pub fn markdown(sweep: &Sweep, results: &Results) -> String {
     let PlotSpec { x, y } = &sweep.plot;
     let front = results.front(sweep);
+    let left_undone = results.left_undone(sweep.configurations.len());
     let names = setting_names(sweep);
     let has_any =
         |name: &str| (0..sweep.configurations.len()).any(|index| results.averages(index, name).mean.is_finite());
@@ -223,7 +221,7 @@ pub fn markdown(sweep: &Sweep, results: &Results) -> String {
     };
     let mut text = line(&header);
     text += &format!("|{}\n", "---|".repeat(header.len()));
-    for index in 0..sweep.configurations.len() {
+    for (index, undone) in left_undone.iter().enumerate() {
         let mut cells = vec![if front.contains(&index) { "*".to_owned() } else { String::new() }];
         cells.extend(settings(sweep, index, &names));
         for name in [y, x] {
@@ -232,7 +230,7 @@ pub fn markdown(sweep: &Sweep, results: &Results) -> String {
         cells.extend(others.iter().map(|(name, _)| spread(name, results.averages(index, name))));
         cells.push(match results.error(index) {
             Some(error) => format!("not valid: {error}"),
-            None => note(sweep, results, index),
+            None => note(sweep, results, index, undone.as_deref()),
         });
         text += &line(&cells);
     }
