@@ -53,6 +53,7 @@ pub mod optimize;
 pub mod promql;
 pub mod record;
 pub mod reference;
+pub mod release;
 pub mod report;
 pub mod scenario;
 pub mod scheduler;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// The rooms that a run is made in, as far as what it leaves behind.
 const OF_A_RUN: &[&str] = &[
     "units",
+    "release",
     "cluster",
     "controller",
     "cost",
@@ -23,26 +24,54 @@ const OF_A_RUN: &[&str] = &[
 /// it. The one exception: `autoscaler` uses the scheduler's filters, scores and snapshots, for the simulations of
 /// scale-up and drain must place pods as the scheduler itself would. A room may import all of the first list and all of
 /// the second.
-const MAY_IMPORT: [(&str, &[&str], &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str], &[&str]); 21] = [
     ("units", &[], &[]),
     ("promql", &[], &[]),
+    ("release", &[], &["units"]),
     ("cluster", &[], &["units"]),
     ("cost", &[], &["units", "cluster"]),
     ("controller", &[], &["units", "cluster"]),
     ("load", &[], &["units", "cluster"]),
-    ("scheduler", &[], &["units", "cluster"]),
-    ("autoscaler", &[], &["units", "cluster", "scheduler"]),
+    ("scheduler", &[], &["units", "release", "cluster"]),
+    ("autoscaler", &[], &["units", "release", "cluster", "scheduler"]),
     ("training", &[], &["units", "cluster", "load", "scheduler"]),
-    ("scenario", &[], &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "training"]),
+    (
+        "scenario",
+        &[],
+        &["units", "release", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "training"],
+    ),
     (
         "sim",
         &[],
-        &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "training", "scenario"],
+        &[
+            "units",
+            "release",
+            "cluster",
+            "controller",
+            "cost",
+            "load",
+            "scheduler",
+            "autoscaler",
+            "training",
+            "scenario",
+        ],
     ),
     (
         "record",
         &[],
-        &["units", "cluster", "controller", "cost", "load", "scheduler", "autoscaler", "training", "scenario", "sim"],
+        &[
+            "units",
+            "release",
+            "cluster",
+            "controller",
+            "cost",
+            "load",
+            "scheduler",
+            "autoscaler",
+            "training",
+            "scenario",
+            "sim",
+        ],
     ),
     ("report", OF_A_RUN, &[]),
     ("monitoring", OF_A_RUN, &["promql"]),

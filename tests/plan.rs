@@ -347,6 +347,7 @@ impl Builder {
                         }],
                         behavior: None,
                     },
+                    scaled_to_zero: false,
                 });
             }
             if let Some(budget) = of.budget {

@@ -59,6 +59,8 @@ pub struct PodSpec {
 pub struct PodLevelRequests {
     pub cpu: Option<Millicores>,
     pub memory: Option<Bytes>,
+    /// As [`Container::odd_thousandths`], of the memory.
+    pub odd_memory_thousandths: Option<i64>,
 }
 
 /// A container: what it asks for and may use.
@@ -67,6 +69,9 @@ pub struct Container {
     pub name: String,
     pub image: String,
     pub requests: Resources,
+    /// Thousandths of the requested resources other than CPU of which they are not a thousand times the whole: fractions
+    /// of a byte, and what upstream's readers find where an amount does not fit 64 bits. The HPA reads thousandths.
+    pub odd_thousandths: Vec<(String, i64)>,
     /// Whether a CPU and a memory request was stated (zero and absent differ for the HPA and for QoS).
     pub has_request: (bool, bool),
     /// `None`: no limit.

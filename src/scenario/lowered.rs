@@ -19,6 +19,7 @@ use crate::load::each_request::Request;
 use crate::load::service::{QueueSpec, RequestCost};
 use crate::load::training::{Elastic, Epochs, Pace, Profiles, StepRate, ThroughputTable, TrainingOptions};
 use crate::load::{ServiceMetric, SignalSpec, WallClock};
+use crate::release::Release;
 use crate::scheduler::SchedulerOptions;
 use crate::training::order::Discipline;
 use crate::training::placement::Placement;
@@ -74,6 +75,8 @@ pub struct Scenario {
     /// What External metrics and KEDA's triggers read, beside the loads.
     pub external_metrics: Vec<ExternalMetric>,
     pub hpa_flags: HpaFlags,
+    /// Read into `hpa_flags` and `scheduler`.
+    pub release: Release,
     /// Cron and KEDA scalers. The HPA that KEDA makes for an object is among `hpas`.
     pub scalers: Vec<Scaler>,
     pub scheduler: SchedulerOptions,
@@ -148,6 +151,7 @@ impl Default for Scenario {
             hpas: Vec::new(),
             external_metrics: Vec::new(),
             hpa_flags: HpaFlags::default(),
+            release: Release::default(),
             scalers: Vec::new(),
             scheduler: SchedulerOptions::default(),
             kubelet: KubeletOptions::default(),
@@ -430,6 +434,8 @@ pub struct Hpa {
     /// A replicated workload.
     pub target: WorkloadId,
     pub spec: HpaSpec,
+    /// Its condition `ScaledToZero` is true when the scenario starts.
+    pub scaled_to_zero: bool,
 }
 
 /// A scaler beside the HPA.

@@ -33,7 +33,7 @@ pub use crate::cost::CapacityType;
 pub use document::{Document, kind_of};
 pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use kueue::{KueueSetup, QueuedJob, Variant};
-pub use lower::FIXED;
+pub use lower::{FIXED, VERSIONED};
 pub use lowered::{
     CloudLimits, Companion, DaemonSet, Demand, Expected, ExternalMetric, ExternalSource, FixedNode, GroupNode, Hpa,
     Karpenter, KedaScaler, KubeletOptions, MetricsOptions, NodeGroup, OfferingStockOut, Outage, Reservation, Scaler,

@@ -28,6 +28,7 @@ mod spread_counts;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 pub use by_class::ByClass;
 pub use class_index::{Best, ClassIndex, StandIn};
@@ -40,3 +41,4 @@ pub use options::{
 pub use preemption::{Hopeless, NoPreemption, Preemption, PreemptionAttempt};
 pub use profile::{Profile, ProfileError};
 pub use select::{Feasibility, Memory, Selection, feasible_nodes, schedule};
+pub use versions::VersionedBehaviour;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fragmentation::{TypicalPod, TypicalPodSpec};
+use super::versions::VersionedBehaviour;
 use crate::units::SimDuration;
 
 /// What plugins read beside the pod and the cluster.
@@ -57,7 +58,7 @@ pub struct SchedulerOptions {
     /// How long a pod stays unschedulable without an event that could help it.
     pub pod_max_in_unschedulable_pods_duration: SimDuration,
     /// Kubernetes' feature gate of this name, on by default since 1.33: a pod that backs off is tried as soon as no other
-    /// waits to be tried. False, as before: it serves its back-off.
+    /// waits to be tried. False, as before: it serves its back-off. `featureGates` can say so too.
     pub scheduler_pop_from_backoff_q: bool,
     /// What a running pod's required affinity to the pod adds to a node's InterPodAffinity score, 0 to 100.
     pub hard_pod_affinity_weight: u8,
@@ -70,6 +71,9 @@ pub struct SchedulerOptions {
     pub min_candidate_nodes_percentage: u8,
     /// Preemption tries at least this many nodes where it might help.
     pub min_candidate_nodes_absolute: u32,
+    /// Which release the scheduler is of.
+    #[serde(skip)]
+    pub versioned: VersionedBehaviour,
 }
 
 impl Default for SchedulerOptions {
@@ -93,6 +97,7 @@ impl Default for SchedulerOptions {
             default_spread_constraints: true,
             min_candidate_nodes_percentage: 10,
             min_candidate_nodes_absolute: 100,
+            versioned: VersionedBehaviour::default(),
         }
     }
 }

@@ -492,7 +492,7 @@ impl QueueOptions {
             initial_backoff: SimDuration::from_secs(options.pod_initial_backoff_seconds.into()),
             max_backoff: SimDuration::from_secs(options.pod_max_backoff_seconds.into()),
             max_in_unschedulable: options.pod_max_in_unschedulable_pods_duration,
-            pop_from_backoff: options.scheduler_pop_from_backoff_q,
+            pop_from_backoff: options.scheduler_pop_from_backoff_q && options.versioned.pop_from_backoff_queue,
         }
     }
 

@@ -6,8 +6,8 @@ use super::state::hpa::{Failures, HpaRun};
 use super::state::selections::Selected;
 use super::world::World;
 use crate::autoscaler::hpa::{
-    Decision, MetricError, MetricIdentifier, ObjectReference, Observed, PodState, ReadyCondition, ReadyStatus, Sample,
-    Samples, Scale, SelectorState,
+    ConditionStatus, ConditionType, Decision, MetricError, MetricIdentifier, ObjectReference, Observed, PodState,
+    ReadyCondition, ReadyStatus, Sample, Samples, Scale, SelectorState,
 };
 use crate::cluster::{Container, PodId, PodSpec, ResourceNames, WorkloadId, resource};
 use crate::load::{PodMetric, ServiceMetric};
@@ -20,6 +20,9 @@ impl World<'_> {
         self.hpas.resize_with(self.scenario.hpas.len(), HpaRun::default);
         for (run, hpa) in self.hpas.iter_mut().zip(&self.scenario.hpas) {
             run.read.resize(hpa.spec.metrics.len(), HpaMetricSample::default());
+            if hpa.scaled_to_zero {
+                run.memory.conditions.set(ConditionType::ScaledToZero, ConditionStatus::True, "ScaledToZero");
+            }
         }
         self.start_maxima();
         for hpa in 0..self.scenario.hpas.len() {
@@ -38,7 +41,7 @@ impl World<'_> {
         let scenario = self.scenario;
         let spec = &scenario.hpas[hpa as usize];
         let mut scale = self.scale_of(spec.target);
-        if scale.looks_at_metrics(&spec.spec) {
+        if scale.looks_at_metrics(&spec.spec, &scenario.hpa_flags, &self.hpas[hpa as usize].memory.conditions) {
             self.selections.register(hpa);
             if self.selections.is_ambiguous(hpa, &self.cluster) {
                 scale.selector = SelectorState::Ambiguous;
@@ -119,7 +122,7 @@ impl World<'_> {
         let is_ready = info.ready || !info.is_terminal() && info.deletion.is_some_and(was_ready);
         let status = if is_ready { ReadyStatus::True } else { ReadyStatus::False };
         PodState {
-            phase: info.phase,
+            phase: Some(info.phase),
             deleting: info.deletion.is_some(),
             // The kubelet writes the condition when it takes the pod up.
             ready: info

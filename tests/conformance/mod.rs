@@ -4,6 +4,7 @@ mod cluster_autoscaler;
 mod hpa;
 mod karpenter;
 mod kueue;
+mod quantity;
 mod schedule;
 
 use std::io::Write as _;

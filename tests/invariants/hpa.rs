@@ -34,7 +34,7 @@ impl World {
         let count = self.replicas.max(0) as usize;
         let pods: Vec<PodState> = (0..count)
             .map(|index| PodState {
-                phase: if index < unready { PodPhase::Pending } else { PodPhase::Running },
+                phase: if index < unready { Some(PodPhase::Pending) } else { Some(PodPhase::Running) },
                 deleting: false,
                 ready: Some(ReadyCondition { status: ReadyStatus::True, last_transition: start }),
                 start: Some(start),

@@ -4,9 +4,10 @@
 //! (`convertDesiredReplicasWithBehaviorRate`); without it, by twice the present count
 //! (`convertDesiredReplicasWithRules`).
 
-use super::arithmetic::{ceil_to_i32, to_i32};
+use super::arithmetic::to_i32;
 use super::event_log::EventLog;
 use super::spec::{PolicyType, ScalingPolicy, ScalingRules, SelectPolicy};
+use super::versions::VersionedBehaviour;
 use crate::units::SimTime;
 
 /// The reason of `ScalingLimited`.
@@ -73,9 +74,10 @@ pub fn limit_rate(
     up_events: &EventLog,
     down_events: &EventLog,
     now: SimTime,
+    versioned: &VersionedBehaviour,
 ) -> Limited {
     if desired > current {
-        let (limit, policy) = scale_up_limit(current, up_rules, up_events, down_events, now);
+        let (limit, policy) = scale_up_limit(current, up_rules, up_events, down_events, now, versioned);
         let limit = limit.max(current);
         if max > limit {
             if desired > limit {
@@ -112,12 +114,13 @@ pub fn scale_up_limit(
     up_events: &EventLog,
     down_events: &EventLog,
     now: SimTime,
+    versioned: &VersionedBehaviour,
 ) -> (i32, Option<ScalingPolicy>) {
     let proposal = |policy: &ScalingPolicy| {
         let start = period_start(current, policy, up_events, down_events, now);
         match policy.policy {
             PolicyType::Pods => start.wrapping_add(policy.value),
-            PolicyType::Percent => ceil_to_i32(f64::from(start) * (1.0 + f64::from(policy.value) / 100.0)),
+            PolicyType::Percent => versioned.ceil_to_i32(f64::from(start) * (1.0 + f64::from(policy.value) / 100.0)),
         }
     };
     match rules.select_policy {

@@ -4,12 +4,13 @@
 //! order of operations is upstream's: a utilization is a whole percent before it becomes a ratio, so 110.9 % acts as
 //! 110 %.
 
-use super::arithmetic::{ceil_to_i32, ceil_to_i32_capped, to_i64};
+use super::arithmetic::to_i64;
 use super::flags::HpaFlags;
 use super::grouping::{Group, Groups, Readiness, group_of};
 use super::metric_error::MetricError;
 use super::proposal::{Current, Proposal};
 use super::snapshot::{PodState, Requests, Sample};
+use super::versions::VersionedBehaviour;
 use crate::units::SimTime;
 
 /// How far a ratio of usage to target may be off 1 without any change.
@@ -106,6 +107,7 @@ fn propose(
     groups: &Groups,
     ratio: f64,
     tolerances: &Tolerances,
+    versioned: &VersionedBehaviour,
     second: impl FnOnce(bool) -> Option<f64>,
 ) -> Result<i32, MetricError> {
     let up_with_unready = groups.unready > 0 && ratio > 1.0;
@@ -113,7 +115,7 @@ fn propose(
         if tolerances.hold(ratio) {
             return Ok(current);
         }
-        return Ok(ceil_to_i32(ratio * groups.ready as f64));
+        return Ok(versioned.ceil_to_i32(ratio * groups.ready as f64));
     }
     let missing_filled = groups.missing > 0 && ratio != 1.0;
     let samples = groups.ready
@@ -124,7 +126,7 @@ fn propose(
     if tolerances.hold(filled) || (ratio < 1.0 && filled > 1.0) || (ratio > 1.0 && filled < 1.0) {
         return Ok(current);
     }
-    let replicas = ceil_to_i32(filled * samples as f64);
+    let replicas = versioned.ceil_to_i32(filled * samples as f64);
     if (filled < 1.0 && replicas > current) || (filled > 1.0 && replicas < current) {
         return Ok(current);
     }
@@ -155,7 +157,7 @@ pub fn utilization(
     }
     let (ratio, percent, average) = utilization_ratio(totals.usage, totals.requests, groups.ready, target_percent)
         .ok_or(MetricError::NoMetricsForKnownPods)?;
-    let replicas = propose(current, &groups, ratio, tolerances, |up_with_unready| {
+    let replicas = propose(current, &groups, ratio, tolerances, &flags.versioned, |up_with_unready| {
         let (mut usage, mut requests) = (totals.usage, totals.requests);
         if ratio < 1.0 {
             usage = usage.wrapping_add(totals.missing_fill);
@@ -191,7 +193,7 @@ pub fn average_value(
     }
     let usage = metric.foreign.iter().fold(totals.usage, |sum, value| sum.wrapping_add(*value));
     let (ratio, average) = usage_ratio(usage, samples, target);
-    let replicas = propose(current, &groups, ratio, tolerances, |up_with_unready| {
+    let replicas = propose(current, &groups, ratio, tolerances, &flags.versioned, |up_with_unready| {
         let (mut usage, mut samples) = (usage, samples);
         if ratio < 1.0 {
             usage = usage.wrapping_add(totals.missing_fill);
@@ -216,11 +218,12 @@ pub fn total_value(
     current: i32,
     tolerances: &Tolerances,
     pods: &[PodState],
+    versioned: &VersionedBehaviour,
 ) -> Result<Proposal, MetricError> {
     let ratio = total as f64 / target as f64;
     let mut groups = Groups::default();
     let replicas = if current == 0 {
-        ceil_to_i32(ratio)
+        versioned.ceil_to_i32(ratio)
     } else if tolerances.hold(ratio) {
         current
     } else {
@@ -229,14 +232,14 @@ pub fn total_value(
         }
         groups.ready = pods.iter().filter(|pod| pod.is_running_and_ready()).count();
         groups.unready = pods.len() - groups.ready;
-        ceil_to_i32_capped(ratio * groups.ready as f64)
+        versioned.ceil_to_i32_since(versioned.total_replicas_capped, ratio * groups.ready as f64)
     };
     Ok(Proposal { replicas, current: Current::Value(total), ratio, groups })
 }
 
 /// A target for each of the target's replicas (`GetObjectPerPodMetricReplicas`, `GetExternalPerPodMetricReplicas`).
 ///
-/// Within tolerance it proposes the status count, even where the spec differs. Only the external form is `guarded`
+/// Within tolerance it proposes the status count, even where the spec differs. Only the external form is ever `guarded`
 /// against counts and averages that do not fit their integers.
 pub fn total_per_pod(
     total: i64,
@@ -244,15 +247,17 @@ pub fn total_per_pod(
     status_replicas: i32,
     tolerances: &Tolerances,
     guarded: bool,
+    versioned: &VersionedBehaviour,
 ) -> Proposal {
     let ratio = total as f64 / (target as f64 * f64::from(status_replicas));
     let wanted = (total as f64 / target as f64).ceil();
-    let replicas = match (tolerances.hold(ratio), guarded) {
-        (true, _) => status_replicas,
-        (false, true) => ceil_to_i32_capped(wanted),
-        (false, false) => ceil_to_i32(wanted),
+    let replicas = match tolerances.hold(ratio) {
+        true => status_replicas,
+        false => versioned.ceil_to_i32_since(guarded, wanted),
     };
-    let average = if guarded && total as f64 >= i64::MAX as f64 {
+    let average = if status_replicas == 0 && versioned.zero_divides_nothing {
+        0
+    } else if guarded && total as f64 >= i64::MAX as f64 {
         i64::MAX
     } else {
         to_i64((total as f64 / f64::from(status_replicas)).ceil())
@@ -260,11 +265,11 @@ pub fn total_per_pod(
     Proposal { replicas, current: Current::AverageValue(average), ratio, groups: Groups::default() }
 }
 
-/// The sum of a metric's series, held at the largest `i64` where it would overflow.
-pub(super) fn capped_sum(values: &[i64]) -> i64 {
+/// The sum of a metric's series, where it would overflow held at the largest `i64` or, before that, wrapped round.
+pub(super) fn total_sum(values: &[i64], versioned: &VersionedBehaviour) -> i64 {
     let mut sum = 0i64;
     for value in values {
-        if *value > 0 && sum > i64::MAX - value {
+        if versioned.total_sum_capped && *value > 0 && sum > i64::MAX - value {
             return i64::MAX;
         }
         sum = sum.wrapping_add(*value);
@@ -272,12 +277,12 @@ pub(super) fn capped_sum(values: &[i64]) -> i64 {
     sum
 }
 
-/// As [`capped_sum`], in the form that upstream uses for average targets: a sum below zero counts as an overflow.
-pub(super) fn capped_sum_per_pod(values: &[i64]) -> i64 {
+/// As [`total_sum`], in the form that upstream uses for average targets: a sum below zero counts as an overflow.
+pub(super) fn per_pod_sum(values: &[i64], versioned: &VersionedBehaviour) -> i64 {
     let mut sum = 0i64;
     for value in values {
         sum = sum.wrapping_add(*value);
-        if sum < 0 {
+        if versioned.per_pod_totals_capped && sum < 0 {
             return i64::MAX;
         }
     }

@@ -9,6 +9,8 @@ pub enum ConditionType {
     AbleToScale,
     ScalingActive,
     ScalingLimited,
+    /// The HPA itself went to zero.
+    ScaledToZero,
     /// Set by somebody else, or by another version of the controller; carried along.
     Other(Box<str>),
 }
@@ -44,6 +46,15 @@ impl Conditions {
         }
     }
 
+    pub fn remove(&mut self, kind: &ConditionType) {
+        self.0.retain(|condition| condition.kind != *kind);
+    }
+
+    /// Whether a condition of this type is there and true.
+    pub fn holds(&self, kind: &ConditionType) -> bool {
+        self.get(kind).is_some_and(|condition| condition.status == ConditionStatus::True)
+    }
+
     pub fn get(&self, kind: &ConditionType) -> Option<&Condition> {
         self.0.iter().find(|condition| condition.kind == *kind)
     }
@@ -55,6 +66,7 @@ impl fmt::Display for ConditionType {
             ConditionType::AbleToScale => "AbleToScale",
             ConditionType::ScalingActive => "ScalingActive",
             ConditionType::ScalingLimited => "ScalingLimited",
+            ConditionType::ScaledToZero => "ScaledToZero",
             ConditionType::Other(name) => name,
         })
     }

@@ -27,6 +27,10 @@ impl Decision {
     pub fn summary(&self, spec: &HpaSpec) -> String {
         let (from, to) = (self.current_replicas, self.desired_replicas);
         match self.outcome {
+            Outcome::ScalingDisabled if spec.min_replicas == 0 => {
+                "scaling is disabled: the target has 0 replicas, and this HPA did not put it there (condition ScaledToZero)"
+                    .into()
+            }
             Outcome::ScalingDisabled => {
                 "scaling is disabled: the target has 0 replicas and minReplicas is not 0".into()
             }
@@ -181,7 +185,7 @@ fn pods(text: &mut String, groups: &Groups, source: &MetricSpec, ratio: f64) {
         let _ = write!(text, "; {} without a sample {assumed}", groups.missing);
     }
     if groups.ignored > 0 {
-        let _ = write!(text, "; {} deleting or failed ignored", groups.ignored);
+        let _ = write!(text, "; {} deleting or ended ignored", groups.ignored);
     }
     if groups.foreign > 0 {
         let _ = write!(text, "; {} samples of unknown pods", groups.foreign);

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::versions::VersionedBehaviour;
 use crate::units::SimDuration;
 
 /// Flags `--horizontal-pod-autoscaler-…`, with upstream's defaults.
@@ -19,6 +20,9 @@ pub struct HpaFlags {
     pub initial_readiness_delay: SimDuration,
     /// How far back recommendations hold a scale-down (default 5m).
     pub downscale_stabilization: SimDuration,
+    /// Which release the controller is of.
+    #[serde(skip)]
+    pub versioned: VersionedBehaviour,
 }
 
 impl Default for HpaFlags {
@@ -29,6 +33,7 @@ impl Default for HpaFlags {
             cpu_initialization_period: SimDuration::from_mins(5),
             initial_readiness_delay: SimDuration::from_secs(30),
             downscale_stabilization: SimDuration::from_mins(5),
+            versioned: VersionedBehaviour::default(),
         }
     }
 }

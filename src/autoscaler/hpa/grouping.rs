@@ -14,7 +14,7 @@ pub enum Group {
     Unready,
     /// It has no sample; what is assumed depends on the direction.
     Missing,
-    /// Deleting or failed: neither it nor its sample counts.
+    /// Deleting or ended: neither it nor its sample counts.
     Ignored,
 }
 
@@ -65,10 +65,15 @@ pub fn group_of(
     flags: &HpaFlags,
     now: SimTime,
 ) -> Group {
-    if pod.deleting || pod.phase == PodPhase::Failed {
+    let has_ended = match pod.phase {
+        Some(PodPhase::Failed) => true,
+        Some(PodPhase::Succeeded) => flags.versioned.succeeded_ignored,
+        _ => false,
+    };
+    if pod.deleting || has_ended {
         return Group::Ignored;
     }
-    if pod.phase == PodPhase::Pending {
+    if pod.phase == Some(PodPhase::Pending) {
         return Group::Unready;
     }
     let Some(sample) = sample else { return Group::Missing };

@@ -51,26 +51,25 @@ pub fn evaluate(
             let (samples, _) = per_pod(Readiness::NotConsidered)?;
             calculator::average_value(&samples, *average_value, current, tolerances, flags, now)
         }
-        MetricSpec::Object { target, .. } => match *target {
-            ValueTarget::Value(target) => {
-                calculator::total_value(calculator::capped_sum(values()?), target, current, tolerances, snapshot.pods)
+        MetricSpec::Object { target, .. } | MetricSpec::External { target, .. } => {
+            let (versioned, is_external) = (&flags.versioned, matches!(spec, MetricSpec::External { .. }));
+            match *target {
+                ValueTarget::Value(target) => {
+                    let total = calculator::total_sum(values()?, versioned);
+                    calculator::total_value(total, target, current, tolerances, snapshot.pods, versioned)
+                }
+                ValueTarget::AverageValue(target) => {
+                    let guarded = is_external && versioned.per_pod_totals_capped;
+                    let total = match is_external {
+                        true => calculator::per_pod_sum(values()?, versioned),
+                        false => calculator::total_sum(values()?, versioned),
+                    };
+                    let status = snapshot.status_replicas;
+                    Ok(calculator::total_per_pod(total, target, status, tolerances, guarded, versioned))
+                }
+                ValueTarget::Mismatched => Err(MetricError::InvalidTarget),
             }
-            ValueTarget::AverageValue(target) => {
-                let total = calculator::capped_sum(values()?);
-                Ok(calculator::total_per_pod(total, target, snapshot.status_replicas, tolerances, false))
-            }
-            ValueTarget::Mismatched => Err(MetricError::InvalidTarget),
-        },
-        MetricSpec::External { target, .. } => match *target {
-            ValueTarget::Value(target) => {
-                calculator::total_value(calculator::capped_sum(values()?), target, current, tolerances, snapshot.pods)
-            }
-            ValueTarget::AverageValue(target) => {
-                let total = calculator::capped_sum_per_pod(values()?);
-                Ok(calculator::total_per_pod(total, target, snapshot.status_replicas, tolerances, true))
-            }
-            ValueTarget::Mismatched => Err(MetricError::InvalidTarget),
-        },
+        }
         MetricSpec::Unknown { .. } => Err(MetricError::InvalidType),
     }
 }

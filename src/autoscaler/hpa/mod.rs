@@ -2,8 +2,8 @@
 //!
 //! [`sync`] is one pass of the controller: a [`Snapshot`] of the scale target, its pods and their metrics, the
 //! [`HpaSpec`], the controller's [`HpaFlags`] and what it [`Memory`] remembers give a [`Decision`]. It follows
-//! `pkg/controller/podautoscaler` of Kubernetes 1.33 to 1.35 (commits in `docs/hpa.md`), including the order of its
-//! checks and of its integer and float arithmetic.
+//! `pkg/controller/podautoscaler` of Kubernetes 1.33 to 1.37 (commits in `docs/hpa.md`), including the order of its
+//! checks and of its integer and float arithmetic; where versions differ it asks [`VersionedBehaviour`].
 //!
 //! ```text
 //! Snapshot ─► calculator (a proposal per metric) ─► stabilization ─► behavior (rate limits, min, max) ─► Decision
@@ -33,6 +33,7 @@ mod stabilization;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 pub use behavior::{LimitReason, Limited, clamp, limit_rate, scale_down_limit, scale_up_limit};
 pub use calculator::{Tolerances, average_value, total_per_pod, total_value, utilization};
@@ -52,3 +53,4 @@ pub use spec::{
 };
 pub use stabilization::{Recommendation, Recommendations, Stabilized};
 pub use sync::{Decision, Direction, Memory, Outcome, sync};
+pub use versions::VersionedBehaviour;

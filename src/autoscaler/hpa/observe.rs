@@ -4,12 +4,14 @@
 
 use smallvec::SmallVec;
 
+use super::condition::Conditions;
 use super::flags::HpaFlags;
 use super::metric_error::MetricError;
 use super::requests::{RequestError, request_of};
 use super::snapshot::{PodState, Reading, Requests, Sample, SelectorState, Snapshot};
 use super::spec::{HpaSpec, MetricIdentifier, MetricSelector, MetricSpec, ObjectReference, ResourceTarget};
-use super::sync::{Decision, Memory, sync};
+use super::sync::{Decision, Memory, sync, wakes};
+use super::versions::VersionedBehaviour;
 use crate::cluster::{PodSpec, ResourceNames};
 use crate::units::SimTime;
 
@@ -55,9 +57,11 @@ pub struct Scale {
 impl Scale {
     /// Whether a sync looks at pods and metrics at all; it does not where scaling is disabled or the count is out of
     /// its bounds.
-    pub fn looks_at_metrics(&self, spec: &HpaSpec) -> bool {
-        let current = self.spec_replicas;
-        !(current == 0 && spec.min_replicas != 0) && (spec.min_replicas..=spec.max_replicas).contains(&current)
+    pub fn looks_at_metrics(&self, spec: &HpaSpec, flags: &HpaFlags, conditions: &Conditions) -> bool {
+        match self.spec_replicas {
+            0 => wakes(spec, flags, conditions),
+            current => (spec.min_replicas..=spec.max_replicas).contains(&current),
+        }
     }
 }
 
@@ -100,13 +104,13 @@ impl Observer {
     ) -> Decision {
         self.pods.clear();
         let mut readings: SmallVec<[Reading<'_>; 2]> = SmallVec::new();
-        if scale.looks_at_metrics(spec) && scale.selector == SelectorState::Valid {
+        if scale.looks_at_metrics(spec, flags, &memory.conditions) && scale.selector == SelectorState::Valid {
             self.pods.extend((0..observed.pods()).map(|pod| observed.state(pod)));
             if self.metrics.len() < spec.metrics.len() {
                 self.metrics.resize_with(spec.metrics.len(), Gathered::default);
             }
             for (gathered, metric) in self.metrics.iter_mut().zip(&spec.metrics) {
-                gathered.gather(metric, observed);
+                gathered.gather(metric, observed, &flags.versioned);
             }
             readings.extend(self.metrics.iter().zip(&spec.metrics).map(|(gathered, metric)| gathered.reading(metric)));
         }
@@ -123,27 +127,32 @@ impl Observer {
 }
 
 impl Gathered {
-    fn gather(&mut self, metric: &MetricSpec, observed: &impl Observed) {
+    fn gather(&mut self, metric: &MetricSpec, observed: &impl Observed, versioned: &VersionedBehaviour) {
         self.samples.of_pods.clear();
         self.samples.foreign.clear();
         self.values.clear();
         self.requests.clear();
         self.request_error = None;
-        self.failure = self.ask(metric, observed).err();
+        self.failure = self.ask(metric, observed, versioned).err();
     }
 
-    fn ask(&mut self, metric: &MetricSpec, observed: &impl Observed) -> Result<(), MetricError> {
+    fn ask(
+        &mut self,
+        metric: &MetricSpec,
+        observed: &impl Observed,
+        versioned: &VersionedBehaviour,
+    ) -> Result<(), MetricError> {
         if metric.identifier().is_some_and(|metric| metric.selector == MetricSelector::Malformed) {
             return Err(MetricError::InvalidSelector);
         }
         match metric {
             MetricSpec::Resource { resource, target } => {
                 observed.resource(resource, None, &mut self.samples)?;
-                self.look_up_requests(resource, None, *target, observed);
+                self.look_up_requests(resource, None, *target, observed, versioned);
             }
             MetricSpec::ContainerResource { resource, container, target } => {
                 observed.resource(resource, Some(container), &mut self.samples)?;
-                self.look_up_requests(resource, Some(container), *target, observed);
+                self.look_up_requests(resource, Some(container), *target, observed, versioned);
             }
             MetricSpec::Pods { metric, .. } => observed.per_pod(metric, &mut self.samples)?,
             MetricSpec::Object { metric, described_object, .. } => {
@@ -162,6 +171,7 @@ impl Gathered {
         container: Option<&str>,
         target: ResourceTarget,
         observed: &impl Observed,
+        versioned: &VersionedBehaviour,
     ) {
         if !matches!(target, ResourceTarget::Utilization(_)) {
             return;
@@ -172,7 +182,7 @@ impl Gathered {
             // Replicas share one spec, and so one request.
             let request = match before {
                 Some((other, request)) if std::ptr::eq(other, spec) => Ok(request),
-                _ => request_of(spec, observed.names(), resource, container),
+                _ => request_of(spec, observed.names(), resource, container, versioned),
             };
             match request {
                 Ok(request) => {

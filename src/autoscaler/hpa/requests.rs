@@ -3,7 +3,9 @@
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use crate::cluster::{Container, PodLevelRequests, PodSpec, ResourceNames, resource};
+use super::versions::VersionedBehaviour;
+
+use crate::cluster::{Container, PodLevelRequests, PodSpec, ResourceNames, Resources, resource};
 use crate::units::{Bytes, Millicores};
 
 /// A container's request of one resource.
@@ -47,23 +49,28 @@ impl RequestError {
 
 /// The request in thousandths: of `container` where one is named, else of the pod where pod-level requests are set,
 /// else the sum over containers and sidecars, each of which must state one.
-pub fn pod_request(pod: &PodRequests<'_>, container: Option<&str>) -> Result<i64, RequestError> {
+pub fn pod_request(
+    pod: &PodRequests<'_>,
+    container: Option<&str>,
+    versioned: &VersionedBehaviour,
+) -> Result<i64, RequestError> {
     let missing = RequestError::Missing { pod: 0 };
     let mut all = pod.containers.iter().chain(pod.sidecars);
     if let Some(wanted) = container {
-        return all
-            .find(|container| container.name == wanted)
-            .ok_or(RequestError::ContainerNotFound { pod: 0 })
-            .and_then(|container| container.request.ok_or(missing));
+        return match all.find(|container| container.name == wanted) {
+            Some(container) => container.request.ok_or(missing),
+            None if versioned.missing_container_fails => Err(RequestError::ContainerNotFound { pod: 0 }),
+            None => Ok(0),
+        };
     }
-    if let Some(request) = pod.pod_level {
+    if let Some(request) = pod.pod_level.filter(|_| versioned.pod_level_requests) {
         return request.ok_or(missing);
     }
     let mut sum = 0i64;
     for container in all {
         sum = sum.wrapping_add(container.request.ok_or(missing)?);
         // Upstream compares names before it asks whether one was wanted, so a container without a name ends the sum.
-        if container.name.is_empty() {
+        if container.name.is_empty() && versioned.missing_container_fails {
             break;
         }
     }
@@ -76,10 +83,14 @@ pub fn request_of(
     names: &ResourceNames,
     resource: &str,
     container: Option<&str>,
+    versioned: &VersionedBehaviour,
 ) -> Result<i64, RequestError> {
     let id = names.get(resource);
     let stated = |container: &Container| {
         let requests = &container.requests;
+        if let Some((_, odd)) = container.odd_thousandths.iter().find(|(name, _)| name == resource) {
+            return Some(*odd);
+        }
         match resource {
             resource::CPU => container.has_request.0.then(|| requests.cpu.get()),
             resource::MEMORY => container.has_request.1.then(|| thousandths(requests.memory.get())),
@@ -93,8 +104,8 @@ pub fn request_of(
         pod.containers.iter().map(|c| ContainerRequest { name: &c.name, request: stated(c) }).collect();
     let sidecars: SmallVec<[ContainerRequest<'_>; 2]> =
         pod.sidecars().map(|c| ContainerRequest { name: &c.name, request: stated(c) }).collect();
-    let pod_level = pod.pod_requests.as_ref().map(|level| whole_pod(pod, level, resource, &stated));
-    pod_request(&PodRequests { containers: &containers, sidecars: &sidecars, pod_level }, container)
+    let pod_level = pod.pod_requests.as_ref().map(|level| whole_pod(pod, level, resource, &stated, versioned));
+    pod_request(&PodRequests { containers: &containers, sidecars: &sidecars, pod_level }, container, versioned)
 }
 
 /// `resourcehelpers.PodRequests` where pod-level requests are set: `None` where nobody states the resource.
@@ -103,18 +114,27 @@ fn whole_pod(
     level: &PodLevelRequests,
     resource: &str,
     stated: &impl Fn(&Container) -> Option<i64>,
+    versioned: &VersionedBehaviour,
 ) -> Option<i64> {
+    let none = Resources::default();
+    let overhead = if versioned.overhead_excluded { &none } else { &pod.overhead };
+    let whole = || pod.effective_requests().minus(&pod.overhead);
     let inits = pod.init_containers.iter().map(|init| &init.container);
     let by_a_container = || pod.containers.iter().chain(inits).any(|container| stated(container).is_some());
     match resource {
-        resource::CPU => (level.cpu.is_some() || by_a_container() || pod.overhead.cpu != Millicores::ZERO)
-            .then(|| pod.effective_requests().cpu.get()),
-        resource::MEMORY => (level.memory.is_some() || by_a_container() || pod.overhead.memory != Bytes::ZERO)
-            .then(|| thousandths(pod.effective_requests().memory.get())),
+        resource::CPU => (level.cpu.is_some() || by_a_container() || overhead.cpu != Millicores::ZERO)
+            .then(|| whole().cpu.get().wrapping_add(overhead.cpu.get())),
+        resource::MEMORY => (level.memory.is_some() || by_a_container() || overhead.memory != Bytes::ZERO).then(|| {
+            let (whole, overhead) = (whole().memory.get(), overhead.memory.get());
+            match level.odd_memory_thousandths {
+                Some(odd) if overhead == 0 => odd,
+                _ => thousandths(whole.wrapping_add(overhead)),
+            }
+        }),
         _ => None,
     }
 }
 
 fn thousandths(whole: i64) -> i64 {
-    whole.saturating_mul(1000)
+    whole.wrapping_mul(1000)
 }

@@ -37,7 +37,8 @@ pub enum SelectorState {
 /// What the controller looks at in a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PodState {
-    pub phase: PodPhase,
+    /// `None` where it is no phase that Kubernetes has.
+    pub phase: Option<PodPhase>,
     /// A deletion timestamp is set.
     pub deleting: bool,
     /// The condition `Ready`, where the pod has one.
@@ -64,7 +65,7 @@ pub enum ReadyStatus {
 
 impl PodState {
     pub(super) fn is_running_and_ready(&self) -> bool {
-        self.phase == PodPhase::Running && self.ready.is_some_and(|ready| ready.status == ReadyStatus::True)
+        self.phase == Some(PodPhase::Running) && self.ready.is_some_and(|ready| ready.status == ReadyStatus::True)
     }
 }
 

@@ -177,6 +177,13 @@ impl ScalingRules {
     }
 }
 
+impl HpaSpec {
+    /// Whether a metric is of something that is there without any pod (`hasObjectOrExternalMetrics`).
+    pub fn reads_beyond_pods(&self) -> bool {
+        self.metrics.iter().any(|metric| matches!(metric, MetricSpec::Object { .. } | MetricSpec::External { .. }))
+    }
+}
+
 impl MetricSpec {
     /// `type` as the API writes it.
     pub fn source_type(&self) -> &str {

@@ -88,7 +88,7 @@ impl Decision {
 /// Syncs one HPA. Applying the decision (writing the scale) is taken to succeed.
 pub fn sync(snapshot: &Snapshot<'_>, spec: &HpaSpec, flags: &HpaFlags, memory: &mut Memory) -> Decision {
     use ConditionStatus::{False, True};
-    use ConditionType::{AbleToScale, ScalingActive};
+    use ConditionType::{AbleToScale, ScaledToZero, ScalingActive};
 
     let now = snapshot.now;
     let current = snapshot.spec_replicas;
@@ -105,15 +105,21 @@ pub fn sync(snapshot: &Snapshot<'_>, spec: &HpaSpec, flags: &HpaFlags, memory: &
         metrics,
         outcome,
     };
-    let (desired, outcome) = if current == 0 && spec.min_replicas != 0 {
+    if current == 0 && !wakes(spec, flags, &memory.conditions) {
         memory.conditions.set(ScalingActive, False, "ScalingDisabled");
+        if flags.versioned.zero_needs_condition && !flags.versioned.scaled_to_zero {
+            memory.conditions.remove(&ScaledToZero);
+        }
         return stay(metrics, Outcome::ScalingDisabled);
-    } else if current > spec.max_replicas {
+    }
+    let (desired, outcome) = if current > spec.max_replicas {
         (spec.max_replicas, Outcome::AboveMaximum)
-    } else if current < spec.min_replicas {
+    } else if current < spec.min_replicas && current != 0 {
         (spec.min_replicas, Outcome::BelowMinimum)
     } else {
         match compute(snapshot, spec, flags, memory, &mut metrics) {
+            // From zero, where the minimum was raised since.
+            Ok((desired, outcome)) if current == 0 => (desired.max(spec.min_replicas), outcome),
             Ok((desired, outcome)) => (desired, outcome),
             Err(outcome) => return stay(metrics, outcome),
         }
@@ -123,9 +129,28 @@ pub fn sync(snapshot: &Snapshot<'_>, spec: &HpaSpec, flags: &HpaFlags, memory: &
         return stay(metrics, outcome);
     }
     memory.conditions.set(AbleToScale, True, "SucceededRescale");
+    if flags.versioned.scaled_to_zero {
+        match desired == 0 && spec.min_replicas == 0 && spec.reads_beyond_pods() {
+            true => memory.conditions.set(ScaledToZero, True, "ScaledToZero"),
+            false => memory.conditions.set(ScaledToZero, False, "NotScaledToZero"),
+        }
+    } else if flags.versioned.zero_needs_condition {
+        memory.conditions.remove(&ScaledToZero);
+    }
     store_event(spec, memory, current, desired, now);
     memory.last_scale_time = Some(now);
     Decision { current_replicas: current, desired_replicas: desired, rescaled: true, metrics, outcome }
+}
+
+/// Whether an HPA whose target has no replicas looks at its metrics (`shouldComputeMetricsForZeroReplicas`): up to 1.35
+/// where its minimum is zero, since then where it has put the target there itself.
+pub(super) fn wakes(spec: &HpaSpec, flags: &HpaFlags, conditions: &Conditions) -> bool {
+    if !flags.versioned.zero_needs_condition {
+        return spec.min_replicas == 0;
+    }
+    flags.versioned.scaled_to_zero
+        && conditions.holds(&ConditionType::ScaledToZero)
+        && (spec.min_replicas != 0 || spec.reads_beyond_pods())
 }
 
 fn store_event(spec: &HpaSpec, memory: &mut Memory, current: i32, desired: i32, now: SimTime) {
@@ -216,6 +241,7 @@ fn compute(
                 &memory.scale_up_events,
                 &memory.scale_down_events,
                 snapshot.now,
+                &flags.versioned,
             );
             (stabilized, limited)
         }
@@ -232,7 +258,7 @@ fn compute(
 
 /// The controller's tolerance, replaced by the spec's where it has one (`tolerancesForHpa`).
 pub(super) fn tolerances(spec: &HpaSpec, flags: &HpaFlags) -> Tolerances {
-    let own = |side: Option<f64>| side.unwrap_or(flags.tolerance);
+    let own = |side: Option<f64>| side.filter(|_| flags.versioned.configurable_tolerance).unwrap_or(flags.tolerance);
     Tolerances {
         scale_up: own(spec.behavior.as_ref().and_then(|behavior| behavior.scale_up.tolerance)),
         scale_down: own(spec.behavior.as_ref().and_then(|behavior| behavior.scale_down.tolerance)),

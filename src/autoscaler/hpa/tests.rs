@@ -9,7 +9,7 @@ const NOW: SimTime = SimTime::from_secs(100_000);
 fn pod(ready: ReadyStatus) -> PodState {
     let hour_ago = NOW - SimDuration::from_secs(3600);
     PodState {
-        phase: PodPhase::Running,
+        phase: Some(PodPhase::Running),
         deleting: false,
         ready: Some(ReadyCondition { status: ready, last_transition: hour_ago }),
         start: Some(hour_ago),
@@ -43,8 +43,8 @@ fn the_reasons_tell_which_pods_counted_and_which_policy_limited() {
     behavior.scale_up.policies = vec![ScalingPolicy { policy: PolicyType::Percent, value: 50, period_seconds: 60 }];
     let spec = HpaSpec { min_replicas: 1, max_replicas: 50, metrics: vec![cpu(50)], behavior: Some(behavior) };
     let mut pods = [pod(ReadyStatus::True); 6];
-    pods[4].phase = PodPhase::Pending;
-    pods[5].phase = PodPhase::Pending;
+    pods[4].phase = Some(PodPhase::Pending);
+    pods[5].phase = Some(PodPhase::Pending);
     let samples = [sample(1800), sample(1800), sample(1800), sample(1800), None, None];
     let reading = Reading::PerPod { samples: &samples, foreign: &[], requests: Requests::Each(1000) };
     let decision = decide(&spec, &pods, &[reading], &mut Memory::default());

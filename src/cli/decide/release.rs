@@ -7,47 +7,36 @@ use serde_json::Value;
 
 use super::Refusal;
 use super::fields::Fields;
+use crate::release::{Release, ReleaseError};
+use crate::scenario::VERSIONED;
 
 /// Fields that every envelope has.
 const FIELDS: [&str; 2] = ["kubernetesVersion", "featureGates"];
 
-const OLDEST: u32 = 33;
-const NEWEST: u32 = 37;
-
 /// The envelope of an input, which may carry a release beside the fields in `known`.
 pub(super) fn envelope<'a>(input: &'a Value, known: &[&str]) -> Result<(Fields<'a>, Release), Refusal> {
     let fields = Fields::new(input, "", &[known, &FIELDS].concat())?;
-    let release = Release::read(&fields)?;
+    let release = read(&fields)?;
     Ok((fields, release))
 }
 
-/// The Kubernetes release that is asked about, and the gates that somebody set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Release {
-    /// Of 1.x.
-    minor: u32,
-    gates: BTreeMap<String, bool>,
+fn read(fields: &Fields<'_>) -> Result<Release, Refusal> {
+    let version = match fields.get("kubernetesVersion") {
+        // As a scenario takes it: YAML reads 1.36 as a number.
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => fields.text("kubernetesVersion")?.map(str::to_owned),
+    };
+    let gates: BTreeMap<String, bool> = fields.optional("featureGates")?.unwrap_or_default();
+    Release::new(version.as_deref(), &gates).map_err(|ReleaseError { field, problem, hint }| {
+        let hint = if hint.is_empty() { hint } else { format!("; {hint}") };
+        Refusal::new(field, format!("{problem}{hint}"))
+    })
 }
 
-impl Release {
-    pub(super) fn read(fields: &Fields<'_>) -> Result<Release, Refusal> {
-        let mut minor = NEWEST;
-        if let Some(text) = fields.text("kubernetesVersion")? {
-            let mut parts = text.trim_start_matches('v').split('.');
-            let known = match (parts.next(), parts.next().map(str::parse)) {
-                (Some("1"), Some(Ok(minor))) => (OLDEST..=NEWEST).contains(&minor).then_some(minor),
-                _ => None,
-            };
-            let problem = || format!("{text:?} is not one of 1.{OLDEST} to 1.{NEWEST}");
-            minor = known.ok_or_else(|| Refusal::new(fields.at("kubernetesVersion"), problem()))?;
-        }
-        Ok(Release { minor, gates: fields.optional("featureGates")?.unwrap_or_default() })
-    }
-
-    /// Whether a gate is on: as set, else since the minor version that turned it on.
-    pub(super) fn has(&self, gate: &str, on_since: u32) -> bool {
-        self.gates.get(gate).copied().unwrap_or(self.minor >= on_since)
-    }
+/// A reason for each gate that was set and that nothing follows.
+pub(super) fn not_modelled(release: &Release) -> Vec<String> {
+    let said = |gate: &str| format!("feature gate {gate} is not modelled: nothing here follows it");
+    release.not_modelled(VERSIONED).into_iter().map(said).collect()
 }
 
 #[cfg(test)]
@@ -56,18 +45,23 @@ mod tests {
 
     use super::*;
 
-    fn read(input: Value) -> Result<Release, Refusal> {
-        Release::read(&Fields::new(&input, "", &FIELDS).unwrap())
+    fn release(input: Value) -> Result<Release, Refusal> {
+        read(&Fields::new(&input, "", &FIELDS).unwrap())
     }
 
     #[test]
-    fn a_gate_is_as_set_or_as_the_version_has_it() {
-        assert!(read(json!({})).unwrap().has("G", 35));
-        let old = read(json!({"kubernetesVersion": "v1.34.2", "featureGates": {"H": true}})).unwrap();
-        assert!(!old.has("G", 35) && old.has("H", 35) && old.has("I", 34));
-        for version in ["1.32", "1.38", "2.34", "newest"] {
-            assert_eq!(read(json!({"kubernetesVersion": version})).unwrap_err().path, "kubernetesVersion");
-        }
-        assert_eq!(read(json!({"featureGates": {"G": 1}})).unwrap_err().path, "featureGates.G");
+    fn what_is_no_release_is_refused_where_it_stands() {
+        assert_eq!(release(json!({})).unwrap(), Release::default());
+        assert_eq!(release(json!({"kubernetesVersion": 1.36})), release(json!({"kubernetesVersion": "v1.36.2"})));
+        assert_eq!(release(json!({"kubernetesVersion": "1.32"})).unwrap_err().path, "kubernetesVersion");
+        assert_eq!(
+            release(json!({"featureGates": {"HPAScaleToZero": 1}})).unwrap_err().path,
+            "featureGates.HPAScaleToZero"
+        );
+        let refusal = release(json!({"featureGates": {"HPAScaleToOne": true}})).unwrap_err().to_string();
+        assert_eq!(
+            refusal,
+            "featureGates.HPAScaleToOne: Kubernetes has no feature gate of this name; did you mean HPAScaleToZero?"
+        );
     }
 }

@@ -10,14 +10,15 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
-use super::release::envelope;
+use super::release::{envelope, not_modelled};
 use super::{Refusal, objects};
 use crate::cluster::{ClusterView, DisruptionBudget, NodeId, PodId};
 use crate::scenario::manifest::{LoadedCluster, ManifestError, PriorityClasses, live_pod, scheduler_options};
 use crate::scheduler::filter::Rejection;
 use crate::scheduler::score::{ScoreTable, Scoring, candidates};
 use crate::scheduler::{
-    Cycle, Hopeless, Memory, NoPreemption, PreemptionAttempt, Profile, Selection, feasible_nodes, schedule,
+    Cycle, Hopeless, Memory, NoPreemption, PreemptionAttempt, Profile, Selection, VersionedBehaviour, feasible_nodes,
+    schedule,
 };
 use crate::units::{SimTime, random};
 
@@ -115,11 +116,11 @@ struct Question {
 
 impl Question {
     fn read(input: &Value) -> Result<Question, Refusal> {
-        let (envelope, _) = envelope(input, FIELDS)?;
+        let (envelope, release) = envelope(input, FIELDS)?;
         let priorities = objects::priority_classes(&envelope)?;
         let mut cluster = LoadedCluster::default();
         objects::nodes(&envelope, &mut cluster)?;
-        let (mut memory, mut notes) = (Memory::default(), Vec::new());
+        let (mut memory, mut notes) = (Memory::default(), not_modelled(&release));
         for (index, raw) in envelope.items::<Pod>("scheduled")?.iter().enumerate() {
             let within = |error: ManifestError| error.within(format!("scheduled[{index}]"));
             let id = cluster.add_pod(raw, &priorities).map_err(within)?;
@@ -143,7 +144,8 @@ impl Question {
             return Err(Refusal::new("pods", format!("exactly one pending pod is expected, not {}", pods.len())));
         };
         let scheduler_name = raw.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
-        let profile = read_profile(&envelope, scheduler_name.unwrap_or("default-scheduler"))?;
+        let mut profile = read_profile(&envelope, scheduler_name.unwrap_or("default-scheduler"))?;
+        profile.settings.options.versioned = VersionedBehaviour::of(&release);
         let budgets = objects::disruption_budgets(&envelope)?;
         let (pod, held_back) = add_pending(&mut cluster, raw, &priorities).map_err(|error| error.within("pods[0]"))?;
         let now = envelope.instant("now")?.unwrap_or(SimTime::MAX);

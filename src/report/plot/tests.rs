@@ -22,7 +22,7 @@ fn scenario() -> Scenario {
     let workload = Workload { id, name, namespace, kind: WorkloadKind::Replayed, usage, volumes: vec![] };
     let metrics = HpaSpec::default_metrics();
     let spec = HpaSpec { min_replicas: 2, max_replicas: 6, metrics, behavior: None };
-    let hpa = Hpa { name: "web".into(), target: id, spec };
+    let hpa = Hpa { name: "web".into(), target: id, spec, scaled_to_zero: false };
     Scenario { workloads: vec![workload], hpas: vec![hpa], ..Scenario::default() }
 }
 

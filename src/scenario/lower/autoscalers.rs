@@ -33,7 +33,9 @@ impl Lowering<'_> {
             };
             let Some(target) = target else { continue };
             self.check_requests(object, &read, target);
-            self.scenario.hpas.push(Hpa { name: shared(&object.name), target, spec: read });
+            let conditions = object.value.status.iter().flat_map(|status| status.conditions.iter().flatten());
+            let scaled_to_zero = conditions.into_iter().any(|it| it.type_ == "ScaledToZero" && it.status == "True");
+            self.scenario.hpas.push(Hpa { name: shared(&object.name), target, spec: read, scaled_to_zero });
         }
     }
 

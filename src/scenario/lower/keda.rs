@@ -183,7 +183,12 @@ impl Lowering<'_> {
         let config = spec.advanced.as_ref().and_then(|a| a.horizontal_pod_autoscaler_config.as_ref());
         let hpa_name = config.and_then(|config| config.name.clone());
         let hpa_name = hpa_name.unwrap_or_else(|| format!("keda-hpa-{}", written.name));
-        self.scenario.hpas.push(Hpa { name: shared(&hpa_name), target, spec: object.hpa_spec() });
+        self.scenario.hpas.push(Hpa {
+            name: shared(&hpa_name),
+            target,
+            spec: object.hpa_spec(),
+            scaled_to_zero: false,
+        });
         let policy = ScalerPolicy::Keda(Box::new(KedaScaler { object, series }));
         self.scenario.scalers.push(Scaler { name: shared(&written.name), target, policy });
     }

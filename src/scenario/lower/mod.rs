@@ -23,6 +23,7 @@ mod names;
 mod node_pools;
 mod nodes;
 mod patches;
+mod release;
 mod replay;
 mod scalers;
 mod settings;
@@ -34,6 +35,7 @@ mod volumes;
 mod workloads;
 
 pub use names::FIXED;
+pub use release::VERSIONED;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -83,6 +85,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
         return Lowered { scenario: None, diagnostics: lowering.diagnostics };
     }
     lowering.settings(&spec);
+    lowering.release(&spec);
     if spec.start.is_some() {
         objects.moment = objects.moment.max(Some(lowering.scenario.start_epoch_seconds));
     }
@@ -125,6 +128,7 @@ pub fn lower(document: &Node, objects: Vec<Node>, is_complete: bool, tables: &Ta
         lowering.check_fit();
     }
     lowering.check_held_back();
+    lowering.check_pod_level_requests();
     lowering.check_images(&spec);
     Lowered { scenario: Some(lowering.scenario), diagnostics: lowering.diagnostics }
 }

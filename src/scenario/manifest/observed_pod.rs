@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::core::v1 as core;
 
-use super::{ManifestError, PriorityClasses, instant, pod_spec};
+use super::pod::watched_pod_spec;
+use super::{ManifestError, instant};
 use crate::autoscaler::hpa::{PodState, ReadyCondition, ReadyStatus};
 use crate::cluster::{PodPhase, PodSpec, ResourceNames};
 use crate::units::SimTime;
@@ -13,7 +14,7 @@ pub fn observed_pod(mut pod: core::Pod, names: &mut ResourceNames) -> Result<(Po
     let spec = match &mut pod.spec {
         Some(spec) if !spec.containers.is_empty() => {
             spec.priority_class_name = None;
-            pod_spec(&pod.metadata, spec, &PriorityClasses::default(), names)?
+            watched_pod_spec(&pod.metadata, spec, names)?
         }
         _ => PodSpec {
             namespace: pod.metadata.namespace.clone().unwrap_or_else(|| "default".into()),
@@ -37,11 +38,11 @@ fn pod_state(pod: &core::Pod) -> PodState {
             last_transition: condition.last_transition_time.as_ref().map_or(SimTime::MIN, instant),
         });
     let phase = match status.and_then(|status| status.phase.as_deref()) {
-        Some("Running") => PodPhase::Running,
-        Some("Pending") => PodPhase::Pending,
-        Some("Failed") => PodPhase::Failed,
-        // To the controller, a pod in any other phase is one that is neither of those.
-        _ => PodPhase::Succeeded,
+        Some("Running") => Some(PodPhase::Running),
+        Some("Pending") => Some(PodPhase::Pending),
+        Some("Failed") => Some(PodPhase::Failed),
+        Some("Succeeded") => Some(PodPhase::Succeeded),
+        _ => None,
     };
     PodState {
         phase,

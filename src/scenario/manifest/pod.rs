@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::affinity::{affinity, spread_constraint};
-use super::resources::{pod_level_requests, read_container, resource_list};
+use super::resources::{Amounts, pod_level_requests, read_container, resource_list};
 use super::selector::toleration;
 use super::{ManifestError, PriorityClasses, unknown_value};
 use crate::cluster::{
@@ -27,6 +27,25 @@ pub fn pod_spec(
     priorities: &PriorityClasses,
     names: &mut ResourceNames,
 ) -> Result<PodSpec, ManifestError> {
+    read_pod(metadata, spec, priorities, names, Amounts::Moderate)
+}
+
+/// As [`pod_spec`], with requests of any size.
+pub(super) fn watched_pod_spec(
+    metadata: &ObjectMeta,
+    spec: &core::PodSpec,
+    names: &mut ResourceNames,
+) -> Result<PodSpec, ManifestError> {
+    read_pod(metadata, spec, &PriorityClasses::default(), names, Amounts::Any)
+}
+
+fn read_pod(
+    metadata: &ObjectMeta,
+    spec: &core::PodSpec,
+    priorities: &PriorityClasses,
+    names: &mut ResourceNames,
+    amounts: Amounts,
+) -> Result<PodSpec, ManifestError> {
     let labels = metadata.labels.clone().unwrap_or_default();
     let mut pod = PodSpec {
         namespace: metadata.namespace.clone().unwrap_or_else(|| "default".into()),
@@ -35,7 +54,7 @@ pub fn pod_spec(
         gpu_share: gpu_share(metadata)?,
         ..PodSpec::default()
     };
-    read_spec(spec, &labels, priorities, names, &mut pod).map_err(|error| error.within("spec"))?;
+    read_spec(spec, &labels, priorities, names, amounts, &mut pod).map_err(|error| error.within("spec"))?;
     pod.labels = labels;
     if pod.gpu_share.is_some() {
         let whole = names.get(resource::NVIDIA_GPU).map_or(0, |gpu| pod.effective_requests().extended(gpu));
@@ -68,6 +87,7 @@ fn read_spec(
     labels: &crate::cluster::Labels,
     priorities: &PriorityClasses,
     names: &mut ResourceNames,
+    amounts: Amounts,
     pod: &mut PodSpec,
 ) -> Result<(), ManifestError> {
     let host_network = raw.host_network == Some(true);
@@ -75,7 +95,8 @@ fn read_spec(
         return Err(ManifestError::new("containers", "a pod needs at least one container"));
     }
     for (index, raw) in raw.containers.iter().enumerate() {
-        let read = container(raw, host_network, names).map_err(|error| error.within(format!("containers[{index}]")))?;
+        let read = container(raw, host_network, names, amounts)
+            .map_err(|error| error.within(format!("containers[{index}]")))?;
         pod.containers.push(read);
     }
     for (index, raw) in raw.init_containers.iter().flatten().enumerate() {
@@ -85,13 +106,15 @@ fn read_spec(
             Some("Always") => true,
             Some(other) => return Err(within(unknown_value("restartPolicy", other, &["Always"]))),
         };
-        pod.init_containers
-            .push(InitContainer { container: container(raw, host_network, names).map_err(within)?, restart_always });
+        pod.init_containers.push(InitContainer {
+            container: container(raw, host_network, names, amounts).map_err(within)?,
+            restart_always,
+        });
     }
     if let Some(overhead) = &raw.overhead {
         pod.overhead = resource_list(overhead, names).map_err(|error| error.within("overhead"))?;
     }
-    pod.pod_requests = pod_level_requests(raw, pod).map_err(|error| error.within("resources"))?;
+    pod.pod_requests = pod_level_requests(raw, pod, amounts).map_err(|error| error.within("resources"))?;
     pod.node_name = raw.node_name.clone().filter(|name| !name.is_empty());
     pod.node_selector = raw.node_selector.clone().unwrap_or_default();
     if let Some(raw) = &raw.affinity {
@@ -134,10 +157,16 @@ fn read_spec(
     Ok(())
 }
 
-fn container(raw: &core::Container, host_network: bool, names: &mut ResourceNames) -> Result<Container, ManifestError> {
+fn container(
+    raw: &core::Container,
+    host_network: bool,
+    names: &mut ResourceNames,
+    amounts: Amounts,
+) -> Result<Container, ManifestError> {
     let mut container =
         Container { name: raw.name.clone(), image: raw.image.clone().unwrap_or_default(), ..Container::default() };
-    read_container(raw.resources.as_ref(), &mut container, names).map_err(|error| error.within("resources"))?;
+    read_container(raw.resources.as_ref(), &mut container, names, amounts)
+        .map_err(|error| error.within("resources"))?;
     for (index, port) in raw.ports.iter().flatten().enumerate() {
         let path = |field: &str| format!("ports[{index}].{field}");
         let host_port = port.host_port.unwrap_or(0);

@@ -15,6 +15,7 @@ mod monitoring;
 mod node_lifecycle;
 mod node_pools;
 mod nodes;
+mod release;
 mod replay;
 mod workload;
 
@@ -38,6 +39,7 @@ pub use monitoring::MonitoringSpec;
 pub use node_lifecycle::{InterruptionHandling, NodeLifecycleOptions};
 pub use node_pools::{LaunchErrorSpec, NodePoolsSpec, OfferedPrices, OfferingStockOutSpec};
 pub use nodes::{NodeGroupSpec, NodeSpec, StockOutSpec, TaintEffectSpec, TaintSpec};
+pub use release::KubernetesVersion;
 pub use replay::{NodePrices, ReplayFormat, ReplaySpec};
 pub use workload::{
     FailuresSpec, PatchSpec, ReplicaChangeSpec, RunningPodSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec,
@@ -93,6 +95,13 @@ pub struct ScenarioSpec {
     /// instant. Default: 2026-01-05T00:00:00Z, a Monday.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<String>,
+    /// Version of the control plane, 1.33 to 1.37 (`v1.36.2` does too): where upstream changed a controller, it behaves as
+    /// of this version. Default: the newest, 1.37. `1.38` is not released and has what is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes_version: Option<KubernetesVersion>,
+    /// Kubernetes' feature gates by name where they are set otherwise than the version has them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub feature_gates: BTreeMap<String, bool>,
     /// How long is simulated. Required; optional here so that its absence hides no other mistake.
     #[serde(default)]
     #[schemars(with = "SimDuration")]

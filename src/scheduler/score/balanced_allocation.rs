@@ -1,5 +1,6 @@
 //! NodeResourcesBalancedAllocation: nodes whose resources would be requested to like shares.
 
+use super::resources::Usage;
 use super::{MAX_NODE_SCORE, Score, Scoring};
 use crate::cluster::NodeView;
 use crate::scheduler::filter::Scope;
@@ -24,27 +25,38 @@ impl Score for NodeResourcesBalancedAllocation {
         !scoring.balanced.requests_nothing()
     }
 
-    /// 100 less the standard deviation of the requested shares, in upstream's floating point.
+    /// How even the node is with the pod; since 1.36 half of what the pod betters it by, above 50 (75 is no change).
     fn score(&self, scoring: &Scoring<'_>, node: &NodeView<'_>) -> i64 {
-        let (mut count, mut total) = (0.0, 0.0);
-        let share = |usage: super::resources::Usage| (usage.requested as f64 / usage.allocatable as f64).min(1.0);
-        let mut first_two = [0.0; 2];
-        for (index, share) in scoring.balanced.on(node).map(share).enumerate() {
-            if index < 2 {
-                first_two[index] = share;
-            }
-            count += 1.0;
-            total += share;
+        let with = evenness(scoring, node, |usage| usage.requested);
+        if !scoring.settings.options.versioned.balance_by_change {
+            return with;
         }
-        let deviation = if count == 2.0 {
-            ((first_two[0] - first_two[1]) / 2.0_f64).abs()
-        } else if count > 2.0 {
-            let mean = total / count;
-            let squares = scoring.balanced.on(node).map(share).map(|share| (share - mean) * (share - mean));
-            (squares.fold(0.0, |sum, square| sum + square) / count).sqrt()
-        } else {
-            0.0
-        };
-        ((1.0 - deviation) * MAX_NODE_SCORE as f64) as i64
+        let without = evenness(scoring, node, |usage| usage.held);
+        const HALF: i64 = MAX_NODE_SCORE / 2;
+        HALF + (HALF + with - without) / 2
     }
+}
+
+/// 100 less the standard deviation of the shares of what `amount` says, in upstream's floating point.
+fn evenness(scoring: &Scoring<'_>, node: &NodeView<'_>, amount: impl Fn(&Usage) -> i64) -> i64 {
+    let (mut count, mut total) = (0.0, 0.0);
+    let share = |usage: Usage| (amount(&usage) as f64 / usage.allocatable as f64).min(1.0);
+    let mut first_two = [0.0; 2];
+    for (index, share) in scoring.balanced.on(node).map(share).enumerate() {
+        if index < 2 {
+            first_two[index] = share;
+        }
+        count += 1.0;
+        total += share;
+    }
+    let deviation = if count == 2.0 {
+        ((first_two[0] - first_two[1]) / 2.0_f64).abs()
+    } else if count > 2.0 {
+        let mean = total / count;
+        let squares = scoring.balanced.on(node).map(share).map(|share| (share - mean) * (share - mean));
+        (squares.fold(0.0, |sum, square| sum + square) / count).sqrt()
+    } else {
+        0.0
+    };
+    ((1.0 - deviation) * MAX_NODE_SCORE as f64) as i64
 }

@@ -33,6 +33,8 @@ enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
     pub requested: i64,
+    /// Without the pod.
+    pub held: i64,
     /// Never zero: resources that the node lacks are left out.
     pub allocatable: i64,
     pub weight: i64,
@@ -86,7 +88,7 @@ impl ScoredResources {
                 Kind::Extended(id) => (allocatable.extended(id), held.extended(id)),
             };
             let requested = held.saturating_add(resource.request);
-            (allocatable != 0).then_some(Usage { requested, allocatable, weight: resource.weight })
+            (allocatable != 0).then_some(Usage { requested, held, allocatable, weight: resource.weight })
         })
     }
 }

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::Value;
 
 use super::super::fields::{self, Fields};
-use super::super::release::envelope;
+use super::super::release::{envelope, not_modelled};
 use super::super::{Refusal, objects};
 use super::flags;
 use crate::autoscaler::cluster_autoscaler::{
@@ -65,7 +65,7 @@ pub struct Question {
 
 impl Question {
     pub(super) fn read(input: &Value) -> Result<Question, Refusal> {
-        let (envelope, _) = envelope(input, FIELDS)?;
+        let (envelope, release) = envelope(input, FIELDS)?;
         let Some(now) = envelope.instant("now")? else { return Err(Refusal::new("now", "an instant is required")) };
         let options = flags::options(envelope.get("options"))?;
         let priorities = objects::priority_classes(&envelope)?;
@@ -75,7 +75,7 @@ impl Question {
             cluster.add_pod(&pod, &priorities).map_err(|error| error.within(path))?;
         }
         let (groups, backoffs) = read_groups(&envelope, &options, &mut cluster)?;
-        let mut notes = Vec::new();
+        let mut notes = not_modelled(&release);
         let records = settle_nodes(&mut cluster, &raw_nodes, &groups, &options, &mut notes);
         let (pending, nominated) = waiting_pods(&cluster);
         let daemon_sets = objects::daemon_sets(&envelope, &priorities, &mut cluster)?;

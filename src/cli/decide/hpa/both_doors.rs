@@ -78,7 +78,7 @@ fn standing(question: &Question) -> Result<(Scenario, Standing, PodSpecId), Inex
     let usage = UsageModel { cpu: 0.0, memory: 0.0, gpu: GpuUsage(0.0) };
     let namespace = Arc::from(namespace.as_str());
     scenario.workloads.push(Workload { id, name: Arc::from("web"), namespace, kind, usage, volumes: Vec::new() });
-    scenario.hpas.push(Hpa { name: Arc::from("web"), target: id, spec });
+    scenario.hpas.push(Hpa { name: Arc::from("web"), target: id, spec, scaled_to_zero: false });
     let standing = Standing {
         now: *now,
         spec_replicas: moment.scale.spec_replicas,
@@ -91,7 +91,7 @@ fn standing(question: &Question) -> Result<(Scenario, Standing, PodSpecId), Inex
 
 /// A kubelet that has taken up a pod has written both its start and its condition.
 fn check_state(state: &PodState) -> Result<(), Inexpressible> {
-    if state.phase != PodPhase::Running {
+    if state.phase != Some(PodPhase::Running) {
         return Ok(());
     }
     match (state.start, state.ready) {

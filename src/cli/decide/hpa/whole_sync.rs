@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::super::Refusal;
 use super::super::fields::object;
-use super::super::release::envelope;
+use super::super::release::{envelope, not_modelled};
 use super::moment::Moment;
 use super::{flags, history};
 use crate::autoscaler::hpa::{
     Condition, ConditionStatus, ConditionType, Conditions, Current, Decision, HpaFlags, HpaSpec, Memory, Observer,
+    VersionedBehaviour,
 };
 use crate::scenario::manifest::{autoscaler_spec, instant};
 use crate::units::{Quantity, SimTime};
@@ -27,6 +28,8 @@ pub(super) struct Question {
     /// What the controller remembers.
     pub memory: Memory,
     pub moment: Moment,
+    /// What of the envelope nothing follows.
+    pub notes: Vec<String>,
 }
 
 impl Question {
@@ -35,26 +38,23 @@ impl Question {
         let now = history::time(&fields, "now")?;
         let hpa: api::HorizontalPodAutoscaler = object(fields.required("hpa")?, "hpa")?;
         let Some(raw_spec) = &hpa.spec else { return Err(Refusal::new("hpa.spec", "missing")) };
-        let mut spec = autoscaler_spec(raw_spec).map_err(|error| error.within("hpa"))?;
-        // Without the gate the API server drops the field.
-        if let (false, Some(behavior)) = (release.has("HPAConfigurableTolerance", 35), &mut spec.behavior) {
-            (behavior.scale_up.tolerance, behavior.scale_down.tolerance) = (None, None);
-        }
-        let flags = fields.get("flags").map_or(Ok(HpaFlags::default()), |value| flags::read(value, "flags"))?;
+        let spec = autoscaler_spec(raw_spec).map_err(|error| error.within("hpa"))?;
+        let mut flags = fields.get("flags").map_or(Ok(HpaFlags::default()), |value| flags::read(value, "flags"))?;
+        flags.versioned = VersionedBehaviour::of(&release);
         let mut memory = Memory { conditions: conditions(&hpa), ..Memory::default() };
         memory.last_scale_time = hpa.status.as_ref().and_then(|status| status.last_scale_time.as_ref()).map(instant);
         if let Some(value) = fields.get("history") {
             history::read(value, "history", &mut memory)?;
         }
         let moment = Moment::read(&fields, hpa.metadata.namespace.as_deref())?;
-        Ok(Question { now, spec, flags, memory, moment })
+        Ok(Question { now, spec, flags, memory, moment, notes: not_modelled(&release) })
     }
 }
 
 pub(super) fn decide(input: &Value) -> Result<Value, Refusal> {
-    let Question { now, spec, flags, mut memory, moment } = Question::read(input)?;
+    let Question { now, spec, flags, mut memory, moment, notes } = Question::read(input)?;
     let decision = Observer::default().sync(now, &moment.scale, &moment, &spec, &flags, &mut memory);
-    Ok(answer(&decision, &spec, &memory, &|index| moment.pod_name(index)))
+    Ok(answer(&decision, &spec, &memory, notes, &|index| moment.pod_name(index)))
 }
 
 fn conditions(hpa: &api::HorizontalPodAutoscaler) -> Conditions {
@@ -65,6 +65,7 @@ fn conditions(hpa: &api::HorizontalPodAutoscaler) -> Conditions {
                 "AbleToScale" => ConditionType::AbleToScale,
                 "ScalingActive" => ConditionType::ScalingActive,
                 "ScalingLimited" => ConditionType::ScalingLimited,
+                "ScaledToZero" => ConditionType::ScaledToZero,
                 other => ConditionType::Other(other.into()),
             },
             status: match condition.status.as_str() {
@@ -78,8 +79,15 @@ fn conditions(hpa: &api::HorizontalPodAutoscaler) -> Conditions {
     )
 }
 
-fn answer(decision: &Decision, spec: &HpaSpec, memory: &Memory, pod_name: &dyn Fn(usize) -> String) -> Value {
-    let reasons = decision.reasons(spec, pod_name);
+fn answer(
+    decision: &Decision,
+    spec: &HpaSpec,
+    memory: &Memory,
+    notes: Vec<String>,
+    pod_name: &dyn Fn(usize) -> String,
+) -> Value {
+    let mut reasons = decision.reasons(spec, pod_name);
+    reasons.extend(notes);
     let metrics: Vec<Value> = spec
         .metrics
         .iter()

@@ -90,7 +90,11 @@ impl PodCase {
     fn request(&self, container: Option<&str>) -> Result<i64, RequestError> {
         let containers: Vec<ContainerRequest<'_>> =
             self.containers.iter().map(|case| ContainerRequest { name: &case.name, request: case.request }).collect();
-        pod_request(&PodRequests { containers: &containers, ..PodRequests::default() }, container)
+        pod_request(
+            &PodRequests { containers: &containers, ..PodRequests::default() },
+            container,
+            &HpaFlags::default().versioned,
+        )
     }
 }
 
@@ -149,7 +153,7 @@ fn pod(value: &Value, path: String, index: usize) -> Result<PodCase, Refusal> {
     Ok(PodCase {
         name: fields.text("name")?.map_or_else(|| format!("p{index}"), str::to_owned),
         state: PodState {
-            phase,
+            phase: Some(phase),
             deleting: fields.flag("deleting")?.unwrap_or(false),
             ready,
             start: age(&fields, "start_age_s")?,

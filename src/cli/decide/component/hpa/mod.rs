@@ -149,7 +149,7 @@ fn requests(input: &Value) -> Result<Value, Refusal> {
     }
     let pod_level = pod.integer("pod_request_milli")?.filter(|_| pod_level_enabled).map(Some);
     let requests = PodRequests { containers: &containers, sidecars: &sidecars, pod_level };
-    Ok(match pod_request(&requests, container) {
+    Ok(match pod_request(&requests, container, &HpaFlags::default().versioned) {
         Ok(request) => json!({ "request_milli": request }),
         Err(error) => request_error(error),
     })
@@ -212,6 +212,7 @@ fn behavior(input: &Value) -> Result<Value, Refusal> {
         &up,
         &down,
         NOW,
+        &HpaFlags::default().versioned,
     );
     Ok(limited_answer(limited.replicas, limited.reason))
 }
@@ -223,7 +224,7 @@ fn behavior_limit(input: &Value) -> Result<Value, Refusal> {
     let (limit, _) = match fields.required_text("direction")? {
         "up" => {
             let rules = rules(fields.get("rules"), "rules", ScalingRules::default_up())?;
-            scale_up_limit(current, &rules, &none, &also_none, NOW)
+            scale_up_limit(current, &rules, &none, &also_none, NOW, &HpaFlags::default().versioned)
         }
         "down" => {
             let rules = rules(fields.get("rules"), "rules", ScalingRules::default_down())?;
