@@ -53,6 +53,18 @@ impl Changes {
         &self.sets
     }
 
+    /// Takes out the `--set`s of a path that is set to several values; none where no path is. Of several such paths the
+    /// first one's are taken.
+    pub fn take_alternatives(&mut self) -> Vec<String> {
+        let path = |set: &str| set.split('=').next().unwrap_or(set).trim().to_owned();
+        let is_repeated = |set: &&String| self.sets.iter().any(|other| other != *set && path(other) == path(set));
+        let Some(repeated) = self.sets.iter().find(is_repeated).map(|set| path(set)) else { return Vec::new() };
+        let (mut taken, rest): (Vec<_>, Vec<_>) = self.sets.drain(..).partition(|set| path(set) == repeated);
+        self.sets = rest;
+        taken.dedup();
+        taken
+    }
+
     /// The files of values.
     pub fn files(&self) -> &[PathBuf] {
         &self.values

@@ -7,12 +7,16 @@ use super::figures::figures;
 use super::instances::{Wanted, instance_types};
 use super::metrics::metrics;
 use super::schema::Schema;
+use crate::autoscaler::hpa;
 use crate::check::FUNCTION_NAMES;
 use crate::record::columns::{self, Column};
 use crate::record::metrics::{METRICS, Source};
 use crate::record::{alerts, jobs};
+use crate::release::{Gate, Version};
+use crate::scenario::VERSIONED;
 use crate::scenario::import::FORMATS;
 use crate::scenario::spec::{DecisionRule, LongExpectation, TestSpec};
+use crate::scheduler;
 use crate::sim::{Controller, IdleReason, Mechanism};
 use crate::sweep::SweepFile;
 
@@ -33,6 +37,7 @@ pub const PAGES: &[Page] = &[
     Page { file: "exported-metrics.md", text: exported_metrics },
     Page { file: "instance-types.md", text: instance_types_page },
     Page { file: "import.md", text: import },
+    Page { file: "versions.md", text: versions },
 ];
 
 const MARK: &str =
@@ -76,6 +81,51 @@ fn scenario() -> String {
             table(&mut out, &["field", "type", "default", "meaning"], rows.into_iter());
         }
     }
+    out
+}
+
+fn versions() -> String {
+    let mut out = page(
+        "What changes from version to version of Kubernetes",
+        "`kubernetesVersion` and `featureGates`, in a scenario and in every input of `decide`, choose among these. A change acts\n\
+         from its version on and, where it hangs on a feature gate, while that is on. 1.38 is not released: it has what\n\
+         is known of it. `windtunnel compare scenario.yaml --set kubernetesVersion=1.33 --set kubernetesVersion=1.37` says\n\
+         what an upgrade would change ([a recipe](../recipes/upgrade.md)).",
+    );
+    for (controller, changes) in [
+        ("The HorizontalPodAutoscaler", hpa::VersionedBehaviour::CHANGES),
+        ("kube-scheduler", scheduler::VersionedBehaviour::CHANGES),
+    ] {
+        let _ = writeln!(out, "\n## {controller}");
+        let rows = changes.iter().map(|change| {
+            let gate = change.gate.map(code).unwrap_or_default();
+            vec![change.since.to_string(), format!("kubernetes#{}", change.number), gate, change.what.to_owned()]
+        });
+        table(&mut out, &["since", "change", "feature gate", "since then"], rows);
+    }
+    let _ = writeln!(out, "\n## Feature gates\n\nWhether each of those gates is on where nobody sets it:");
+    let versions: Vec<Version> = Version::all().filter(|version| *version <= Version::NEWEST).collect();
+    let mut gates: Vec<&str> = VERSIONED.iter().copied().flatten().filter_map(|change| change.gate).collect();
+    gates.sort_unstable();
+    gates.dedup();
+    let header: Vec<String> =
+        std::iter::once("gate".to_owned()).chain(versions.iter().map(Version::to_string)).collect();
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let row = |gate: &&str| {
+        let state = |version: &Version| match Gate::of(gate, *version) {
+            None => String::new(),
+            Some(Gate { stage, is_on, is_locked }) => {
+                format!("{stage}, {}{}", if is_on { "on" } else { "off" }, if is_locked { ", locked" } else { "" })
+            }
+        };
+        std::iter::once(code(gate)).chain(versions.iter().map(state)).collect()
+    };
+    table(&mut out, &header, gates.iter().map(row));
+    let _ = writeln!(
+        out,
+        "\nEvery other gate of Kubernetes is known by name and version (`data/feature-gates`): one that a version does not have,\n\
+         or locks otherwise, is a mistake; one that is set and that nothing follows is reported, once, by name."
+    );
     out
 }
 

@@ -46,8 +46,7 @@ impl Release {
                 field: "kubernetesVersion".to_owned(),
                 problem: format!("{text:?} is not one of {} to {}", Version::OLDEST, Version::NEWEST),
                 hint: format!(
-                    "what {} and later versions have in common is told apart from {} on; {} is not released and has what is known of it",
-                    Version::OLDEST,
+                    "older ones are not told apart from {}; {} is not released and has what is known of it",
                     Version::OLDEST,
                     Version::NEXT,
                 ),

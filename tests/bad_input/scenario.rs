@@ -394,3 +394,39 @@ fn a_request_that_is_out_of_range() {
         bad_scenario("cpu: {constant: 1}", &load(cost), &parts);
     }
 }
+
+#[test]
+fn a_release_that_there_is_not() {
+    let with = |line: &str| format!("duration: 1h\n  {line}");
+    bad_scenario(
+        "duration: 1h",
+        &with("kubernetesVersion: 1.21"),
+        &["\"1.21\" is not one of 1.33 to 1.37", "s.yaml:7:22"],
+    );
+    bad_scenario(
+        "duration: 1h",
+        &with("featureGates: {HPAScaleToZeroo: true}"),
+        &["no feature gate of this name", "did you mean HPAScaleToZero?", "s.yaml:7:35"],
+    );
+    bad_scenario(
+        "duration: 1h",
+        &with("featureGates: {GangScheduling: true}"),
+        &["Kubernetes 1.37 has no feature gate", "there is one in 1.35, 1.36"],
+    );
+    bad_scenario(
+        "duration: 1h",
+        &with("featureGates: {HPAConfigurableTolerance: false}"),
+        &["locks this feature gate to true", "take an older kubernetesVersion"],
+    );
+    let known = SCENARIO.replacen("duration: 1h", &with("featureGates: {WatchList: false}"), 1);
+    let verdict = validate_in(folder(&known, MANIFESTS).path(), &["s.yaml"]);
+    assert_eq!(verdict.code, Some(0), "{}", verdict.err);
+    assert_eq!(verdict.err.matches("feature gate WatchList is not modelled").count(), 1, "{}", verdict.err);
+    let zero = MANIFESTS.replacen("minReplicas: 2", "minReplicas: 0", 1).replacen("type: Resource", "type: External", 1).replacen(
+        "resource:\n        name: cpu\n        target: {type: Utilization, averageUtilization: 50}",
+        "external:\n        metric: {name: requests_per_second}\n        target: {type: AverageValue, averageValue: 5}",
+        1,
+    );
+    let old = SCENARIO.replacen("duration: 1h", &with("kubernetesVersion: v1.36.2"), 1);
+    refused(&folder(&old, &zero), &["s.yaml"], &["minReplicas 0 needs the feature gate HPAScaleToZero", "m.yaml:"]);
+}

@@ -247,6 +247,24 @@ fn an_autoscaler_on_a_queue_goes_to_zero_and_comes_back() {
     assert_eq!(changes, ["2 -> 4", "4 -> 5", "5 -> 0", "0 -> 3"], "{:?} {warnings:?}", hpa_lines(&run));
 }
 
+/// A target that somebody put at zero: since 1.36 an HPA leaves it there, before, a minimum of zero was enough.
+#[test]
+fn a_target_that_starts_at_zero_is_woken_by_the_version() {
+    let metrics = "  metrics: [{type: External, external: {metric: {name: queue}, target: {type: AverageValue, averageValue: \"10\"}}}]";
+    let spec = |version: &str| {
+        format!(
+            "  kubernetesVersion: {version}\n  featureGates: {{HPAScaleToZero: true}}\n  duration: 10m\n  metrics: {{series: [{{name: queue, value: {{constant: 50}}}}]}}"
+        )
+    };
+    let changes = |version: &str| {
+        let text = header(&spec(version)) + &deployment("front", 0, "cpu: 100m") + &autoscaler("front", 0, metrics);
+        let (run, _) = run_text(&text);
+        hpa_lines(&run).iter().filter_map(|line| Some(line.split(": ").nth(1)?.to_owned())).collect::<Vec<String>>()
+    };
+    assert_eq!(changes("1.35"), ["0 -> 4", "4 -> 5"]);
+    assert!(changes("1.36").is_empty() && changes("1.37").is_empty());
+}
+
 /// KEDA's pause: nothing scales, and the target is held where the annotation says.
 #[test]
 fn a_paused_scaled_object_holds_its_target() {

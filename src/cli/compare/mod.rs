@@ -31,13 +31,14 @@ const SEEDS: u32 = 10;
 /// Compare ways to run, seed by seed: what differs, how sure that is, and why
 #[derive(Args)]
 #[command(
-    after_help = "The first side is the baseline. A side is a scenario, a folder of results (of `run`, or of `sweep`: \
+    after_help = "The first side is the baseline. A side is a scenario (or one value of a path that --set names several times), a folder of results (of `run`, or of `sweep`: \
 FOLDER#LABEL picks a configuration), a sweep, or a folder of scenarios, which is compared file by file.
 
 Examples:
   windtunnel compare main.yaml pr.yaml --seeds 30
   windtunnel compare scenario.yaml --variant 'patient: autoscaling.clusterAutoscaler.scaleDownUnneededTime=30m'
   windtunnel compare scenario.yaml --variant nodeGroups.general.maxSize=5 --until-precise 2%
+  windtunnel compare scenario.yaml --set kubernetesVersion=1.33 --set kubernetesVersion=1.37
   windtunnel compare results/a results/b --metric cost.total_usd --metric pod_wait_seconds.p99
   windtunnel compare sweep.yaml --format json
   windtunnel compare main/ pr/ --export-markdown comment.md"
@@ -107,10 +108,18 @@ pub fn run(arguments: &Arguments) -> Outcome {
     // Asked twice is compared once.
     let mut seen = std::collections::BTreeSet::new();
     asked.retain(|metric| seen.insert(metric.clone()));
-    let overrides = arguments.changes.read()?;
     changes::at_most_one_from_stdin(&arguments.sides)?;
-    let sides::Read { entries, matchups, mut inputs, notes } =
-        sides::read(&arguments.sides, &arguments.variants, &overrides, arguments.quiet)?;
+    let mut changes = arguments.changes.clone();
+    // One scenario and one setting with several values: those are the sides.
+    let alternatives = match (&arguments.sides[..], &arguments.variants[..]) {
+        ([_], []) => changes.take_alternatives(),
+        _ => Vec::new(),
+    };
+    let overrides = changes.read()?;
+    let sides::Read { entries, matchups, mut inputs, notes } = match &alternatives[..] {
+        [] => sides::read(&arguments.sides, &arguments.variants, &overrides, arguments.quiet)?,
+        values => sides::alternatives(&arguments.sides[0], values, &overrides, arguments.quiet)?,
+    };
     inputs.extend(arguments.changes.files().iter().cloned());
     let written = [&arguments.export_markdown, &arguments.export_json, &arguments.export_csv, &arguments.html];
     outputs::none_twice(written.map(|path| path.as_deref()))?;

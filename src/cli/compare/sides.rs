@@ -62,6 +62,15 @@ pub fn read(sides: &[String], variants: &[String], overrides: &[Override], quiet
     Ok(read)
 }
 
+/// One scenario under each of several settings, the first of them the baseline.
+pub fn alternatives(side: &str, settings: &[String], overrides: &[Override], quiet: bool) -> Result<Read, Failure> {
+    let variants: Result<Vec<Entry>, Failure> =
+        settings.iter().map(|setting| variant(side, setting, overrides, quiet)).collect();
+    let inputs = if changes::is_stdin(Path::new(side)) { Vec::new() } else { changes::open(Path::new(side))?.inputs() };
+    let matchups = against_the_first(settings.len());
+    Ok(Read { entries: variants?, matchups, inputs, notes: Vec::new() })
+}
+
 /// One argument: a side, or all configurations of a sweep.
 fn one(text: &str, overrides: &[Override], quiet: bool, read: &mut Read) -> Result<(), Failure> {
     let (path, label) = match text.rsplit_once('#') {

@@ -32,6 +32,12 @@ impl Lowering<'_> {
                 }
             };
             let Some(target) = target else { continue };
+            if read.min_replicas == 0 && !self.scenario.release.gate("HPAScaleToZero") {
+                let message = "minReplicas 0 needs the feature gate HPAScaleToZero, which this version has off";
+                let hint = "set featureGates: {HPAScaleToZero: true}, or take kubernetesVersion 1.37";
+                self.push(Diagnostic::error(object.at("spec.minReplicas"), message).hint(hint));
+                continue;
+            }
             self.check_requests(object, &read, target);
             let conditions = object.value.status.iter().flat_map(|status| status.conditions.iter().flatten());
             let scaled_to_zero = conditions.into_iter().any(|it| it.type_ == "ScaledToZero" && it.status == "True");
