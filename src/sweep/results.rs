@@ -1,10 +1,10 @@
 //! What a sweep found: a row a run, and what can be said of a configuration over its seeds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{PlotSpec, Sweep, plain};
+use super::{PlotSpec, Ran, Sweep, plain};
 use crate::compare::{Better, better, count_of, percent_plain};
 use crate::record::{Cells, Figure, SweepProvenance, value_of};
 
@@ -44,6 +44,18 @@ impl Row {
 }
 
 impl Results {
+    /// Of runs in their order, beside configurations that have none.
+    pub fn of_runs(errors: Vec<(usize, String)>, runs: BTreeMap<usize, Ran>) -> Results {
+        let mut results = Results { rows: Vec::with_capacity(runs.len()), errors };
+        for ran in runs.into_values() {
+            match ran {
+                Ran::Row(row) => results.rows.push(row),
+                Ran::Stopped { configuration, what } => results.errors.push((configuration, what)),
+            }
+        }
+        results
+    }
+
     /// The runs of configuration `index`, in the order of its seeds.
     pub fn of(&self, index: usize) -> &[Row] {
         let start = self.rows.partition_point(|row| row.configuration < index);
