@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{PlotSpec, Ran, Sweep, plain};
+use super::{PlotSpec, Sweep, plain};
 use crate::compare::{Better, better, count_of, percent_plain};
 use crate::record::{Cells, Figure, SweepProvenance, value_of};
 
@@ -27,6 +27,17 @@ pub struct Row {
     pub configuration: usize,
     pub seed: u64,
     pub figures: Vec<Figure>,
+}
+
+/// What came of one run.
+#[derive(Clone, Debug)]
+pub enum Ran {
+    Row(Row),
+    /// It came to a limit in mid-run.
+    Stopped {
+        configuration: usize,
+        what: String,
+    },
 }
 
 /// A figure of one configuration over its seeds. NaN where any run has none.

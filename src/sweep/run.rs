@@ -6,21 +6,10 @@ use std::num::NonZeroUsize;
 
 use rayon::prelude::*;
 
-use super::{Configuration, Results, Row, Sweep};
+use super::{Configuration, Ran, Results, Row, Sweep};
 use crate::monitoring;
 use crate::record::{Summary, figures};
 use crate::scenario::Scenario;
-
-/// What came of one run.
-#[derive(Clone, Debug)]
-pub enum Ran {
-    Row(Row),
-    /// It came to a limit in mid-run.
-    Stopped {
-        configuration: usize,
-        what: String,
-    },
-}
 
 /// A sweep whose configurations were read.
 pub struct Prepared<'s> {
