@@ -16,12 +16,12 @@ use crate::sweep::{Journal, Results, Sweep};
 /// Join the shards of a sweep: the same results, to the byte, as from one call
 #[derive(Args)]
 #[command(
-    after_help = "Each file is that of a `windtunnel sweep SWEEP --shard I/N`, made from the same files and settings; no \
-scenario is needed any more.
+    after_help = "Each file is that of a `windtunnel sweep SWEEP --shard I/N`, made from the same files and settings; no scenario
+is needed any more.
 
 Examples:
-  windtunnel merge results/hpa-target/shard-*-of-8.jsonl
-  windtunnel merge shards/*.jsonl --out results/hpa-target --export-markdown table.md"
+  windtunnel sweep sweep.yaml --shard 0/1 --out shards -q && windtunnel merge shards/*.jsonl
+  windtunnel sweep sweep.yaml --shard 0/1 --out one -q && windtunnel merge one/*.jsonl --export-markdown table.md"
 )]
 pub struct Arguments {
     /// Files of shards

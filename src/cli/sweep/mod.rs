@@ -44,7 +44,7 @@ Examples:
   windtunnel sweep scenarios/sweeps/hpa-target.yaml
   windtunnel sweep sweep.yaml --jobs 8 --export-markdown table.md
   windtunnel sweep sweep.yaml --resume
-  windtunnel sweep sweep.yaml --shard 0/8 --out shards && windtunnel merge shards/*.jsonl
+  for i in 0 1 2; do windtunnel sweep sweep.yaml --shard $i/3 --out shards; done && windtunnel merge shards/*.jsonl
   windtunnel sweep scenarios/sweeps/hpa-target.yaml --values small.yaml --set duration=6h --out results/six-hours
   windtunnel validate sweep.yaml
   windtunnel compare 'results/hpa-target#averageUtilization 50, scaleDownUnneededTime 10m' 'results/hpa-target#averageUtilization 70, scaleDownUnneededTime 10m'"
