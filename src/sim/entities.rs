@@ -11,6 +11,7 @@ use super::state::drain::Drain;
 use super::state::idle::IdleRun;
 use super::state::images::NodeImages;
 use super::state::jobs::BatchRun;
+use super::state::metrics_server::MeterId;
 use super::state::scaling_group::Unfilled;
 use super::state::wait_times::WaitRun;
 use crate::cluster::{NodeId, NodeSelectorTerm, NodeShapeId, PodId, PodSpecId, WorkloadId};
@@ -109,6 +110,8 @@ pub(super) struct PodRun {
     pub awaited_image: Option<u32>,
     /// Requests that it serves a second, in thousandths.
     pub serving: i64,
+    /// What metrics-server last scraped of it.
+    pub meter: MeterId,
     pub requested: Usage,
     /// The larger of request and use while it has a node.
     pub holding: Holding,

@@ -193,7 +193,7 @@ impl Observed for Shown<'_, '_> {
     fn resource(&self, name: &str, container: Option<&str>, found: &mut Samples) -> Result<(), MetricError> {
         let mut any = false;
         for (index, pod) in self.selected.iter().enumerate() {
-            let known = self.world.scrapes.pods.get(&pod).and_then(|meter| Some((meter, meter.cpu?)));
+            let known = self.world.meter_of(pod).and_then(|meter| Some((meter, meter.cpu?)));
             any |= known.is_some();
             found.of_pods.push(known.and_then(|(meter, cpu)| {
                 let scraped = match name {
@@ -219,7 +219,7 @@ impl Observed for Shown<'_, '_> {
         let exported = PodMetric::named(&metric.name).ok_or(MetricError::Unavailable)?;
         let window = self.world.scenario.metrics.resolution;
         found.of_pods.extend(self.selected.iter().map(|pod| {
-            let meter = self.world.scrapes.pods.get(&pod)?;
+            let meter = self.world.meter_of(pod)?;
             let value = match exported {
                 PodMetric::RequestsPerSecond => meter.requests_per_second,
                 PodMetric::GpuDutyCycle => meter.gpu_duty_cycle,

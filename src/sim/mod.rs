@@ -42,6 +42,7 @@ mod kueue;
 mod launches;
 mod ledger;
 mod limit;
+mod load_ticks;
 mod maxima;
 mod memory;
 mod metrics_server;
