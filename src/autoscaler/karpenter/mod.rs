@@ -8,6 +8,7 @@ mod batcher;
 pub mod disruption;
 mod existing_node;
 mod explain;
+mod hopeless;
 pub mod instance_type;
 mod limits;
 pub mod node_claim;

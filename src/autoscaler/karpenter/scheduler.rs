@@ -6,19 +6,22 @@
 //! and GPU shares of existing nodes are judged by the scheduler's own filters; taints, labels and topology by
 //! Karpenter's rules, which differ (preferences count, taints of starting nodes do not).
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Snapshot;
+use super::disruption::candidate::{Class, Listed, list};
 use super::existing_node::{ExistingNode, ExistingNodes, names_a_host};
+use super::hopeless::Hopeless;
 use super::instance_type::TypeIndex;
 use super::limits::Remaining;
 use super::options::MinValuesPolicy;
 use super::planned_claim::{Fit, PlannedNode, Refusal, Terms, port_conflict};
 use super::preferences::{Relaxations, Variant};
+use super::provisioning::pods_to_place;
 use super::requirement::Requirement;
 use super::requirements::{Requirements, Undefined};
 use super::reservation::Reservations;
@@ -26,7 +29,7 @@ use super::survey::Surveys;
 use super::template::{Template, Templates};
 use super::topology::{Owner, Topology};
 use super::topology_group::first_untolerated;
-use crate::cluster::{ClusterView, Fork, NodeShapeId, NodeState, PodId, PodSpecId, label};
+use crate::cluster::{Checkpoint, ClusterView, Fork, NodeShapeId, NodeState, NodeView, PodId, PodSpecId, label};
 use crate::scheduler::Cycle;
 use crate::scheduler::filter::{FILTERS, Filter, clearly_lacks_room};
 
@@ -89,6 +92,13 @@ pub(super) struct Base<'a> {
     /// What an empty planned node of a template says to the first pod of a spec at a level, where nothing but the two
     /// decides it.
     first_fits: RefCell<FirstFits>,
+    hopeless: Hopeless,
+    pods_to_place: OnceCell<Vec<PodToPlace>>,
+    candidates: [OnceCell<Rc<Listed>>; 2],
+    /// The nodes as they are, for one simulation after the other.
+    fork: RefCell<Option<Fork<'a>>>,
+    /// Some running pod keeps others away.
+    has_anti_affinity: OnceCell<bool>,
 }
 
 impl<'a> Base<'a> {
@@ -133,6 +143,11 @@ impl<'a> Base<'a> {
             narrowed_labels: RefCell::default(),
             surveys: Rc::default(),
             first_fits: RefCell::default(),
+            hopeless: Hopeless::default(),
+            pods_to_place: OnceCell::new(),
+            candidates: Default::default(),
+            fork: RefCell::default(),
+            has_anti_affinity: OnceCell::new(),
         }
     }
 
@@ -141,13 +156,116 @@ impl<'a> Base<'a> {
         Simulation::new(self, pods, without, mode).run()
     }
 
-    fn variant(&self, spec: PodSpecId, level: usize) -> Option<Rc<Variant>> {
+    /// Provisionable pods, and pods of nodes that are marked for deletion.
+    pub fn pods_to_place(&self) -> &[PodToPlace] {
+        self.pods_to_place.get_or_init(|| pods_to_place(self.snapshot))
+    }
+
+    /// Nodes that may be disrupted, and why the others may not.
+    pub fn candidates(&self, class: Class) -> &Listed {
+        self.candidates[class as usize].get_or_init(|| Rc::new(list(self, class)))
+    }
+
+    /// A fork without changes, but for the claims that have no node yet. To be [handed back](Self::hand_back).
+    pub fn take_fork(&self) -> Fork<'a> {
+        self.fork.take().unwrap_or_else(|| {
+            let specs = &self.snapshot.cluster.specs;
+            let mut fork = Fork::new(self.snapshot.cluster);
+            for (name, shape) in &self.existing.in_flight {
+                fork.add_node_state(NodeState::new(std::sync::Arc::clone(name), *shape, specs.shape(*shape)));
+            }
+            fork
+        })
+    }
+
+    /// The next one gets the fork, as it was at `start`.
+    pub fn hand_back(&self, mut fork: Fork<'a>, start: Checkpoint) {
+        fork.revert(start);
+        *self.fork.borrow_mut() = Some(fork);
+    }
+
+    pub fn is_unlimited(&self) -> bool {
+        self.reservations.is_none() && self.remaining.iter().all(Remaining::is_unlimited)
+    }
+
+    fn has_anti_affinity(&self) -> bool {
+        let holds = |node: NodeView<'_>| node.state.pods_with_required_anti_affinity > 0;
+        *self.has_anti_affinity.get_or_init(|| self.snapshot.cluster.node_views().any(holds))
+    }
+
+    pub fn variant(&self, spec: PodSpecId, level: usize) -> Option<Rc<Variant>> {
         self.relaxations.borrow_mut().get(spec, level)
     }
 
-    fn cycle(&self, spec: PodSpecId) -> Rc<Cycle<'a>> {
+    pub fn cycle(&self, spec: PodSpecId) -> Rc<Cycle<'a>> {
         let mut cycles = self.cycles.borrow_mut();
         Rc::clone(cycles.entry(spec).or_insert_with(|| Rc::new(Cycle::new(self.snapshot.cluster, spec))))
+    }
+
+    /// Whether a node that exists has room for the pod, whatever topology says.
+    pub fn has_room(&self, fork: &Fork<'_>, pod: &Variant, cycle: &Cycle<'_>, node: &ExistingNode) -> bool {
+        let Some(view) = fork.node_view(node.id).filter(|view| !clearly_lacks_room(cycle, view)) else {
+            return false;
+        };
+        if first_untolerated(&pod.pod.tolerations, &node.taints).is_some() || !self.labels_suit(pod, node) {
+            return false;
+        }
+        let taken = view.state.pods.iter().flat_map(|held| cycle.specs.pod(held.spec).host_ports());
+        if port_conflict(&pod.pod, taken) || self.filters.iter().any(|filter| filter.filter(cycle, &view).is_err()) {
+            return false;
+        }
+        let (to_come, daemons) = &node.daemons_to_come;
+        if *daemons == 0 && to_come.is_zero() {
+            return true;
+        }
+        let mut free = view.shape.allocatable.minus(&view.state.requested);
+        free -= to_come;
+        let has_slot = view.state.pods.len() as i64 + daemons < view.shape.max_pods;
+        has_slot && free.shortfalls(&pod.pod.requests).next().is_none()
+    }
+
+    fn labels_suit(&self, pod: &Variant, node: &ExistingNode) -> bool {
+        let existing = &self.existing;
+        if names_a_host(&pod.pod, &pod.requirements) {
+            return existing.requirements_of(node).is_compatible(&pod.requirements, Undefined::Denied);
+        }
+        let mut known = self.labels_suit.borrow_mut();
+        *known
+            .entry((pod.spec, pod.level, node.shape))
+            .or_insert_with(|| existing.labels_of(node).is_compatible(&pod.requirements, Undefined::Denied))
+    }
+
+    fn relaxes_min_values(&self) -> bool {
+        self.snapshot.options.min_values_policy == MinValuesPolicy::BestEffort
+    }
+
+    pub fn terms<'t>(&'t self, template: &'t Template<'a>, relax_min_values: bool) -> Terms<'t, 'a> {
+        Terms {
+            template,
+            catalogue: self.snapshot.catalogue,
+            specs: &self.snapshot.cluster.specs,
+            reservations: None,
+            strict_reservations: false,
+            relax_min_values,
+        }
+    }
+
+    /// Whether a new node of the template (by position) would take a pod for which no topology counts as its first, where
+    /// nothing is limited or reserved; with the fit for some name of the node (of `number`, where nobody asked before).
+    pub fn first_fit<T>(
+        &self,
+        (index, number): (usize, usize),
+        pod: &Variant,
+        topology: &Topology<'_>,
+        then: impl FnOnce(&Result<Fit, Refusal>) -> T,
+    ) -> T {
+        let mut known = self.first_fits.borrow_mut();
+        let fit = known.entry((index, pod.spec, pod.level)).or_insert_with(|| {
+            let template = &self.templates.templates[index];
+            let planned = PlannedNode::new(index, template, template.types.clone(), number);
+            planned.can_add(0, pod, topology, &self.terms(template, self.relaxes_min_values()))
+        });
+        then(fit)
     }
 }
 
@@ -156,9 +274,12 @@ struct Simulation<'b, 'a> {
     base: &'b Base<'a>,
     mode: Mode,
     pods: Vec<PodToPlace>,
+    /// By position in `pods`: its spec with all its wishes.
+    variants: Vec<Rc<Variant>>,
     /// By position in the existing nodes.
     is_active: Vec<bool>,
     fork: Fork<'a>,
+    start: Checkpoint,
     topology: Topology<'a>,
     remaining: Vec<Remaining>,
     reservations: Option<Reservations>,
@@ -186,16 +307,15 @@ impl<'b, 'a> Simulation<'b, 'a> {
             }
             is_active[*index] = false;
         }
-        let mut fork = Fork::new(snapshot.cluster);
-        for (name, shape) in &base.existing.in_flight {
-            fork.add_node_state(NodeState::new(std::sync::Arc::clone(name), *shape, specs.shape(*shape)));
-        }
+        let mut fork = base.take_fork();
+        let start = fork.checkpoint();
         let excluded = pods.iter().map(|pod| pod.pod).collect();
         Simulation {
             base,
             mode,
             is_active,
             fork,
+            start,
             topology: Topology::new(
                 snapshot.cluster,
                 Rc::clone(&base.surveys),
@@ -209,26 +329,34 @@ impl<'b, 'a> Simulation<'b, 'a> {
             on_existing: Vec::new(),
             first_candidate: FxHashMap::default(),
             refused: FxHashSet::default(),
+            variants: Vec::new(),
             pods,
         }
     }
 
     fn run(mut self) -> Solution {
         self.sort_pods();
-        self.topology.track_running_anti_affinity(&self.base.templates);
+        self.find_variants();
+        if self.base.has_anti_affinity() {
+            self.topology.track_running_anti_affinity(&self.base.templates);
+        }
         for owner in 0..self.pods.len() as Owner {
-            let pod = self.variant_of(owner, 0);
+            let pod = Rc::clone(&self.variants[owner as usize]);
             self.update_topology(owner, &pod);
         }
-        for (index, node) in self.base.existing.nodes.iter().enumerate() {
-            if self.is_active[index] {
-                self.topology.register_hostname(&node.hostname);
+        let base = self.base;
+        let is_active = &self.is_active;
+        self.topology.register_existing(&base.existing, &|node| is_active[node]);
+        let mut errors: FxHashMap<Owner, PodError> = FxHashMap::default();
+        let mut queue: VecDeque<Owner> = VecDeque::with_capacity(self.pods.len());
+        for owner in 0..self.pods.len() as Owner {
+            match self.why_hopeless(owner) {
+                Some(error) => _ = errors.insert(owner, error),
+                None => queue.push_back(owner),
             }
         }
-        let mut queue: VecDeque<Owner> = (0..self.pods.len() as Owner).collect();
         // Length of the queue when a pod came back to it: the same length again means a round without progress.
         let mut length_at_return: FxHashMap<Owner, usize> = FxHashMap::default();
-        let mut errors: FxHashMap<Owner, PodError> = FxHashMap::default();
         while let Some(owner) = queue.pop_front() {
             if length_at_return.get(&owner) == Some(&(queue.len() + 1)) {
                 break;
@@ -240,7 +368,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
                 Err(error) => {
                     errors.insert(owner, error);
                     // It keeps its wishes for the next try.
-                    let pod = self.variant_of(owner, 0);
+                    let pod = Rc::clone(&self.variants[owner as usize]);
                     self.update_topology(owner, &pod);
                     queue.push_back(owner);
                     length_at_return.insert(owner, queue.len());
@@ -251,6 +379,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
         let mut errors: Vec<(Owner, PodError)> = errors.into_iter().collect();
         errors.sort_by_key(|(owner, _)| *owner);
         self.truncate_types(&mut errors);
+        self.base.hand_back(self.fork, self.start);
         Solution { pods: self.pods, planned: self.planned, on_existing: self.on_existing, errors }
     }
 
@@ -264,10 +393,16 @@ impl<'b, 'a> Simulation<'b, 'a> {
         });
     }
 
-    fn variant_of(&self, owner: Owner, level: usize) -> Rc<Variant> {
-        let spec = self.pods[owner as usize].spec;
+    fn find_variants(&mut self) {
         let mut relaxations = self.base.relaxations.borrow_mut();
-        relaxations.get(spec, level).unwrap_or_else(|| relaxations.original(spec))
+        self.variants = self.pods.iter().map(|pod| relaxations.original(pod.spec)).collect();
+    }
+
+    /// Why the pod finds no place whatever becomes of the others. It need not be tried: a pod that fails changes nothing.
+    fn why_hopeless(&self, owner: Owner) -> Option<PodError> {
+        let pod = &self.variants[owner as usize];
+        let is_free = self.topology.is_unconstrained(owner, &pod.pod);
+        if is_free { self.base.hopeless.why(self.base, pod.spec) } else { None }
     }
 
     fn update_topology(&mut self, owner: Owner, pod: &Variant) {
@@ -277,7 +412,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
 
     /// Relaxes the pod step by step until it fits somewhere.
     fn try_schedule(&mut self, owner: Owner) -> Result<(), PodError> {
-        let mut pod = self.variant_of(owner, 0);
+        let mut pod = Rc::clone(&self.variants[owner as usize]);
         loop {
             let error = match self.add(owner, &pod) {
                 Ok(()) => return Ok(()),
@@ -346,25 +481,8 @@ impl<'b, 'a> Simulation<'b, 'a> {
         node: &ExistingNode,
         unconstrained: bool,
     ) -> bool {
-        let Some(view) = self.fork.node_view(node.id).filter(|view| !clearly_lacks_room(cycle, view)) else {
+        if !self.base.has_room(&self.fork, pod, cycle, node) {
             return false;
-        };
-        if first_untolerated(&pod.pod.tolerations, &node.taints).is_some() || !self.labels_suit(pod, node) {
-            return false;
-        }
-        let taken = view.state.pods.iter().flat_map(|held| cycle.specs.pod(held.spec).host_ports());
-        if port_conflict(&pod.pod, taken) || self.base.filters.iter().any(|filter| filter.filter(cycle, &view).is_err())
-        {
-            return false;
-        }
-        let (to_come, daemons) = &node.daemons_to_come;
-        if *daemons > 0 || !to_come.is_zero() {
-            let mut free = view.shape.allocatable.minus(&view.state.requested);
-            free -= to_come;
-            let has_slot = view.state.pods.len() as i64 + daemons < view.shape.max_pods;
-            if !has_slot || free.shortfalls(&pod.pod.requests).next().is_some() {
-                return false;
-            }
         }
         if unconstrained {
             return true;
@@ -391,25 +509,11 @@ impl<'b, 'a> Simulation<'b, 'a> {
         Rc::clone(narrowed)
     }
 
-    fn labels_suit(&self, pod: &Variant, node: &ExistingNode) -> bool {
-        let existing = &self.base.existing;
-        if names_a_host(&pod.pod, &pod.requirements) {
-            return existing.requirements_of(node).is_compatible(&pod.requirements, Undefined::Denied);
-        }
-        let mut known = self.base.labels_suit.borrow_mut();
-        *known
-            .entry((pod.spec, pod.level, node.shape))
-            .or_insert_with(|| existing.labels_of(node).is_compatible(&pod.requirements, Undefined::Denied))
-    }
-
     fn terms<'t>(&'t self, template: &'t Template<'a>, relax_min_values: bool) -> Terms<'t, 'a> {
         Terms {
-            template,
-            catalogue: self.base.snapshot.catalogue,
-            specs: &self.base.snapshot.cluster.specs,
             reservations: self.reservations.as_ref(),
             strict_reservations: self.mode.strict_reservations,
-            relax_min_values,
+            ..self.base.terms(template, relax_min_values)
         }
     }
 
@@ -440,7 +544,6 @@ impl<'b, 'a> Simulation<'b, 'a> {
 
     fn add_to_new(&mut self, owner: Owner, pod: &Variant, unconstrained: bool) -> Result<(), PodError> {
         let base = self.base;
-        let relax_min_values = base.snapshot.options.min_values_policy == MinValuesPolicy::BestEffort;
         let mut refusals = Vec::new();
         for (index, template) in base.templates.templates.iter().enumerate() {
             let remaining = &self.remaining[template.pool_index];
@@ -449,20 +552,14 @@ impl<'b, 'a> Simulation<'b, 'a> {
                 continue;
             }
             let number = self.planned.len() + 1;
-            let terms = self.terms(template, relax_min_values);
             let first_fit = if unconstrained && self.reservations.is_none() && remaining.is_unlimited() {
-                let mut known = base.first_fits.borrow_mut();
-                let fit = known.entry((index, pod.spec, pod.level)).or_insert_with(|| {
-                    let planned = PlannedNode::new(index, template, template.types.clone(), number);
-                    planned.can_add(owner, pod, &self.topology, &terms)
-                });
-                match fit {
+                base.first_fit((index, number), pod, &self.topology, |fit| match fit {
                     Ok(fit) => {
                         let planned = PlannedNode::new(index, template, Vec::new(), number);
                         Ok((fit.for_host(&planned.hostname), planned))
                     }
                     Err(refusal) => Err(refusal.clone()),
-                }
+                })
             } else {
                 let allowed = |index: &TypeIndex| remaining.allows(base.snapshot.catalogue.get(*index));
                 let types: Vec<TypeIndex> = template.types.iter().copied().filter(allowed).collect();
@@ -471,6 +568,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
                     continue;
                 }
                 let planned = PlannedNode::new(index, template, types, number);
+                let terms = self.terms(template, base.relaxes_min_values());
                 planned.can_add(owner, pod, &self.topology, &terms).map(|fit| (fit, planned))
             };
             match first_fit {

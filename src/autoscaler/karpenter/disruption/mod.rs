@@ -6,7 +6,7 @@
 
 mod balanced;
 mod budget;
-mod candidate;
+pub(in crate::autoscaler::karpenter) mod candidate;
 mod command;
 mod consolidation;
 mod drift;
@@ -26,7 +26,7 @@ use super::pods::do_not_disrupt_until;
 use super::scheduler::Base;
 use crate::cluster::ClusterView;
 use crate::units::{SimDuration, SimTime};
-use candidate::{Candidate, Class, candidates};
+use candidate::{Candidate, Class};
 
 pub use budget::allowed_disruptions;
 pub use command::{Command, Disrupted, Method};
@@ -136,21 +136,21 @@ pub fn validate_now(
 
 fn find(base: &Base<'_>, method: Method, refused: &mut Vec<Refused>) -> Option<Command> {
     let class = if method == Method::Drift { Class::Eventual } else { Class::Graceful };
-    let (all, ineligible) = candidates(base, class);
+    let listed = base.candidates(class);
     let totals = match method {
-        Method::MultiNodeConsolidation | Method::SingleNodeConsolidation => balanced::totals(base, &all),
+        Method::MultiNodeConsolidation | Method::SingleNodeConsolidation => balanced::totals(base, &listed.candidates),
         _ => Vec::new(),
     };
-    let mut blocked: Vec<(usize, String)> = ineligible.into_iter().map(|i| (i.claim, i.why)).collect();
+    let mut blocked: Vec<(usize, String)> = listed.ineligible.iter().map(|i| (i.claim, i.why.clone())).collect();
     let should_disrupt = |candidate: &Candidate| match method {
         Method::Emptiness => emptiness::should_disrupt(base, candidate),
         Method::Drift => drift::should_disrupt(base, candidate),
         _ => consolidation::should_consolidate(base, candidate),
     };
     let mut chosen = Vec::new();
-    for candidate in all {
-        match should_disrupt(&candidate) {
-            Ok(()) => chosen.push(candidate),
+    for candidate in &listed.candidates {
+        match should_disrupt(candidate) {
+            Ok(()) => chosen.push(candidate.clone()),
             Err(why) => blocked.push((candidate.claim, why)),
         }
     }

@@ -3,7 +3,7 @@
 //! Follows `pkg/controllers/disruption/validation.go` (kubernetes-sigs/karpenter 22664681).
 
 use super::budget::allowed_disruptions;
-use super::candidate::{Candidate, Class, candidates};
+use super::candidate::{Candidate, Class};
 use super::command::{Command, Method};
 use super::simulation::{first_failure, simulate};
 use super::{consolidation, emptiness};
@@ -13,9 +13,9 @@ use crate::autoscaler::karpenter::scheduler::Base;
 pub(super) fn validate(base: &Base<'_>, command: &Command) -> Result<Command, String> {
     let is_emptiness = command.method == Method::Emptiness;
     let mut allowed = allowed_disruptions(base.snapshot, command.reason());
-    let current: Vec<Candidate> = candidates(base, Class::Graceful)
-        .0
-        .into_iter()
+    let listed = &base.candidates(Class::Graceful).candidates;
+    let current: Vec<Candidate> = listed
+        .iter()
         .filter(|candidate| {
             let still = match command.method {
                 Method::Emptiness => emptiness::should_disrupt(base, candidate),
@@ -24,6 +24,7 @@ pub(super) fn validate(base: &Base<'_>, command: &Command) -> Result<Command, St
             let name = &base.snapshot.claims[candidate.claim].name;
             still.is_ok() && command.nodes.iter().any(|node| node.claim == *name)
         })
+        .cloned()
         .collect();
     if is_emptiness {
         return validate_emptiness(base, command, current, &mut allowed);
