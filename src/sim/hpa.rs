@@ -44,7 +44,8 @@ impl World<'_> {
                 scale.selector = SelectorState::Ambiguous;
             }
         }
-        let mut run = std::mem::take(&mut self.hpas[hpa as usize]);
+        let mut hpas = std::mem::take(&mut self.hpas);
+        let run = &mut hpas[hpa as usize];
         let mut observer = std::mem::take(&mut self.hpa_observer);
         let shown = Shown { world: self, hpa: spec, selected: self.selections.of(hpa) };
         let decision = observer.sync(self.now, &scale, &shown, &spec.spec, &scenario.hpa_flags, &mut run.memory);
@@ -60,7 +61,7 @@ impl World<'_> {
         };
         run.told = failures;
         run.note(&decision);
-        self.hpas[hpa as usize] = run;
+        self.hpas = hpas;
         self.hpa_observer = observer;
         (decision, reasons)
     }

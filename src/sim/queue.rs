@@ -54,17 +54,17 @@ impl EventQueue {
     }
 
     pub fn pop(&mut self) -> Option<(SimTime, Event)> {
-        let (next, lane) = self.next()?;
+        self.pop_until(SimTime::MAX)
+    }
+
+    /// The next event, where it is no later than `end`.
+    pub fn pop_until(&mut self, end: SimTime) -> Option<(SimTime, Event)> {
+        let (next, lane) = self.next().filter(|(next, _)| next.at <= end)?;
         match lane {
             Some(lane) => self.lanes[lane].pop_front(),
             None => self.heap.pop().map(|Reverse(entry)| entry),
         };
         Some((next.at, next.event))
-    }
-
-    /// Instant of the next event.
-    pub fn next_at(&self) -> Option<SimTime> {
-        self.next().map(|(entry, _)| entry.at)
     }
 
     /// The next entry, and the lane that it stands in.

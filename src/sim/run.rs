@@ -37,11 +37,7 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
     world.start_exposition(observer);
     let end = SimTime::ZERO + scenario.duration;
     let (mut standstill, mut stopped) = (0, None);
-    while let Some(at) = world.events.next_at() {
-        if at > end {
-            break;
-        }
-        let (at, event) = world.events.pop().expect("an event was peeked");
+    while let Some((at, event)) = world.events.pop_until(end) {
         if at == world.now {
             standstill += 1;
         } else {
@@ -62,8 +58,8 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
         if options.audit_every > 0 && world.counts.events.is_multiple_of(options.audit_every) {
             world.hold_books_together(event, standstill);
         }
-        for decision in world.decisions.drain(..) {
-            observer.decision(&decision);
+        if !world.decisions.is_empty() {
+            world.decisions.drain(..).for_each(|decision| observer.decision(&decision));
         }
         if world.is_full() {
             stopped = Some(world.stopped());

@@ -79,7 +79,7 @@ impl World<'_> {
     }
 
     /// Closes the books up to now.
-    fn settle_service(&mut self, load: usize) {
+    pub(super) fn settle_service(&mut self, load: usize) {
         let run = &mut self.services[load];
         if run.settled == self.now {
             return;

@@ -110,8 +110,8 @@ pub struct World<'s> {
     pub(super) selections: Selections,
     /// What KEDA remembers, by scaler.
     pub(super) polls: Vec<PollState>,
-    pub(super) cluster_autoscaler: Option<AutoscalerRun>,
-    pub(super) karpenter: Option<KarpenterRun>,
+    pub(super) cluster_autoscaler: Option<Box<AutoscalerRun>>,
+    pub(super) karpenter: Option<Box<KarpenterRun>>,
     pub(super) kueue: Option<Box<KueueRun>>,
     pub(super) node_lifecycle: NodeLifecycle,
     /// What was last said of pods that wait.
