@@ -17,7 +17,10 @@ pub struct Answers {
     pub service: f64,
     /// Coefficient of variation of the work of single requests (gamma).
     pub variation: f64,
-    /// The share of requests that wait at all, or share a core.
+    /// The share of requests that are not answered: the line is full, or the wait too long.
+    pub unanswered: f64,
+    /// The share of requests that wait at all, or share a core. This and what follows is as if none went; of those
+    /// answered no wait exceeds `longest`.
     pub delayed: f64,
     /// Mean seconds that those wait on top.
     pub delay: f64,
@@ -37,6 +40,7 @@ impl Answers {
         Answers {
             service,
             variation,
+            unanswered: 0.0,
             delayed: 0.0,
             delay: 0.0,
             squared_variation: 1.0,
@@ -56,8 +60,8 @@ impl Answers {
         self.delayed > 0.0 && self.longest < self.delay * 30.0 * self.squared_variation.max(1.0)
     }
 
-    /// The share of requests that wait too long.
-    pub fn unanswered(&self) -> f64 {
+    /// The share whose wait as it is spread exceeds the longest.
+    pub fn too_late(&self) -> f64 {
         if !self.is_cut() {
             return 0.0;
         }
@@ -66,30 +70,19 @@ impl Answers {
 
     fn cut_mean(&self) -> f64 {
         let (mut weight, mut sum) = (1.0 - self.delayed, 0.0);
-        for (delay, part) in self.delays() {
-            weight += part;
-            sum += delay * part;
+        for (of, part) in shape::about(self.squared_variation) {
+            let (mass, times) = shape::shapes()[of].up_to(self.longest / self.delay);
+            weight += self.delayed * part * mass;
+            sum += self.delayed * part * times * self.delay;
         }
         self.service + if weight > 0.0 { sum / weight } else { 0.0 }
-    }
-
-    /// The bins of the delay up to the longest, with their shares of all requests.
-    fn delays(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
-        shape::about(self.squared_variation).into_iter().filter(|(_, part)| *part > 0.0).flat_map(move |(of, part)| {
-            let shape = &shape::shapes()[of];
-            let bins = shape.mass.iter().enumerate();
-            bins.map(move |(index, mass)| {
-                (self.delay * shape::bin_value(shape.first + index as i32), self.delayed * part * mass)
-            })
-            .take_while(|(delay, _)| *delay <= self.longest)
-        })
     }
 
     /// The latency that a share `percentile` of the answered requests does not exceed, where requests are of these
     /// relative `sizes` (none: gamma-distributed).
     pub fn percentile(&self, percentile: f64, sizes: &[f64]) -> f64 {
-        let unanswered = self.unanswered();
-        let tail = unanswered + (1.0 - unanswered) * (1.0 - percentile);
+        let late = self.too_late();
+        let tail = late + (1.0 - late) * (1.0 - percentile);
         if self.variation <= 0.0 {
             return self.service + self.delay_beyond(tail);
         }
@@ -186,6 +179,18 @@ impl Bins {
         self.0[index] += weight;
     }
 
+    /// Adds `weight` times each mass, from this bin on.
+    fn add_all(&mut self, bin: i32, masses: &[f64], weight: f64) {
+        let below = ((Self::FIRST - bin).max(0) as usize).min(masses.len());
+        masses[..below].iter().for_each(|mass| self.add(Self::FIRST, mass * weight));
+        let index = (bin - Self::FIRST).max(0) as usize;
+        let masses = &masses[below..];
+        if self.0.len() < index + masses.len() {
+            self.0.resize(index + masses.len(), 0.0);
+        }
+        self.0[index..].iter_mut().zip(masses).for_each(|(bin, mass)| *bin += mass * weight);
+    }
+
     fn iter(&self) -> impl Iterator<Item = (i32, f64)> + '_ {
         let filled = self.0.iter().enumerate().filter(|(_, weight)| **weight > 0.0);
         filled.map(|(index, weight)| (index as i32 + Self::FIRST, *weight))
@@ -214,10 +219,11 @@ impl Tally {
 
     /// Adds `weight` requests whose answers are spread like this; those that wait too long are left out.
     pub fn add(&mut self, answers: &Answers, weight: f64) {
-        if weight <= 0.0 {
+        let (answered, kept) = (weight * (1.0 - answers.unanswered), 1.0 - answers.too_late());
+        if answered <= 0.0 || kept <= 0.0 {
             return;
         }
-        let answered = weight * (1.0 - answers.unanswered());
+        let weight = answered / kept;
         self.variation = answers.variation;
         self.weight += answered;
         self.sum += answered * answers.mean();
@@ -232,8 +238,11 @@ impl Tally {
         group.not_delayed += weight * (1.0 - answers.delayed);
         group.shared += weight * answers.delayed * answers.shared_up_to.min(1e9);
         if answers.is_cut() {
-            for (delay, share) in answers.delays() {
-                group.delays.add(shape::bin_of(delay), weight * share);
+            let bin = shape::bin_of(delay);
+            for (of, part) in shape::about(answers.squared_variation).into_iter().filter(|(_, part)| *part > 0.0) {
+                let shape = &shape::shapes()[of];
+                let kept = &shape.mass[..shape.bins_up_to(answers.longest / delay)];
+                group.delays.add_all(bin + shape.first, kept, weight * answers.delayed * part);
             }
             return;
         }

@@ -6,6 +6,8 @@
 //! them, which is exact for a queue that grows, for one at its capacity, and for the stationary one. What share waits at
 //! all is Erlang's C at the load that the line shows. `docs/services.md` has the formulas and how far they hold.
 
+use std::f64::consts::PI;
+
 use super::latency::Answers;
 use super::shape;
 use crate::units::SimDuration;
@@ -87,10 +89,14 @@ impl Station {
 
     /// Squared coefficient of variation of that wait: a geometric sum of residual times.
     fn wait_variation(&self, load: f64) -> f64 {
+        load + (1.0 - load) * self.residual_variation()
+    }
+
+    /// Squared coefficient of variation of the time until the first of the requests in work ends.
+    fn residual_variation(&self) -> f64 {
         let squared = self.squared();
         let residual = 4.0 * (1.0 + 2.0 * squared) / (3.0 * (1.0 + squared)) - 1.0;
-        let first = 1.0 - (1.0 - residual) * 3.0 / (self.servers.max(1.0) + 2.0);
-        load + (1.0 - load) * first
+        1.0 - (1.0 - residual) * 3.0 / (self.servers.max(1.0) + 2.0)
     }
 
     /// How answers are spread where those who wait stand in line for `wait` seconds on average, with that squared
@@ -107,14 +113,9 @@ impl Station {
         let longest = longest + stretch * full;
         if full <= 0.0 {
             let squared_variation = squared_variation * self.wait_variation(load);
-            return Answers {
-                delayed: waits,
-                delay: wait,
-                squared_variation,
-                longest,
-                in_line: waits * wait,
-                ..at_once
-            };
+            let answers =
+                Answers { delayed: waits, delay: wait, squared_variation, longest, in_line: waits * wait, ..at_once };
+            return Answers { unanswered: answers.too_late(), ..answers };
         }
         // Where cores are shared, requests in work slow down instead of those behind them waiting: the work ahead
         // counts `stretch` times, up to the point where all slots are taken.
@@ -133,7 +134,7 @@ impl Station {
         let delay = mean / delayed;
         let sharing = 1.0 - 2.0 / 3.0 * (half / delay).min(1.0).powf(1.3);
         let light = in_line * self.wait_variation(load) + (1.0 - in_line) * sharing;
-        Answers {
+        let answers = Answers {
             delayed,
             delay,
             squared_variation: squared_variation * light * bent,
@@ -141,7 +142,8 @@ impl Station {
             in_line: waits * wait * in_line,
             longest,
             ..at_once
-        }
+        };
+        Answers { unanswered: answers.too_late(), ..answers }
     }
 
     /// The work ahead, in seconds of the whole station, from which on all slots are taken and requests stand in line.
@@ -198,7 +200,7 @@ impl Queue {
             each(&Answers::at_once(station.service, station.variation), span);
             return erlang_b(station.servers, load * station.servers);
         }
-        let mut line = Line::new(station, load, longest, self.waiting / capacity, self.square / capacity / capacity);
+        let mut line = Line::new(station, load, limits, self.waiting / capacity, self.square / capacity / capacity);
         let lost = line.advance(span, each);
         self.waiting = line.mean * capacity;
         self.square = line.square * capacity * capacity;
@@ -208,9 +210,8 @@ impl Queue {
     /// How the answers to requests are spread that arrive now.
     pub fn answers(&self, station: &Station, arrivals: f64, limits: &Limits) -> Answers {
         let capacity = station.capacity();
-        let longest = limits.timeout.min(limits.length / capacity);
         let (mean, square) = (self.waiting / capacity, self.square / capacity / capacity);
-        Line::new(station, arrivals / capacity, longest, mean, square).answers()
+        Line::new(station, arrivals / capacity, limits, mean, square).answers()
     }
 
     /// The share of requests that arrive now and would wait too long.
@@ -219,7 +220,7 @@ impl Queue {
         if longest < 0.5 / station.capacity() && station.slots <= station.servers {
             return erlang_b(station.servers, arrivals * station.service);
         }
-        self.answers(station, arrivals, limits).unanswered()
+        self.answers(station, arrivals, limits).unanswered
     }
 
     /// How the answers are spread of requests that are taken up after a wait of `seconds` in the line, give or take
@@ -236,7 +237,7 @@ impl Queue {
         Latency {
             mean: SimDuration::from_secs_f64(answers.mean()),
             p95: SimDuration::from_secs_f64(answers.percentile(0.95, sizes)),
-            queue_length: answers.in_line * arrivals.min(station.capacity()),
+            queue_length: answers.in_line * (arrivals * (1.0 - answers.unanswered)).min(station.capacity()),
         }
     }
 }
@@ -245,6 +246,7 @@ impl Queue {
 struct Line<'a> {
     station: &'a Station,
     load: f64,
+    limits: Limits,
     /// Whoever has to wait longer goes.
     longest: f64,
     /// The same in seconds of work ahead: what is in shared work does not wait.
@@ -253,17 +255,37 @@ struct Line<'a> {
     diffusion: f64,
     /// The stationary mean; infinite without one.
     settled: f64,
+    /// Mean and mean square of the stationary line, of those who do not go.
+    stationary: (f64, f64),
     mean: f64,
     square: f64,
 }
 
 impl<'a> Line<'a> {
-    fn new(station: &'a Station, load: f64, longest: f64, mean: f64, square: f64) -> Line<'a> {
+    fn new(station: &'a Station, load: f64, limits: &Limits, mean: f64, square: f64) -> Line<'a> {
+        let longest = limits.timeout.min(limits.length / station.capacity());
         let below = load.clamp(1e-6, HIGHEST_LOAD);
         let diffusion = 2.0 * (1.0 - below) * station.wait(below);
         let settled = if load < 1.0 { diffusion / (2.0 * (1.0 - load)) } else { f64::INFINITY };
         let full = longest + station.full_at(1.0 / station.wait_ratio(below));
-        Line { station, load, longest, full, diffusion, settled, mean, square }
+        let mut line = Line {
+            station,
+            load,
+            limits: *limits,
+            longest,
+            full,
+            diffusion,
+            settled,
+            stationary: (0.0, 0.0),
+            mean,
+            square,
+        };
+        line.stationary = cut(settled, full);
+        if line.has_places() {
+            let all = line.places(0.0, limits.length);
+            line.stationary = (all.delay, all.delay * all.delay * (1.0 + all.squared_variation));
+        }
+        line
     }
 
     fn squared_variation(&self) -> f64 {
@@ -279,13 +301,140 @@ impl<'a> Line<'a> {
     }
 
     fn answers(&self) -> Answers {
+        if self.is_settled() {
+            return self.settled_answers();
+        }
         let busy = (1.0 - self.idle()).clamp(0.0, 1.0);
         self.station.answers(self.mean, self.squared_variation(), busy, self.load, self.longest)
     }
 
+    /// Of a line that is as the stationary one of these arrivals.
+    fn settled_answers(&self) -> Answers {
+        if self.has_places() {
+            return self.places(0.0, self.limits.length);
+        }
+        let station = self.station;
+        let answers = station.answers(self.settled, 1.0, self.load, self.load, self.longest);
+        let beyond = (-self.full / self.settled).exp();
+        let answers = Answers { unanswered: self.lost(erlang_c(station.servers, self.load) * beyond), ..answers };
+        if self.limits.length / station.capacity() > self.limits.timeout || beyond < 1e-9 || answers.delayed <= 0.0 {
+            return answers;
+        }
+        // Places bound the line: as much shorter and narrower as a line of so many places is than one without end.
+        let (ends, endless) = (self.shared_places(self.limits.length), self.shared_places(f64::INFINITY));
+        let of_mean = ends.mean / endless.mean;
+        let of_variance = ends.squared_variation / endless.squared_variation;
+        let left = ends.taken / endless.taken;
+        let longest = if station.variation > 0.0 { f64::INFINITY } else { answers.longest };
+        Answers {
+            delayed: answers.delayed * left / (1.0 - answers.delayed * (1.0 - left)),
+            delay: answers.delay * of_mean,
+            squared_variation: answers.squared_variation * of_variance,
+            longest: self.limits.timeout.min(longest),
+            in_line: answers.in_line * of_mean,
+            ..answers
+        }
+    }
+
+    /// The places of those who share a core, and of so many behind them.
+    fn shared_places(&self, places: f64) -> Places {
+        let station = self.station;
+        let (shared, ratio, next) = (station.slots - station.servers, station.wait_ratio(self.load), self.next_place());
+        let (mut weight, mut taken, mut sum, mut square, mut place) = (1.0, 0.0, 0.0, 0.0, 0.0);
+        while place < shared + places && weight > 1e-7 * taken {
+            let (ahead, more) = if place < shared { (place + 1.0, self.load) } else { (place + ratio, next) };
+            taken += weight;
+            sum += weight * ahead;
+            square += weight * (ahead * ahead + station.squared() * ahead);
+            weight *= more;
+            place += 1.0;
+        }
+        let mean = sum / taken;
+        Places { taken, mean, squared_variation: square / taken / (mean * mean) - 1.0 }
+    }
+
+    /// The share that goes, where without a bound this share would find the line at the bound or beyond: exact for
+    /// M/G/1/n, M/M/m/n and M/G/1 with a longest wait.
+    fn lost(&self, beyond: f64) -> f64 {
+        (1.0 - self.load) * beyond / (1.0 - self.load * beyond)
+    }
+
+    /// Whether it is the number of places that bounds a line in which nobody shares a core.
+    fn has_places(&self) -> bool {
+        let Line { station, limits, .. } = self;
+        limits.length / station.capacity() <= limits.timeout
+            && self.full <= 25.0 * self.settled
+            && station.slots <= station.servers
+            && (1e-6..HIGHEST_LOAD).contains(&self.load)
+    }
+
+    /// From one place of the settled line to the next its chance falls by this factor (Kimura's two-moment
+    /// approximation of M/G/m/m+r; exact for exponential work).
+    fn next_place(&self) -> f64 {
+        let ratio = self.station.wait_ratio(self.load);
+        self.load * ratio / (1.0 - self.load + self.load * ratio)
+    }
+
+    /// Of those who take one of the places from `first` up to `end` of a settled line, and of all who do not wait where
+    /// `first` is 0: who takes the `j`-th place waits for `j` others and for what is left of the work in hand.
+    fn places(&self, first: f64, end: f64) -> Answers {
+        let (station, capacity) = (self.station, self.station.capacity());
+        let next = self.next_place();
+        let waits = erlang_c(station.servers, self.load);
+        let unanswered = self.lost(waits * next.powf(self.limits.length));
+        let taken = waits * (next.powf(first) - next.powf(end));
+        let at_once = if first == 0.0 { 1.0 - waits } else { 0.0 };
+        let answers = Answers { unanswered, ..Answers::at_once(station.service, station.variation) };
+        if taken <= 1e-12 {
+            return answers;
+        }
+        let (places, ratio) = (end - first, station.wait_ratio(self.load));
+        let last = next.powf(places);
+        let ahead = first + next / (1.0 - next) - places * last / (1.0 - last);
+        let spread = next / (1.0 - next).powi(2) - places * places * last / (1.0 - last).powi(2);
+        let mean = ahead + ratio;
+        let variance = spread.max(0.0) + station.squared() * ahead + station.residual_variation() * ratio * ratio;
+        let delayed = taken / (taken + at_once);
+        Answers {
+            delayed,
+            delay: mean / capacity,
+            squared_variation: variance / (mean * mean),
+            longest: self.limits.timeout.min(if station.variation > 0.0 || station.servers > 1.0 {
+                f64::INFINITY
+            } else {
+                end / capacity
+            }),
+            in_line: delayed * mean / capacity,
+            ..answers
+        }
+    }
+
+    /// Tells how the answers of the next `span` are spread.
+    fn tell(&self, answers: &Answers, span: f64, each: &mut dyn FnMut(&Answers, f64)) {
+        if !(self.has_places() && self.is_settled()) {
+            return each(answers, span);
+        }
+        // Single places first, for a gamma distribution of all would be wider than the line is long.
+        let next = self.next_place();
+        let waits = erlang_c(self.station.servers, self.load);
+        let all = 1.0 - waits * next.powf(self.limits.length);
+        let (mut first, mut at_once) = (0.0, 1.0 - waits);
+        while first < self.limits.length {
+            let end = (first + (first / 4.0).floor().max(1.0)).min(self.limits.length);
+            let share = waits * (next.powf(first) - next.powf(end)) + at_once;
+            each(&self.places(first, end), span * share / all);
+            (first, at_once) = (end, 0.0);
+        }
+    }
+
     fn settle(&mut self) {
-        self.mean = self.settled;
-        self.square = 2.0 * self.settled * self.settled;
+        (self.mean, self.square) = self.stationary;
+    }
+
+    /// Whether the line is as the stationary one of these arrivals.
+    fn is_settled(&self) -> bool {
+        let near = |value: f64, settled: f64| (value - settled).abs() < 0.01 * settled;
+        self.load < HIGHEST_LOAD && near(self.mean, self.stationary.0) && near(self.square, self.stationary.1)
     }
 
     /// The share of those in line who would wait too long.
@@ -303,22 +452,22 @@ impl<'a> Line<'a> {
     }
 
     fn advance(&mut self, span: f64, each: &mut dyn FnMut(&Answers, f64)) -> f64 {
-        let relaxation = 8.0 * self.settled * self.settled / self.diffusion;
-        let unbounded = self.full > 25.0 * self.settled;
+        let settles = self.load < HIGHEST_LOAD;
+        // Between two walls a line settles as fast as it goes from one to the other.
+        let rate = self.diffusion / (8.0 * self.settled * self.settled)
+            + self.diffusion * PI * PI / (2.0 * self.full * self.full);
         let (mut left, mut lost) = (span, 0.0);
-        if unbounded && self.mean <= 3.0 * self.settled && span > RELAXED * relaxation {
+        if settles && self.mean <= 3.0 * self.settled && span * rate > RELAXED {
             self.settle();
         }
         // A line that is all but empty grows as the square root of time.
-        let first = (span / 400.0).min(relaxation / 400.0);
+        let first = span.min(1.0 / rate) / 400.0;
         let spread = (self.diffusion * first).sqrt();
-        if self.mean < 0.8 * spread {
+        if self.mean < 0.8 * spread && !self.is_settled() {
             (self.mean, self.square) = (0.797_9 * spread, spread * spread);
         }
         while left > 0.0 {
-            let near = |value: f64, settled: f64| (value - settled).abs() < 0.01 * settled;
-            let is_settled =
-                unbounded && near(self.mean, self.settled) && near(self.square, 2.0 * self.settled.powi(2));
+            let is_settled = settles && self.is_settled();
             let step = if is_settled { left } else { self.step().max(span / 2_000.0).min(left) };
             let before = (self.mean, self.square);
             if is_settled {
@@ -327,13 +476,19 @@ impl<'a> Line<'a> {
                 self.take(step);
             }
             let answers = self.answers();
-            each(&answers, step);
-            lost += step * answers.unanswered();
+            self.tell(&answers, step, each);
+            lost += step * answers.unanswered;
             left -= step;
             let still = |now: f64, then: f64| (now - then).abs() <= 1e-5 * now * (step / span).min(1.0);
             if left > 0.0 && still(self.mean, before.0) && still(self.square, before.1) {
-                each(&answers, left);
-                lost += left * answers.unanswered();
+                let answers = if settles {
+                    self.settle();
+                    self.answers()
+                } else {
+                    answers
+                };
+                self.tell(&answers, left, each);
+                lost += left * answers.unanswered;
                 break;
             }
         }
@@ -364,6 +519,25 @@ impl<'a> Line<'a> {
         self.mean = mean.max(before * 0.2).max(1e-12);
         self.square = square.clamp(self.mean * self.mean * 1.000_1, 2.0 * self.mean * self.mean);
     }
+}
+
+/// The places of a line: how often any is taken (the first: once), and how many requests those who take one wait for.
+struct Places {
+    taken: f64,
+    mean: f64,
+    squared_variation: f64,
+}
+
+/// Mean and mean square of an exponential time of this mean that is at most `longest`.
+fn cut(mean: f64, longest: f64) -> (f64, f64) {
+    let times = longest / mean;
+    if !mean.is_finite() || times > 30.0 {
+        return (mean, 2.0 * mean * mean);
+    }
+    let beyond = (-times).exp();
+    let kept = -(-times).exp_m1();
+    let first = mean * (1.0 - times * beyond / kept);
+    (first, 2.0 * mean * first - longest * longest * beyond / kept)
 }
 
 /// Density at zero times the mean, of normal distributions cut at zero, by their squared coefficient of variation in

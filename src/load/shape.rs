@@ -21,12 +21,14 @@ pub(super) struct Shape {
     pub mass: Vec<f64>,
     /// What lies above the lower end of each bin.
     beyond: Vec<f64>,
+    /// Sums of mass and of mass times value up to and with each bin.
+    sums: Vec<(f64, f64)>,
 }
 
 impl Shape {
     fn of(squared_variation: f64) -> Shape {
         if squared_variation <= 0.0 {
-            return Shape { first: 0, mass: vec![1.0], beyond: vec![1.0] };
+            return Shape { first: 0, mass: vec![1.0], beyond: vec![1.0], sums: vec![(1.0, 1.0)] };
         }
         // The gamma density of ln x is exp(a ln x - a x) up to a factor; a sum over narrow bins finds that factor.
         let a = 1.0 / squared_variation;
@@ -50,7 +52,27 @@ impl Shape {
         for index in (0..beyond.len() - 1).rev() {
             beyond[index] += beyond[index + 1];
         }
-        Shape { first, mass, beyond }
+        let sums = mass.iter().enumerate().scan((0.0, 0.0), |(weight, sum), (index, part)| {
+            *weight += part;
+            *sum += part * bin_value(first + index as i32);
+            Some((*weight, *sum))
+        });
+        let sums = sums.collect();
+        Shape { first, mass, beyond, sums }
+    }
+
+    /// Of the bins up to `times` the mean: how many there are.
+    pub(super) fn bins_up_to(&self, times: f64) -> usize {
+        if times <= 0.0 {
+            return 0;
+        }
+        let last = (times.ln() / LN_RATIO + 1e-9).floor() - f64::from(self.first);
+        ((last + 1.0).max(0.0) as usize).min(self.mass.len())
+    }
+
+    /// Mass and mass times value of what does not exceed `times` the mean.
+    pub(super) fn up_to(&self, times: f64) -> (f64, f64) {
+        self.bins_up_to(times).checked_sub(1).map_or((0.0, 0.0), |last| self.sums[last])
     }
 
     /// The share that exceeds `times` the mean.

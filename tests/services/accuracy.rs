@@ -51,11 +51,15 @@ impl Service {
 
     fn pods(&self) -> Pods {
         let (cores, slots) = (f64::from(self.cores), self.concurrency as usize);
-        Pods { count: self.pods as usize, cores, slots, timeout: f64::INFINITY }
+        Pods { count: self.pods as usize, cores, slots, timeout: f64::INFINITY, line: usize::MAX }
     }
 
     /// Every request under Poisson arrivals, `rounds` times over.
     fn exact(&self, rates: &Rates, minutes: u32, rounds: u64) -> [f64; 4] {
+        figures(&self.exact_of(rates, minutes, rounds, self.pods()))
+    }
+
+    fn exact_of(&self, rates: &Rates, minutes: u32, rounds: u64, pods: Pods) -> Answered {
         let end = f64::from(minutes) * 60.0;
         let mut all = Answered { latencies: Vec::new(), dropped: 0 };
         for round in 0..rounds {
@@ -66,10 +70,12 @@ impl Service {
                 _ => (0..4).map(|_| chance.exponential()).sum::<f64>() * self.seconds / 4.0,
             };
             let requests = arrivals(rates, end, &mut Chance::new(round), &mut work);
-            all.latencies.extend(simulate(&requests, self.pods()).latencies);
+            let answered = simulate(&requests, pods);
+            all.latencies.extend(answered.latencies);
+            all.dropped += answered.dropped;
         }
         all.latencies.sort_by(f64::total_cmp);
-        figures(&all)
+        all
     }
 }
 
@@ -158,6 +164,45 @@ fn steady_demand_against_every_single_request() {
         let what = format!("{} pods, {service_text} at {load}", service.pods, service_text = text(&service));
         let minutes = (60_000.0 / rate / 60.0).ceil() as u32;
         agree(&what, service.model(&rates, 600), service.exact(&rates, minutes, 4), 0.1);
+    }
+}
+
+/// A line that is bounded by its length or by the patience of those in it: latencies of the answered, and how many
+/// are not.
+#[test]
+fn bounded_lines_against_every_single_request() {
+    for (service, load, line, timeout) in [
+        (ONE, 0.9, 10, f64::INFINITY),
+        (ONE, 0.94, 3, f64::INFINITY),
+        (Service { variation: 1.0, ..ONE }, 0.9, 10, f64::INFINITY),
+        (Service { variation: 0.5, ..ONE }, 0.8, 1, f64::INFINITY),
+        (Service { pods: 3, variation: 1.0, ..ONE }, 0.94, 10, f64::INFINITY),
+        (Service { pods: 12, ..ONE }, 0.9, 5, f64::INFINITY),
+        (Service { cores: 4, concurrency: 4, variation: 0.5, ..ONE }, 0.9, 3, f64::INFINITY),
+        (Service { concurrency: 2, variation: 1.0, ..ONE }, 0.9, 3, f64::INFINITY),
+        (Service { pods: 3, concurrency: 4, variation: 1.0, ..ONE }, 0.9, 10, f64::INFINITY),
+        (ONE, 0.9, usize::MAX, 0.5),
+        (ONE, 0.5, usize::MAX, 0.1),
+        (Service { variation: 1.0, ..ONE }, 0.94, usize::MAX, 0.5),
+        (Service { variation: 1.0, ..ONE }, 0.8, usize::MAX, 0.1),
+        (Service { pods: 3, variation: 0.5, ..ONE }, 0.9, usize::MAX, 0.1),
+        (Service { pods: 3, concurrency: 4, variation: 1.0, ..ONE }, 0.9, usize::MAX, 0.5),
+    ] {
+        let rates = [(0.0, service.capacity() * load)];
+        let minutes = (60_000.0 / rates[0].1 / 60.0).ceil() as u32;
+        let exact = service.exact_of(&rates, minutes, 4, Pods { line, timeout, ..service.pods() });
+        let (bound, what) = match line {
+            usize::MAX => (format!("timeout: {}ms", timeout * 1000.0), format!("timeout {timeout}")),
+            _ => (format!("maxLength: {line}"), format!("line of {line}")),
+        };
+        let what = format!("{} pods, {} at {load}, {what}", service.pods, text(&service));
+        let case = service.case(&rates, 600, &format!("      queue: {{{bound}}}"));
+        let web = case.web();
+        let model = ["mean", "p50", "p95", "p99"].map(|name| web["latency_seconds"][name].as_f64().unwrap());
+        agree(&what, model, figures(&exact), 0.1);
+        let dropped = exact.dropped as f64 / (exact.dropped + exact.latencies.len()) as f64;
+        let told = web["dropped_fraction"].as_f64().unwrap();
+        assert!((told - dropped).abs() < 0.005 + 0.12 * dropped, "{what}: {told} are dropped, exactly {dropped}");
     }
 }
 

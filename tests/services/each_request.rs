@@ -81,7 +81,10 @@ fn recorded_requests_feel_what_they_would_feel() {
                 let scaled: Vec<Request> =
                     of_log.iter().map(|r| Request { at: r.at, work: r.work / mean * seconds }).collect();
                 let timeout = f64::INFINITY;
-                let exact = simulate(&scaled, Pods { count: pods, cores: cores as f64, slots: concurrency, timeout });
+                let exact = simulate(
+                    &scaled,
+                    Pods { count: pods, cores: cores as f64, slots: concurrency, timeout, line: usize::MAX },
+                );
                 let what = format!("{size}, {pods} pods of {cores}, {concurrency} at a time, {load} of {window} s");
                 assert_eq!(web["waiting_at_end"], 0.0, "{what}");
                 agree(&what, &web, &exact);
@@ -105,7 +108,7 @@ fn recorded_requests_that_wait_too_long_are_dropped() {
         );
         let web = replayed(log, &text, ONE_CORE, |case| (case.replicas, case.minutes) = (pods as u32, 60));
         let scaled: Vec<Request> = of_log.iter().map(|r| Request { at: r.at, work: r.work / mean * seconds }).collect();
-        let exact = simulate(&scaled, Pods { count: pods, cores: 1.0, slots: concurrency, timeout });
+        let exact = simulate(&scaled, Pods { count: pods, cores: 1.0, slots: concurrency, timeout, line: usize::MAX });
         assert!(exact.dropped > 100);
         agree(&format!("{pods} pods, {timeout} s"), &web, &exact);
     }

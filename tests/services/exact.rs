@@ -11,6 +11,8 @@ pub struct Pods {
     pub slots: usize,
     /// Longest wait for a slot in seconds.
     pub timeout: f64,
+    /// Most requests that wait for one.
+    pub line: usize,
 }
 
 /// One request: when it comes, and its seconds of one core.
@@ -76,6 +78,14 @@ pub fn simulate(requests: &[Request], pods: Pods) -> Answered {
         let arrival = coming.peek().map_or(f64::INFINITY, |request| request.at);
         let Some((ending, end)) = ends.filter(|(_, end)| *end <= arrival) else {
             let Some(request) = coming.next() else { break };
+            while line.front().is_some_and(|first| request.at - first.at > pods.timeout) {
+                line.pop_front();
+                answered.dropped += 1;
+            }
+            if line.len() >= pods.line && state.iter().all(|pod| pod.inside.len() >= pods.slots) {
+                answered.dropped += 1;
+                continue;
+            }
             line.push_back(request);
             admit(&mut state, &mut line, request.at, pods, &mut answered);
             continue;
