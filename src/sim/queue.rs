@@ -53,6 +53,7 @@ impl EventQueue {
         self.heap.push(Reverse(entry));
     }
 
+    #[cfg(test)]
     pub fn pop(&mut self) -> Option<(SimTime, Event)> {
         self.pop_until(SimTime::MAX)
     }

@@ -3,34 +3,22 @@
 //! Nodes only fill up in a simulation, and a planned node only narrows: what neither an existing node as it is nor an empty
 //! new one takes, none takes later. That holds where no topology counts for the pod and no pool is limited.
 
-use std::cell::RefCell;
-
-use rustc_hash::FxHashMap;
-
+use super::base::{Base, PodError};
 use super::existing_node::names_a_host;
-use super::scheduler::{Base, PodError};
 use super::topology::Topology;
 use crate::cluster::{PodSpec, PodSpecId};
 
-/// By spec: why none of its pods finds a place; `None`: one may.
-#[derive(Debug, Default)]
-pub(super) struct Hopeless {
-    known: RefCell<FxHashMap<PodSpecId, Option<PodError>>>,
-}
-
-impl Hopeless {
-    /// Of a pod that no other pod's anti-affinity keeps away.
-    pub fn why(&self, base: &Base<'_>, spec: PodSpecId) -> Option<PodError> {
-        if let Some(known) = self.known.borrow().get(&spec) {
-            return known.clone();
-        }
-        let why = why(base, spec);
-        self.known.borrow_mut().insert(spec, why.clone());
-        why
+/// Why no pod of the spec finds a place, as long as no other pod's anti-affinity keeps it away too; `None`: one may.
+pub(super) fn why(base: &Base<'_>, spec: PodSpecId) -> Option<PodError> {
+    if let Some(known) = base.hopeless.borrow().get(&spec) {
+        return known.clone();
     }
+    let why = find_out(base, spec);
+    base.hopeless.borrow_mut().insert(spec, why.clone());
+    why
 }
 
-fn why(base: &Base<'_>, spec: PodSpecId) -> Option<PodError> {
+fn find_out(base: &Base<'_>, spec: PodSpecId) -> Option<PodError> {
     let templates = &base.templates.templates;
     if templates.is_empty() || !base.is_unlimited() || minds_others(base.snapshot.cluster.specs.pod(spec)) {
         return None;

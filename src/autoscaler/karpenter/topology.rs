@@ -13,12 +13,13 @@ use smallvec::SmallVec;
 
 use super::existing_node::ExistingNodes;
 use super::options::PreferencePolicy;
+use super::preferences::Variant;
 use super::requirement::{Operator, Requirement};
 use super::requirements::Requirements;
 use super::survey::Surveys;
 use super::template::Templates;
 use super::topology_group::{DomainGroup, GroupKey, Namespaces, NodeFilter, TopologyGroup, TopologyType};
-use crate::cluster::{ClusterState, ClusterView, PodAffinityTerm, PodId, PodSpec, Taint, WhenUnsatisfiable, label};
+use crate::cluster::{ClusterState, ClusterView, PodAffinityTerm, PodId, PodSpec, PodSpecId, Taint, WhenUnsatisfiable, label};
 
 /// A pod to be placed: its position in the solve.
 pub(super) type Owner = u32;
@@ -54,6 +55,8 @@ pub(super) struct Topology<'a> {
     /// Groups that a pod obeys, and those that its anti-affinity feeds.
     owned: FxHashMap<Owner, GroupIndexes>,
     owned_inverse: FxHashMap<Owner, GroupIndexes>,
+    /// By spec and level of relaxation: what [`Topology::update`] found for such a pod, obeyed and fed.
+    of_variant: FxHashMap<(PodSpecId, usize), (GroupIndexes, GroupIndexes)>,
     domain_groups: BTreeMap<String, DomainGroup>,
     /// Pods that are being placed do not count where they are now.
     excluded: Excluded,
@@ -77,6 +80,7 @@ impl<'a> Topology<'a> {
             inverse: Vec::new(),
             owned: FxHashMap::default(),
             owned_inverse: FxHashMap::default(),
+            of_variant: FxHashMap::default(),
             domain_groups: BTreeMap::new(),
             excluded: Excluded { listed: excluded, set: OnceCell::new() },
             hostnames: Vec::new(),
@@ -124,17 +128,25 @@ impl<'a> Topology<'a> {
     pub fn update(
         &mut self,
         owner: Owner,
-        pod: &PodSpec,
+        variant: &Variant,
         templates: &Templates<'_>,
         existing: &ExistingNodes,
         is_active: &dyn Fn(usize) -> bool,
     ) {
+        let pod = &variant.pod;
         if pod.topology_spread_constraints.is_empty() && pod.affinity.pod == Default::default() {
             let anti = &pod.affinity.pod_anti;
             if anti.required.is_empty() && anti.preferred.is_empty() {
                 self.owned.remove(&owner);
                 return;
             }
+        }
+        if let Some((obeys, feeds)) = self.of_variant.get(&(variant.spec, variant.level)) {
+            if !feeds.is_empty() {
+                self.owned_inverse.insert(owner, feeds.clone());
+            }
+            self.owned.insert(owner, obeys.clone());
+            return;
         }
         let mut feeds = GroupIndexes::new();
         for term in &pod.affinity.pod_anti.required {
@@ -146,7 +158,7 @@ impl<'a> Topology<'a> {
             }
         }
         if !feeds.is_empty() {
-            self.owned_inverse.insert(owner, feeds);
+            self.owned_inverse.insert(owner, feeds.clone());
         }
         let mut obeys = GroupIndexes::new();
         for (id, min_domains) in self.group_keys(pod) {
@@ -166,6 +178,7 @@ impl<'a> Topology<'a> {
             });
             obeys.push(index as u32);
         }
+        self.of_variant.insert((variant.spec, variant.level), (obeys.clone(), feeds));
         self.owned.insert(owner, obeys);
     }
 

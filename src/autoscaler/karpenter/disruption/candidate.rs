@@ -3,6 +3,7 @@
 //! Follows `types.go` and `GetCandidates` in `helpers.go` under `pkg/controllers/disruption/` (kubernetes-sigs/karpenter
 //! 22664681).
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
@@ -10,7 +11,7 @@ use rustc_hash::FxHashMap;
 use crate::autoscaler::karpenter::Snapshot;
 use crate::autoscaler::karpenter::instance_type::TypeIndex;
 use crate::autoscaler::karpenter::pods::{DO_NOT_DISRUPT, eviction_cost, first_blocking, is_reschedulable};
-use crate::autoscaler::karpenter::scheduler::Base;
+use crate::autoscaler::karpenter::base::Base;
 use crate::cluster::{ClusterView, NodeId, NodeShape, NodeShapeId, PodId, label};
 
 /// What draining a node costs by itself, in pods.
@@ -18,7 +19,7 @@ pub(super) const NODE_DISRUPTION_COST: f64 = 1.0;
 
 /// How far a disruption may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::autoscaler::karpenter) enum Class {
+pub(super) enum Class {
     /// Pods that ask to stay, and PodDisruptionBudgets, exclude a node.
     Graceful,
     /// They don't where the claim's `terminationGracePeriod` bounds the drain.
@@ -27,7 +28,7 @@ pub(in crate::autoscaler::karpenter) enum Class {
 
 /// A node that could be disrupted.
 #[derive(Clone, Debug)]
-pub(in crate::autoscaler::karpenter) struct Candidate {
+pub(super) struct Candidate {
     /// Position in the snapshot's claims.
     pub claim: usize,
     pub node: NodeId,
@@ -59,20 +60,31 @@ impl Candidate {
 
 /// Why a claim is no candidate.
 #[derive(Clone, Debug)]
-pub(in crate::autoscaler::karpenter) struct Ineligible {
+pub(super) struct Ineligible {
     pub claim: usize,
     pub why: String,
 }
 
 /// All candidates in the order of their nodes' names, and why the others are none.
 #[derive(Debug, Default)]
-pub(in crate::autoscaler::karpenter) struct Listed {
+pub(super) struct Listed {
     pub candidates: Vec<Candidate>,
     pub ineligible: Vec<Ineligible>,
 }
 
-/// For [`Base::candidates`], which asks once.
-pub(in crate::autoscaler::karpenter) fn list(base: &Base<'_>, class: Class) -> Listed {
+/// The lists of a pass, each made when a method first asks.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    lists: [OnceCell<Listed>; 2],
+}
+
+impl Candidates {
+    pub fn of(&self, class: Class, base: &Base<'_>) -> &Listed {
+        self.lists[class as usize].get_or_init(|| list(base, class))
+    }
+}
+
+fn list(base: &Base<'_>, class: Class) -> Listed {
     let mut listed = Listed::default();
     let mut kinds = FxHashMap::default();
     for (existing, node) in base.existing.nodes.iter().enumerate() {

@@ -10,7 +10,7 @@ use crate::autoscaler::karpenter::node_pool::ConsolidationPolicy;
 use crate::autoscaler::karpenter::planned_claim::PlannedNode;
 use crate::autoscaler::karpenter::requirement::Requirement;
 use crate::autoscaler::karpenter::requirements::Requirements;
-use crate::autoscaler::karpenter::scheduler::Base;
+use crate::autoscaler::karpenter::base::Base;
 use crate::cluster::label;
 
 /// Cheaper types that a lone spot node needs before another spot node may replace it, and the most that its launch gets.

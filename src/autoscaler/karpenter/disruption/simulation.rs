@@ -3,9 +3,11 @@
 //! Follows `SimulateScheduling` in `pkg/controllers/disruption/helpers.go` (kubernetes-sigs/karpenter 22664681).
 
 use super::candidate::Candidate;
+use crate::autoscaler::karpenter::base::{Base, PodError};
 use crate::autoscaler::karpenter::pods::{is_currently_reschedulable, is_provisionable};
+use crate::autoscaler::karpenter::pods_to_place::PodToPlace;
 use crate::autoscaler::karpenter::provisioning::unplaced;
-use crate::autoscaler::karpenter::scheduler::{Base, Mode, PodError, PodToPlace, Solution};
+use crate::autoscaler::karpenter::scheduler::{Mode, Solution, solve};
 use crate::cluster::PodPhase;
 
 /// Places pending pods, pods of nodes on their way out, and those of the candidates, without the candidates' nodes.
@@ -23,7 +25,7 @@ pub(super) fn simulate(base: &Base<'_>, candidates: &[&Candidate], consolidating
     let mut without: Vec<usize> = candidates.iter().map(|candidate| candidate.existing).collect();
     without.sort_unstable();
     let mode = Mode { enforce_consolidate_after: consolidating, strict_reservations: false };
-    let mut solution = base.solve(pods, &without, mode);
+    let mut solution = solve(base, pods, &without, mode);
     for (owner, index) in &solution.on_existing {
         if base.existing.nodes[*index].initialized {
             continue;

@@ -3,17 +3,17 @@
 //! Follows `pkg/controllers/disruption/validation.go` (kubernetes-sigs/karpenter 22664681).
 
 use super::budget::allowed_disruptions;
-use super::candidate::{Candidate, Class};
+use super::candidate::{Candidate, Candidates, Class};
 use super::command::{Command, Method};
 use super::simulation::{first_failure, simulate};
 use super::{consolidation, emptiness};
-use crate::autoscaler::karpenter::scheduler::Base;
+use crate::autoscaler::karpenter::base::Base;
 
 /// The command as it may be carried out now, or why it may not.
-pub(super) fn validate(base: &Base<'_>, command: &Command) -> Result<Command, String> {
+pub(super) fn validate(base: &Base<'_>, candidates: &Candidates, command: &Command) -> Result<Command, String> {
     let is_emptiness = command.method == Method::Emptiness;
     let mut allowed = allowed_disruptions(base.snapshot, command.reason());
-    let listed = &base.candidates(Class::Graceful).candidates;
+    let listed = &candidates.of(Class::Graceful, base).candidates;
     let current: Vec<Candidate> = listed
         .iter()
         .filter(|candidate| {
