@@ -42,6 +42,21 @@ fn the_trace_has_every_pod_on_its_node_and_every_decision() {
         assert!((slice[0]["ts"].as_f64().expect("a time") - began).abs() < 0.01, "{name}");
     }
     assert_eq!(of_kind("i").len(), rows(&shop, "decisions.csv").len());
+    // The track of a decision is named after its controller.
+    let tracks: BTreeMap<(u64, u64), &str> = of_kind("M")
+        .into_iter()
+        .filter(|event| event["name"] == "thread_name")
+        .map(|event| {
+            let number = |field: &str| event[field].as_u64().expect("a number");
+            ((number("pid"), number("tid")), event["args"]["name"].as_str().expect("a name"))
+        })
+        .collect();
+    for (event, row) in of_kind("i").into_iter().zip(rows(&shop, "decisions.csv")) {
+        let number = |field: &str| event[field].as_u64().expect("a number");
+        assert_eq!(tracks[&(number("pid"), number("tid"))], row["controller"]);
+    }
+    let bytes = fs::read(shop.path().join("t.json")).expect("a trace");
+    insta::assert_snapshot!("perfetto", crate::golden::line("t.json", &bytes));
     assert!(of_kind("C").len() > 10);
     // Slices of one track lie apart or within one another.
     let mut tracks: BTreeMap<(u64, u64), Vec<(f64, f64)>> = BTreeMap::new();

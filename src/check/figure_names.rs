@@ -32,9 +32,10 @@ impl FigureNames {
         self.patterns.iter().find_map(|pattern| matched(pattern, name))
     }
 
-    /// As people would write them.
+    /// As people would write them, with `NAME` for a name of the scenario's own.
     pub fn all(&self) -> impl Iterator<Item = String> + '_ {
-        self.patterns.iter().map(|pattern| pattern.join("."))
+        let part = |part: &String| if part == "*" { "NAME".to_owned() } else { part.clone() };
+        self.patterns.iter().map(move |pattern| pattern.iter().map(part).collect::<Vec<_>>().join("."))
     }
 }
 

@@ -438,7 +438,7 @@ mod tests {
     #[test]
     fn nobody_is_answered_after_the_longest_wait() {
         let answers = Answers { delayed: 0.9, delay: 4.0, longest: 6.0, ..Answers::at_once(0.5, 0.0) };
-        near(answers.unanswered(), 0.9 * (-1.5f64).exp(), 0.01);
+        near(answers.too_late(), 0.9 * (-1.5f64).exp(), 0.01);
         let mut tally = Tally::default();
         tally.add(&answers, 100.0);
         let histogram = tally.histogram();

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Owner, Scenario, Workload, WorkloadKind};
+use crate::cluster::WorkloadId;
 
 impl Scenario {
     /// The key of every workload, in the order of [`Scenario::workloads`]. No two are equal.
@@ -32,6 +33,37 @@ impl Scenario {
         self.workloads.iter().map(unique).collect()
     }
 
+    /// What the names of each workload's pods begin with, in the order of [`Scenario::workloads`], so that no two pods of
+    /// a namespace share a name: a Deployment `web` beside a StatefulSet `web` or a pod `web-0` makes `web-deployment-0`.
+    /// A StatefulSet keeps its names, for those are an identity; of others the first does.
+    pub fn pod_stems(&self) -> Vec<Arc<str>> {
+        let is_stateful = |workload: &Workload| self.kind_of(workload) == "statefulset";
+        let mut keepers: HashMap<(&str, &str), WorkloadId> = HashMap::new();
+        for workload in &self.workloads {
+            let keeper = keepers.entry((&workload.namespace, &workload.name)).or_insert(workload.id);
+            if is_stateful(workload) {
+                *keeper = workload.id;
+            }
+        }
+        // The stems of names such as `web-0` that bare pods have already.
+        let numbered = |workload: &'_ Workload| {
+            let (stem, number) = workload.name.rsplit_once('-')?;
+            let is_pod = self.kind_of(workload) == "pod" && number.bytes().all(|digit| digit.is_ascii_digit());
+            is_pod.then(|| (workload.namespace.to_string(), stem.to_owned()))
+        };
+        let bare: HashSet<(String, String)> = self.workloads.iter().filter_map(numbered).collect();
+        let stem = |workload: &Workload| {
+            let is_kept = keepers[&(&*workload.namespace, &*workload.name)] == workload.id;
+            let is_bare =
+                !bare.is_empty() && bare.contains(&(workload.namespace.to_string(), workload.name.to_string()));
+            if is_stateful(workload) || (is_kept && !is_bare) {
+                return Arc::clone(&workload.name);
+            }
+            format!("{}-{}", workload.name, self.kind_of(workload)).into()
+        };
+        self.workloads.iter().map(stem).collect()
+    }
+
     /// The kind in lower case, as `kubectl` takes it; `pod` for bare pods, those of a trace and training workers.
     pub fn kind_of(&self, workload: &Workload) -> &'static str {
         match &workload.kind {
@@ -49,7 +81,7 @@ impl Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{PodSpecId, WorkloadId};
+    use crate::cluster::PodSpecId;
     use crate::scenario::{DaemonSet, GpuUsage, UsageModel};
 
     #[test]

@@ -66,7 +66,8 @@ impl World<'_> {
         let desired_healthy = match (budget.max_unavailable, budget.min_available) {
             (Some(most), _) => (expected - amount(most)).max(0),
             (None, Some(least)) => amount(least),
-            (None, None) => 0,
+            // The controller expects no pods then, and allows nothing.
+            (None, None) => return Standing { healthy, ..Standing::default() },
         };
         // A plain number holds for whatever the selector finds.
         let expects_any = expected > 0 || (!needs_scale && others.count > 0);

@@ -16,7 +16,7 @@ impl World<'_> {
             };
             if fits {
                 let ordinal = self.next_ordinal(daemon.workload);
-                let name = format!("{}-{ordinal}", self.workload_name(daemon.workload)).into();
+                let name = format!("{}-{ordinal}", self.pod_stem(daemon.workload)).into();
                 let pod = self.create_pod(name, daemon.spec, daemon.workload, Role::Daemon);
                 self.book(pod, node);
                 self.kubelet_takes(pod, node);

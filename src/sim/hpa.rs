@@ -49,7 +49,7 @@ impl World<'_> {
         let mut observer = std::mem::take(&mut self.hpa_observer);
         let shown = Shown { world: self, hpa: spec, selected: self.selections.of(hpa) };
         let decision = observer.sync(self.now, &scale, &shown, &spec.spec, &scenario.hpa_flags, &mut run.memory);
-        let failures = Failures::of(&decision, scale.selector);
+        let failures = Failures::of(&decision, scale.selector, run.fails_for_good(&decision, self.now));
         let tells_failures = !failures.is_empty() && failures != run.told;
         let reasons = (decision.rescaled || tells_failures || self.verbose).then(|| {
             let pod_name = |index: usize| self.pod_name(shown.selected.at(index)).to_string();

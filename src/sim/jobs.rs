@@ -102,6 +102,11 @@ impl World<'_> {
         if self.cron_job(key.workload).is_some() { format!("{name}-{}", key.run) } else { name.to_string() }
     }
 
+    fn job_pod_stem(&self, key: JobKey) -> String {
+        let stem = self.pod_stem(key.workload);
+        if self.cron_job(key.workload).is_some() { format!("{stem}-{}", key.run) } else { stem.to_string() }
+    }
+
     /// For the books' audit: so many pods of the workload may be at work.
     pub(super) fn most_pods_at_work(&self, workload: WorkloadId, job: &BatchJob) -> u32 {
         let jobs = &self.workloads[workload.index()].jobs;
@@ -347,7 +352,7 @@ impl World<'_> {
                     return;
                 }
                 let number = self.next_ordinal(key.workload);
-                self.create_job_pod(key, job, number, format!("{}-{number}", self.job_name(key)));
+                self.create_job_pod(key, job, number, format!("{}-{number}", self.job_pod_stem(key)));
             }
             return;
         }
@@ -379,8 +384,8 @@ impl World<'_> {
             }
             let again = self.job_run(key).and_then(|run| run.failures_by_index.get(index)).map_or(0, |f| f.all);
             let name = match again {
-                0 => format!("{}-{index}", self.job_name(key)),
-                again => format!("{}-{index}-r{again}", self.job_name(key)),
+                0 => format!("{}-{index}", self.job_pod_stem(key)),
+                again => format!("{}-{index}-r{again}", self.job_pod_stem(key)),
             };
             self.create_job_pod(key, job, *index, name);
         }

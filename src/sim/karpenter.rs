@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::cloud::LaunchRequest;
 use super::event::Event;
 use super::records::Controller;
@@ -99,6 +101,7 @@ impl World<'_> {
             }
         }
         self.tell_unplaced(spec, &provisioning);
+        self.waiting.wants_stock = self.short_of_stock(spec, &provisioning);
         self.hear_karpenter(provisioning, &pending, &out_of_stock);
         self.retry_while_pods_wait();
     }
@@ -110,6 +113,20 @@ impl World<'_> {
             run.retry_is_planned = true;
             self.events.push(self.now + REQUEUE, Event::KarpenterRetry);
         }
+    }
+
+    /// The pods without a place that would have one if nothing were out of stock: Karpenter leaves out for three minutes
+    /// what the cloud refused.
+    fn short_of_stock(&self, spec: &Karpenter, provisioning: &Provisioning) -> FxHashSet<PodId> {
+        let refused: Vec<PodId> = provisioning.unschedulable.iter().map(|unplaced| unplaced.pod).collect();
+        if refused.is_empty() || self.karpenter.as_ref().is_none_or(|run| !run.is_short_of_stock()) {
+            return FxHashSet::default();
+        }
+        let in_stock = self.with_karpenter_snapshot(&refused, |snapshot| {
+            karpenter::provision(&Snapshot { catalogue: &spec.catalogue, ..*snapshot })
+        });
+        let still: FxHashSet<PodId> = in_stock.unschedulable.iter().map(|unplaced| unplaced.pod).collect();
+        refused.into_iter().filter(|pod| !still.contains(pod)).collect()
     }
 
     pub(super) fn with_karpenter_snapshot<T>(&self, pending: &[PodId], ask: impl FnOnce(&Snapshot<'_>) -> T) -> T {

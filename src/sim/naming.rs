@@ -11,6 +11,11 @@ impl World<'_> {
         &self.scenario.workloads[workload.index()].name
     }
 
+    /// What the names of the workload's pods begin with; see [`Scenario::pod_stems`](crate::scenario::Scenario::pod_stems).
+    pub(super) fn pod_stem(&self, workload: WorkloadId) -> &Arc<str> {
+        &self.pod_stems[workload.index()]
+    }
+
     /// What the workload is called in figures; see [`Scenario::workload_keys`](crate::scenario::Scenario::workload_keys).
     pub(super) fn workload_key(&self, workload: WorkloadId) -> &Arc<str> {
         &self.workload_keys[workload.index()]

@@ -62,7 +62,7 @@ impl World<'_> {
     }
 
     pub(super) fn create_replica(&mut self, workload: WorkloadId, spec: PodSpecId, ordinal: u32) {
-        let name = format!("{}-{ordinal}", self.workload_name(workload)).into();
+        let name = format!("{}-{ordinal}", self.pod_stem(workload)).into();
         let pod = self.create_pod(name, spec, workload, Role::Replica { ordinal });
         self.enqueue(pod);
     }

@@ -277,6 +277,11 @@ impl World<'_> {
             let mechanism = if unplaced.waits_for_node { Mechanism::OnItsWay } else { Mechanism::NoFittingType };
             return verdict(mechanism, why).into();
         };
+        if self.waiting.wants_stock.contains(&unplaced.pod) {
+            let why = "the cloud is out of stock of every instance type that suits it";
+            let account = karpenter.and_then(|spec| spec.groups.get(first.pool)).map(|group| Account::Group(group.0));
+            return Said { verdict: verdict(Mechanism::CloudRefused, why), account };
+        }
         let more = unplaced.pools.len() - 1;
         let more = if more > 0 { format!("; and {more} more NodePools") } else { String::new() };
         let why = format!("no instance type fits: {}: {}{more}", name(first.pool), first.why);

@@ -65,6 +65,7 @@ pub struct World<'s> {
     pub(super) workloads: Vec<WorkloadRun>,
     /// By workload: what it is called in figures.
     pub(super) workload_keys: Vec<Arc<str>>,
+    pub(super) pod_stems: Vec<Arc<str>>,
     /// Where the scenario's claims have their volumes; `None`: nowhere yet.
     pub(super) claims: Vec<Option<Vec<NodeSelectorTerm>>>,
     /// Some workload mounts volumes that live somewhere.
@@ -153,6 +154,7 @@ impl<'s> World<'s> {
             instance_of: Vec::new(),
             workloads: vec![WorkloadRun::default(); scenario.workloads.len()],
             workload_keys: scenario.workload_keys(),
+            pod_stems: scenario.pod_stems(),
             claims: Vec::new(),
             has_volumes: false,
             spec_notes: Vec::new(),

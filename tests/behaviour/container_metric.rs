@@ -53,3 +53,14 @@ fn a_container_metric_sees_that_containers_part_of_the_use() {
     let last = run.decisions.iter().rev().find(|line| line.contains("hpa/default/web")).expect("the HPA acted");
     assert!(last.contains("-> 8: "), "{last}");
 }
+
+/// What a young pod lacks may come; what none has after five minutes is told, once.
+#[test]
+fn a_container_that_no_pod_has_is_told_once() {
+    let text = SCENARIO.replace("container: app", "container: ap");
+    let run = super::run_scenario(&text, &[]);
+    let told: Vec<&String> = run.decisions.iter().filter(|line| line.contains("hpa/default/web")).collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let why = "FailedGetContainerResourceMetric: ContainerResource cpu of container ap: failed";
+    assert!(told[0].starts_with("5m") && told[0].contains(why), "{told:#?}");
+}

@@ -3,6 +3,7 @@
 mod budgets;
 mod cloud;
 mod container_metric;
+mod corners;
 mod cost;
 mod cpu;
 mod cron_jobs;

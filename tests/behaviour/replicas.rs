@@ -1,6 +1,6 @@
 //! Who goes when replicas are too many, and in which order StatefulSets step.
 
-use super::{deployment, pod, run, secs};
+use super::{deployment, pod, run, run_scenario, secs};
 use crate::plan::{NodePlan, Plan, ReplicatedPlan};
 use crate::watch::Watched;
 
@@ -77,4 +77,41 @@ fn a_stateful_sets_number_comes_again_once_its_forerunner_is_gone() {
     assert_eq!(twice.len(), 2);
     assert_eq!(twice[0].finished, Some(twice[1].created));
     assert!(twice[1].created > secs(601));
+}
+
+/// A name is one pod's in its namespace, whoever made it.
+#[test]
+fn kinds_that_share_a_name_make_pods_of_different_names() {
+    let of = |kind: &str, name: &str, namespace: &str, spec: &str| {
+        format!(
+            "---\napiVersion: {}\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: {{{spec}}}\n",
+            match kind {
+                "Pod" => "v1",
+                "Job" => "batch/v1",
+                _ => "apps/v1",
+            }
+        )
+    };
+    let container = "containers: [{name: c, image: i, resources: {requests: {cpu: 10m}}}]";
+    let template = format!(
+        "selector: {{matchLabels: {{app: web}}}}, template: {{metadata: {{labels: {{app: web}}}}, spec: {{{container}}}}}"
+    );
+    let job = format!("template: {{spec: {{restartPolicy: Never, {container}}}}}");
+    let text = "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {name: names}\nspec: {duration: 10m, \
+                nodes: [{name: n, instanceType: m6i.xlarge, count: 2}]}\n"
+        .to_owned()
+        + &of("Deployment", "web", "default", &format!("replicas: 2, {template}"))
+        + &of("StatefulSet", "web", "default", &format!("replicas: 2, serviceName: web, {template}"))
+        + &of("DaemonSet", "web", "default", &template)
+        + &of("Job", "web", "default", &job)
+        + &of("Pod", "api-0", "default", container)
+        + &of("Deployment", "api", "default", &format!("replicas: 2, {template}"))
+        + &of("Deployment", "web", "other", &format!("replicas: 1, {template}"));
+    let run = run_scenario(&text, &[]);
+    let mut names: Vec<&str> = run.outcome.pods.iter().map(|pod| &*pod.name).collect();
+    names.sort_unstable();
+    let of_default = ["api-0", "api-deployment-0", "api-deployment-1", "web-0", "web-0", "web-1"];
+    let beside = ["web-daemonset-0", "web-daemonset-1", "web-deployment-0", "web-deployment-1", "web-job-0"];
+    // The second `web-0` is that of the other namespace.
+    assert_eq!(names, [&of_default[..], &beside].concat());
 }

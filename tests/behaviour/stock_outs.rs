@@ -1,6 +1,8 @@
 //! Karpenter's cloud without capacity, and create calls that fail.
 
 use super::{pod, run_scenario, secs};
+use windtunnel::sim::Mechanism;
+
 use crate::watch::Watched;
 
 /// One pod from the start, one NodePool; `offers` is what follows `nodePools:`.
@@ -82,4 +84,21 @@ fn a_call_that_succeeds_in_the_end_launches_the_same_claim() {
     let run = run_scenario(&scenario("launchErrors: [{from: 0s, to: 65s}]"), &[]);
     let launched = lines(&run, "Launched");
     assert!(launched.len() == 1 && launched[0].starts_with("2m4s karpenter nodeclaim/any-0"), "{:#?}", run.decisions);
+}
+
+/// Between two looks the offerings count as unavailable, so that Karpenter says "no instance type fits": what the pod
+/// waits for is the cloud.
+#[test]
+fn the_wait_is_booked_on_the_cloud_and_not_on_the_pod() {
+    for until in ["10m", "2h"] {
+        let run = run_scenario(&scenario(&format!("stockOuts: [{{from: 0s, to: {until}}}]")), &[]);
+        let waits = &run.outcome.explanation.waits;
+        let of = |reason| waits.iter().filter(|row| row.reason == reason).map(|row| row.pod_time).sum::<i128>();
+        let [refused, unfitting] = [Mechanism::CloudRefused, Mechanism::NoFittingType].map(of);
+        assert!(refused > 9 * 60 * 1_000_000_000 && unfitting == 0, "{waits:?}");
+        if until == "2h" {
+            let told = pod(&run, "p").unscheduled.clone().expect("it has no node");
+            assert_eq!(told.reason, "the cloud is out of stock of every instance type that suits it");
+        }
+    }
 }

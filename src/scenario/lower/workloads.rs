@@ -352,12 +352,15 @@ impl Lowering<'_> {
     pub(super) fn budgets(&mut self, objects: &Objects) {
         for object in &objects.budgets {
             match disruption_budget(&object.value) {
-                Ok(budget) if budget.min_available.is_none() && budget.max_unavailable.is_none() => {
-                    let message =
-                        format!("PodDisruptionBudget {} sets neither minAvailable nor maxUnavailable", object.name);
-                    self.diagnostics.push(Diagnostic::error(object.at("spec"), message));
+                Ok(budget) => {
+                    if budget.min_available.is_none() && budget.max_unavailable.is_none() {
+                        let message =
+                            format!("PodDisruptionBudget {} sets neither minAvailable nor maxUnavailable", object.name);
+                        let hint = "its controller allows no disruption then, and so it is in the run";
+                        self.push(Diagnostic::warning(object.at("spec"), message).hint(hint));
+                    }
+                    self.scenario.disruption_budgets.push(budget);
                 }
-                Ok(budget) => self.scenario.disruption_budgets.push(budget),
                 Err(error) => {
                     self.push(object.refuse(error));
                 }

@@ -35,4 +35,9 @@ impl KarpenterRun {
     pub fn offered<'a>(&'a self, spec: &'a Karpenter) -> &'a Catalogue {
         self.offers.as_ref().map_or(&spec.catalogue, Offers::catalogue)
     }
+
+    /// Whether it leaves out anything that the cloud refused.
+    pub fn is_short_of_stock(&self) -> bool {
+        self.offers.as_ref().is_some_and(|offers| !offers.unavailable.is_empty())
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::autoscaler::cluster_autoscaler::UnhelpedPods;
 use crate::autoscaler::karpenter::Unplaced;
@@ -18,6 +18,8 @@ pub(in crate::sim) struct Waiting {
     pub(in crate::sim) is_full: bool,
     /// By Karpenter, in its last batch.
     pub(in crate::sim) unplaced: Vec<Unplaced>,
+    /// Those of them that only lack of stock keeps waiting.
+    pub(in crate::sim) wants_stock: FxHashSet<PodId>,
     /// Pods that ended without ever having had a node.
     pub(in crate::sim) left: Vec<(PodId, Arc<Verdict>)>,
     /// An empty node of every shape of every node group, to hold pods against; made when it is first asked.

@@ -1,0 +1,265 @@
+//! Corners that whole runs seldom come to: each by a scenario of its own, with what must happen in it.
+
+use windtunnel::sim::PodRow;
+
+use super::{pod, run_scenario, trace_pod};
+use crate::plan::{AskPlan, NodePlan, Plan};
+use crate::watch::Watched;
+
+fn scenario(spec: &str, objects: &[&str]) -> String {
+    let head = format!("apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {{name: corner}}\nspec:\n{spec}");
+    objects.iter().fold(head, |text, object| format!("{text}---\n{object}"))
+}
+
+fn container(requests: &str) -> String {
+    format!("containers: [{{name: c, image: i, resources: {{requests: {{{requests}}}}}}}]")
+}
+
+fn named(kind: &str, name: &str, spec: &str) -> String {
+    let version = match kind {
+        "Pod" => "v1",
+        "Job" => "batch/v1",
+        "HorizontalPodAutoscaler" => "autoscaling/v2",
+        "PodDisruptionBudget" => "policy/v1",
+        "NodePool" => "karpenter.sh/v1",
+        _ => "apps/v1",
+    };
+    format!(
+        "apiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}, labels: {{app: {name}}}}}\nspec: {{{spec}}}\n"
+    )
+}
+
+fn deployment(name: &str, replicas: u32, pod: &str) -> String {
+    let labels = format!("{{app: {name}}}");
+    let template = format!("template: {{metadata: {{labels: {labels}}}, spec: {{{pod}}}}}");
+    named("Deployment", name, &format!("replicas: {replicas}, selector: {{matchLabels: {labels}}}, {template}"))
+}
+
+fn told<'a>(run: &'a Watched, word: &str) -> Vec<&'a str> {
+    run.decisions.iter().map(String::as_str).filter(|line| line.contains(word)).collect()
+}
+
+fn pods_of<'a>(run: &'a Watched, stem: &str) -> Vec<&'a PodRow> {
+    run.outcome.pods.iter().filter(|pod| pod.name.starts_with(stem)).collect()
+}
+
+/// Neither `minAvailable` nor `maxUnavailable`: the controller expects no pods, and lets none go.
+#[test]
+fn a_budget_without_a_number_lets_nobody_go() {
+    for (budget, removed) in [("", 0), (", minAvailable: 0", 1)] {
+        let apart = "topologySpreadConstraints: [{maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: \
+                     ScheduleAnyway, labelSelector: {matchLabels: {app: w}}}]";
+        let text = scenario(
+            "  duration: 1h\n  nodeGroups: [{name: g, instanceType: m6i.large, maxSize: 3, initialSize: 2, provisioning: \
+             30s, startup: 0s}]\n  autoscaling: {clusterAutoscaler: {scaleDownUtilizationThreshold: 0.9}}\n",
+            &[
+                &deployment("w", 2, &format!("{apart}, {}", container("cpu: 600m, memory: 1Gi"))),
+                &named("PodDisruptionBudget", "b", &format!("selector: {{matchLabels: {{app: w}}}}{budget}")),
+            ],
+        );
+        assert_eq!(run_scenario(&text, &[]).outcome.nodes_removed, removed, "{budget}");
+    }
+}
+
+/// Of two pods on a node short of memory the one above its request goes, whatever the priority; exactly at it is not above.
+#[test]
+fn memory_pressure_spares_who_uses_what_it_requests() {
+    let ask = |mib, memory_use, priority| AskPlan { cpu: 100, mib, memory_use, priority, ..AskPlan::default() };
+    let plan = Plan {
+        minutes: 2,
+        nodes: vec![NodePlan { gib: 1, ..NodePlan::default() }],
+        pods: vec![trace_pod(ask(256, 119, 5), 1, 3_000), trace_pod(ask(208, 100, 0), 1, 3_000)],
+        ..Plan::default()
+    };
+    let run = super::run(&plan);
+    assert_eq!(pod(&run, "trace-0").reason, "Evicted", "{:#?}", run.decisions);
+    assert_eq!(pod(&run, "trace-1").finished, None);
+}
+
+/// The HPA reads the latency that the answers have: exponential work on one core at 80 % takes 500 ms, its 95th
+/// percentile 1.5 s, and each more pod shortens both.
+#[test]
+fn an_autoscaler_may_go_by_latency() {
+    for (metric, target, least) in
+        [("latency_seconds", "200m", 2), ("latency_seconds_p95", "600m", 2), ("latency_seconds", "900m", 1)]
+    {
+        let text = scenario(
+            "  duration: 30m\n  nodes: [{name: n, instanceType: m6i.4xlarge}]\n  load:\n  - target: {kind: Deployment, name: \
+             web}\n    requests: {constant: 8}\n    perRequest: {cpu: 100ms, variation: 1}\n",
+            &[
+                &deployment("web", 1, &container("cpu: 1")),
+                &named(
+                    "HorizontalPodAutoscaler",
+                    "web",
+                    &format!(
+                        "scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: web}}, minReplicas: 1, maxReplicas: 6, \
+                         metrics: [{{type: Object, object: {{describedObject: {{apiVersion: v1, kind: Service, name: web}}, \
+                         metric: {{name: {metric}}}, target: {{type: Value, value: {target}}}}}}}]"
+                    ),
+                ),
+            ],
+        );
+        let run = run_scenario(&text, &[]);
+        let pods = run.outcome.pods.len();
+        assert!(if least == 1 { pods == 1 } else { pods >= least }, "{metric} {target}: {pods}, {:#?}", run.decisions);
+    }
+}
+
+/// The exit codes that a pod failure policy sees: 143 of a pod whose deadline is over, 137 of one whose memory is.
+#[test]
+fn a_failure_policy_sees_how_a_pod_ended() {
+    for (code, pod_spec, usage, fails) in [
+        (143, "activeDeadlineSeconds: 60, ", "", true),
+        (137, "activeDeadlineSeconds: 60, ", "", false),
+        (137, "", "    usage: {memory: 4}\n", true),
+        (143, "", "    usage: {memory: 4}\n", false),
+    ] {
+        let policy = format!(
+            "podFailurePolicy: {{rules: [{{action: FailJob, onExitCodes: {{operator: In, values: [{code}]}}}}]}}"
+        );
+        let text = scenario(
+            &format!(
+                "  duration: 30m\n  nodes: [{{name: n, instanceType: m6i.large}}]\n  workloads:\n  - target: {{kind: Job, name: \
+                 work}}\n    duration: 10m\n{usage}"
+            ),
+            &[&named(
+                "Job",
+                "work",
+                &format!(
+                    "backoffLimit: 3, {policy}, template: {{spec: {{restartPolicy: Never, {pod_spec}containers: [{{name: c, image: \
+                     i, resources: {{requests: {{cpu: 100m, memory: 64Mi}}, limits: {{memory: 128Mi}}}}}}]}}}}"
+                ),
+            )],
+        );
+        let run = run_scenario(&text, &[]);
+        let tries = pods_of(&run, "work").len();
+        assert_eq!(tries, if fails { 1 } else { 4 }, "{code} {pod_spec}{usage}: {:#?}", run.decisions);
+    }
+}
+
+/// A launcher whose node is lost comes again while its gang trains on.
+#[test]
+fn a_lost_launcher_comes_again() {
+    let template = |requests: &str, pool: &str| {
+        format!(
+            "{{spec: {{nodeSelector: {{pool: {pool}}}, containers: [{{name: c, image: i, resources: {{requests: {{{requests}}}}}}}]}}}}"
+        )
+    };
+    let text = scenario(
+        "  duration: 4h\n  nodes:\n  - {name: gpu, instanceType: p4d.24xlarge, labels: {pool: gpu}}\n  nodeGroups: \
+         [{name: cpu, instanceType: m6i.large, labels: {pool: cpu}, capacityType: spot, spotPrice: 1, minSize: 1, maxSize: 1, \
+         provisioning: 30s, startup: 0s, interruptionsPerHour: 4}]\n  workloads:\n  - \
+         {target: {kind: MPIJob, name: horovod}, duration: 3h}\n",
+        &[&format!(
+            "apiVersion: kubeflow.org/v2beta1\nkind: MPIJob\nmetadata: {{name: horovod}}\nspec:\n  slotsPerWorker: 8\n  \
+             mpiReplicaSpecs:\n    Launcher: {{replicas: 1, template: {}}}\n    Worker: {{replicas: 1, template: {}}}\n",
+            template("cpu: 100m", "cpu"),
+            template("cpu: 8, nvidia.com/gpu: 8", "gpu")
+        )],
+    );
+    let run = run_scenario(&text, &[]);
+    assert_eq!(pods_of(&run, "horovod-worker").len(), 1, "{:#?}", run.decisions);
+    assert!(pods_of(&run, "horovod-launcher").len() > 1, "{:#?}", run.decisions);
+}
+
+/// Nodes of a NodePool that stand at the start are Karpenter's: it consolidates the empty one, and lets the other expire.
+#[test]
+fn standing_nodes_of_a_pool_have_claims() {
+    let node = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Node\nmetadata: {{name: {name}, labels: {{kubernetes.io/hostname: {name}, karpenter.sh/nodepool: \
+             any, karpenter.sh/capacity-type: on-demand, node.kubernetes.io/instance-type: m6i.large, topology.kubernetes.io/zone: \
+             zone-a, kubernetes.io/arch: amd64, kubernetes.io/os: linux}}}}\nstatus: {{allocatable: {{cpu: 1930m, memory: 7Gi, pods: \
+             '29'}}, capacity: {{cpu: '2', memory: 8Gi, pods: '29'}}}}\n"
+        )
+    };
+    let pool = "template: {spec: {expireAfter: 2h, nodeClassRef: {group: karpenter.k8s.aws, kind: EC2NodeClass, name: d}, requirements: \
+                [{key: karpenter.sh/capacity-type, operator: In, values: [on-demand]}]}}, disruption: {consolidationPolicy: \
+                WhenEmptyOrUnderutilized, consolidateAfter: 30s}";
+    let text = scenario(
+        "  duration: 6h\n  nodePools: {instanceTypes: [m6i.large], zones: [zone-a], provisioning: 30s, startup: 10s}\n  workloads:\n  - \
+         target: {kind: Deployment, name: web}\n    running: [{node: a, name: web-x, age: 10m}]\n",
+        &[&named("NodePool", "any", pool), &node("a"), &node("b"), &deployment("web", 1, &container("cpu: 500m"))],
+    );
+    let run = run_scenario(&text, &[]);
+    assert!(told(&run, "nodeclaim/b").iter().any(|line| line.contains("emptiness")), "{:#?}", run.decisions);
+    assert!(told(&run, "nodeclaim/a").iter().any(|line| line.contains("Expired")), "{:#?}", run.decisions);
+    // Each of at most two hours: a's two successors at least.
+    assert!(told(&run, "Launched").len() >= 2, "{:#?}", run.decisions);
+}
+
+/// Karpenter's startup taints keep pods away until the node is initialized.
+#[test]
+fn startup_taints_hold_pods_off() {
+    let pool = |taints: &str| {
+        format!(
+            "template: {{spec: {{{taints}nodeClassRef: {{group: karpenter.k8s.aws, kind: EC2NodeClass, name: d}}, requirements: [{{key: \
+             karpenter.sh/capacity-type, operator: In, values: [on-demand]}}]}}}}"
+        )
+    };
+    let run = |taints: &str| {
+        let spec = "  duration: 30m\n  nodePools: {instanceTypes: [m6i.large], zones: [zone-a], provisioning: 30s, startup: 20s}\n";
+        let text =
+            scenario(spec, &[&named("NodePool", "any", &pool(taints)), &named("Pod", "p", &container("cpu: 1"))]);
+        pod(&run_scenario(&text, &[]), "p").scheduled.expect("it has a node")
+    };
+    let tainted = run("startupTaints: [{key: cni, effect: NoSchedule}], ");
+    assert!(tainted >= run(""), "{tainted:?}");
+}
+
+/// A Job whose pods never come up in time is given up after as many tries as allowed.
+#[test]
+fn kueue_gives_up_after_its_backoff_limit() {
+    let queue = "apiVersion: kueue.x-k8s.io/v1beta2\nkind: ResourceFlavor\nmetadata: {name: any}\n---\napiVersion: \
+                 kueue.x-k8s.io/v1beta2\nkind: ClusterQueue\nmetadata: {name: q}\nspec: {namespaceSelector: {}, resourceGroups: \
+                 [{coveredResources: [cpu], flavors: [{name: any, resources: [{name: cpu, nominalQuota: 4}]}]}]}\n---\napiVersion: \
+                 kueue.x-k8s.io/v1beta2\nkind: LocalQueue\nmetadata: {name: q}\nspec: {clusterQueue: q}\n";
+    let job = |name: &str, cpu: &str| {
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, labels: {{kueue.x-k8s.io/queue-name: q}}}}\nspec: \
+             {{template: {{spec: {{restartPolicy: Never, {}}}}}}}\n",
+            container(&format!("cpu: '{cpu}'"))
+        )
+    };
+    let text = scenario(
+        "  duration: 2h\n  kueue: {waitForPodsReady: {timeout: 2m, backoffBase: 60s, backoffLimitCount: 2}}\n  nodes: [{name: n, \
+         instanceType: m6i.large}]\n  workloads:\n  - {target: {kind: Job, name: fits}, duration: 1h}\n",
+        &[queue, &job("stuck", "3"), &job("fits", "1")],
+    );
+    let run = run_scenario(&text, &[]);
+    assert_eq!(pods_of(&run, "stuck").len(), 3, "{:#?}", run.decisions);
+    assert_eq!(told(&run, "it is given up").len(), 1, "{:#?}", run.decisions);
+    assert_eq!(pods_of(&run, "fits").len(), 1);
+}
+
+/// Requests one by one: the line of a log is known to the second.
+#[test]
+fn the_line_of_single_requests_is_counted_exactly() {
+    let rows: String = [0, 0, 0, 0, 100].iter().map(|at| format!("{at},1\n")).collect();
+    let text = scenario(
+        "  duration: 10m\n  nodes: [{name: n, instanceType: m6i.large}]\n  kubelet: {containerStart: 0s}\n  load:\n  - target: \
+         {kind: Deployment, name: web}\n    requestLog: {file: log.csv, size: {work: 1}, perRequestSize: 1}\n    perRequest: {cpu: \
+         10s}\n",
+        &[&deployment("web", 1, &container("cpu: 1"))],
+    );
+    let (run, _) = super::run_files(&[("scenario.yaml", &text), ("log.csv", &format!("time_s,work\n{rows}"))]);
+    let level = &run.outcome.services[0];
+    // One works, three wait: 10, 20 and 30 s.
+    assert_eq!((level.backlog_max.units(), level.saturated.as_secs_f64()), (3.0, 30.0), "{level:?}");
+}
+
+/// A pod that names a node which is yet to come is taken by it; one that names another waits on.
+#[test]
+fn a_pod_waits_for_the_node_of_its_name() {
+    let text = scenario(
+        "  duration: 1h\n  nodeGroups: [{name: g, instanceType: m6i.large, maxSize: 3, provisioning: 1m, startup: 0s}]\n  \
+         autoscaling: {clusterAutoscaler: {}}\n",
+        &[
+            &named("Pod", "first", &format!("nodeName: g-0, {}", container("cpu: 100m"))),
+            &named("Pod", "second", &format!("nodeName: g-7, {}", container("cpu: 100m"))),
+            &named("Pod", "third", &container("cpu: 100m")),
+        ],
+    );
+    let run = run_scenario(&text, &[]);
+    assert!(pod(&run, "first").started.is_some() && pod(&run, "second").started.is_none(), "{:#?}", run.decisions);
+}
