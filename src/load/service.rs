@@ -398,9 +398,9 @@ impl Service {
 
 /// What all pods together can do over `span`.
 fn could(classes: &[PodClass], span: SimDuration) -> Work {
-    let sum = classes.iter().try_fold(0i64, |sum, class| {
-        sum.checked_add(class.capacity.max(0).checked_mul(i64::from(class.pods))?)
-    });
+    let sum = classes
+        .iter()
+        .try_fold(0i64, |sum, class| sum.checked_add(class.capacity.max(0).checked_mul(i64::from(class.pods))?));
     if let Some(sum) = sum {
         return Work::of(sum, span);
     }

@@ -78,7 +78,8 @@ pub fn request_of(
     container: Option<&str>,
 ) -> Result<i64, RequestError> {
     // Asked at every sync of every HPA: no name is looked up, and nothing gathered, that is not needed.
-    if resource == resource::CPU && container.is_none() && pod.pod_requests.is_none() && has_named_containers_only(pod) {
+    if resource == resource::CPU && container.is_none() && pod.pod_requests.is_none() && has_named_containers_only(pod)
+    {
         let all = pod.containers.iter().chain(pod.sidecars());
         return all.map(|c| c.has_request.0.then(|| c.requests.cpu.get())).try_fold(0i64, |sum, request| {
             request.map(|request| sum.wrapping_add(request)).ok_or(RequestError::Missing { pod: 0 })

@@ -19,7 +19,9 @@ use super::requirements::Requirements;
 use super::survey::Surveys;
 use super::template::Templates;
 use super::topology_group::{DomainGroup, GroupKey, Namespaces, NodeFilter, TopologyGroup, TopologyType};
-use crate::cluster::{ClusterState, ClusterView, PodAffinityTerm, PodId, PodSpec, PodSpecId, Taint, WhenUnsatisfiable, label};
+use crate::cluster::{
+    ClusterState, ClusterView, PodAffinityTerm, PodId, PodSpec, PodSpecId, Taint, WhenUnsatisfiable, label,
+};
 
 /// A pod to be placed: its position in the solve.
 pub(super) type Owner = u32;

@@ -9,9 +9,9 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use crate::autoscaler::karpenter::Snapshot;
+use crate::autoscaler::karpenter::base::Base;
 use crate::autoscaler::karpenter::instance_type::TypeIndex;
 use crate::autoscaler::karpenter::pods::{DO_NOT_DISRUPT, eviction_cost, first_blocking, is_reschedulable};
-use crate::autoscaler::karpenter::base::Base;
 use crate::cluster::{ClusterView, NodeId, NodeShape, NodeShapeId, PodId, label};
 
 /// What draining a node costs by itself, in pods.

@@ -134,12 +134,7 @@ pub fn validate_now(
     Some((command, valid))
 }
 
-fn find(
-    base: &Base<'_>,
-    candidates: &Candidates,
-    method: Method,
-    refused: &mut Vec<Refused>,
-) -> Option<Command> {
+fn find(base: &Base<'_>, candidates: &Candidates, method: Method, refused: &mut Vec<Refused>) -> Option<Command> {
     let class = if method == Method::Drift { Class::Eventual } else { Class::Graceful };
     let listed = candidates.of(class, base);
     let totals = match method {
