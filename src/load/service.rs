@@ -211,13 +211,6 @@ pub struct Waited {
     pub last: f64,
 }
 
-impl Served {
-    /// Whether the pods could not keep up.
-    pub fn saturated(&self) -> bool {
-        self.backlog > Work::ZERO || self.dropped > Work::ZERO
-    }
-}
-
 /// A service's queue and its books.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -456,7 +449,7 @@ mod tests {
     fn demand_below_capacity_is_served_and_shared_evenly() {
         let mut service = Service::new(QueueSpec::default());
         let served = service.serve(AT(0), AT(10), 900, &two_pods(1000));
-        assert_eq!((rates(&served, 10, &two_pods(1000)), served.saturated()), (vec![450], false));
+        assert_eq!((rates(&served, 10, &two_pods(1000)), served.backlog), (vec![450], Work::ZERO));
     }
 
     #[test]
@@ -480,7 +473,7 @@ mod tests {
     #[test]
     fn pods_bound_by_nothing_serve_everything() {
         let served = Service::new(QueueSpec::default()).serve(AT(0), AT(10), 900, &two_pods(i64::MAX));
-        assert_eq!((rates(&served, 10, &two_pods(i64::MAX)), served.saturated()), (vec![450], false));
+        assert_eq!((rates(&served, 10, &two_pods(i64::MAX)), served.backlog), (vec![450], Work::ZERO));
     }
 
     #[test]

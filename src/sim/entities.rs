@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::event::EventCounts;
 use super::records::Usage;
 use super::state::cpu::{CpuClaim, NodeCpu};
 use super::state::drain::Drain;
@@ -264,6 +265,7 @@ impl WorkloadRun {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub events: u64,
+    pub by_kind: EventCounts,
     pub scheduling_attempts: u64,
     pub autoscaler_loops: u64,
     pub autoscaler_loops_skipped: u64,

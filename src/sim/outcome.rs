@@ -132,6 +132,7 @@ impl World<'_> {
             stopped: None,
             figures: EngineFigures {
                 events: self.counts.events,
+                events_by_kind: self.counts.by_kind,
                 scheduling_attempts: self.counts.scheduling_attempts,
                 autoscaler_loops: self.counts.autoscaler_loops,
                 autoscaler_loops_skipped: self.counts.autoscaler_loops_skipped,

@@ -45,14 +45,14 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
             world.note_counts();
             world.now = at;
         }
-        world.counts.events += 1;
+        // Who looks changes nothing, not even a count.
+        if !matches!(event, Event::Exposition) {
+            world.counts.events += 1;
+            world.counts.by_kind.count(event);
+        }
         match event {
             Event::Sample => world.sample(observer),
-            Event::Exposition => {
-                // Who looks changes nothing, not even a count.
-                world.counts.events -= 1;
-                world.expose(observer);
-            }
+            Event::Exposition => world.expose(observer),
             event => world.handle(event),
         }
         if options.audit_every > 0 && world.counts.events.is_multiple_of(options.audit_every) {
