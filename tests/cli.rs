@@ -173,5 +173,5 @@ fn workloads_that_share_a_name_are_kept_apart_everywhere() {
     columns.sort_unstable();
     assert!(columns.windows(2).all(|pair| pair[0] != pair[1]), "{header}");
     assert!(read("decisions.csv").contains(",manual,deployment/b/web,2,3,"), "{}", read("decisions.csv"));
-    assert!(read("pods.csv").contains("\nweb-0,a,job/a/web,"), "{}", read("pods.csv"));
+    assert!(read("pods.csv").contains("\nweb-job-0,a,job/a/web,"), "{}", read("pods.csv"));
 }
