@@ -93,3 +93,80 @@ fn a_cluster_of_everything_writes_what_it_wrote() {
     }
     insta::assert_snapshot!("everything", all);
 }
+
+/// One thing of that cluster changed at a time, so that a mistake shows that only such a cluster has.
+#[test]
+fn variants_of_it_write_what_they_wrote() {
+    let base = std::fs::read_to_string(crate::house::root().join("tests/fuzz/base.yaml")).expect("it is there");
+    let mut all = String::new();
+    for (index, (from, to)) in VARIANTS.iter().enumerate() {
+        assert_eq!(base.matches(from).count(), 1, "{from}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("scenario.yaml");
+        std::fs::write(&path, base.replace(from, to)).expect("written");
+        let sets = ["duration=70m"].map(|set| Override::parse(set).expect("a path and a value"));
+        let loaded = scenario::load(&path, &sets).unwrap_or_else(|wrong| panic!("{to}: {}", wrong[0].draw(false)));
+        all += &format!("{to}\n{}", outputs(&loaded.scenario, 10 + index as u64));
+    }
+    insta::assert_snapshot!("variants", all);
+}
+
+/// What is replaced by what.
+const VARIANTS: &[(&str, &str)] = &[
+    ("expander: least-waste", "expander: price"),
+    ("expander: least-waste", "expander: random, balanceSimilarNodeGroups: true"),
+    ("expander: least-waste", "maxNodesTotal: 4, coresTotal: \"0:12\""),
+    ("expander: least-waste", "scaleDownEnabled: false"),
+    ("expander: least-waste", "maxNodeProvisionTime: 30s, maxGracefulTerminationSec: 5"),
+    (
+        "expander: least-waste",
+        "scaleDownDelayAfterAdd: 30s, scaleDownUtilizationThreshold: 0.9, skipNodesWithLocalStorage: false",
+    ),
+    ("expander: least-waste", "expendablePodsPriorityCutoff: 0, newPodScaleUpDelay: 20s"),
+    ("scanInterval: 10s", "scanInterval: 37s"),
+    ("initial: 5", "initial: 0"),
+    ("{logNormal: {median: 40s, p95: 80s}}", "8m"),
+    ("{logNormal: {median: 40s, p95: 80s}}", "40s, interruptionsPerHour: 3, capacityType: spot, spotPrice: 0.05"),
+    ("stockOuts: [{from: 1m, to: 2m}]", "stockOuts: [{from: 1m, to: 1h}], interruptionsPerHour: 4"),
+    ("zones: [zone-a, zone-b]", "zones: [zone-a, zone-b], stockOuts: [{from: 0s, to: 40m}]"),
+    ("zones: [zone-a, zone-b]", "zones: [zone-a], provisioning: 30s, interruptionsPerHour: 3"),
+    ("values: [on-demand]", "values: [on-demand, spot]"),
+    ("expireAfter: 15m", "expireAfter: 40m\n      startupTaints: [{key: cni, effect: NoSchedule}]"),
+    (
+        "disruption: {consolidateAfter: 1m}",
+        "disruption: {consolidateAfter: 30s, consolidationPolicy: WhenEmpty, budgets: [{nodes: \"1\"}]}",
+    ),
+    ("limits: {cpu: 8}", "limits: {cpu: 2}"),
+    ("queue: {timeout: 5s, maxLength: 50}", "queue: {timeout: 1s}"),
+    ("queue: {timeout: 5s, maxLength: 50}", "queue: {maxLength: 0}"),
+    ("queue: {timeout: 5s, maxLength: 50}", "eachRequest: true"),
+    ("perRequest: {cpu: 20ms, concurrency: 4}", "perRequest: {cpu: 20ms, concurrency: 1, variation: 1}"),
+    ("usage: {cpu: 0.5, memory: 0.9}", "usage: {cpu: 2, memory: 2.5}"),
+    ("usage: {cpu: 0.5, memory: 0.9}", "usage: {cpu: 0.1, memory: 1.4}"),
+    ("duration: {exponential: {mean: 2m}}", "duration: 20m"),
+    ("failures: {probability: 0.2, exitCode: 3}", "failures: {probability: 0.9, exitCode: 3}"),
+    ("completionMode: Indexed", "activeDeadlineSeconds: 100"),
+    ("completionMode: Indexed", "completionMode: Indexed\n  backoffLimitPerIndex: 1"),
+    ("parallelism: 2", "parallelism: 4"),
+    (
+        "scheduler: {scoringStrategy: {type: MostAllocated}, percentageOfNodesToScore: 50}",
+        "scheduler: {scoringStrategy: {type: LeastAllocated}}",
+    ),
+    ("kubelet: {imageSizes: {web: 300M}", "kubelet: {serializeImagePulls: false, imageSizes: {web: 3G, new: 1G}"),
+    ("nodeLifecycle: {nodeMonitorPeriod: 5s}", "nodeLifecycle: {nodeMonitorGracePeriod: 20s}"),
+    ("outages: [{at: 8m, zone: zone-a}]", "outages: [{at: 8m, zone: zone-b}]"),
+    ("billing: {granularity: 1s, minimum: 1m}", "billing: {granularity: 1h, minimum: 1h}"),
+    ("metrics: {resolution: 15s,", "metrics: {resolution: 60s,"),
+    ("minAvailable: 1,", "maxUnavailable: 0,"),
+    ("averageUtilization: 60", "averageUtilization: 20"),
+    (
+        "stabilizationWindowSeconds: 60, policies: [{type: Percent, value: 50, periodSeconds: 30}]",
+        "stabilizationWindowSeconds: 0, policies: [{type: Pods, value: 1, periodSeconds: 15}], tolerance: 0.3",
+    ),
+    (
+        "priorityClassName: low}",
+        "priorityClassName: low, terminationGracePeriodSeconds: 90, nodeSelector: {karpenter.sh/nodepool: pool}}",
+    ),
+    ("whenUnsatisfiable: ScheduleAnyway", "whenUnsatisfiable: DoNotSchedule"),
+    ("name: batch}, duration", "name: batch}, arrival: 10m, duration"),
+];

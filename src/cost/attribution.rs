@@ -212,4 +212,16 @@ mod tests {
             }
         }
     }
+
+    /// Where the product needs more than 128 bits: at most the exact quotient, and near it.
+    #[test]
+    fn a_quotient_beyond_128_bits_is_rounded_down() {
+        // 2^100 x 2^60 / (3 x 2^50) = 2^110 / 3.
+        let exact = (1i128 << 110) / 3;
+        let told = scaled(1 << 100, 1 << 60, 3 << 50);
+        assert!(told <= exact && exact - told <= exact >> 10, "{told} {exact}");
+        assert_eq!(scaled(10, 7, 3), 23);
+        // A denominator that loses all but a bit of itself still divides.
+        assert!(scaled(1 << 100, 1 << 60, 1 << 36) <= (1i128 << 124));
+    }
 }

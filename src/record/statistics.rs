@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn the_curve_meets_the_percentiles_and_stops_where_nothing_more_ended() {
         let seen = |seconds: i64, is_censored| Seen { lasted: SimDuration::from_secs(seconds), is_censored };
-        let all = [seen(1, false), seen(1, false), seen(3, true), seen(4, false), seen(9, true)];
+        let all = [seen(4, false), seen(1, false), seen(9, true), seen(3, true), seen(1, false)];
         let curve = ended_within(all.into_iter());
         assert_eq!(curve.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [1.0, 4.0]);
         assert!((curve[0].1 - 0.4).abs() < 1e-12 && (curve[1].1 - 0.7).abs() < 1e-12, "{curve:?}");

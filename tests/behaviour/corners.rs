@@ -263,3 +263,42 @@ fn a_pod_waits_for_the_node_of_its_name() {
     let run = run_scenario(&text, &[]);
     assert!(pod(&run, "first").started.is_some() && pod(&run, "second").started.is_none(), "{:#?}", run.decisions);
 }
+
+/// A node that was to go and stays, for pods came that need it, takes pods again.
+#[test]
+fn a_disruption_that_is_given_up_leaves_no_taint() {
+    let pool = "template: {spec: {nodeClassRef: {group: karpenter.k8s.aws, kind: EC2NodeClass, name: d}, requirements: [{key: \
+                karpenter.sh/capacity-type, operator: In, values: [spot, on-demand]}]}}, disruption: {consolidateAfter: 30s}";
+    // Spot is out of stock, so that the replacement fails and the command is given up, again and again.
+    let text = scenario(
+        "  duration: 2h\n  nodePools: {instanceTypes: [m6i.large], zones: [zone-a], provisioning: 30s, startup: 0s, prices: {m6i.large: \
+         {spot: 0.02}}, interruptionsPerHour: 0, stockOuts: [{from: 0s, to: 2h, capacityTypes: [spot]}]}\n  replicaChanges: [{at: 90m, \
+         target: {kind: Deployment, name: web}, replicas: 2}]\n",
+        &[&named("NodePool", "any", pool), &deployment("web", 1, &container("cpu: 500m"))],
+    );
+    let run = run_scenario(&text, &[]);
+    assert!(!told(&run, "given up").is_empty(), "{:#?}", run.decisions);
+    // The second pod finds room beside the first: no node is made for it.
+    assert_eq!((told(&run, "Launched").len(), pods_of(&run, "web").len()), (1, 2), "{:#?}", run.decisions);
+    assert!(pods_of(&run, "web").iter().all(|pod| pod.scheduled.is_some()));
+}
+
+/// `scaleDownUnreadyTime` counts from when the node was unneeded (`core/scaledown/unneeded/nodes.go`, `since`), not from when
+/// it turned not ready: two that were unneeded for an hour go in the loops after they are found out.
+#[test]
+fn an_unready_node_is_removed_after_its_time() {
+    let text = scenario(
+        "  duration: 3h\n  nodeGroups: [{name: g, instanceType: m6i.large, zones: [zone-a], minSize: 0, maxSize: 3, initialSize: 2, \
+         provisioning: 30s, startup: 0s, failureDetection: 2h}]\n  autoscaling: {clusterAutoscaler: {scaleDownUnneededTime: 2h, \
+         scaleDownUnreadyTime: 20m, okTotalUnreadyCount: 9}}\n  outages: [{at: 1h, zone: zone-a}]\n",
+        &[],
+    );
+    let run = run_scenario(&text, &[]);
+    let removed: Vec<f64> =
+        run.outcome.nodes.iter().filter_map(|node| node.deleted).map(|at| at.as_secs_f64()).collect();
+    assert!(
+        removed.len() == 2 && removed.iter().all(|at| (3650.0..3700.0).contains(at)),
+        "{removed:?} {:#?}",
+        run.decisions
+    );
+}

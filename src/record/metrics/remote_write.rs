@@ -225,4 +225,16 @@ mod tests {
             assert!(RemoteWrite::new(address, 0).is_err(), "{address}");
         }
     }
+
+    /// Seven bits a byte, the lowest first; the top bit says that more follow.
+    #[test]
+    fn numbers_are_written_in_sevens() {
+        for (value, wanted) in
+            [(0, &[0][..]), (127, &[127]), (128, &[0x80, 1]), (300, &[0xac, 2]), (16_384, &[0x80, 0x80, 1])]
+        {
+            let mut out = Vec::new();
+            varint(value, &mut out);
+            assert_eq!(out, wanted, "{value}");
+        }
+    }
 }

@@ -168,3 +168,41 @@ impl Sink for Tape {
         self.change(id, f64::from_bits(ABSENT));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More changes than memory keeps, of two series by turns, and one that goes and comes again.
+    #[test]
+    fn what_went_to_the_file_comes_back_in_order() {
+        let mut tape = Tape::default();
+        let text: Arc<str> = "".into();
+        for id in 0..3 {
+            let series = Series { metric: Metric::Up, name: "up", labels: &[], text: &text };
+            tape.opened(SeriesId(id), &series);
+        }
+        for scrape in 0..1_000 {
+            tape.begin(SimTime::from_secs(scrape));
+            tape.set(SeriesId(0), scrape as f64);
+            if scrape % 2 == 0 {
+                tape.set(SeriesId(1), -(scrape as f64));
+            }
+            match scrape {
+                10 => tape.set(SeriesId(2), 7.0),
+                20 => tape.absent(SeriesId(2)),
+                900 => tape.set(SeriesId(2), 8.0),
+                _ => {}
+            }
+        }
+        tape.check().expect("a temporary file can be had");
+        let of = |index: usize| {
+            let mut found = Vec::new();
+            tape.replay(&tape.series()[index], |scrapes, value| found.push((scrapes, value))).expect("it reads back");
+            found
+        };
+        assert_eq!(of(0), (0..1_000).map(|scrape| (scrape..scrape + 1, scrape as f64)).collect::<Vec<_>>());
+        assert_eq!(of(1), (0..500).map(|half| (2 * half..2 * half + 2, -2.0 * half as f64)).collect::<Vec<_>>());
+        assert_eq!(of(2), [(10..20, 7.0), (900..1_000, 8.0)]);
+    }
+}

@@ -143,4 +143,19 @@ mod tests {
         drop(Scratch::folder(&made));
         assert!(!made.exists());
     }
+
+    /// Of two that are called alike each is forgotten for itself, and one that stays is nobody's to remove.
+    #[test]
+    fn what_is_gone_or_left_is_forgotten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("twice");
+        let known = |kind: Kind| entries().iter().any(|entry| entry.path == path && entry.kind == kind);
+        let file = Scratch::file(&path);
+        let tree = Scratch::tree(&path);
+        assert!(known(Kind::File) && known(Kind::Tree));
+        file.leave();
+        assert!(!known(Kind::File) && known(Kind::Tree));
+        drop(tree);
+        assert!(!known(Kind::Tree));
+    }
 }
