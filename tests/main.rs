@@ -10,6 +10,7 @@ mod cli;
 mod cluster;
 mod compare;
 mod conformance;
+mod deploy;
 mod determinism;
 mod exports;
 mod figures;

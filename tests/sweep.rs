@@ -119,3 +119,125 @@ fn what_is_wrong_with_a_setting_stands_in_the_sweep_s_file() {
     let (_, errors) = ran(zipped.path(), &["sweep", "sweep.yaml", "--values", "v.yaml", "--out", "o"], 2);
     assert!(errors.contains("--force"), "{errors}");
 }
+
+const SPACE: &str = "  parameters: [{path: nodeGroups.small.instanceType, values: [m6i.large, m6i.xlarge]}, {path: duration, values: [1h, 2h, 3h]}]\n  seeds: {from: 1, count: 5}\n";
+
+/// Every file of the results, by name; the hidden ones are nobody's to see.
+fn results(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).expect("a file")))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Cut off after any run, in the middle of a line or between two: the rest is run, and the results are the same bytes.
+#[test]
+fn a_sweep_that_was_cut_off_goes_on_to_the_same_bytes() {
+    let folder = folder(SPACE);
+    let path = folder.path();
+    ran(path, &["sweep", "sweep.yaml", "--out", "whole", "-q"], 0);
+    let whole = results(&path.join("whole"));
+    // What a kill leaves: the file of a shard that is all of it has the same lines.
+    ran(path, &["sweep", "sweep.yaml", "--shard", "0/1", "--out", "s", "-q"], 0);
+    let journal = fs::read_to_string(path.join("s/shard-0-of-1.jsonl"))
+        .expect("written")
+        .replace("\"shard\":{\"index\":0,\"of\":1}", "\"shard\":null");
+    let ends: Vec<usize> = journal.match_indices('\n').map(|(at, _)| at + 1).collect();
+    let last = ends.len() - 1;
+    for cut in [ends[0], ends[1], ends[4], ends[9] + 25, ends[last - 1] - 1, ends[last]] {
+        let out = format!("cut-{cut}");
+        fs::create_dir(path.join(&out)).expect("a folder");
+        fs::write(path.join(&out).join(".windtunnel-runs.jsonl"), &journal[..cut]).expect("written");
+        let is_run = |line: &&str| line.starts_with("{\"run\":") && line.ends_with('\n');
+        let kept = journal[..cut].split_inclusive('\n').filter(is_run).count();
+        if (1..30).contains(&kept) {
+            let (_, told) = ran(path, &["sweep", "sweep.yaml", "--out", &out, "-q"], 2);
+            assert!(told.contains("of 30 runs; --resume goes on with them, --force begins anew"), "{told}");
+        }
+        ran(path, &["sweep", "sweep.yaml", "--out", &out, "-q", "--resume", "--jobs", "2"], 0);
+        assert_eq!(results(&path.join(&out)), whole, "{cut}");
+    }
+    // Of other inputs it is of no use.
+    fs::create_dir(path.join("other")).expect("a folder");
+    let other = journal.replace("sha256:", "sha256:0");
+    fs::write(path.join("other/.windtunnel-runs.jsonl"), other).expect("written");
+    ran(path, &["sweep", "sweep.yaml", "--out", "other", "-q"], 0);
+    assert_eq!(results(&path.join("other")), whole);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_signal_or_a_kill_leaves_is_gone_on_with() {
+    let folder = folder(&SPACE.replace("1h, 2h, 3h", "2h, 3h, 4h"));
+    let path = folder.path();
+    ran(path, &["sweep", "sweep.yaml", "--out", "whole", "-q"], 0);
+    for signal in ["INT", "KILL"] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_windtunnel"))
+            .args(["sweep", "sweep.yaml", "--out", signal, "-q", "--jobs", "1"])
+            .current_dir(path)
+            .spawn()
+            .expect("it starts");
+        let journal = path.join(signal).join(".windtunnel-runs.jsonl");
+        // Some runs are kept; where all were done in the meantime there is nothing to go on with, which is as well.
+        let lines = || fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
+        while lines() < 5 && child.try_wait().expect("its state").is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        let kill = std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+        assert!(kill.is_ok());
+        child.wait().expect("it ends");
+        ran(path, &["sweep", "sweep.yaml", "--out", signal, "-q", "--resume"], 0);
+        assert_eq!(results(&path.join(signal)), results(&path.join("whole")));
+        assert!(!journal.exists());
+    }
+}
+
+#[test]
+fn shards_merge_to_the_bytes_of_one_call() {
+    let folder = folder(
+        "  parameters: [{path: nodeGroups.small.instanceType, values: [m6i.large, m6i.lrge, m6i.xlarge]}]\n  seeds: {from: 1, count: 7}\n",
+    );
+    let path = folder.path();
+    ran(path, &["sweep", "sweep.yaml", "--out", "whole", "--set", "duration=30m", "--export-markdown", "whole.md"], 0);
+    for index in 0..3 {
+        let (told, _) = ran(
+            path,
+            &["sweep", "sweep.yaml", "--out", "s", "--set", "duration=30m", "--shard", &format!("{index}/3")],
+            0,
+        );
+        assert!(told.contains("of 14 runs in s/shard-"), "{told}");
+    }
+    let shard = |index: u32| format!("s/shard-{index}-of-3.jsonl");
+    let (_, told) = ran(path, &["merge", &shard(0), &shard(2), "--out", "m"], 2);
+    assert!(told.contains("9 of 14 runs are there; what is missing is of shard 1/3"), "{told}");
+    // The scenario is no longer needed.
+    fs::remove_file(path.join("a.yaml")).expect("it was there");
+    ran(path, &["merge", &shard(2), &shard(0), &shard(1), "--out", "m", "--export-markdown", "m.md"], 0);
+    assert_eq!(results(&path.join("m")), results(&path.join("whole")));
+    assert_eq!(fs::read(path.join("m.md")).unwrap(), fs::read(path.join("whole.md")).unwrap());
+}
+
+#[test]
+fn shards_of_different_sweeps_and_wrong_ones_are_refused() {
+    let folder = folder("  parameters: [{path: duration, values: [10m, 20m]}]\n");
+    let path = folder.path();
+    ran(path, &["sweep", "sweep.yaml", "--out", "s", "--shard", "0/2", "-q"], 0);
+    let (_, told) = ran(path, &["sweep", "sweep.yaml", "--out", "s", "--shard", "0/2", "-q", "--set", "seed=7"], 2);
+    assert!(told.contains("made from something else; --force begins anew"), "{told}");
+    ran(path, &["sweep", "sweep.yaml", "--out", "t", "--shard", "1/2", "-q", "--set", "seed=7"], 0);
+    let (_, told) = ran(path, &["merge", "s/shard-0-of-2.jsonl", "t/shard-1-of-2.jsonl"], 2);
+    assert!(told.contains("are not of one sweep"), "{told}");
+    for (arguments, wanted) in [
+        (&["sweep", "sweep.yaml", "--shard", "2/2"][..], "0/2 to 1/2"),
+        (&["sweep", "sweep.yaml", "--shard", "0/2", "--png"], "give --png to `windtunnel merge`"),
+        (&["merge", "sweep.yaml"], "no journal of a sweep's runs"),
+        (&["merge", "none.jsonl"], "can't read none.jsonl"),
+        (&["merge"], "SHARD"),
+    ] {
+        let (_, told) = ran(path, arguments, 2);
+        assert!(told.contains(wanted), "{arguments:?}: {told}");
+    }
+}

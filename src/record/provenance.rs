@@ -59,7 +59,7 @@ impl Provenance {
 }
 
 /// What a sweep was made from; these keys stand in its `sweep.json`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepProvenance {
     pub windtunnel_version: String,
     pub sweep: String,

@@ -7,18 +7,22 @@
 
 mod constraint;
 mod front;
+mod journal;
 mod read;
 mod results;
 mod run;
+mod shard;
 mod space;
 mod spec;
 #[cfg(test)]
 mod tests;
 
 pub use front::Against;
+pub use journal::{Header, Journal, JournalError, Lines};
 pub use read::{MOST_RUNS, Objective, Sweep, place_of, short_name};
-pub use results::{Averages, Results, Row};
+pub use results::{Averages, Ran, Results, Row};
 pub use run::{Prepared, prepare};
+pub use shard::Shard;
 pub use space::{Configuration, Dimension, Point, Points, Space};
 pub use spec::{PlotSpec, SweepFile};
 

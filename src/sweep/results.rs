@@ -1,6 +1,6 @@
 //! What a sweep found: a row a run, and what can be said of a configuration over its seeds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -29,6 +29,17 @@ pub struct Row {
     pub figures: Vec<Figure>,
 }
 
+/// What came of one run.
+#[derive(Clone, Debug)]
+pub enum Ran {
+    Row(Row),
+    /// It came to a limit in mid-run.
+    Stopped {
+        configuration: usize,
+        what: String,
+    },
+}
+
 /// A figure of one configuration over its seeds. NaN where any run has none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Averages {
@@ -44,6 +55,18 @@ impl Row {
 }
 
 impl Results {
+    /// Of runs in their order, beside configurations that have none.
+    pub fn of_runs(errors: Vec<(usize, String)>, runs: BTreeMap<usize, Ran>) -> Results {
+        let mut results = Results { rows: Vec::with_capacity(runs.len()), errors };
+        for ran in runs.into_values() {
+            match ran {
+                Ran::Row(row) => results.rows.push(row),
+                Ran::Stopped { configuration, what } => results.errors.push((configuration, what)),
+            }
+        }
+        results
+    }
+
     /// The runs of configuration `index`, in the order of its seeds.
     pub fn of(&self, index: usize) -> &[Row] {
         let start = self.rows.partition_point(|row| row.configuration < index);

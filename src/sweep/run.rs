@@ -1,10 +1,12 @@
 //! Carries a sweep out: loads every configuration first, then runs all of them under all seeds in parallel.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::num::NonZeroUsize;
 
 use rayon::prelude::*;
 
-use super::{Configuration, Results, Row, Sweep};
+use super::{Configuration, Ran, Results, Row, Sweep};
 use crate::monitoring;
 use crate::record::{Summary, figures};
 use crate::scenario::Scenario;
@@ -49,35 +51,45 @@ impl Prepared<'_> {
     ///
     /// Memory: every configuration's scenario, and one run's state a thread.
     pub fn run(&self, ran: impl Fn() + Sync) -> Results {
+        let told = |_: usize, _: &Ran| -> Result<(), Infallible> {
+            ran();
+            Ok(())
+        };
+        let Ok(runs) = self.run_some(|_| true, told);
+        Results::of_runs(self.errors(), runs)
+    }
+
+    /// As [`run`](Self::run), of the runs that are `wanted` by their place in the order of all; `ran` is shown each at
+    /// once, in any order.
+    ///
+    /// # Errors
+    /// The first of `ran`, after which no more runs begin.
+    pub fn run_some<E: Send>(
+        &self,
+        wanted: impl Fn(usize) -> bool,
+        ran: impl Fn(usize, &Ran) -> Result<(), E> + Sync,
+    ) -> Result<BTreeMap<usize, Ran>, E> {
         let scenarios =
             self.scenarios.iter().enumerate().filter_map(|(index, read)| Some((index, read.as_ref().ok()?)));
-        let runs: Vec<(usize, &Scenario, u64)> = scenarios
-            .flat_map(|(index, scenario)| {
-                self.sweep.seeds_or(scenario.seed).into_iter().map(move |seed| (index, scenario, seed))
-            })
-            .collect();
-        let row = |(configuration, scenario, seed): (usize, &Scenario, u64)| {
+        let runs = scenarios.flat_map(|(index, scenario)| {
+            self.sweep.seeds_or(scenario.seed).into_iter().map(move |seed| (index, scenario, seed))
+        });
+        let runs: Vec<(usize, (usize, &Scenario, u64))> =
+            runs.enumerate().filter(|(place, _)| wanted(*place)).collect();
+        let one = |(place, (configuration, scenario, seed)): (usize, (usize, &Scenario, u64))| {
             let (outcome, alerts) = monitoring::simulate(scenario, seed, &mut ());
-            ran();
-            match &outcome.stopped {
-                Some(stopped) => Err((configuration, format!("seed {seed}: {stopped}"))),
-                None => Ok(Row {
-                    configuration,
-                    seed,
-                    figures: figures(&Summary { alerts: alerts.figures, ..Summary::of(&outcome) }),
-                }),
-            }
+            let one = match &outcome.stopped {
+                Some(stopped) => Ran::Stopped { configuration, what: format!("seed {seed}: {stopped}") },
+                None => {
+                    let summary = Summary { alerts: alerts.figures, ..Summary::of(&outcome) };
+                    Ran::Row(Row { configuration, seed, figures: figures(&summary) })
+                }
+            };
+            ran(place, &one).map(|()| (place, one))
         };
-        let ran: Vec<Result<Row, (usize, String)>> =
-            self.threads.install(|| runs.into_par_iter().with_max_len(1).map(row).collect());
-        let mut results = Results { rows: Vec::with_capacity(ran.len()), errors: self.errors() };
-        for one in ran {
-            match one {
-                Ok(row) => results.rows.push(row),
-                Err(stopped) => results.errors.push(stopped),
-            }
-        }
-        results
+        let done: Result<Vec<(usize, Ran)>, E> =
+            self.threads.install(|| runs.into_par_iter().with_max_len(1).map(one).collect());
+        Ok(done?.into_iter().collect())
     }
 }
 

@@ -1,10 +1,13 @@
 //! `windtunnel sweep`: a space of parameters times seeds, on all cores.
 
+mod kept;
+pub mod merge;
 mod page;
 pub mod table;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fs;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -19,12 +22,14 @@ use super::outputs::none_twice;
 use super::{Outcome, diagnostics, progress};
 use crate::check::paired_interval;
 use crate::record::SweepProvenance;
+use crate::record::writer::lock::{Lock, LockError};
 use crate::record::writer::single::{self, Comment, FileTerms};
-use crate::record::writer::{OutputFolder, Terms};
+use crate::record::writer::{FolderError, OutputFolder, Terms};
 use crate::report::plot::{self, Tradeoff, number};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Document, Override, Scenario, ScenarioFiles, kind_of};
-use crate::sweep::{self, Configuration, PlotSpec, Results, Sweep};
+use crate::sweep::{self, Configuration, Header, PlotSpec, Prepared, Ran, Results, Shard, Sweep};
+use kept::Kept;
 
 /// Of the plot's intervals.
 const LEVEL: f64 = 0.95;
@@ -38,6 +43,8 @@ them, a sample in place of all combinations, seeds and a baseline: see docs/swee
 Examples:
   windtunnel sweep scenarios/sweeps/hpa-target.yaml
   windtunnel sweep sweep.yaml --jobs 8 --export-markdown table.md
+  windtunnel sweep sweep.yaml --resume
+  for i in 0 1 2; do windtunnel sweep sweep.yaml --shard $i/3 --out shards; done && windtunnel merge shards/*.jsonl
   windtunnel sweep scenarios/sweeps/hpa-target.yaml --values small.yaml --set duration=6h --out results/six-hours
   windtunnel validate sweep.yaml
   windtunnel compare 'results/hpa-target#averageUtilization 50, scaleDownUnneededTime 10m' 'results/hpa-target#averageUtilization 70, scaleDownUnneededTime 10m'"
@@ -47,12 +54,25 @@ pub struct Arguments {
     sweep: PathBuf,
     #[command(flatten)]
     changes: Changes,
-    /// Folder for the results [default: results/NAME of the sweep]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
+    /// Go on with the runs that an interrupted call has left; without any, begin
+    #[arg(long)]
+    resume: bool,
+    /// Only every N-th run, from the I-th on (0/N to N-1/N); the file `shard-I-of-N.jsonl` is for `windtunnel merge`
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    #[command(flatten)]
+    rendering: Rendering,
+}
+
+/// What is made of a sweep's runs, and where it goes.
+#[derive(Args)]
+pub struct Rendering {
+    /// Folder for the results [default: results/NAME of the sweep]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Write the plot as PNG too
     #[arg(long)]
     png: bool,
@@ -62,7 +82,8 @@ pub struct Arguments {
     /// File of the report, one page that opens without a network [default: report.html in the folder of the results]
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Replace results in the folder that were made from something else (another sweep, scenario or version)
+    /// Replace results in the folder that were made from something else (another sweep, scenario or version), and begin
+    /// anew where runs were kept
     #[arg(long)]
     force: bool,
     /// What to print
@@ -78,7 +99,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let own = arguments.changes.read()?;
     let open = OpenSweep::open(path).map_err(reported)?;
     let sweep = &open.sweep;
-    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&sweep.name));
     let load = |configuration: &Configuration| open.load(configuration, &own).map_err(|mistakes| one_line(&mistakes));
     let prepared = sweep::prepare(sweep, load, arguments.jobs)?;
     let errors = prepared.errors();
@@ -89,50 +109,159 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::BadInput(anyhow::anyhow!("{}: no configuration is a valid scenario", path.display())));
     }
     let made_from = open.provenance(&arguments.changes);
+    let header = Header {
+        made_from: made_from.clone(),
+        shard: arguments.shard,
+        runs: prepared.runs(),
+        errors: errors.clone(),
+        text: open.text().to_owned(),
+    };
+    let rendering = &arguments.rendering;
+    if let Some(shard) = arguments.shard {
+        return run_shard(arguments, shard, &header, &prepared);
+    }
     let mut inputs = open.inputs();
     inputs.extend(arguments.changes.files().iter().cloned());
-    let outputs = outputs(arguments);
-    let folder =
-        OutputFolder::prepare(&out, &made_from, Terms { inputs: &inputs, outputs: &outputs, force: arguments.force })?;
-    none_twice([arguments.export_markdown.as_deref(), arguments.html.as_deref()])?;
-    let file_terms = FileTerms { inputs: &inputs, force: arguments.force };
-    for file in [&arguments.export_markdown, &arguments.html].into_iter().flatten() {
-        single::may_write(file, file_terms)?;
-    }
+    let output = rendering.prepare(&made_from, &inputs)?;
+    let terms = kept::Terms { resume: arguments.resume, force: rendering.force };
+    let mut kept = Kept::open(output.folder.path().join(kept::HIDDEN), &header, terms)?;
+    let runs = run_kept(&mut kept, &header, &prepared, rendering.quiet)?;
+    let written = output.write(sweep, &Results::of_runs(errors, runs), &made_from, open.text())?;
+    kept.remove();
+    Ok(written)
+}
 
-    let bar = progress::bar(prepared.runs() as u64, "runs", arguments.quiet);
-    let results = prepared.run(|| bar.inc(1));
-    bar.finish_and_clear();
-
-    folder.write("runs.csv", &results.csv(sweep))?;
-    let tradeoff = tradeoff(sweep, &results, &made_from);
-    let svg = tradeoff.svg()?;
-    folder.write("cost-against-wait.svg", svg.as_bytes())?;
-    if arguments.png {
-        folder.write("cost-against-wait.png", &tradeoff.png()?)?;
+/// The runs of a shard, into a file of its own.
+fn run_shard(arguments: &Arguments, shard: Shard, header: &Header, prepared: &Prepared<'_>) -> Outcome {
+    let rendering = &arguments.rendering;
+    let asked = [
+        ("--png", rendering.png),
+        ("--export-markdown", rendering.export_markdown.is_some()),
+        ("--html", rendering.html.is_some()),
+        ("--format json", rendering.format == Format::Json),
+    ];
+    if let Some((option, _)) = asked.iter().find(|(_, asked)| *asked) {
+        return Err(Failure::BadInput(anyhow::anyhow!(
+            "a shard has no results of its own: give {option} to `windtunnel merge`"
+        )));
     }
-    let page = page::text(sweep, &results, &made_from, open.text(), &svg);
-    match &arguments.html {
-        None => folder.write("report.html", page.as_bytes())?,
-        Some(file) => single::write(file, &page, Comment::Xml, file_terms)?,
-    }
-    let summary = format!("{:#}\n", results.summary(sweep, &made_from));
-    folder.write("sweep.json", summary.as_bytes())?;
-    folder.commit()?;
-    if let Some(file) = &arguments.export_markdown {
-        single::write(file, &table::markdown(sweep, &results), Comment::Markdown, file_terms)?;
-    }
-    if !arguments.quiet {
-        let mut stdout = io::stdout().lock();
-        match arguments.format {
-            Format::Table => {
-                write!(stdout, "{}", table::printed(sweep, &results))?;
-                writeln!(stdout, "{} runs in {}", results.rows.len(), out.join("runs.csv").display())?;
-            }
-            Format::Json => write!(stdout, "{summary}")?,
-        }
+    let folder = rendering.folder(&header.made_from);
+    let failed = |source| FolderError::Create { path: folder.clone(), source };
+    fs::create_dir_all(&folder).map_err(failed)?;
+    let file = folder.join(kept::shard_file(shard));
+    let lock = folder.join(format!(".{}.lock", kept::shard_file(shard)));
+    let _lock = Lock::take(&lock).map_err(|error| match error {
+        LockError::Held(pid) => FolderError::Busy { path: file.clone(), pid },
+        LockError::Io(source) => FolderError::Write { path: lock.clone(), source },
+    })?;
+    let terms = kept::Terms { resume: arguments.resume, force: rendering.force };
+    let mut kept = Kept::open(file.clone(), header, terms)?;
+    let runs = run_kept(&mut kept, header, prepared, rendering.quiet)?;
+    if !rendering.quiet {
+        writeln!(
+            io::stdout().lock(),
+            "{} of {} runs in {}; `windtunnel merge {}/shard-*-of-{}.jsonl` joins all {} shards",
+            runs.len(),
+            header.runs,
+            file.display(),
+            folder.display(),
+            shard.of,
+            shard.of
+        )?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// All runs that are wanted: those that were kept, and the others, each of which is kept when it ends.
+fn run_kept(
+    kept: &mut Kept,
+    header: &Header,
+    prepared: &Prepared<'_>,
+    quiet: bool,
+) -> Result<BTreeMap<usize, Ran>, FolderError> {
+    let mut runs = std::mem::take(&mut kept.ran);
+    let bar = progress::bar(kept::runs_of(header) as u64, "runs", quiet);
+    bar.set_position(runs.len() as u64);
+    let wanted = |run: usize| !runs.contains_key(&run) && header.shard.is_none_or(|shard| shard.has(run));
+    let more = prepared.run_some(wanted, |run, ran| {
+        kept.keep(run, ran)?;
+        bar.inc(1);
+        Ok(())
+    })?;
+    runs.extend(more);
+    bar.finish_and_clear();
+    kept.sync()?;
+    Ok(runs)
+}
+
+/// Where a sweep's results go, looked at before anything runs.
+struct Output<'a> {
+    rendering: &'a Rendering,
+    inputs: &'a [PathBuf],
+    folder: OutputFolder,
+}
+
+impl Rendering {
+    fn folder(&self, made_from: &SweepProvenance) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&made_from.sweep))
+    }
+
+    /// Nothing of the user's may be in the way.
+    fn prepare<'a>(&'a self, made_from: &SweepProvenance, inputs: &'a [PathBuf]) -> Result<Output<'a>, Failure> {
+        let outputs = self.outputs();
+        let terms = Terms { inputs, outputs: &outputs, force: self.force };
+        let folder = OutputFolder::prepare(&self.folder(made_from), made_from, terms)?;
+        none_twice([self.export_markdown.as_deref(), self.html.as_deref()])?;
+        for file in [&self.export_markdown, &self.html].into_iter().flatten() {
+            single::may_write(file, FileTerms { inputs, force: self.force })?;
+        }
+        Ok(Output { rendering: self, inputs, folder })
+    }
+
+    /// Every file that the sweep may write into its folder.
+    fn outputs(&self) -> Vec<String> {
+        let picture = self.png.then_some("cost-against-wait.png");
+        let page = self.html.is_none().then_some("report.html");
+        let always = ["runs.csv", "cost-against-wait.svg", "sweep.json"];
+        always.into_iter().chain(page).chain(picture).map(str::to_owned).collect()
+    }
+}
+
+impl Output<'_> {
+    fn write(self, sweep: &Sweep, results: &Results, made_from: &SweepProvenance, text: &str) -> Outcome {
+        let Output { rendering, inputs, folder } = self;
+        let file_terms = FileTerms { inputs, force: rendering.force };
+        let out = folder.path().to_owned();
+        folder.write("runs.csv", &results.csv(sweep))?;
+        let tradeoff = tradeoff(sweep, results, made_from);
+        let svg = tradeoff.svg()?;
+        folder.write("cost-against-wait.svg", svg.as_bytes())?;
+        if rendering.png {
+            folder.write("cost-against-wait.png", &tradeoff.png()?)?;
+        }
+        let page = page::text(sweep, results, made_from, text, &svg);
+        match &rendering.html {
+            None => folder.write("report.html", page.as_bytes())?,
+            Some(file) => single::write(file, &page, Comment::Xml, file_terms)?,
+        }
+        let summary = format!("{:#}\n", results.summary(sweep, made_from));
+        folder.write("sweep.json", summary.as_bytes())?;
+        folder.commit()?;
+        if let Some(file) = &rendering.export_markdown {
+            single::write(file, &table::markdown(sweep, results), Comment::Markdown, file_terms)?;
+        }
+        if !rendering.quiet {
+            let mut stdout = io::stdout().lock();
+            match rendering.format {
+                Format::Table => {
+                    write!(stdout, "{}", table::printed(sweep, results))?;
+                    writeln!(stdout, "{} runs in {}", results.rows.len(), out.join("runs.csv").display())?;
+                }
+                Format::Json => write!(stdout, "{summary}")?,
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
 }
 
 /// A sweep's file with the scenarios that it names.
@@ -228,14 +357,6 @@ impl OpenSweep {
 fn one_line(mistakes: &[Diagnostic]) -> String {
     let errors: Vec<String> = mistakes.iter().filter(|mistake| mistake.is_error()).map(Diagnostic::to_string).collect();
     errors.join("; ")
-}
-
-/// Every file that the sweep may write into its folder.
-fn outputs(arguments: &Arguments) -> Vec<String> {
-    let picture = arguments.png.then_some("cost-against-wait.png");
-    let page = arguments.html.is_none().then_some("report.html");
-    let always = ["runs.csv", "cost-against-wait.svg", "sweep.json"];
-    always.into_iter().chain(page).chain(picture).map(str::to_owned).collect()
 }
 
 fn reported(mistakes: Vec<Diagnostic>) -> Failure {

@@ -7,7 +7,7 @@ pub mod csv;
 pub mod disk;
 mod folder;
 pub mod json;
-mod lock;
+pub mod lock;
 mod manifest;
 pub mod perfetto;
 pub mod scratch;
