@@ -302,3 +302,25 @@ fn an_unready_node_is_removed_after_its_time() {
         run.decisions
     );
 }
+
+/// A pool that may buy either buys spot at what the discount leaves, and where a price is stated at that.
+#[test]
+fn spot_is_offered_at_a_discount_where_its_price_is_not_known() {
+    let pool = "template: {spec: {nodeClassRef: {group: karpenter.k8s.aws, kind: EC2NodeClass, name: d}, requirements: [{key: \
+                karpenter.sh/capacity-type, operator: In, values: [spot, on-demand]}]}}";
+    let told_of = |more: &str| {
+        let spec = format!(
+            "  duration: 20m\n  nodePools: {{instanceTypes: [m6i.large], zones: [zone-a], interruptionsPerHour: 0{more}}}\n"
+        );
+        let run = run_scenario(
+            &scenario(&spec, &[&named("NodePool", "any", pool), &named("Pod", "p", &container("cpu: 1"))]),
+            &[],
+        );
+        told(&run, "Launched")[0].to_owned()
+    };
+    assert!(told_of("").contains("m6i.large (on-demand, zone-a) at 0.0960 USD"), "{}", told_of(""));
+    let discounted = told_of(", spotDiscount: 0.6");
+    assert!(discounted.contains("m6i.large (spot, zone-a) at 0.0384 USD"), "{discounted}");
+    let stated = told_of(", spotDiscount: 0.6, prices: {m6i.large: {spot: 0.05}}");
+    assert!(stated.contains("m6i.large (spot, zone-a) at 0.0500 USD"), "{stated}");
+}
