@@ -146,6 +146,54 @@ fn karpenter(count: u32, huge: u32) -> Scenario {
     load(&[("scenario.yaml", &text), ("pods.csv", &rows)])
 }
 
+/// Replicas that Karpenter spreads over zones, among others that come and go.
+fn karpenter_with_spread(replicas: u32) -> Scenario {
+    let types = "m6i.xlarge, m6i.2xlarge, c6i.xlarge, c6i.2xlarge, r6i.xlarge, r6i.2xlarge";
+    let spread = "      topologySpreadConstraints: [{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {matchLabels: {app: web}}}]\n";
+    let mut text = format!(
+        "{HEAD}spec:\n  duration: 3h\n  replay: {{format: csv, pods: pods.csv}}\n  nodePools: {{instanceTypes: [{types}]}}\n{NODE_POOL}"
+    );
+    text += &deployment("web", replicas, 500, spread);
+    let rows = pods(200, 7200.0, |index| (500 + 83 * index % 1800, 1 + index % 6));
+    load(&[("scenario.yaml", &text), ("pods.csv", &rows)])
+}
+
+/// A trace on fixed nodes, with one pod that would rather be away from its like.
+fn one_with_affinity(count: u32, nodes: u32) -> Scenario {
+    let mut text =
+        format!("{HEAD}spec:\n  duration: 4h\n  replay: {{format: csv, pods: pods.csv, nodes: nodes.csv}}\n");
+    let away = "      affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: lone}}}}]}}\n";
+    text += &deployment("lone", 1, 100, away);
+    let rows = pods(count, 7200.0, |index| (1_000 + 1000 * (index % 5), 4));
+    let nodes = format!("name,cpu_milli,memory_bytes,count\nn,64000,274877906944,{nodes}\n");
+    load(&[("scenario.yaml", &text), ("pods.csv", &rows), ("nodes.csv", &nodes)])
+}
+
+/// A Deployment that takes a node group up to `nodes` nodes and back.
+fn autoscaled(nodes: u32) -> Scenario {
+    let target = "{kind: Deployment, name: web}";
+    let replicas = 2 * nodes;
+    let mut text = format!(
+        "{HEAD}spec:\n  duration: 4h\n  nodeGroups: [{{name: g, instanceType: m6i.large, minSize: 1, maxSize: {nodes}}}]\n  autoscaling: {{clusterAutoscaler: {{}}}}\n  \
+         replicaChanges:\n    - {{at: 600s, target: {target}, replicas: {replicas}}}\n    - {{at: 7200s, target: {target}, replicas: 1}}\n"
+    );
+    text += &deployment("web", 1, 900, "");
+    load(&[("scenario.yaml", &text)])
+}
+
+/// Half of a trace's pods preempt the others.
+fn two_priorities(count: u32) -> Scenario {
+    let text = format!("{HEAD}spec:\n  duration: 12h\n  replay: {{format: csv, pods: pods.csv, nodes: nodes.csv}}\n");
+    let rows = pods(count, 7200.0, |index| (1_000 + 1000 * (index % 8), 4));
+    let mut rows = rows.lines();
+    let mut with_priority = format!("{},priority\n", rows.next().expect("a header"));
+    for (index, row) in rows.enumerate() {
+        let _ = writeln!(with_priority, "{row},{}", 1000 * (index % 2));
+    }
+    let nodes = "name,cpu_milli,memory_bytes,count\nn,64000,274877906944,100\n";
+    load(&[("scenario.yaml", &text), ("pods.csv", &with_priority), ("nodes.csv", nodes)])
+}
+
 /// More pods in an hour than 100 nodes have room for.
 fn backlog(count: u32) -> Scenario {
     let text = format!("{HEAD}spec:\n  duration: 12h\n  replay: {{format: csv, pods: pods.csv, nodes: nodes.csv}}\n");
@@ -158,17 +206,23 @@ fn user_scale(criterion: &mut Criterion) {
     let none = |_: u32| String::new();
     // A name, whether it is quick without optimization too, and how the scenario is made.
     type Case<'a> = (&'a str, bool, &'a dyn Fn() -> Scenario);
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 16] = [
         ("deployments/100_nodes", true, &|| deployments(100, 50, none, none)),
         ("deployments/1000_nodes", false, &|| deployments(1_000, 50, none, none)),
         ("deployments/10000_nodes", false, &|| deployments(10_000, 50, none, none)),
+        ("one_with_affinity/1000_nodes", false, &|| one_with_affinity(10_000, 1_000)),
         ("constraints/100_nodes", false, &|| deployments(100, 75, constraints, budget)),
         ("services/10_for_1_day", true, &|| services(10, 24)),
         ("services/50_for_4_days", false, &|| services(50, 96)),
+        ("services/a_day_of_the_sweep", true, &|| shipped("ai-model-training.yaml")),
         ("requests/llm_chat", true, &|| shipped("llm-chat.yaml")),
         ("karpenter/1000_pods", false, &|| karpenter(1_000, 0)),
         ("karpenter/40_fit_nowhere", false, &|| karpenter(1_000, 40)),
+        ("karpenter/300_with_spread", false, &|| karpenter_with_spread(300)),
+        ("cluster_autoscaler/500_nodes", false, &|| autoscaled(500)),
+        ("cluster_autoscaler/2000_nodes", false, &|| autoscaled(2_000)),
         ("backlog/20000_pods", false, &|| backlog(20_000)),
+        ("two_priorities/10000_pods", false, &|| two_priorities(10_000)),
     ];
     let measures = std::env::args().any(|argument| argument == "--bench");
     let mut group = criterion.benchmark_group("user_scale");

@@ -14,13 +14,13 @@ use super::exit_code::Failure;
 use super::format::Format;
 use super::progress::Progress;
 use super::{Outcome, diagnostics, exposition};
-use crate::monitoring::{self, Alerts};
+use crate::monitoring::{self, Alerts, Notifications};
 use crate::record::metrics::{Exporter, Watched};
 use crate::record::writer::csv;
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::report::table;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::{Monitoring, RuleGroup, read_rules};
+use crate::scenario::{Alertmanager, Monitoring, RuleGroup, read_alertmanager, read_rules};
 use crate::sim;
 use crate::units::{SimDuration, SimTime, spoken};
 
@@ -30,6 +30,7 @@ use crate::units::{SimDuration, SimTime, spoken};
   windtunnel alerts monitoring/rules/autoscaling.yaml scenarios/ai-model-training.yaml
   windtunnel alerts monitoring/rules/*.yaml scenarios/ai-model-training.yaml --out found --evaluation-interval 30s
   windtunnel alerts monitoring/rules/cost.yaml scenarios/ai-model-training.yaml --format json
+  windtunnel alerts monitoring/rules/*.yaml scenarios/ai-model-training.yaml --alertmanager monitoring/alertmanager.yml
   windtunnel alerts --coverage monitoring/rules/*.yaml
 
 Rules are files as Prometheus reads them (`groups:`) or PrometheusRule objects. Those of the scenario's own
@@ -52,7 +53,7 @@ pub struct Arguments {
     force: bool,
     /// Print, in place of running anything, a table (Markdown) of which alerts of the rule files can fire in a simulation and
     /// which can't for want of a metric; then no scenario is named
-    #[arg(long, conflicts_with_all = ["Changes", "seed", "out", "scrape_interval", "evaluation_interval"])]
+    #[arg(long, conflicts_with_all = ["Changes", "seed", "out", "alertmanager", "scrape_interval", "evaluation_interval"])]
     coverage: bool,
     /// How often metrics are scraped [default: the scenario's, or 15s]
     #[arg(long, value_name = "DURATION", value_parser = exposition::interval)]
@@ -60,6 +61,9 @@ pub struct Arguments {
     /// How often groups are evaluated that state no interval [default: the scenario's, or 1m]
     #[arg(long, value_name = "DURATION", value_parser = exposition::interval)]
     evaluation_interval: Option<SimDuration>,
+    /// Configuration of an Alertmanager, by whose grouping (of the root route) and inhibition rules notifications are counted
+    #[arg(long, value_name = "FILE")]
+    alertmanager: Option<PathBuf>,
     /// What to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -124,7 +128,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
         diagnostics::show(&loaded.warnings);
     }
     diagnostics::of_rules(&scenario, arguments.quiet).map_err(reported)?;
-    let inputs = [files.inputs(), rule_files.to_vec(), arguments.changes.files().to_vec()].concat();
+    let alertmanager = arguments.alertmanager.as_deref().map(read_alertmanager).transpose().map_err(reported)?;
+    let configuration: Vec<PathBuf> = arguments.alertmanager.iter().cloned().collect();
+    let inputs = [files.inputs(), rule_files.to_vec(), configuration, arguments.changes.files().to_vec()].concat();
     let is_file = |out: &Path| out.extension().is_some_and(|extension| extension == "csv");
     let out = arguments.out.as_ref().map(|out| if is_file(out) { out.clone() } else { out.join("alerts.csv") });
     let is_ours = out.as_deref().is_some_and(begins_as_ours);
@@ -143,6 +149,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let outcome = sim::run(&scenario, seed, &mut Progress::new(&mut watched, scenario.duration, arguments.quiet));
     drop(watched);
     let alerts = monitor.finish(outcome.simulated);
+    let end = SimTime::ZERO + outcome.simulated;
+    let sent = alertmanager.as_ref().map(|of| monitoring::notifications(&alerts.episodes, of, end));
     if let Some(file) = &out {
         let text = String::from_utf8(csv::alerts(&alerts.episodes, outcome.start_epoch_seconds))?;
         single::write(file, &text, Comment::None, terms)?;
@@ -151,8 +159,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
         diagnostics::show(&exposition::failures(&alerts));
         let mut stdout = io::stdout().lock();
         match arguments.format {
-            Format::Table => show(&alerts, &mut stdout)?,
-            Format::Json => writeln!(stdout, "{:#}", json(&alerts))?,
+            Format::Table => {
+                show(&alerts, &mut stdout)?;
+                if let (Some(alertmanager), Some(sent)) = (&alertmanager, &sent) {
+                    write!(stdout, "{}", told(alertmanager, sent))?;
+                }
+            }
+            Format::Json => writeln!(stdout, "{:#}", json(&alerts, sent.as_ref()))?,
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -206,7 +219,32 @@ fn show(alerts: &Alerts, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn json(alerts: &Alerts) -> serde_json::Value {
+/// "notifications  9, of 2 groups (by namespace): 4 resolved, …".
+fn told(alertmanager: &Alertmanager, sent: &Notifications) -> String {
+    let by = match &alertmanager.group_by {
+        None => "each alert by itself".to_owned(),
+        Some(labels) if labels.is_empty() => "all alerts together".to_owned(),
+        Some(labels) => format!("by {}", labels.join(", ")),
+    };
+    let counted = |amount: u64, noun: &str| format!("{amount} {noun}{}", if amount == 1 { "" } else { "s" });
+    let mut text = format!(
+        "\nnotifications  {}, of {} ({by}): {} resolved, {} repeated; {} inhibited throughout\n",
+        sent.sent,
+        counted(sent.groups, "group"),
+        sent.resolved,
+        sent.repeated,
+        counted(sent.inhibited, "alert")
+    );
+    if alertmanager.routes > 0 {
+        text += &format!(
+            "               the {} routes below the root are not followed: all is grouped and timed as the root says\n",
+            alertmanager.routes
+        );
+    }
+    text
+}
+
+fn json(alerts: &Alerts, sent: Option<&Notifications>) -> serde_json::Value {
     let seconds = |time: SimTime| time.since(SimTime::ZERO).as_secs_f64();
     let episodes = alerts.episodes.iter().map(|episode| {
         json!({
@@ -227,5 +265,12 @@ fn json(alerts: &Alerts) -> serde_json::Value {
         "alerts": alerts.figures,
         "episodes": episodes.collect::<Vec<_>>(),
         "failures": failures.collect::<Vec<_>>(),
+        "notifications": sent.map(|sent| json!({
+            "sent": sent.sent,
+            "groups": sent.groups,
+            "resolved": sent.resolved,
+            "repeated": sent.repeated,
+            "inhibited": sent.inhibited,
+        })),
     })
 }

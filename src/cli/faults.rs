@@ -20,6 +20,8 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
             let name = path.to_string_lossy().into_owned();
             if path.is_dir() {
                 open.push(path);
+            } else if name.ends_with("/.windtunnel-runs.jsonl") {
+                // What an interrupted sweep goes on from is no part of a result.
             } else if name.ends_with("engine.json") {
                 found.insert(name, Vec::new());
             } else {

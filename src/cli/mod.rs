@@ -5,6 +5,7 @@ mod changes;
 mod check;
 mod compare;
 mod completions;
+mod cpu_time;
 pub mod decide;
 mod diagnostics;
 pub mod exit_code;

@@ -11,7 +11,7 @@ use super::changes::{self, Changes};
 use super::exit_code::{self, Failure};
 use super::format::Format;
 use super::progress::Progress;
-use super::{Outcome, check, diagnostics, exposition, memory};
+use super::{Outcome, check, cpu_time, diagnostics, exposition, memory};
 use crate::check::{Expectation, Run, SeedVerdict, Suite, Tally, Verdict};
 use crate::record::metrics::openmetrics::Tape;
 use crate::record::metrics::remote_write::RemoteWrite;
@@ -117,7 +117,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let folder = OutputFolder::prepare(&out, &provenance, terms)?;
 
     let mut recorder = Recorder::new(&scenario, arguments.verbose_decisions);
-    let started = Instant::now();
+    let (started, cpu_before) = (Instant::now(), cpu_time::seconds());
     let mut tape = Tape::default();
     let mut monitor = exposition::monitor(&scenario);
     let mut sinks: Vec<&mut dyn Sink> = Vec::new();
@@ -147,6 +147,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         exposition::write(file, &mut tape, scenario.start_epoch_seconds, file_terms)?;
     }
     let wall_seconds = started.elapsed().as_secs_f64();
+    let cpu_seconds = cpu_time::seconds().zip(cpu_before).map(|(after, before)| after - before);
     if let Some(stopped) = &outcome.stopped {
         return Err(stopped.clone().into());
     }
@@ -208,6 +209,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         provenance: provenance.clone(),
         figures: outcome.figures,
         wall_seconds,
+        cpu_seconds,
         peak_memory_bytes,
     };
     folder.write("engine.json", &json::engine(&report))?;

@@ -38,6 +38,10 @@ impl DecisionTally {
 }
 
 impl Observer for DecisionTally {
+    fn wants_samples(&self) -> bool {
+        false
+    }
+
     fn decision(&mut self, decision: &DecisionRecord<'_>) {
         let DecisionRecord { controller, object, from, to, reason, .. } = decision;
         self.add(controller.name(), object, from, to, reason);

@@ -198,10 +198,6 @@ pub struct Served {
     pub left: Work,
     /// Waiting at its end.
     pub backlog: Work,
-    /// Mean rate of one pod of each class, in thousandths of a unit per second, rounded down; never above its capacity.
-    pub rates: Vec<i64>,
-    /// Served over what could have been served, 0 to 1; 1 where work waits and no pod is ready.
-    pub utilization: f64,
     /// For how long of it the pods could not keep up: work waited, or more came than they can do.
     pub behind: SimDuration,
 }
@@ -213,13 +209,6 @@ pub struct Waited {
     pub work: Work,
     pub first: f64,
     pub last: f64,
-}
-
-impl Served {
-    /// Whether the pods could not keep up.
-    pub fn saturated(&self) -> bool {
-        self.backlog > Work::ZERO || self.dropped > Work::ZERO
-    }
 }
 
 /// A service's queue and its books.
@@ -277,11 +266,7 @@ impl Service {
         let arrived = Work::of(demand.max(0), span);
         let lost = Work((arrived.0 as f64 * lost.clamp(0.0, 1.0)) as i128);
         let taken = arrived - lost;
-        // A pod bound by nothing has a capacity beyond all bounds, so the sum stops at the largest number.
-        let could = classes.iter().fold(Work::ZERO, |sum, class| {
-            let all = Work::of(class.capacity.max(0), span).0.saturating_mul(i128::from(class.pods));
-            Work(sum.0.saturating_add(all))
-        });
+        let could = could(classes, span);
         let before = self.books.backlog;
         let offered = before + taken;
         let served = offered.min(could);
@@ -310,15 +295,9 @@ impl Service {
         let left = late + self.drop_excess();
         let dropped = lost + left;
 
-        let utilization = if could > Work::ZERO {
-            served.0 as f64 / could.0 as f64
-        } else {
-            f64::from(u8::from(offered > Work::ZERO))
-        };
-        let rates = share(served.rate_over(span), classes);
         // More was asked for than they can do, be it turned away at the door.
         let behind = if arrived > could { span } else { behind };
-        Served { arrived, served, dropped, left, backlog: self.books.backlog, rates, utilization, behind }
+        Served { arrived, served, dropped, left, backlog: self.books.backlog, behind }
     }
 
     /// For how long of an interval work waited, or more came than could be done.
@@ -410,6 +389,21 @@ impl Service {
     }
 }
 
+/// What all pods together can do over `span`.
+fn could(classes: &[PodClass], span: SimDuration) -> Work {
+    let sum = classes
+        .iter()
+        .try_fold(0i64, |sum, class| sum.checked_add(class.capacity.max(0).checked_mul(i64::from(class.pods))?));
+    if let Some(sum) = sum {
+        return Work::of(sum, span);
+    }
+    // A pod bound by nothing has a capacity beyond all bounds, so the sum stops at the largest number.
+    classes.iter().fold(Work::ZERO, |sum, class| {
+        let all = Work::of(class.capacity.max(0), span).0.saturating_mul(i128::from(class.pods));
+        Work(sum.0.saturating_add(all))
+    })
+}
+
 /// Shares `rate` evenly over all pods, none above its capacity: the rate of one pod of each class.
 pub fn share(rate: i64, classes: &[PodClass]) -> Vec<i64> {
     let mut order: Vec<usize> = (0..classes.len()).collect();
@@ -442,6 +436,11 @@ mod tests {
         [PodClass { pods: 2, capacity }]
     }
 
+    /// What a pod of each class did in the mean.
+    fn rates(served: &Served, seconds: i64, classes: &[PodClass]) -> Vec<i64> {
+        share(served.served.rate_over(SimDuration::from_secs(seconds)), classes)
+    }
+
     fn queue(yaml: &str) -> Service {
         Service::new(serde_saphyr::from_str(yaml).unwrap())
     }
@@ -450,17 +449,17 @@ mod tests {
     fn demand_below_capacity_is_served_and_shared_evenly() {
         let mut service = Service::new(QueueSpec::default());
         let served = service.serve(AT(0), AT(10), 900, &two_pods(1000));
-        assert_eq!((served.rates.clone(), served.utilization, served.saturated()), (vec![450], 0.45, false));
+        assert_eq!((rates(&served, 10, &two_pods(1000)), served.backlog), (vec![450], Work::ZERO));
     }
 
     #[test]
     fn what_cannot_be_served_waits_and_is_served_later() {
         let mut service = Service::new(QueueSpec::default());
         let served = service.serve(AT(0), AT(10), 3000, &two_pods(1000));
-        assert_eq!((served.rates, served.utilization, served.backlog.units()), (vec![1000], 1.0, 10.0));
+        assert_eq!((rates(&served, 10, &two_pods(1000)), served.backlog.units()), (vec![1000], 10.0));
         let served = service.serve(AT(10), AT(40), 1500, &two_pods(1000));
         assert_eq!(served.backlog, Work::ZERO);
-        assert_eq!(served.rates, [916]);
+        assert_eq!(rates(&served, 30, &two_pods(1000)), [916]);
         assert!(service.books().balance());
     }
 
@@ -468,21 +467,20 @@ mod tests {
     fn without_ready_pods_all_demand_waits() {
         let mut service = Service::new(QueueSpec::default());
         let served = service.serve(AT(0), AT(10), 500, &[]);
-        assert_eq!((served.utilization, served.backlog.units()), (1.0, 5.0));
+        assert_eq!((served.served, served.backlog.units()), (Work::ZERO, 5.0));
     }
 
     #[test]
     fn pods_bound_by_nothing_serve_everything() {
         let served = Service::new(QueueSpec::default()).serve(AT(0), AT(10), 900, &two_pods(i64::MAX));
-        assert_eq!((served.rates.clone(), served.saturated()), (vec![450], false));
-        assert!(served.utilization < 1e-9);
+        assert_eq!((rates(&served, 10, &two_pods(i64::MAX)), served.backlog), (vec![450], Work::ZERO));
     }
 
     #[test]
     fn a_small_pods_overflow_goes_to_the_large_ones() {
         let classes = [PodClass { pods: 1, capacity: 1000 }, PodClass { pods: 2, capacity: 100 }];
         let served = Service::new(QueueSpec::default()).serve(AT(0), AT(10), 900, &classes);
-        assert_eq!(served.rates, [700, 100]);
+        assert_eq!(rates(&served, 10, &classes), [700, 100]);
     }
 
     #[test]
@@ -582,12 +580,12 @@ mod tests {
                 dropped += interval.dropped;
                 prop_assert_eq!(arrived, served + dropped + interval.backlog);
                 prop_assert!(interval.backlog >= Work::ZERO && interval.dropped >= Work::ZERO);
-                prop_assert!((0.0..=1.0).contains(&interval.utilization));
-                for (rate, class) in interval.rates.iter().zip(&classes) {
+                let mean = interval.served.rate_over(SimDuration::from_nanos(span));
+                let rates = share(mean, &classes);
+                for (rate, class) in rates.iter().zip(&classes) {
                     prop_assert!(*rate <= class.capacity);
                 }
-                let shared: i64 = interval.rates.iter().zip(&classes).map(|(rate, class)| rate * i64::from(class.pods)).sum();
-                let mean = interval.served.rate_over(SimDuration::from_nanos(span));
+                let shared: i64 = rates.iter().zip(&classes).map(|(rate, class)| rate * i64::from(class.pods)).sum();
                 prop_assert!(shared <= mean && mean - shared < 20, "{} of {} shared out", shared, mean);
                 prop_assert!(service.books().balance());
                 if timeout.is_some() {

@@ -224,7 +224,7 @@ fn outputs() -> String {
     columns_of(&mut out, jobs::ATTEMPT, "");
     out += "\n## alerts.csv\n\nOf runs that rules watch (`monitoring:`), and of `windtunnel alerts --out`: a row an alert.\n";
     columns_of(&mut out, alerts::ALERT, "");
-    out += "\n## engine.json\n\nWhat the run took: events, scheduling attempts and loops of autoscalers, wall seconds, peak memory. The only file whose\nfigures differ between equal runs.\n";
+    out += "\n## engine.json\n\nWhat the run took: events (all, and by kind), scheduling attempts and loops of autoscalers, seconds of the\nclock and of the processors (from the first event to the last, without reading the scenario and writing the other files),\npeak memory. The only file whose figures differ between equal runs.\n";
     out
 }
 

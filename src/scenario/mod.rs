@@ -4,6 +4,7 @@
 //! but the latter. Option structs stand in the rooms that obey them; `spec` gathers them. [`manifest`] reads Kubernetes
 //! objects, for scenarios and for `decide`.
 
+mod alertmanager;
 pub mod diagnostic;
 mod digest;
 mod document;
@@ -30,6 +31,7 @@ mod workload_keys;
 mod yaml;
 
 pub use crate::cost::CapacityType;
+pub use alertmanager::{Alertmanager, Inhibition, LabelMatch, read_alertmanager};
 pub use document::{Document, kind_of};
 pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use kueue::{KueueSetup, QueuedJob, Variant};

@@ -260,7 +260,7 @@ pub fn unit_millis(unit: &str) -> Option<i64> {
 }
 
 /// `1h30m`, as Prometheus writes durations (`common/model`, `ParseDuration`).
-fn duration(text: &str) -> Option<SimDuration> {
+pub(super) fn duration(text: &str) -> Option<SimDuration> {
     if text == "0" {
         return Some(SimDuration::ZERO);
     }

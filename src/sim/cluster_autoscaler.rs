@@ -45,7 +45,7 @@ impl World<'_> {
                 keeps_min_size: true,
             })
             .collect();
-        self.cluster_autoscaler = Some(AutoscalerRun {
+        self.cluster_autoscaler = Some(Box::new(AutoscalerRun {
             state: State::new(options, SimTime::ZERO),
             rng: stream(self.seed, "cluster-autoscaler", 0),
             records: Vec::new(),
@@ -58,7 +58,7 @@ impl World<'_> {
             halted: None,
             found: Found::default(),
             leaving: BTreeMap::new(),
-        });
+        }));
         self.plan_loop(SimTime::ZERO + options.scan_interval);
     }
 

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::event::EventCounts;
 use super::records::Usage;
 use super::state::cpu::{CpuClaim, NodeCpu};
 use super::state::drain::Drain;
 use super::state::idle::IdleRun;
 use super::state::images::NodeImages;
 use super::state::jobs::BatchRun;
+use super::state::metrics_server::MeterId;
 use super::state::scaling_group::Unfilled;
 use super::state::wait_times::WaitRun;
 use crate::cluster::{NodeId, NodeSelectorTerm, NodeShapeId, PodId, PodSpecId, WorkloadId};
@@ -109,6 +111,8 @@ pub(super) struct PodRun {
     pub awaited_image: Option<u32>,
     /// Requests that it serves a second, in thousandths.
     pub serving: i64,
+    /// What metrics-server last scraped of it.
+    pub meter: MeterId,
     pub requested: Usage,
     /// The larger of request and use while it has a node.
     pub holding: Holding,
@@ -261,6 +265,7 @@ impl WorkloadRun {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub events: u64,
+    pub by_kind: EventCounts,
     pub scheduling_attempts: u64,
     pub autoscaler_loops: u64,
     pub autoscaler_loops_skipped: u64,

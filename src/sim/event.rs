@@ -139,6 +139,119 @@ pub enum Event {
     Exposition,
 }
 
+/// The table of kinds, each with its name in `engine.json`.
+macro_rules! kinds {
+    ($($variant:ident = $name:literal,)*) => {
+        enum Kind {
+            $($variant,)*
+        }
+
+        impl Event {
+            /// By [`Event::kind`].
+            pub const KINDS: &[&str] = &[$($name,)*];
+
+            /// Position in [`Event::KINDS`].
+            pub const fn kind(self) -> usize {
+                match self {
+                    $(Event::$variant { .. } => Kind::$variant as usize,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    PodStarts = "pod_starts",
+    ImagePulled = "image_pulled",
+    PodRejected = "pod_rejected",
+    OrphanedPod = "orphaned_pod",
+    PodReady = "pod_ready",
+    PodAvailable = "pod_available",
+    PodDeadline = "pod_deadline",
+    PodFinishes = "pod_finishes",
+    PodGone = "pod_gone",
+    MemoryPressure = "memory_pressure",
+    BackoffEnds = "backoff_ends",
+    PreemptsAgain = "preempts_again",
+    FlushLeftovers = "flush_leftovers",
+    Schedule = "schedule",
+    GangPass = "gang_pass",
+    Allocation = "allocation",
+    TraceArrival = "trace_arrival",
+    TrainingArrival = "training_arrival",
+    JobStarts = "job_starts",
+    JobSync = "job_sync",
+    CronJobSync = "cron_job_sync",
+    ProgressDeadline = "progress_deadline",
+    GangRestarts = "gang_restarts",
+    TrainingPhase = "training_phase",
+    NodeRegisters = "node_registers",
+    NodeReady = "node_ready",
+    InstanceFails = "instance_fails",
+    NodeDeletes = "node_deletes",
+    DrainStep = "drain_step",
+    InstanceGone = "instance_gone",
+    GroupRelaunches = "group_relaunches",
+    CapacityFalls = "capacity_falls",
+    SpotNotice = "spot_notice",
+    SpotReclaims = "spot_reclaims",
+    MachineOff = "machine_off",
+    PodShutDown = "pod_shut_down",
+    NodeFails = "node_fails",
+    NodeUnreachable = "node_unreachable",
+    TaintingPass = "tainting_pass",
+    TolerationEnds = "toleration_ends",
+    CloudNoticesLoss = "cloud_notices_loss",
+    NodeCollected = "node_collected",
+    GangSaved = "gang_saved",
+    GangGivesUp = "gang_gives_up",
+    Outage = "outage",
+    ReplicaChange = "replica_change",
+    Patch = "patch",
+    LoadTick = "load_tick",
+    DivideCpu = "divide_cpu",
+    Scrape = "scrape",
+    HpaSync = "hpa_sync",
+    ScalerTick = "scaler_tick",
+    ClusterAutoscalerScan = "cluster_autoscaler_scan",
+    KarpenterProvision = "karpenter_provision",
+    KarpenterRetry = "karpenter_retry",
+    ClaimsLaunch = "claims_launch",
+    OfferingsReturn = "offerings_return",
+    ClaimExpires = "claim_expires",
+    ClaimLiveness = "claim_liveness",
+    KarpenterDisrupt = "karpenter_disrupt",
+    KueueCycle = "kueue_cycle",
+    KueueWakes = "kueue_wakes",
+    KueueTimeout = "kueue_timeout",
+    KueueReturns = "kueue_returns",
+    Sample = "sample",
+    Exposition = "exposition",
+}
+
+/// How many events of each kind there were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventCounts([u64; Event::KINDS.len()]);
+
+impl EventCounts {
+    #[inline]
+    pub(super) fn count(&mut self, event: Event) {
+        self.0[event.kind()] += 1;
+    }
+
+    /// Of the kinds that there were, with their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let kinds = Event::KINDS.iter().copied().zip(self.0);
+        kinds.filter(|(_, count)| *count > 0)
+    }
+}
+
+impl Default for EventCounts {
+    fn default() -> EventCounts {
+        EventCounts([0; Event::KINDS.len()])
+    }
+}
+
 impl Event {
     /// Rank among events of one instant: first what the world does (ends before beginnings, so that room is free for
     /// whoever comes), then demand and metrics, then controllers, which so see the instant's facts, then the scheduler,

@@ -47,7 +47,8 @@ impl World<'_> {
                 scale.selector = SelectorState::Ambiguous;
             }
         }
-        let mut run = std::mem::take(&mut self.hpas[hpa as usize]);
+        let mut hpas = std::mem::take(&mut self.hpas);
+        let run = &mut hpas[hpa as usize];
         let mut observer = std::mem::take(&mut self.hpa_observer);
         let shown = Shown { world: self, hpa: spec, selected: self.selections.of(hpa) };
         let decision = observer.sync(self.now, &scale, &shown, &spec.spec, &scenario.hpa_flags, &mut run.memory);
@@ -63,7 +64,7 @@ impl World<'_> {
         };
         run.told = failures;
         run.note(&decision);
-        self.hpas[hpa as usize] = run;
+        self.hpas = hpas;
         self.hpa_observer = observer;
         (decision, reasons)
     }
@@ -196,7 +197,7 @@ impl Observed for Shown<'_, '_> {
     fn resource(&self, name: &str, container: Option<&str>, found: &mut Samples) -> Result<(), MetricError> {
         let mut any = false;
         for (index, pod) in self.selected.iter().enumerate() {
-            let known = self.world.scrapes.pods.get(&pod).and_then(|meter| Some((meter, meter.cpu?)));
+            let known = self.world.meter_of(pod).and_then(|meter| Some((meter, meter.cpu?)));
             any |= known.is_some();
             found.of_pods.push(known.and_then(|(meter, cpu)| {
                 let scraped = match name {
@@ -222,7 +223,7 @@ impl Observed for Shown<'_, '_> {
         let exported = PodMetric::named(&metric.name).ok_or(MetricError::Unavailable)?;
         let window = self.world.scenario.metrics.resolution;
         found.of_pods.extend(self.selected.iter().map(|pod| {
-            let meter = self.world.scrapes.pods.get(&pod)?;
+            let meter = self.world.meter_of(pod)?;
             let value = match exported {
                 PodMetric::RequestsPerSecond => meter.requests_per_second,
                 PodMetric::GpuDutyCycle => meter.gpu_duty_cycle,

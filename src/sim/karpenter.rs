@@ -25,7 +25,7 @@ const REQUEUE: SimDuration = SimDuration::from_secs(10);
 impl World<'_> {
     pub(super) fn start_karpenter(&mut self) {
         let Some(spec) = &self.scenario.karpenter else { return };
-        self.karpenter = Some(KarpenterRun {
+        self.karpenter = Some(Box::new(KarpenterRun {
             claims: Vec::new(),
             instances: Vec::new(),
             unlaunched: Vec::new(),
@@ -37,7 +37,7 @@ impl World<'_> {
             queue: Queue::default(),
             quiet_since: None,
             quiet_until: None,
-        });
+        }));
         self.claim_standing_nodes(spec);
         self.start_disruption();
     }

@@ -7,7 +7,7 @@
 use super::event::Event;
 use super::state::services::ServiceReading;
 use super::world::World;
-use crate::cluster::PodPhase;
+use crate::cluster::{PodId, PodPhase};
 use crate::scenario::Demand;
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
@@ -38,20 +38,25 @@ impl World<'_> {
         self.events.push(self.now + self.scenario.metrics.resolution, Event::Scrape);
     }
 
+    /// What was last scraped of the pod.
+    #[inline]
+    pub(super) fn meter_of(&self, pod: PodId) -> Option<&Meter> {
+        self.scrapes.get(self.pods[pod.index()].meter)
+    }
+
     /// Nobody asks for metrics of pods that no HPA sees, nor does an HPA count those that terminate.
     fn scrape_pods(&mut self) {
         let now = self.now;
         let resolution = self.scenario.metrics.resolution;
         for pod in self.selections.live() {
             if !self.has_kubelet(pod) {
-                self.scrapes.pods.remove(&pod);
+                self.scrapes.forget(&mut self.pods[pod.index()].meter);
                 continue;
             }
-            let (run, info) = (&self.pods[pod.index()], self.cluster.pod(pod));
+            let (run, info) = (&mut self.pods[pod.index()], self.cluster.pod(pod));
             let (Some(started), PodPhase::Running, None) = (run.started, info.phase, info.deletion) else { continue };
             let counter = run.cpu_counter_at(now);
-            let requested = self.requested(info.spec);
-            let before = self.scrapes.pods.get(&pod).filter(|meter| meter.started == started);
+            let before = self.scrapes.get(run.meter).filter(|meter| meter.started == started);
             if before.is_some_and(|meter| meter.last.0 == now) {
                 // Another HPA sees it too.
                 continue;
@@ -65,9 +70,10 @@ impl World<'_> {
             };
             let cpu = since.filter(|(at, _)| *at < now).map(|(at, from)| {
                 let window = now - at;
-                Scraped { value: ((counter - from) / i128::from(window.nanos())) as i64, at: now, window }
+                Scraped { value: rate(counter - from, window), at: now, window }
             });
-            let gpu_duty_cycle = (requested.gpu.get() > 0).then(|| run.used.gpu.get() * 100_000 / requested.gpu.get());
+            let gpus = run.requested.gpu.get();
+            let gpu_duty_cycle = (gpus > 0).then(|| run.used.gpu.get() * 100_000 / gpus);
             let serves_requests = self.service_of[run.workload.index()]
                 .is_some_and(|load| matches!(self.scenario.loads[load as usize].demand, Demand::Requests(_)));
             let meter = Meter {
@@ -82,7 +88,16 @@ impl World<'_> {
                 requests_per_second: serves_requests.then_some(run.serving),
                 gpu_duty_cycle,
             };
-            self.scrapes.pods.insert(pod, meter);
+            self.scrapes.set(&mut run.meter, meter);
         }
+    }
+}
+
+/// What a counter grew by (times nanoseconds), a nanosecond of the window, which is above zero.
+fn rate(grown: i128, window: SimDuration) -> i64 {
+    // Nearly always the numbers are small, and a division of those is quick.
+    match i64::try_from(grown) {
+        Ok(grown) => grown / window.nanos(),
+        Err(_) => (grown / i128::from(window.nanos())) as i64,
     }
 }

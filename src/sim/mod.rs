@@ -42,6 +42,7 @@ mod kueue;
 mod launches;
 mod ledger;
 mod limit;
+mod load_ticks;
 mod maxima;
 mod memory;
 mod metrics_server;
@@ -77,6 +78,7 @@ mod workloads;
 mod world;
 
 pub use budgets::Standing;
+pub use event::EventCounts;
 pub use explanation::{Explanation, IdleReason, IdleRow, Mechanism, Verdict, WaitReason, WaitRow};
 pub use exposed::{
     Exposed, ExposedCounts, ExposedGroup, ExposedHpa, ExposedJob, ExposedNode, ExposedPod, ExposedService,

@@ -74,7 +74,8 @@ impl World<'_> {
             // metrics-server has both resources or none.
             let cpu = given.cpu.as_ref().or(given.memory.as_ref()).map(scraped);
             let memory = given.memory.as_ref().map_or(nothing, scraped);
-            self.scrapes.pods.insert(pod, Meter::given(cpu, memory, given.requests_per_second));
+            let meter = Meter::given(cpu, memory, given.requests_per_second);
+            self.scrapes.set(&mut self.pods[pod.index()].meter, meter);
         }
     }
 }

@@ -12,6 +12,11 @@ pub trait Observer {
     /// Called at time zero, at every sample interval and at the end.
     fn sample(&mut self, _sample: &Sample<'_>) {}
 
+    /// False where samples are not looked at; none is made then.
+    fn wants_samples(&self) -> bool {
+        true
+    }
+
     /// How often [`scrape`](Observer::scrape) is to be called, from time zero on; `None`: never. Asked once.
     fn scrape_interval(&self) -> Option<SimDuration> {
         None
@@ -30,4 +35,8 @@ pub trait Observer {
 }
 
 /// A run that nobody watches.
-impl Observer for () {}
+impl Observer for () {
+    fn wants_samples(&self) -> bool {
+        false
+    }
+}

@@ -32,6 +32,12 @@ impl World<'_> {
         self.note_counts();
         let (now, gauges) = (self.now, &mut self.gauges);
         let extents = gauges.take(now);
+        if !observer.wants_samples() {
+            // Whether anybody looks makes no difference to what happens.
+            (0..self.services.len()).for_each(|load| self.settle_service(load));
+            self.bills.adjustment(now);
+            return;
+        }
         let group_extents: Vec<Extent> = gauges.groups.iter_mut().map(|gauge| gauge.take(now)).collect();
         let replicas: Vec<ReplicaSample> = self
             .scenario
@@ -126,6 +132,7 @@ impl World<'_> {
             stopped: None,
             figures: EngineFigures {
                 events: self.counts.events,
+                events_by_kind: self.counts.by_kind,
                 scheduling_attempts: self.counts.scheduling_attempts,
                 autoscaler_loops: self.counts.autoscaler_loops,
                 autoscaler_loops_skipped: self.counts.autoscaler_loops_skipped,

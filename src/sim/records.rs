@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::event::EventCounts;
 use super::explanation::{Explanation, Verdict};
 use super::state::limit::Stopped;
 use crate::cluster::PodPhase;
@@ -270,6 +271,7 @@ pub struct Outcome {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EngineFigures {
     pub events: u64,
+    pub events_by_kind: EventCounts,
     pub scheduling_attempts: u64,
     pub autoscaler_loops: u64,
     pub autoscaler_loops_skipped: u64,

@@ -37,11 +37,7 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
     world.start_exposition(observer);
     let end = SimTime::ZERO + scenario.duration;
     let (mut standstill, mut stopped) = (0, None);
-    while let Some(at) = world.events.next_at() {
-        if at > end {
-            break;
-        }
-        let (at, event) = world.events.pop().expect("an event was peeked");
+    while let Some((at, event)) = world.events.pop_until(end) {
         if at == world.now {
             standstill += 1;
         } else {
@@ -49,21 +45,21 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
             world.note_counts();
             world.now = at;
         }
-        world.counts.events += 1;
+        // Who looks changes nothing, not even a count.
+        if !matches!(event, Event::Exposition) {
+            world.counts.events += 1;
+            world.counts.by_kind.count(event);
+        }
         match event {
             Event::Sample => world.sample(observer),
-            Event::Exposition => {
-                // Who looks changes nothing, not even a count.
-                world.counts.events -= 1;
-                world.expose(observer);
-            }
+            Event::Exposition => world.expose(observer),
             event => world.handle(event),
         }
         if options.audit_every > 0 && world.counts.events.is_multiple_of(options.audit_every) {
             world.hold_books_together(event, standstill);
         }
-        for decision in world.decisions.drain(..) {
-            observer.decision(&decision);
+        if !world.decisions.is_empty() {
+            world.decisions.drain(..).for_each(|decision| observer.decision(&decision));
         }
         if world.is_full() {
             stopped = Some(world.stopped());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::event::Event;
 use super::records::{ServiceSample, Usage};
 use super::state::service_level::{Line, ServiceLevel};
-use super::state::services::{Offer, ServiceReading, ServiceRun};
+use super::state::services::{Offer, ServiceReading, ServiceRun, StandingPods};
 use super::world::World;
 use crate::cluster::{PodId, WorkloadId};
 use crate::load::latency::Histogram;
@@ -53,6 +53,7 @@ impl World<'_> {
                 to_the_dead: 0.0,
                 pods: Vec::new(),
                 classes: Vec::new(),
+                standing: StandingPods::default(),
                 generation: 0,
                 sampled: (SimTime::ZERO, [Work::ZERO; 3]),
             });
@@ -63,7 +64,9 @@ impl World<'_> {
     pub(super) fn load_tick(&mut self, load: u32, generation: u32) {
         if self.services[load as usize].generation == generation {
             self.settle_service(load as usize);
-            self.plan_service(load as usize);
+            if !self.demand_changes(load as usize) {
+                self.plan_service(load as usize);
+            }
         }
     }
 
@@ -76,7 +79,7 @@ impl World<'_> {
     }
 
     /// Closes the books up to now.
-    fn settle_service(&mut self, load: usize) {
+    pub(super) fn settle_service(&mut self, load: usize) {
         let run = &mut self.services[load];
         if run.settled == self.now {
             return;
@@ -97,6 +100,7 @@ impl World<'_> {
 
     /// Shares demand out from now on, and plans the tick at which that ends.
     fn plan_service(&mut self, load: usize) {
+        self.services[load].standing.keep_up = false;
         if self.services[load].each.is_some() {
             return self.plan_each(load);
         }
@@ -104,6 +108,7 @@ impl World<'_> {
         let pods = self.serving_pods(load);
         let arriving = self.services[load].signal.as_ref().map_or(0, |signal| signal.value_at(self.now));
         let dead = self.dead_endpoints(load);
+        self.services[load].standing.is_known &= dead == 0 && pods == self.services[load].pods;
         let to_the_dead = if dead == 0 { 0.0 } else { dead as f64 / (dead + pods.len()) as f64 };
         let demand = arriving - (arriving as f64 * to_the_dead).round() as i64;
         let backlog = self.services[load].service.books().backlog;
@@ -138,6 +143,9 @@ impl World<'_> {
 
     /// A pod that is no longer ready does no work, though it may live on.
     pub(super) fn stop_serving(&mut self, load: usize, before: Vec<PodId>) {
+        if before == self.services[load].pods {
+            return;
+        }
         for pod in before {
             if !self.services[load].pods.contains(&pod)
                 && !self.cluster.pod(pod).is_terminal()
@@ -259,6 +267,7 @@ impl World<'_> {
     /// The service's pods do no more than they have CPU for, whatever was planned.
     pub(super) fn clip_service(&mut self, load: usize) {
         self.settle_service(load);
+        self.services[load].standing.keep_up = false;
         if self.services[load].each.is_some() {
             return self.offer_to_each(load);
         }
@@ -276,6 +285,11 @@ impl World<'_> {
 
     /// Of a service whose books are closed up to now.
     pub(super) fn service_reading(&mut self, load: u32) -> ServiceReading {
+        let run = &self.services[load as usize];
+        if run.standing.keep_up {
+            // However it is cut into pieces, this interval leaves nothing waiting.
+            return ServiceReading { demand: run.demand, backlog: 0, latency: None };
+        }
         self.settle_service(load as usize);
         let run = &self.services[load as usize];
         if let Some(each) = &run.each {
@@ -326,6 +340,7 @@ impl World<'_> {
     pub(super) fn service_samples(&mut self) -> Vec<ServiceSample> {
         (0..self.services.len())
             .map(|load| {
+                self.settle_service(load);
                 let reading = self.service_reading(load as u32);
                 let workload = Arc::clone(self.workload_key(self.scenario.loads[load].target));
                 let run = &mut self.services[load];

@@ -20,7 +20,7 @@ use super::state::images::NodeImages;
 use super::state::karpenter::KarpenterRun;
 use super::state::kueue::KueueRun;
 use super::state::maxima::Maxima;
-use super::state::metrics_server::Scrapes;
+use super::state::metrics_server::{MeterId, Scrapes};
 use super::state::node_lifecycle::NodeLifecycle;
 use super::state::running::Places;
 use super::state::scheduling::SpecNotes;
@@ -111,8 +111,8 @@ pub struct World<'s> {
     pub(super) selections: Selections,
     /// What KEDA remembers, by scaler.
     pub(super) polls: Vec<PollState>,
-    pub(super) cluster_autoscaler: Option<AutoscalerRun>,
-    pub(super) karpenter: Option<KarpenterRun>,
+    pub(super) cluster_autoscaler: Option<Box<AutoscalerRun>>,
+    pub(super) karpenter: Option<Box<KarpenterRun>>,
     pub(super) kueue: Option<Box<KueueRun>>,
     pub(super) node_lifecycle: NodeLifecycle,
     /// What was last said of pods that wait.
@@ -256,6 +256,7 @@ impl<'s> World<'s> {
             images_there: 0,
             awaited_image: None,
             serving: 0,
+            meter: MeterId::default(),
             requested,
             holding: Holding::default(),
             costs: [Usd::ZERO; 3],
@@ -386,8 +387,8 @@ impl<'s> World<'s> {
         self.nominate(pod, None);
         self.cluster.end_pod(pod, end);
         self.selections.ended(pod, self.cluster.pod(pod).spec, end == End::Deleted);
-        self.scrapes.pods.remove(&pod);
         let run = &mut self.pods[pod.index()];
+        self.scrapes.forget(&mut run.meter);
         run.finished = Some(self.now);
         run.generation += 1;
         if run.reason.is_empty() {

@@ -1,6 +1,7 @@
 //! Instants and durations as whole nanoseconds.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, AddAssign, Mul, Neg, Sub};
 use std::str::FromStr;
 
@@ -10,9 +11,13 @@ const NANOS_PER_SEC: i64 = 1_000_000_000;
 
 /// An instant: nanoseconds since the scenario's start (in `decide`: since the Unix epoch).
 ///
-/// Signed, because a snapshot may hold instants from before its own clock's zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SimTime(i64);
+/// Signed, because a snapshot may hold instants from before its own clock's zero. No instant is `i64::MIN`, so that an
+/// `Option<SimTime>` is as large as a `SimTime`: a run keeps a dozen of them a pod.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SimTime(NonZeroU64);
+
+/// An instant is kept as its distance from `i64::MIN`, which orders as the instants do and is never zero.
+const BIAS: u64 = 1 << 63;
 
 /// A signed span of nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,34 +39,52 @@ pub enum DurationError {
 }
 
 impl SimTime {
-    pub const ZERO: SimTime = SimTime(0);
-    pub const MAX: SimTime = SimTime(i64::MAX);
-    pub const MIN: SimTime = SimTime(i64::MIN);
+    pub const ZERO: SimTime = SimTime::from_nanos(0);
+    pub const MAX: SimTime = SimTime::from_nanos(i64::MAX);
+    pub const MIN: SimTime = SimTime::from_nanos(i64::MIN + 1);
 
+    /// `i64::MIN` is taken for [`SimTime::MIN`].
+    #[inline]
     pub const fn from_nanos(nanos: i64) -> SimTime {
-        SimTime(nanos)
+        match NonZeroU64::new(nanos as u64 ^ BIAS) {
+            Some(biased) => SimTime(biased),
+            None => SimTime(NonZeroU64::MIN),
+        }
     }
 
     pub const fn from_secs(secs: i64) -> SimTime {
-        SimTime(secs.saturating_mul(NANOS_PER_SEC))
+        SimTime::from_nanos(secs.saturating_mul(NANOS_PER_SEC))
     }
 
     /// Rounded to the nearest nanosecond; out-of-range values saturate, NaN is zero.
     pub fn from_secs_f64(secs: f64) -> SimTime {
-        SimTime((secs * NANOS_PER_SEC as f64).round() as i64)
+        SimTime::from_nanos((secs * NANOS_PER_SEC as f64).round() as i64)
     }
 
+    #[inline]
     pub const fn nanos(self) -> i64 {
-        self.0
+        (self.0.get() ^ BIAS) as i64
     }
 
     pub fn as_secs_f64(self) -> f64 {
-        self.0 as f64 / NANOS_PER_SEC as f64
+        self.nanos() as f64 / NANOS_PER_SEC as f64
     }
 
     /// Time passed since `earlier`; negative where `earlier` lies ahead.
     pub const fn since(self, earlier: SimTime) -> SimDuration {
-        SimDuration(self.0.saturating_sub(earlier.0))
+        SimDuration(self.nanos().saturating_sub(earlier.nanos()))
+    }
+}
+
+impl Default for SimTime {
+    fn default() -> SimTime {
+        SimTime::ZERO
+    }
+}
+
+impl fmt::Debug for SimTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SimTime").field(&self.nanos()).finish()
     }
 }
 
@@ -174,14 +197,14 @@ impl FromStr for SimDuration {
 impl Add<SimDuration> for SimTime {
     type Output = SimTime;
     fn add(self, span: SimDuration) -> SimTime {
-        SimTime(self.0.saturating_add(span.0))
+        SimTime::from_nanos(self.nanos().saturating_add(span.0))
     }
 }
 
 impl Sub<SimDuration> for SimTime {
     type Output = SimTime;
     fn sub(self, span: SimDuration) -> SimTime {
-        SimTime(self.0.saturating_sub(span.0))
+        SimTime::from_nanos(self.nanos().saturating_sub(span.0))
     }
 }
 
@@ -270,7 +293,7 @@ impl fmt::Display for SimDuration {
 
 impl fmt::Display for SimTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        SimDuration(self.0).fmt(f)
+        SimDuration(self.nanos()).fmt(f)
     }
 }
 
@@ -304,5 +327,16 @@ mod tests {
             let error = text.parse::<SimDuration>().unwrap_err().to_string();
             assert!(error.contains(part), "{text:?}: {error}");
         }
+    }
+
+    #[test]
+    fn instants_order_as_their_nanoseconds_and_none_takes_no_room() {
+        let nanos = [i64::MIN + 1, -NANOS_PER_SEC, -1, 0, 1, NANOS_PER_SEC, i64::MAX];
+        let instants = nanos.map(SimTime::from_nanos);
+        assert!(instants.is_sorted() && instants.map(SimTime::nanos) == nanos);
+        assert_eq!(SimTime::from_nanos(i64::MIN), SimTime::MIN);
+        assert_eq!(SimTime::MAX - SimTime::MIN, SimDuration::MAX);
+        assert_eq!(SimTime::MIN - SimDuration::from_secs(1), SimTime::MIN);
+        assert_eq!(size_of::<Option<SimTime>>(), size_of::<SimTime>());
     }
 }

@@ -207,13 +207,14 @@ fn startup_taints_hold_pods_off() {
     assert!(tainted >= run(""), "{tainted:?}");
 }
 
-/// A Job whose pods never come up in time is given up after as many tries as allowed.
-#[test]
-fn kueue_gives_up_after_its_backoff_limit() {
-    let queue = "apiVersion: kueue.x-k8s.io/v1beta2\nkind: ResourceFlavor\nmetadata: {name: any}\n---\napiVersion: \
+const QUEUE: &str = "apiVersion: kueue.x-k8s.io/v1beta2\nkind: ResourceFlavor\nmetadata: {name: any}\n---\napiVersion: \
                  kueue.x-k8s.io/v1beta2\nkind: ClusterQueue\nmetadata: {name: q}\nspec: {namespaceSelector: {}, resourceGroups: \
                  [{coveredResources: [cpu], flavors: [{name: any, resources: [{name: cpu, nominalQuota: 4}]}]}]}\n---\napiVersion: \
                  kueue.x-k8s.io/v1beta2\nkind: LocalQueue\nmetadata: {name: q}\nspec: {clusterQueue: q}\n";
+
+/// A Job whose pods never come up in time is given up after as many tries as allowed.
+#[test]
+fn kueue_gives_up_after_its_backoff_limit() {
     let job = |name: &str, cpu: &str| {
         format!(
             "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, labels: {{kueue.x-k8s.io/queue-name: q}}}}\nspec: \
@@ -224,7 +225,7 @@ fn kueue_gives_up_after_its_backoff_limit() {
     let text = scenario(
         "  duration: 2h\n  kueue: {waitForPodsReady: {timeout: 2m, backoffBase: 60s, backoffLimitCount: 2}}\n  nodes: [{name: n, \
          instanceType: m6i.large}]\n  workloads:\n  - {target: {kind: Job, name: fits}, duration: 1h}\n",
-        &[queue, &job("stuck", "3"), &job("fits", "1")],
+        &[QUEUE, &job("stuck", "3"), &job("fits", "1")],
     );
     let run = run_scenario(&text, &[]);
     assert_eq!(pods_of(&run, "stuck").len(), 3, "{:#?}", run.decisions);
@@ -301,4 +302,66 @@ fn an_unready_node_is_removed_after_its_time() {
         "{removed:?} {:#?}",
         run.decisions
     );
+}
+
+/// A pool that may buy either buys spot at what the discount leaves, and where a price is stated at that.
+#[test]
+fn spot_is_offered_at_a_discount_where_its_price_is_not_known() {
+    let pool = "template: {spec: {nodeClassRef: {group: karpenter.k8s.aws, kind: EC2NodeClass, name: d}, requirements: [{key: \
+                karpenter.sh/capacity-type, operator: In, values: [spot, on-demand]}]}}";
+    let told_of = |more: &str| {
+        let spec = format!(
+            "  duration: 20m\n  nodePools: {{instanceTypes: [m6i.large], zones: [zone-a], interruptionsPerHour: 0{more}}}\n"
+        );
+        let run = run_scenario(
+            &scenario(&spec, &[&named("NodePool", "any", pool), &named("Pod", "p", &container("cpu: 1"))]),
+            &[],
+        );
+        told(&run, "Launched")[0].to_owned()
+    };
+    assert!(told_of("").contains("m6i.large (on-demand, zone-a) at 0.0960 USD"), "{}", told_of(""));
+    let discounted = told_of(", spotDiscount: 0.6");
+    assert!(discounted.contains("m6i.large (spot, zone-a) at 0.0384 USD"), "{discounted}");
+    let stated = told_of(", spotDiscount: 0.6, prices: {m6i.large: {spot: 0.05}}");
+    assert!(stated.contains("m6i.large (spot, zone-a) at 0.0500 USD"), "{stated}");
+}
+
+/// A Job that fails gives its quota back, and the next of the queue starts.
+#[test]
+fn a_failed_job_gives_its_quota_back() {
+    let job = |name: &str| {
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, labels: {{kueue.x-k8s.io/queue-name: q}}}}\nspec: \
+             {{backoffLimit: 0, template: {{spec: {{restartPolicy: Never, {}}}}}}}\n",
+            container("cpu: '4'")
+        )
+    };
+    let text = scenario(
+        "  duration: 1h\n  nodes: [{name: n, instanceType: m6i.4xlarge}]\n  workloads:\n  - {target: {kind: Job, name: bad}, duration: 10m, \
+         failures: {probability: 1}}\n  - {target: {kind: Job, name: next}, arrival: 1m, duration: 10m}\n",
+        &[QUEUE, &job("bad"), &job("next")],
+    );
+    let run = run_scenario(&text, &[]);
+    assert_eq!(pods_of(&run, "bad")[0].reason, "Error");
+    let next = pods_of(&run, "next");
+    assert!(next.len() == 1 && (600.0..660.0).contains(&next[0].created.as_secs_f64()), "{next:#?}");
+}
+
+/// The next run of a CronJob that forbids two at once starts when the last has failed.
+#[test]
+fn a_failed_run_of_a_cron_job_lets_the_next_begin() {
+    let spec = format!(
+        "schedule: '*/10 * * * *', concurrencyPolicy: Forbid, jobTemplate: {{spec: {{backoffLimit: 0, template: {{spec: {{restartPolicy: \
+         Never, {}}}}}}}}}",
+        container("cpu: 100m")
+    );
+    let cron = format!("apiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: tick}}\nspec: {{{spec}}}\n");
+    let text = scenario(
+        "  duration: 1h\n  nodes: [{name: n, instanceType: m6i.large}]\n  workloads:\n  - {target: {kind: CronJob, name: tick}, duration: \
+         15m, failures: {probability: 1}}\n",
+        &[&cron],
+    );
+    let run = run_scenario(&text, &[]);
+    let created: Vec<f64> = pods_of(&run, "tick").iter().map(|pod| pod.created.as_secs_f64()).collect();
+    assert!(created.len() >= 3, "{created:?} {:#?}", run.decisions);
 }

@@ -1,5 +1,7 @@
 //! Rules on simulated time: what fires, when, how a gate sees it, and what a broken rule file says.
 
+use std::fs;
+
 use serde_json::Value;
 
 use super::exposition::CRASHING;
@@ -112,4 +114,32 @@ fn a_broken_rule_has_its_place_and_an_unknown_metric_its_nearest() {
     );
     let said = shop.run("windtunnel alerts s.yaml");
     assert!(said.code == 2 && said.err.contains("there are no rules"), "{}", said.err);
+}
+
+/// Two alerts of one namespace come in one notification; where a critical one fires the warning is not told.
+#[test]
+fn notifications_are_counted_by_an_alertmanagers_configuration() {
+    let shop = Workshop::with_scenarios();
+    let rule = |name: &str, severity: &str| {
+        format!(
+            "    - {{alert: {name}, expr: 'kube_deployment_spec_replicas{{namespace=\"default\"}} > 1', labels: {{severity: {severity}}}}}\n"
+        )
+    };
+    let rules = format!("groups:\n- name: g\n  rules:\n{}{}", rule("Many", "critical"), rule("TooMany", "warning"));
+    fs::write(shop.path().join("r.yaml"), rules).unwrap();
+    let inhibit = "inhibit_rules: [{source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [namespace]}]\n";
+    for (config, wanted) in [
+        ("route: {group_by: [namespace]}\n".to_owned(), "of 1 group (by namespace)"),
+        ("route: {group_by: [alertname]}\n".to_owned(), "of 2 groups (by alertname)"),
+        (format!("route: {{group_by: ['...']}}\n{inhibit}"), "1 alert inhibited throughout"),
+        ("route: {routes: [{receiver: a}], receiver: b}\n".to_owned(), "the 1 routes below the root are not followed"),
+    ] {
+        fs::write(shop.path().join("am.yml"), config).unwrap();
+        let said = shop
+            .run("windtunnel alerts r.yaml scenarios/ai-model-training.yaml --set duration=3h --alertmanager am.yml");
+        assert!(said.code == 0 && said.out.contains(wanted), "{wanted}: {}{}", said.out, said.err);
+    }
+    fs::write(shop.path().join("am.yml"), "route: {group_by: [a], group_wait: soon}\n").unwrap();
+    let said = shop.run("windtunnel alerts r.yaml scenarios/ai-model-training.yaml --alertmanager am.yml");
+    assert!(said.code == 2 && said.err.contains("am.yml:1:") && said.err.contains("no duration"), "{}", said.err);
 }

@@ -85,6 +85,14 @@ pub fn request_of(
     container: Option<&str>,
     versioned: &VersionedBehaviour,
 ) -> Result<i64, RequestError> {
+    // Asked at every sync of every HPA: no name is looked up, and nothing gathered, that is not needed.
+    if resource == resource::CPU && container.is_none() && pod.pod_requests.is_none() && has_named_containers_only(pod)
+    {
+        let all = pod.containers.iter().chain(pod.sidecars());
+        return all.map(|c| c.has_request.0.then(|| c.requests.cpu.get())).try_fold(0i64, |sum, request| {
+            request.map(|request| sum.wrapping_add(request)).ok_or(RequestError::Missing { pod: 0 })
+        });
+    }
     let id = names.get(resource);
     let stated = |container: &Container| {
         let requests = &container.requests;
@@ -106,6 +114,11 @@ pub fn request_of(
         pod.sidecars().map(|c| ContainerRequest { name: &c.name, request: stated(c) }).collect();
     let pod_level = pod.pod_requests.as_ref().map(|level| whole_pod(pod, level, resource, &stated, versioned));
     pod_request(&PodRequests { containers: &containers, sidecars: &sidecars, pod_level }, container, versioned)
+}
+
+/// None of them ends the sum ([`pod_request`]).
+fn has_named_containers_only(pod: &PodSpec) -> bool {
+    pod.containers.iter().chain(pod.sidecars()).all(|container| !container.name.is_empty())
 }
 
 /// `resourcehelpers.PodRequests` where pod-level requests are set: `None` where nobody states the resource.

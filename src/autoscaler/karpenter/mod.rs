@@ -4,10 +4,12 @@
 //! [`disruption`] which nodes to replace or delete. The caller keeps the claims and applies what is decided. Followed:
 //! kubernetes-sigs/karpenter at 22664681; `docs/karpenter.md` lists what is modelled and what is not.
 
+mod base;
 mod batcher;
 pub mod disruption;
 mod existing_node;
 mod explain;
+mod hopeless;
 pub mod instance_type;
 mod limits;
 pub mod node_claim;
@@ -15,6 +17,7 @@ pub mod node_pool;
 pub mod options;
 mod planned_claim;
 pub mod pods;
+mod pods_to_place;
 mod preferences;
 mod provisioning;
 #[cfg(test)]

@@ -123,10 +123,12 @@ impl PlannedNode {
         self.requirements.compatible(&pod.requirements, undefined).map_err(Refusal::Requirements)?;
         let mut requirements = self.requirements.clone();
         requirements.add_all(&pod.requirements);
-        let of_topology =
-            topology.add_requirements(owner, &pod.pod, &pod.strict, &requirements).map_err(Refusal::Topology)?;
-        requirements.compatible(&of_topology, undefined).map_err(Refusal::Requirements)?;
-        requirements.add_all(&of_topology);
+        if topology.has_groups() {
+            let of_topology =
+                topology.add_requirements(owner, &pod.pod, &pod.strict, &requirements).map_err(Refusal::Topology)?;
+            requirements.compatible(&of_topology, undefined).map_err(Refusal::Requirements)?;
+            requirements.add_all(&of_topology);
+        }
         let (types, relaxed) = self.filter_types(pod, &mut requirements, terms)?;
         let reserved = self.reserve(&types, &requirements, terms)?;
         Ok(Fit { requirements, types, reserved, relaxed_min_values: relaxed })

@@ -7,14 +7,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Snapshot;
+use super::base::{Base, PodError};
 use super::existing_node::JOINED_LABELS;
 use super::instance_type::{CapacityType, Catalogue, TypeIndex};
 use super::node_pool::NodePool;
 use super::planned_claim::{PlannedNode, Refusal};
-use super::pods::{is_currently_reschedulable, is_provisionable, why_not_looked_at};
+use super::pods::{is_provisionable, why_not_looked_at};
+use super::pods_to_place::pods_to_place;
 use super::requirements::{Requirements, is_well_known};
-use super::scheduler::{Base, Mode, PodError, PodToPlace, Solution};
-use crate::cluster::{ClusterView, NodeId, NodeShape, PodId, label};
+use super::scheduler::{Mode, Solution, solve};
+use crate::cluster::{NodeId, NodeShape, PodId, label};
 use crate::units::UsdPerHour;
 
 /// A node to be launched.
@@ -86,7 +88,7 @@ pub fn provision(snapshot: &Snapshot<'_>) -> Provisioning {
         return Provisioning { unschedulable, ..Provisioning::default() };
     }
     let base = Base::new(snapshot);
-    let solution = base.solve(pods, &[], Mode { enforce_consolidate_after: false, strict_reservations: true });
+    let solution = solve(&base, pods, &[], Mode { enforce_consolidate_after: false, strict_reservations: true });
     let skipped_pools = refusals(&base.templates.skipped);
     let mut provisioning = Provisioning { skipped_pools, unschedulable, ..Provisioning::default() };
     for (owner, index) in &solution.on_existing {
@@ -112,35 +114,6 @@ fn not_looked_at(snapshot: &Snapshot<'_>) -> Vec<Unplaced> {
         Some(Unplaced { pod: *pod, pools: Vec::new(), why: Some(why), waits_for_node: false })
     };
     snapshot.pending.iter().filter_map(verdict).collect()
-}
-
-/// Provisionable pods, and pods of nodes that are marked for deletion.
-pub(super) fn pods_to_place(snapshot: &Snapshot<'_>) -> Vec<PodToPlace> {
-    let cluster = snapshot.cluster;
-    let homeless = |pod: PodId| PodToPlace { pod, spec: cluster.pod(pod).spec, homeless: true };
-    let mut pods: Vec<PodToPlace> = Vec::new();
-    for pod in snapshot.pending {
-        let info = cluster.pod(*pod);
-        let spec = cluster.specs.pod(info.spec);
-        if is_provisionable(info, spec) && why_not_looked_at(spec).is_none() {
-            pods.push(homeless(*pod));
-        }
-    }
-    let of_claims =
-        snapshot.claims.iter().filter(|claim| claim.is_marked_for_deletion()).filter_map(|claim| claim.node);
-    let mut leaving: Vec<NodeId> = of_claims.collect();
-    let others = cluster.node_views().filter(|view| view.state.deleting).map(|view| view.id);
-    for node in others {
-        if !leaving.contains(&node) {
-            leaving.push(node);
-        }
-    }
-    for node in leaving {
-        let Some(state) = cluster.node(node) else { continue };
-        let held = state.pods.iter().map(|held| held.pod);
-        pods.extend(held.filter(|pod| is_currently_reschedulable(snapshot, *pod)).map(homeless));
-    }
-    pods
 }
 
 fn refusals(skipped: &[(usize, String)]) -> Vec<PoolRefusal> {

@@ -1,43 +1,30 @@
 //! Finds a place for every pod: on nodes that exist or are on their way, with other planned pods, or on a new node.
 //!
-//! [`Base`] is what all simulations over one snapshot share; [`Base::solve`] runs one, for provisioning or to see what
-//! would become of the pods of nodes that disruption wants to remove. Follows
-//! `pkg/controllers/provisioning/scheduling/{scheduler,queue}.go` (kubernetes-sigs/karpenter 22664681). Resources, ports
-//! and GPU shares of existing nodes are judged by the scheduler's own filters; taints, labels and topology by
-//! Karpenter's rules, which differ (preferences count, taints of starting nodes do not).
+//! [`Base`] is what all simulations over one snapshot share; [`solve`] runs one, for provisioning or to see what would
+//! become of the pods of nodes that disruption wants to remove. Follows
+//! `pkg/controllers/provisioning/scheduling/{scheduler,queue}.go` (kubernetes-sigs/karpenter 22664681).
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Snapshot;
-use super::existing_node::{ExistingNode, ExistingNodes, names_a_host};
+use super::base::{Base, PodError};
+use super::existing_node::{ExistingNode, names_a_host};
+use super::hopeless;
 use super::instance_type::TypeIndex;
 use super::limits::Remaining;
 use super::options::MinValuesPolicy;
-use super::planned_claim::{Fit, PlannedNode, Refusal, Terms, port_conflict};
-use super::preferences::{Relaxations, Variant};
+use super::planned_claim::{Fit, PlannedNode, Refusal, Terms};
+use super::pods_to_place::PodToPlace;
+use super::preferences::Variant;
 use super::requirement::Requirement;
-use super::requirements::{Requirements, Undefined};
+use super::requirements::Requirements;
 use super::reservation::Reservations;
-use super::survey::Surveys;
-use super::template::{Template, Templates};
+use super::template::Template;
 use super::topology::{Owner, Topology};
-use super::topology_group::first_untolerated;
-use crate::cluster::{ClusterView, Fork, NodeShapeId, NodeState, PodId, PodSpecId, label};
+use crate::cluster::{Checkpoint, Fork, PodSpecId, label};
 use crate::scheduler::Cycle;
-use crate::scheduler::filter::{FILTERS, Filter, clearly_lacks_room};
-
-/// A pod to be placed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PodToPlace {
-    pub pod: PodId,
-    pub spec: PodSpecId,
-    /// It has no room now: it is pending, or its node is being deleted. Others are only moved to save money.
-    pub homeless: bool,
-}
 
 /// How a simulation differs from provisioning.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,103 +39,15 @@ pub(super) struct Mode {
 pub(super) struct Solution {
     pub pods: Vec<PodToPlace>,
     pub planned: Vec<PlannedNode>,
-    /// By position in `pods`: position in [`ExistingNodes::nodes`].
+    /// By position in `pods`: position in [`ExistingNodes::nodes`](super::existing_node::ExistingNodes).
     pub on_existing: Vec<(Owner, usize)>,
     pub errors: Vec<(Owner, PodError)>,
 }
 
-/// Why a pod found no place.
-#[derive(Clone, Debug)]
-pub(super) enum PodError {
-    /// By position in the templates.
-    NoPool(Vec<(usize, Refusal)>),
-    NoTemplates,
-    MinValues(usize),
-    /// The node that it counts on has yet to prove itself.
-    Uninitialized(usize),
-}
-
-/// By template, spec and level of relaxation.
-type FirstFits = FxHashMap<(usize, PodSpecId, usize), Result<Fit, Refusal>>;
-
-/// What every simulation over one snapshot shares.
-pub(super) struct Base<'a> {
-    pub snapshot: &'a Snapshot<'a>,
-    pub templates: Templates<'a>,
-    pub existing: ExistingNodes,
-    relaxations: RefCell<Relaxations<'a>>,
-    remaining: Vec<Remaining>,
-    reservations: Option<Reservations>,
-    /// The scheduler's filters that judge what a node still has.
-    filters: Vec<&'static dyn Filter>,
-    cycles: RefCell<FxHashMap<PodSpecId, Rc<Cycle<'a>>>>,
-    /// Whether nodes of a shape can ever suit a spec, as far as labels say.
-    labels_suit: RefCell<FxHashMap<(PodSpecId, usize, NodeShapeId), bool>>,
-    narrowed_labels: RefCell<FxHashMap<(PodSpecId, usize, NodeShapeId), Rc<Requirements>>>,
-    surveys: Rc<Surveys>,
-    /// What an empty planned node of a template says to the first pod of a spec at a level, where nothing but the two
-    /// decides it.
-    first_fits: RefCell<FirstFits>,
-}
-
-impl<'a> Base<'a> {
-    pub fn new(snapshot: &'a Snapshot<'a>) -> Base<'a> {
-        let specs = &snapshot.cluster.specs;
-        let existing = ExistingNodes::new(snapshot);
-        let mut remaining: Vec<Remaining> =
-            snapshot.pools.iter().map(|pool| Remaining::new(pool, &specs.resources)).collect();
-        for node in existing.nodes.iter().filter(|node| !node.marked_for_deletion) {
-            let shape = specs.shape(node.shape);
-            // A node with the pool's label counts even where it has no claim.
-            let labelled = || {
-                let name = shape.labels.get(label::NODE_POOL)?;
-                snapshot.pools.iter().position(|pool| *pool.name == **name)
-            };
-            if let Some(pool) = node.pool.or_else(labelled) {
-                remaining[pool].subtract(&shape.capacity, shape.max_pods, 1);
-            }
-        }
-        // Taints, labels, topology and host ports go by Karpenter's own rules.
-        let of_karpenter = [
-            "NodeUnschedulable",
-            "TaintToleration",
-            "NodeAffinity",
-            "PodTopologySpread",
-            "InterPodAffinity",
-            "NodePorts",
-        ];
-        let filters = FILTERS.iter().copied().filter(|filter| !of_karpenter.contains(&filter.name())).collect();
-        let prefer_no_schedule = Templates::prefer_no_schedule(snapshot.pools);
-        let gate = snapshot.options.feature_gates.reserved_capacity;
-        Base {
-            snapshot,
-            templates: Templates::new(snapshot),
-            existing,
-            relaxations: RefCell::new(Relaxations::new(specs, snapshot.options.preference_policy, prefer_no_schedule)),
-            remaining,
-            reservations: Reservations::new(snapshot.catalogue).filter(|_| gate),
-            filters,
-            cycles: RefCell::default(),
-            labels_suit: RefCell::default(),
-            narrowed_labels: RefCell::default(),
-            surveys: Rc::default(),
-            first_fits: RefCell::default(),
-        }
-    }
-
-    /// Places `pods` as if the nodes `without` (positions in [`ExistingNodes::nodes`], sorted) were gone.
-    pub fn solve(&self, pods: Vec<PodToPlace>, without: &[usize], mode: Mode) -> Solution {
-        Simulation::new(self, pods, without, mode).run()
-    }
-
-    fn variant(&self, spec: PodSpecId, level: usize) -> Option<Rc<Variant>> {
-        self.relaxations.borrow_mut().get(spec, level)
-    }
-
-    fn cycle(&self, spec: PodSpecId) -> Rc<Cycle<'a>> {
-        let mut cycles = self.cycles.borrow_mut();
-        Rc::clone(cycles.entry(spec).or_insert_with(|| Rc::new(Cycle::new(self.snapshot.cluster, spec))))
-    }
+/// Places `pods` as if the nodes `without` (positions in [`ExistingNodes::nodes`](super::existing_node::ExistingNodes),
+/// sorted) were gone.
+pub(super) fn solve(base: &Base<'_>, pods: Vec<PodToPlace>, without: &[usize], mode: Mode) -> Solution {
+    Simulation::new(base, pods, without, mode).run()
 }
 
 /// One run.
@@ -156,9 +55,12 @@ struct Simulation<'b, 'a> {
     base: &'b Base<'a>,
     mode: Mode,
     pods: Vec<PodToPlace>,
+    /// By position in `pods`: its spec with all its wishes.
+    variants: Vec<Rc<Variant>>,
     /// By position in the existing nodes.
     is_active: Vec<bool>,
     fork: Fork<'a>,
+    start: Checkpoint,
     topology: Topology<'a>,
     remaining: Vec<Remaining>,
     reservations: Option<Reservations>,
@@ -170,6 +72,9 @@ struct Simulation<'b, 'a> {
     first_candidate: FxHashMap<(PodSpecId, usize, bool), usize>,
     /// For unconstrained pods: planned nodes that refused this spec at this level, for good.
     refused: FxHashSet<(usize, PodSpecId, usize)>,
+    /// How many pods have found a place, and how many had when a pod of a spec (homeless or not) last found none.
+    placed: usize,
+    failures: FxHashMap<(PodSpecId, bool), (usize, PodError)>,
 }
 
 impl<'b, 'a> Simulation<'b, 'a> {
@@ -186,16 +91,15 @@ impl<'b, 'a> Simulation<'b, 'a> {
             }
             is_active[*index] = false;
         }
-        let mut fork = Fork::new(snapshot.cluster);
-        for (name, shape) in &base.existing.in_flight {
-            fork.add_node_state(NodeState::new(std::sync::Arc::clone(name), *shape, specs.shape(*shape)));
-        }
+        let mut fork = base.take_fork();
+        let start = fork.checkpoint();
         let excluded = pods.iter().map(|pod| pod.pod).collect();
         Simulation {
             base,
             mode,
             is_active,
             fork,
+            start,
             topology: Topology::new(
                 snapshot.cluster,
                 Rc::clone(&base.surveys),
@@ -209,39 +113,46 @@ impl<'b, 'a> Simulation<'b, 'a> {
             on_existing: Vec::new(),
             first_candidate: FxHashMap::default(),
             refused: FxHashSet::default(),
+            placed: 0,
+            failures: FxHashMap::default(),
+            variants: Vec::new(),
             pods,
         }
     }
 
     fn run(mut self) -> Solution {
         self.sort_pods();
-        self.topology.track_running_anti_affinity(&self.base.templates);
+        self.find_variants();
+        if self.base.has_anti_affinity() {
+            self.topology.track_running_anti_affinity(&self.base.templates);
+        }
         for owner in 0..self.pods.len() as Owner {
-            let pod = self.variant_of(owner, 0);
+            let pod = Rc::clone(&self.variants[owner as usize]);
             self.update_topology(owner, &pod);
         }
-        for (index, node) in self.base.existing.nodes.iter().enumerate() {
-            if self.is_active[index] {
-                self.topology.register_hostname(&node.hostname);
+        let base = self.base;
+        let is_active = &self.is_active;
+        self.topology.register_existing(&base.existing, &|node| is_active[node]);
+        let mut errors: FxHashMap<Owner, PodError> = FxHashMap::default();
+        let mut queue: VecDeque<Owner> = VecDeque::with_capacity(self.pods.len());
+        for owner in 0..self.pods.len() as Owner {
+            match self.why_hopeless(owner) {
+                Some(error) => _ = errors.insert(owner, error),
+                None => queue.push_back(owner),
             }
         }
-        let mut queue: VecDeque<Owner> = (0..self.pods.len() as Owner).collect();
         // Length of the queue when a pod came back to it: the same length again means a round without progress.
         let mut length_at_return: FxHashMap<Owner, usize> = FxHashMap::default();
-        let mut errors: FxHashMap<Owner, PodError> = FxHashMap::default();
         while let Some(owner) = queue.pop_front() {
             if length_at_return.get(&owner) == Some(&(queue.len() + 1)) {
                 break;
             }
-            match self.try_schedule(owner) {
+            match self.try_unless_alike_failed(owner) {
                 Ok(()) => {
                     errors.remove(&owner);
                 }
                 Err(error) => {
                     errors.insert(owner, error);
-                    // It keeps its wishes for the next try.
-                    let pod = self.variant_of(owner, 0);
-                    self.update_topology(owner, &pod);
                     queue.push_back(owner);
                     length_at_return.insert(owner, queue.len());
                 }
@@ -251,6 +162,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
         let mut errors: Vec<(Owner, PodError)> = errors.into_iter().collect();
         errors.sort_by_key(|(owner, _)| *owner);
         self.truncate_types(&mut errors);
+        self.base.hand_back(self.fork, self.start);
         Solution { pods: self.pods, planned: self.planned, on_existing: self.on_existing, errors }
     }
 
@@ -264,20 +176,47 @@ impl<'b, 'a> Simulation<'b, 'a> {
         });
     }
 
-    fn variant_of(&self, owner: Owner, level: usize) -> Rc<Variant> {
-        let spec = self.pods[owner as usize].spec;
+    fn find_variants(&mut self) {
         let mut relaxations = self.base.relaxations.borrow_mut();
-        relaxations.get(spec, level).unwrap_or_else(|| relaxations.original(spec))
+        self.variants = self.pods.iter().map(|pod| relaxations.original(pod.spec)).collect();
+    }
+
+    /// Why the pod finds no place whatever becomes of the others. It need not be tried: a pod that fails changes nothing.
+    fn why_hopeless(&self, owner: Owner) -> Option<PodError> {
+        let pod = &self.variants[owner as usize];
+        let is_free = self.topology.is_unconstrained(owner, &pod.pod);
+        if is_free { hopeless::why(self.base, pod.spec) } else { None }
     }
 
     fn update_topology(&mut self, owner: Owner, pod: &Variant) {
         let is_active = &self.is_active;
-        self.topology.update(owner, &pod.pod, &self.base.templates, &self.base.existing, &|node| is_active[node]);
+        self.topology.update(owner, pod, &self.base.templates, &self.base.existing, &|node| is_active[node]);
+    }
+
+    /// [`try_schedule`](Self::try_schedule), unless a pod that differs in nothing has failed since a place was last taken.
+    fn try_unless_alike_failed(&mut self, owner: Owner) -> Result<(), PodError> {
+        let PodToPlace { spec, homeless, .. } = self.pods[owner as usize];
+        if let Some((placed, error)) = self.failures.get(&(spec, homeless))
+            && *placed == self.placed
+        {
+            return Err(error.clone());
+        }
+        let tried = self.try_schedule(owner);
+        match &tried {
+            Ok(()) => self.placed += 1,
+            Err(error) => {
+                self.failures.insert((spec, homeless), (self.placed, error.clone()));
+                // It keeps its wishes for the next try.
+                let pod = Rc::clone(&self.variants[owner as usize]);
+                self.update_topology(owner, &pod);
+            }
+        }
+        tried
     }
 
     /// Relaxes the pod step by step until it fits somewhere.
     fn try_schedule(&mut self, owner: Owner) -> Result<(), PodError> {
-        let mut pod = self.variant_of(owner, 0);
+        let mut pod = Rc::clone(&self.variants[owner as usize]);
         loop {
             let error = match self.add(owner, &pod) {
                 Ok(()) => return Ok(()),
@@ -326,7 +265,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
             let PodToPlace { pod: id, spec, .. } = self.pods[owner as usize];
             self.fork.place(id, spec, node.id);
             if self.topology.has_groups() {
-                let requirements = base.existing.requirements_of(node);
+                let requirements = base.requirements_of(index);
                 self.topology.record(owner, &pod.pod, &node.taints, &requirements);
             }
             self.on_existing.push((owner, index));
@@ -346,25 +285,8 @@ impl<'b, 'a> Simulation<'b, 'a> {
         node: &ExistingNode,
         unconstrained: bool,
     ) -> bool {
-        let Some(view) = self.fork.node_view(node.id).filter(|view| !clearly_lacks_room(cycle, view)) else {
+        if !self.base.has_room(&self.fork, pod, cycle, node) {
             return false;
-        };
-        if first_untolerated(&pod.pod.tolerations, &node.taints).is_some() || !self.labels_suit(pod, node) {
-            return false;
-        }
-        let taken = view.state.pods.iter().flat_map(|held| cycle.specs.pod(held.spec).host_ports());
-        if port_conflict(&pod.pod, taken) || self.base.filters.iter().any(|filter| filter.filter(cycle, &view).is_err())
-        {
-            return false;
-        }
-        let (to_come, daemons) = &node.daemons_to_come;
-        if *daemons > 0 || !to_come.is_zero() {
-            let mut free = view.shape.allocatable.minus(&view.state.requested);
-            free -= to_come;
-            let has_slot = view.state.pods.len() as i64 + daemons < view.shape.max_pods;
-            if !has_slot || free.shortfalls(&pod.pod.requests).next().is_some() {
-                return false;
-            }
         }
         if unconstrained {
             return true;
@@ -391,25 +313,11 @@ impl<'b, 'a> Simulation<'b, 'a> {
         Rc::clone(narrowed)
     }
 
-    fn labels_suit(&self, pod: &Variant, node: &ExistingNode) -> bool {
-        let existing = &self.base.existing;
-        if names_a_host(&pod.pod, &pod.requirements) {
-            return existing.requirements_of(node).is_compatible(&pod.requirements, Undefined::Denied);
-        }
-        let mut known = self.base.labels_suit.borrow_mut();
-        *known
-            .entry((pod.spec, pod.level, node.shape))
-            .or_insert_with(|| existing.labels_of(node).is_compatible(&pod.requirements, Undefined::Denied))
-    }
-
     fn terms<'t>(&'t self, template: &'t Template<'a>, relax_min_values: bool) -> Terms<'t, 'a> {
         Terms {
-            template,
-            catalogue: self.base.snapshot.catalogue,
-            specs: &self.base.snapshot.cluster.specs,
             reservations: self.reservations.as_ref(),
             strict_reservations: self.mode.strict_reservations,
-            relax_min_values,
+            ..self.base.terms(template, relax_min_values)
         }
     }
 
@@ -440,7 +348,6 @@ impl<'b, 'a> Simulation<'b, 'a> {
 
     fn add_to_new(&mut self, owner: Owner, pod: &Variant, unconstrained: bool) -> Result<(), PodError> {
         let base = self.base;
-        let relax_min_values = base.snapshot.options.min_values_policy == MinValuesPolicy::BestEffort;
         let mut refusals = Vec::new();
         for (index, template) in base.templates.templates.iter().enumerate() {
             let remaining = &self.remaining[template.pool_index];
@@ -449,20 +356,14 @@ impl<'b, 'a> Simulation<'b, 'a> {
                 continue;
             }
             let number = self.planned.len() + 1;
-            let terms = self.terms(template, relax_min_values);
             let first_fit = if unconstrained && self.reservations.is_none() && remaining.is_unlimited() {
-                let mut known = base.first_fits.borrow_mut();
-                let fit = known.entry((index, pod.spec, pod.level)).or_insert_with(|| {
-                    let planned = PlannedNode::new(index, template, template.types.clone(), number);
-                    planned.can_add(owner, pod, &self.topology, &terms)
-                });
-                match fit {
+                base.first_fit((index, number), pod, &self.topology, |fit| match fit {
                     Ok(fit) => {
                         let planned = PlannedNode::new(index, template, Vec::new(), number);
                         Ok((fit.for_host(&planned.hostname), planned))
                     }
                     Err(refusal) => Err(refusal.clone()),
-                }
+                })
             } else {
                 let allowed = |index: &TypeIndex| remaining.allows(base.snapshot.catalogue.get(*index));
                 let types: Vec<TypeIndex> = template.types.iter().copied().filter(allowed).collect();
@@ -471,6 +372,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
                     continue;
                 }
                 let planned = PlannedNode::new(index, template, types, number);
+                let terms = self.terms(template, base.relaxes_min_values());
                 planned.can_add(owner, pod, &self.topology, &terms).map(|fit| (fit, planned))
             };
             match first_fit {

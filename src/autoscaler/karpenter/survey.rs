@@ -58,7 +58,9 @@ impl Survey {
         };
         for node in &existing.nodes {
             let domain = node.node.and_then(|_| existing.label(node, cluster, &group.id.key));
-            let counted = domain.filter(|_| group.id.filter.matches(&node.all_taints, &existing.requirements_of(node)));
+            let filter = &group.id.filter;
+            let counted = domain
+                .filter(|_| filter.admits_all() || filter.matches(&node.all_taints, &existing.requirements_of(node)));
             let at = counted.map(|domain| position(domain, &mut survey));
             survey.of_node.push(at);
         }
@@ -110,6 +112,9 @@ impl Survey {
 fn counted_domain<'c>(group: &TopologyGroup, cluster: &'c ClusterState, node: NodeId) -> Option<&'c str> {
     let node = cluster.node_view(node)?;
     let domain = node.label(&group.id.key)?;
+    if group.id.filter.admits_all() {
+        return Some(domain);
+    }
     let taints: Vec<Taint> = node.taints().cloned().collect();
     let mut requirements = Requirements::from_labels(&node.shape.labels);
     requirements.add(Requirement::value(label::HOSTNAME, node.state.hostname()));

@@ -3,6 +3,7 @@
 //! Follows `pkg/controllers/provisioning/scheduling/topology.go` (kubernetes-sigs/karpenter 22664681). Groups of
 //! required anti-affinity are kept twice: for the pods that state it, and ("inverse") for the pods that it keeps away.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,12 +13,15 @@ use smallvec::SmallVec;
 
 use super::existing_node::ExistingNodes;
 use super::options::PreferencePolicy;
+use super::preferences::Variant;
 use super::requirement::{Operator, Requirement};
 use super::requirements::Requirements;
 use super::survey::Surveys;
 use super::template::Templates;
 use super::topology_group::{DomainGroup, GroupKey, Namespaces, NodeFilter, TopologyGroup, TopologyType};
-use crate::cluster::{ClusterState, ClusterView, PodAffinityTerm, PodId, PodSpec, Taint, WhenUnsatisfiable, label};
+use crate::cluster::{
+    ClusterState, ClusterView, PodAffinityTerm, PodId, PodSpec, PodSpecId, Taint, WhenUnsatisfiable, label,
+};
 
 /// A pod to be placed: its position in the solve.
 pub(super) type Owner = u32;
@@ -32,6 +36,18 @@ pub(super) struct Unsatisfiable {
     pub counts: Vec<(Arc<str>, i32)>,
 }
 
+/// Pods as a set that is made when somebody asks.
+struct Excluded {
+    listed: Vec<PodId>,
+    set: OnceCell<FxHashSet<PodId>>,
+}
+
+impl Excluded {
+    fn set(&self) -> &FxHashSet<PodId> {
+        self.set.get_or_init(|| self.listed.iter().copied().collect())
+    }
+}
+
 pub(super) struct Topology<'a> {
     cluster: &'a ClusterState,
     surveys: Rc<Surveys>,
@@ -41,11 +57,14 @@ pub(super) struct Topology<'a> {
     /// Groups that a pod obeys, and those that its anti-affinity feeds.
     owned: FxHashMap<Owner, GroupIndexes>,
     owned_inverse: FxHashMap<Owner, GroupIndexes>,
+    /// By spec and level of relaxation: what [`Topology::update`] found for such a pod, obeyed and fed.
+    of_variant: FxHashMap<(PodSpecId, usize), (GroupIndexes, GroupIndexes)>,
     domain_groups: BTreeMap<String, DomainGroup>,
     /// Pods that are being placed do not count where they are now.
-    excluded: FxHashSet<PodId>,
-    /// Hostnames registered so far, for groups that are made later.
+    excluded: Excluded,
+    /// Hostnames of planned nodes so far, for groups that are made later; and whether those of existing nodes are known.
     hostnames: Vec<Arc<str>>,
+    knows_existing: bool,
 }
 
 impl<'a> Topology<'a> {
@@ -53,7 +72,7 @@ impl<'a> Topology<'a> {
         cluster: &'a ClusterState,
         surveys: Rc<Surveys>,
         policy: PreferencePolicy,
-        excluded: FxHashSet<PodId>,
+        excluded: Vec<PodId>,
     ) -> Topology<'a> {
         Topology {
             cluster,
@@ -63,10 +82,17 @@ impl<'a> Topology<'a> {
             inverse: Vec::new(),
             owned: FxHashMap::default(),
             owned_inverse: FxHashMap::default(),
+            of_variant: FxHashMap::default(),
             domain_groups: BTreeMap::new(),
-            excluded,
+            excluded: Excluded { listed: excluded, set: OnceCell::new() },
             hostnames: Vec::new(),
+            knows_existing: false,
         }
+    }
+
+    /// Of a simulation without pods.
+    pub fn of_nobody(cluster: &'a ClusterState) -> Topology<'a> {
+        Topology::new(cluster, Rc::default(), PreferencePolicy::Respect, Vec::new())
     }
 
     /// Takes up the required anti-affinity of pods that run already.
@@ -74,7 +100,7 @@ impl<'a> Topology<'a> {
         let cluster = self.cluster;
         for node in cluster.node_views().filter(|node| node.state.pods_with_required_anti_affinity > 0) {
             for held in &node.state.pods {
-                if self.excluded.contains(&held.pod) {
+                if self.excluded.set().contains(&held.pod) {
                     continue;
                 }
                 let pod = cluster.specs.pod(held.spec);
@@ -104,11 +130,12 @@ impl<'a> Topology<'a> {
     pub fn update(
         &mut self,
         owner: Owner,
-        pod: &PodSpec,
+        variant: &Variant,
         templates: &Templates<'_>,
         existing: &ExistingNodes,
         is_active: &dyn Fn(usize) -> bool,
     ) {
+        let pod = &variant.pod;
         if pod.topology_spread_constraints.is_empty() && pod.affinity.pod == Default::default() {
             let anti = &pod.affinity.pod_anti;
             if anti.required.is_empty() && anti.preferred.is_empty() {
@@ -116,12 +143,24 @@ impl<'a> Topology<'a> {
                 return;
             }
         }
+        if let Some((obeys, feeds)) = self.of_variant.get(&(variant.spec, variant.level)) {
+            if !feeds.is_empty() {
+                self.owned_inverse.insert(owner, feeds.clone());
+            }
+            self.owned.insert(owner, obeys.clone());
+            return;
+        }
         let mut feeds = GroupIndexes::new();
         for term in &pod.affinity.pod_anti.required {
-            feeds.push(self.inverse_group(pod, term, templates));
+            let groups = self.inverse.len();
+            let group = self.inverse_group(pod, term, templates);
+            feeds.push(group);
+            if self.knows_existing && self.inverse.len() > groups {
+                register_active(&mut self.inverse[group as usize], existing, is_active);
+            }
         }
         if !feeds.is_empty() {
-            self.owned_inverse.insert(owner, feeds);
+            self.owned_inverse.insert(owner, feeds.clone());
         }
         let mut obeys = GroupIndexes::new();
         for (id, min_domains) in self.group_keys(pod) {
@@ -133,11 +172,15 @@ impl<'a> Topology<'a> {
                 if group.id.key == label::HOSTNAME {
                     self.hostnames.iter().for_each(|hostname| group.register(hostname));
                 }
+                if self.knows_existing {
+                    register_active(&mut group, existing, is_active);
+                }
                 self.groups.push(group);
                 self.groups.len() - 1
             });
             obeys.push(index as u32);
         }
+        self.of_variant.insert((variant.spec, variant.level), (obeys.clone(), feeds));
         self.owned.insert(owner, obeys);
     }
 
@@ -187,7 +230,7 @@ impl<'a> Topology<'a> {
     fn count(&self, group: &mut TopologyGroup, existing: &ExistingNodes, is_active: &dyn Fn(usize) -> bool) {
         let survey = self.surveys.of(group, self.cluster, existing);
         survey.active_domains(is_active).for_each(|domain| group.register(domain));
-        survey.counts_without(&self.excluded).for_each(|(domain, pods)| group.record_pods(domain, pods));
+        survey.counts_without(self.excluded.set()).for_each(|(domain, pods)| group.record_pods(domain, pods));
     }
 
     /// Narrows a node's requirements to where the pod's constraints let it go.
@@ -262,10 +305,26 @@ impl<'a> Topology<'a> {
         }
     }
 
+    /// The hostnames of the nodes that exist are domains from now on.
+    pub fn register_existing(&mut self, existing: &ExistingNodes, is_active: &dyn Fn(usize) -> bool) {
+        for group in self.groups.iter_mut().chain(&mut self.inverse) {
+            register_active(group, existing, is_active);
+        }
+        self.knows_existing = true;
+    }
+
     pub fn register_hostname(&mut self, hostname: &Arc<str>) {
         let all = self.groups.iter_mut().chain(&mut self.inverse);
         all.filter(|group| group.id.key == label::HOSTNAME).for_each(|group| group.register(hostname));
         self.hostnames.push(Arc::clone(hostname));
+    }
+}
+
+/// A group by hostname knows the existing nodes that are not taken away.
+fn register_active(group: &mut TopologyGroup, existing: &ExistingNodes, is_active: &dyn Fn(usize) -> bool) {
+    if group.id.key == label::HOSTNAME {
+        let active = existing.nodes.iter().enumerate().filter(|(index, _)| is_active(*index));
+        active.for_each(|(_, node)| group.register(&node.hostname));
     }
 }
 

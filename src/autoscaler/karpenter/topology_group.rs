@@ -70,6 +70,14 @@ impl NodeFilter {
         }
     }
 
+    /// It matches every node.
+    pub fn admits_all(&self) -> bool {
+        let asks_for_nothing = |asked: &Requirements| asked.iter().next().is_none();
+        let any_label =
+            !self.honor_affinity || self.alternatives.is_empty() || self.alternatives.iter().any(asks_for_nothing);
+        any_label && !self.honor_taints
+    }
+
     pub fn matches(&self, taints: &[Taint], requirements: &Requirements) -> bool {
         let by_affinity = !self.honor_affinity
             || self.alternatives.is_empty()

@@ -252,6 +252,10 @@ impl Observer for Watched<'_, '_> {
         self.inner.sample(sample);
     }
 
+    fn wants_samples(&self) -> bool {
+        self.inner.wants_samples()
+    }
+
     fn scrape_interval(&self) -> Option<SimDuration> {
         self.exporter.as_ref().map(|(_, interval)| *interval)
     }

@@ -1,5 +1,7 @@
 //! `summary.json` and `engine.json`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::record::{Provenance, Summary};
@@ -11,6 +13,8 @@ pub struct EngineReport {
     pub provenance: Provenance,
     pub figures: EngineFigures,
     pub wall_seconds: f64,
+    /// Of all threads of the process meanwhile, in user and in kernel mode; `None` where the system does not tell.
+    pub cpu_seconds: Option<f64>,
     /// `None` where the system does not tell.
     pub peak_memory_bytes: Option<u64>,
 }
@@ -30,7 +34,9 @@ pub fn engine(report: &EngineReport) -> Vec<u8> {
         scheduling_attempts: u64,
         autoscaler_loops: u64,
         autoscaler_loops_skipped: u64,
+        events_by_kind: BTreeMap<&'static str, u64>,
         wall_seconds: f64,
+        cpu_seconds: Option<f64>,
         events_per_second: f64,
         peak_memory_bytes: Option<u64>,
     }
@@ -41,7 +47,9 @@ pub fn engine(report: &EngineReport) -> Vec<u8> {
         scheduling_attempts: figures.scheduling_attempts,
         autoscaler_loops: figures.autoscaler_loops,
         autoscaler_loops_skipped: figures.autoscaler_loops_skipped,
+        events_by_kind: figures.events_by_kind.iter().collect(),
         wall_seconds: report.wall_seconds,
+        cpu_seconds: report.cpu_seconds,
         events_per_second: figures.events as f64 / report.wall_seconds,
         peak_memory_bytes: report.peak_memory_bytes,
     })

@@ -136,6 +136,11 @@ impl Lowering<'_> {
             let all = catalogue.types().iter().filter(|of| (of.cloud == "aws" || is_own(of)) && is_priced(of));
             chosen = all.cloned().collect();
         }
+        if let Some(discount) = offers.spot_discount.filter(|discount| !(*discount > 0.0 && *discount < 1.0)) {
+            let message = format!("{discount} is not a fraction above 0 and below 1");
+            self.error("nodePools.spotDiscount", message);
+            return None;
+        }
         Some(chosen.iter().map(|instance| self.instance_type(instance, offers)).collect())
     }
 
@@ -159,7 +164,8 @@ impl Lowering<'_> {
             if let Some(on_demand) = on_demand {
                 offerings.push(Offering::new(zone, CapacityType::OnDemand, on_demand));
             }
-            if let Some(spot) = stated.spot.or(instance.spot) {
+            if let Some(spot) = stated.spot.or(instance.spot).or_else(|| discounted(on_demand?, offers.spot_discount?))
+            {
                 offerings.push(Offering::new(zone, CapacityType::Spot, spot));
             }
         }
@@ -258,7 +264,18 @@ fn never_as_spot(pool: &NodePool, suiting: &[&Offered]) -> Option<(String, Strin
         pool.name,
         some_of(&without)
     );
-    Some((message, format!("give prices: nodePools: {{prices: {{{first}: {{spot: 0.05}}}}}}, in US dollars an hour")))
+    let hint = format!(
+        "give prices: nodePools: {{prices: {{{first}: {{spot: 0.05}}}}}}, in US dollars an hour, or what spot saves: nodePools: \
+         {{spotDiscount: 0.6}}"
+    );
+    Some((message, hint))
+}
+
+/// What is left of a price, to the millionth of it. `None` where the discount is no fraction.
+fn discounted(price: UsdPerHour, discount: f64) -> Option<UsdPerHour> {
+    let saved = if discount > 0.0 && discount < 1.0 { (discount * 1e6).round() as i64 } else { return None };
+    let left = i128::from(price.nanos()) * i128::from(1_000_000 - saved) / 1_000_000;
+    i64::try_from(left).ok().map(UsdPerHour::from_nanos)
 }
 
 /// The well-known labels of an instance type; for AWS those that its provider adds, which NodePools select by.

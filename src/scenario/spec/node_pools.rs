@@ -19,8 +19,12 @@ pub struct NodePoolsSpec {
     /// Zones in which each type is offered. Default: `zone-a`.
     pub zones: Vec<String>,
     /// Prices by instance type, where they differ from the catalogue's. A type without a spot price is not offered as
-    /// spot.
+    /// spot, unless `spotDiscount` gives it one.
     pub prices: BTreeMap<String, OfferedPrices>,
+    /// The part of the on-demand price, above 0 and below 1, that spot saves for types without a spot price of their own:
+    /// 0.6 offers them at 40 % of it. Default: no spot price is guessed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spot_discount: Option<f64>,
     /// What a node keeps for itself. Default: EKS's rules.
     pub reserved: ReservedOptions,
     /// Whether pods can have thousandths of a GPU. Default: false.
@@ -109,6 +113,7 @@ impl Default for NodePoolsSpec {
             instance_types: Vec::new(),
             zones: Vec::new(),
             prices: BTreeMap::new(),
+            spot_discount: None,
             reserved: ReservedOptions::default(),
             shared_gpus: false,
             provisioning: Distribution::LogNormal(LogNormal { median, p95 }),

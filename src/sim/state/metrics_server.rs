@@ -1,8 +1,7 @@
 //! What was last scraped of each pod.
 
-use rustc_hash::FxHashMap;
+use std::num::NonZeroU32;
 
-use crate::cluster::PodId;
 use crate::sim::state::services::ServiceReading;
 use crate::units::{SimDuration, SimTime};
 
@@ -37,10 +36,52 @@ pub(in crate::sim) struct Scraped {
     pub window: SimDuration,
 }
 
+/// Where a pod's meter is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::sim) struct MeterId(Option<NonZeroU32>);
+
 /// What was scraped last.
 #[derive(Clone, Debug, Default)]
 pub(in crate::sim) struct Scrapes {
-    pub pods: FxHashMap<PodId, Meter>,
+    /// One a pod that is scraped; places of those that ended are taken anew.
+    meters: Vec<Meter>,
+    free: Vec<MeterId>,
     /// By load.
     pub services: Vec<ServiceReading>,
+}
+
+impl Scrapes {
+    #[inline]
+    pub fn get(&self, id: MeterId) -> Option<&Meter> {
+        id.0.map(|place| &self.meters[place.get() as usize - 1])
+    }
+
+    /// The pod of this meter was scraped.
+    #[inline]
+    pub fn set(&mut self, id: &mut MeterId, meter: Meter) {
+        match id.0 {
+            Some(place) => self.meters[place.get() as usize - 1] = meter,
+            None => *id = self.place(meter),
+        }
+    }
+
+    fn place(&mut self, meter: Meter) -> MeterId {
+        match self.free.pop() {
+            Some(MeterId(Some(place))) => {
+                self.meters[place.get() as usize - 1] = meter;
+                MeterId(Some(place))
+            }
+            _ => {
+                self.meters.push(meter);
+                MeterId(u32::try_from(self.meters.len()).ok().and_then(NonZeroU32::new))
+            }
+        }
+    }
+
+    /// Nothing is known of the pod any more.
+    pub fn forget(&mut self, id: &mut MeterId) {
+        if id.0.is_some() {
+            self.free.push(std::mem::take(id));
+        }
+    }
 }

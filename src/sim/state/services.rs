@@ -7,7 +7,7 @@ use crate::load::service::{Books, PodClass, Service, Work};
 use crate::scenario::Demand;
 use crate::sim::state::each_request::Each;
 use crate::sim::state::service_level::{Line, ServiceLevel};
-use crate::units::{GpuMilli, Millicores, SimTime};
+use crate::units::{Bytes, GpuMilli, Millicores, SimTime};
 
 /// A load of the scenario, running.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub(in crate::sim) struct ServiceRun {
     /// The ready pods since then, and what each can do and does a second, in milli-units.
     pub pods: Vec<PodId>,
     pub classes: Vec<PodClass>,
+    /// What ticks at which only the demand changes need to know of the pods.
+    pub standing: StandingPods,
     /// What single requests feel; `None` for plain CPU work.
     pub line: Option<Line>,
     pub level: ServiceLevel,
@@ -40,6 +42,31 @@ impl ServiceRun {
     pub fn books(&self) -> &Books {
         self.each.as_ref().map_or(self.service.books(), |each| &each.books)
     }
+}
+
+/// The pods of a service, as they are as long as none comes or goes.
+#[derive(Clone, Debug, Default)]
+pub(in crate::sim) struct StandingPods {
+    /// They are known; a full plan forgets them.
+    pub is_known: bool,
+    /// The last tick shared the demand among them, and they keep up with it: until the next plan nothing waits.
+    pub keep_up: bool,
+    pub pods: Vec<StandingPod>,
+    /// What each does a second, in millicores; of the last tick.
+    pub rates: Vec<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(in crate::sim) struct StandingPod {
+    pub pod: PodId,
+    pub instance: u32,
+    /// Millicores of its node, the most that it can have of them, and what it was offered last.
+    pub supply: i64,
+    pub ceiling: i64,
+    pub offered: i64,
+    /// What it uses besides.
+    pub memory: Bytes,
+    pub gpu: GpuMilli,
 }
 
 /// What a service's metrics say at this instant.

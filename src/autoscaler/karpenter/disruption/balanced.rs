@@ -4,8 +4,8 @@
 
 use super::candidate::{Candidate, claim_price, node_disruption_cost};
 use super::command::Command;
+use crate::autoscaler::karpenter::base::Base;
 use crate::autoscaler::karpenter::node_pool::ConsolidationPolicy;
-use crate::autoscaler::karpenter::scheduler::Base;
 
 /// A move passes with a score of one over this.
 const K: f64 = 2.0;

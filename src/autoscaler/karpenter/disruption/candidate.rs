@@ -3,11 +3,16 @@
 //! Follows `types.go` and `GetCandidates` in `helpers.go` under `pkg/controllers/disruption/` (kubernetes-sigs/karpenter
 //! 22664681).
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+
 use crate::autoscaler::karpenter::Snapshot;
+use crate::autoscaler::karpenter::base::Base;
 use crate::autoscaler::karpenter::instance_type::TypeIndex;
 use crate::autoscaler::karpenter::pods::{DO_NOT_DISRUPT, eviction_cost, first_blocking, is_reschedulable};
-use crate::autoscaler::karpenter::scheduler::Base;
-use crate::cluster::{ClusterView, NodeId, PodId, label};
+use crate::cluster::{ClusterView, NodeId, NodeShape, NodeShapeId, PodId, label};
 
 /// What draining a node costs by itself, in pods.
 pub(super) const NODE_DISRUPTION_COST: f64 = 1.0;
@@ -32,8 +37,8 @@ pub(super) struct Candidate {
     /// Position in the snapshot's pools.
     pub pool: usize,
     pub instance_type: Option<TypeIndex>,
-    pub zone: Option<String>,
-    pub capacity_type: Option<String>,
+    pub zone: Option<Rc<str>>,
+    pub capacity_type: Option<Rc<str>>,
     pub reschedulable: Vec<PodId>,
     /// Of its offering; 0 where unknown.
     pub price: f64,
@@ -54,26 +59,76 @@ impl Candidate {
 }
 
 /// Why a claim is no candidate.
+#[derive(Clone, Debug)]
 pub(super) struct Ineligible {
     pub claim: usize,
     pub why: String,
 }
 
 /// All candidates in the order of their nodes' names, and why the others are none.
-pub(super) fn candidates(base: &Base<'_>, class: Class) -> (Vec<Candidate>, Vec<Ineligible>) {
-    let mut candidates = Vec::new();
-    let mut ineligible = Vec::new();
-    for (existing, node) in base.existing.nodes.iter().enumerate() {
-        let Some(claim) = node.claim else { continue };
-        match candidate(base, class, existing, claim) {
-            Ok(candidate) => candidates.push(candidate),
-            Err(why) => ineligible.push(Ineligible { claim, why }),
-        }
-    }
-    (candidates, ineligible)
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub candidates: Vec<Candidate>,
+    pub ineligible: Vec<Ineligible>,
 }
 
-fn candidate(base: &Base<'_>, class: Class, existing: usize, claim_index: usize) -> Result<Candidate, String> {
+/// The lists of a pass, each made when a method first asks.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    lists: [OnceCell<Listed>; 2],
+}
+
+impl Candidates {
+    pub fn of(&self, class: Class, base: &Base<'_>) -> &Listed {
+        self.lists[class as usize].get_or_init(|| list(base, class))
+    }
+}
+
+fn list(base: &Base<'_>, class: Class) -> Listed {
+    let mut listed = Listed::default();
+    let mut kinds = FxHashMap::default();
+    for (existing, node) in base.existing.nodes.iter().enumerate() {
+        let Some(claim) = node.claim else { continue };
+        match candidate(base, class, existing, claim, &mut kinds) {
+            Ok(candidate) => listed.candidates.push(candidate),
+            Err(why) => listed.ineligible.push(Ineligible { claim, why }),
+        }
+    }
+    listed
+}
+
+/// What a node's labels say of it, and the price of the offering that its claim's labels name.
+#[derive(Clone, Debug)]
+struct Kind {
+    instance_type: Option<TypeIndex>,
+    zone: Option<Rc<str>>,
+    capacity_type: Option<Rc<str>>,
+    price: f64,
+}
+
+impl Kind {
+    fn of(snapshot: &Snapshot<'_>, shape: &NodeShape, claim: usize) -> Kind {
+        let of_label = |key: &str| shape.labels.get(key).map(|value| Rc::from(value.as_str()));
+        let name = shape.labels.get(label::INSTANCE_TYPE);
+        let types = &snapshot.catalogue.types;
+        let instance_type = name.and_then(|name| types.iter().position(|other| *other.name == **name));
+        Kind {
+            instance_type: instance_type.map(|index| index as TypeIndex),
+            zone: of_label(label::ZONE),
+            capacity_type: of_label(label::CAPACITY_TYPE),
+            price: claim_price(snapshot, claim),
+        }
+    }
+}
+
+/// `kinds` by the shapes of node and claim.
+fn candidate(
+    base: &Base<'_>,
+    class: Class,
+    existing: usize,
+    claim_index: usize,
+    kinds: &mut FxHashMap<(NodeShapeId, NodeShapeId), Kind>,
+) -> Result<Candidate, String> {
     let snapshot = base.snapshot;
     let claim = &snapshot.claims[claim_index];
     let Some(node) = base.existing.nodes[existing].node else { return Err("it has no node yet".into()) };
@@ -107,21 +162,18 @@ fn candidate(base: &Base<'_>, class: Class, existing: usize, claim_index: usize)
             is_reschedulable(info, snapshot.cluster.specs.pod(info.spec))
         })
         .collect();
-    let of_label = |key: &str| view.shape.labels.get(key).cloned();
-    let name = of_label(label::INSTANCE_TYPE);
-    let types = &snapshot.catalogue.types;
-    let instance_type = name.and_then(|name| types.iter().position(|other| *other.name == *name));
-    let (zone, capacity_type) = (of_label(label::ZONE), of_label(label::CAPACITY_TYPE));
+    let shapes = (view.state.shape, claim.shape);
+    let kind = kinds.entry(shapes).or_insert_with(|| Kind::of(snapshot, view.shape, claim_index)).clone();
     Ok(Candidate {
         claim: claim_index,
         node,
         existing,
         pool,
-        instance_type: instance_type.map(|index| index as TypeIndex),
-        price: claim_price(snapshot, claim_index),
+        instance_type: kind.instance_type,
+        price: kind.price,
         reschedule_cost: pods_cost(snapshot, &reschedulable),
-        zone,
-        capacity_type,
+        zone: kind.zone,
+        capacity_type: kind.capacity_type,
         reschedulable,
     })
 }

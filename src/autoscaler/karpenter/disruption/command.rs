@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::candidate::Candidate;
+use crate::autoscaler::karpenter::base::Base;
 use crate::autoscaler::karpenter::node_pool::DisruptionReason;
 use crate::autoscaler::karpenter::provisioning::{CreateClaim, create};
-use crate::autoscaler::karpenter::scheduler::{Base, Solution};
+use crate::autoscaler::karpenter::scheduler::Solution;
 use crate::cluster::NodeId;
 
 /// Ways to disrupt, in the order in which they are tried.

@@ -5,12 +5,12 @@
 use super::candidate::Candidate;
 use super::command::{Command, Method};
 use super::simulation::{first_failure, simulate};
+use crate::autoscaler::karpenter::base::Base;
 use crate::autoscaler::karpenter::instance_type::TypeIndex;
 use crate::autoscaler::karpenter::node_pool::ConsolidationPolicy;
 use crate::autoscaler::karpenter::planned_claim::PlannedNode;
 use crate::autoscaler::karpenter::requirement::Requirement;
 use crate::autoscaler::karpenter::requirements::Requirements;
-use crate::autoscaler::karpenter::scheduler::Base;
 use crate::cluster::label;
 
 /// Cheaper types that a lone spot node needs before another spot node may replace it, and the most that its launch gets.

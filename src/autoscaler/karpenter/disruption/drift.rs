@@ -7,8 +7,8 @@ use super::candidate::Candidate;
 use super::command::{Command, Method};
 use super::simulation::{first_failure, simulate};
 use crate::autoscaler::karpenter::Snapshot;
+use crate::autoscaler::karpenter::base::Base;
 use crate::autoscaler::karpenter::requirements::{Requirements, Undefined};
-use crate::autoscaler::karpenter::scheduler::Base;
 use crate::cluster::label;
 use crate::units::SimDuration;
 

@@ -5,7 +5,7 @@
 use super::candidate::Candidate;
 use super::command::{Command, Method};
 use super::consolidation::{is_consolidatable, sort};
-use crate::autoscaler::karpenter::scheduler::Base;
+use crate::autoscaler::karpenter::base::Base;
 
 pub(super) fn should_disrupt(base: &Base<'_>, candidate: &Candidate) -> Result<(), String> {
     let pool = &base.snapshot.pools[candidate.pool];

@@ -22,11 +22,11 @@ mod tests;
 mod validation;
 
 use super::Snapshot;
+use super::base::Base;
 use super::pods::do_not_disrupt_until;
-use super::scheduler::Base;
 use crate::cluster::ClusterView;
 use crate::units::{SimDuration, SimTime};
-use candidate::{Candidate, Class, candidates};
+use candidate::{Candidate, Candidates, Class};
 
 pub use budget::allowed_disruptions;
 pub use command::{Command, Disrupted, Method};
@@ -91,10 +91,10 @@ pub fn disrupt(snapshot: &Snapshot<'_>, state: &mut DisruptionState) -> Disrupti
     if snapshot.claims.is_empty() {
         return decision;
     }
-    let base = Base::new(snapshot);
+    let (base, candidates) = (Base::new(snapshot), Candidates::default());
     let mut methods = &Method::ALL[..];
     if let Some((command, _)) = state.waiting.take() {
-        match validation::validate(&base, &command) {
+        match validation::validate(&base, &candidates, &command) {
             Ok(valid) => {
                 decision.next_pass = now;
                 decision.command = Some(valid);
@@ -109,7 +109,7 @@ pub fn disrupt(snapshot: &Snapshot<'_>, state: &mut DisruptionState) -> Disrupti
         }
     }
     for method in methods {
-        let Some(command) = find(&base, *method, &mut decision.refused) else { continue };
+        let Some(command) = find(&base, &candidates, *method, &mut decision.refused) else { continue };
         if *method == Method::Drift {
             decision.next_pass = now;
             decision.command = Some(command);
@@ -130,27 +130,27 @@ pub fn validate_now(
     state: &mut DisruptionState,
 ) -> Option<(Command, Result<Command, String>)> {
     let (command, _) = state.waiting.take()?;
-    let valid = validation::validate(&Base::new(snapshot), &command);
+    let valid = validation::validate(&Base::new(snapshot), &Candidates::default(), &command);
     Some((command, valid))
 }
 
-fn find(base: &Base<'_>, method: Method, refused: &mut Vec<Refused>) -> Option<Command> {
+fn find(base: &Base<'_>, candidates: &Candidates, method: Method, refused: &mut Vec<Refused>) -> Option<Command> {
     let class = if method == Method::Drift { Class::Eventual } else { Class::Graceful };
-    let (all, ineligible) = candidates(base, class);
+    let listed = candidates.of(class, base);
     let totals = match method {
-        Method::MultiNodeConsolidation | Method::SingleNodeConsolidation => balanced::totals(base, &all),
+        Method::MultiNodeConsolidation | Method::SingleNodeConsolidation => balanced::totals(base, &listed.candidates),
         _ => Vec::new(),
     };
-    let mut blocked: Vec<(usize, String)> = ineligible.into_iter().map(|i| (i.claim, i.why)).collect();
+    let mut blocked: Vec<(usize, String)> = listed.ineligible.iter().map(|i| (i.claim, i.why.clone())).collect();
     let should_disrupt = |candidate: &Candidate| match method {
         Method::Emptiness => emptiness::should_disrupt(base, candidate),
         Method::Drift => drift::should_disrupt(base, candidate),
         _ => consolidation::should_consolidate(base, candidate),
     };
     let mut chosen = Vec::new();
-    for candidate in all {
-        match should_disrupt(&candidate) {
-            Ok(()) => chosen.push(candidate),
+    for candidate in &listed.candidates {
+        match should_disrupt(candidate) {
+            Ok(()) => chosen.push(candidate.clone()),
             Err(why) => blocked.push((candidate.claim, why)),
         }
     }

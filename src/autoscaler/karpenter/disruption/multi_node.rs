@@ -7,8 +7,8 @@ use super::balanced::PoolTotals;
 use super::candidate::Candidate;
 use super::command::{Command, Method};
 use super::consolidation::{cheaper_types, consolidate, sort};
+use crate::autoscaler::karpenter::base::Base;
 use crate::autoscaler::karpenter::requirements::Requirements;
-use crate::autoscaler::karpenter::scheduler::Base;
 
 /// More nodes than this are not tried at once.
 const MAX_PARALLEL: usize = 100;

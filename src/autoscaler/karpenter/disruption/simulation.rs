@@ -3,18 +3,19 @@
 //! Follows `SimulateScheduling` in `pkg/controllers/disruption/helpers.go` (kubernetes-sigs/karpenter 22664681).
 
 use super::candidate::Candidate;
+use crate::autoscaler::karpenter::base::{Base, PodError};
 use crate::autoscaler::karpenter::pods::{is_currently_reschedulable, is_provisionable};
-use crate::autoscaler::karpenter::provisioning::{pods_to_place, unplaced};
-use crate::autoscaler::karpenter::scheduler::{Base, Mode, PodError, PodToPlace, Solution};
+use crate::autoscaler::karpenter::pods_to_place::PodToPlace;
+use crate::autoscaler::karpenter::provisioning::unplaced;
+use crate::autoscaler::karpenter::scheduler::{Mode, Solution, solve};
 use crate::cluster::PodPhase;
 
 /// Places pending pods, pods of nodes on their way out, and those of the candidates, without the candidates' nodes.
 /// `consolidating`: pods are only moved to save money, so that nodes under `consolidateAfter` are no destination.
 pub(super) fn simulate(base: &Base<'_>, candidates: &[&Candidate], consolidating: bool) -> Solution {
     let cluster = base.snapshot.cluster;
-    let mut pods = pods_to_place(base.snapshot);
-    // Pods without a place of their own may land on nodes that are starting.
-    let homeless: rustc_hash::FxHashSet<_> = pods.iter().map(|pod| pod.pod).collect();
+    let homeless = base.pods_to_place();
+    let mut pods = homeless.to_vec();
     for pod in candidates.iter().flat_map(|candidate| &candidate.reschedulable) {
         if is_currently_reschedulable(base.snapshot, *pod) {
             let info = cluster.pod(*pod);
@@ -24,11 +25,15 @@ pub(super) fn simulate(base: &Base<'_>, candidates: &[&Candidate], consolidating
     let mut without: Vec<usize> = candidates.iter().map(|candidate| candidate.existing).collect();
     without.sort_unstable();
     let mode = Mode { enforce_consolidate_after: consolidating, strict_reservations: false };
-    let mut solution = base.solve(pods, &without, mode);
+    let mut solution = solve(base, pods, &without, mode);
     for (owner, index) in &solution.on_existing {
+        if base.existing.nodes[*index].initialized {
+            continue;
+        }
+        // Pods without a place of their own may land on nodes that are starting.
         let pod = solution.pods[*owner as usize].pod;
-        let of_deleting_node = homeless.contains(&pod) && cluster.pod(pod).node.is_some();
-        if !base.existing.nodes[*index].initialized && !of_deleting_node {
+        let of_deleting_node = cluster.pod(pod).node.is_some() && homeless.iter().any(|other| other.pod == pod);
+        if !of_deleting_node {
             solution.errors.push((*owner, PodError::Uninitialized(*index)));
         }
     }

@@ -9,7 +9,7 @@ use super::balanced::{PoolTotals, approves, can_pass};
 use super::candidate::Candidate;
 use super::command::{Command, Method};
 use super::consolidation::{consolidate, sort};
-use crate::autoscaler::karpenter::scheduler::Base;
+use crate::autoscaler::karpenter::base::Base;
 
 pub(super) fn command(
     base: &Base<'_>,

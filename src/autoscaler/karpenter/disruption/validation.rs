@@ -3,19 +3,19 @@
 //! Follows `pkg/controllers/disruption/validation.go` (kubernetes-sigs/karpenter 22664681).
 
 use super::budget::allowed_disruptions;
-use super::candidate::{Candidate, Class, candidates};
+use super::candidate::{Candidate, Candidates, Class};
 use super::command::{Command, Method};
 use super::simulation::{first_failure, simulate};
 use super::{consolidation, emptiness};
-use crate::autoscaler::karpenter::scheduler::Base;
+use crate::autoscaler::karpenter::base::Base;
 
 /// The command as it may be carried out now, or why it may not.
-pub(super) fn validate(base: &Base<'_>, command: &Command) -> Result<Command, String> {
+pub(super) fn validate(base: &Base<'_>, candidates: &Candidates, command: &Command) -> Result<Command, String> {
     let is_emptiness = command.method == Method::Emptiness;
     let mut allowed = allowed_disruptions(base.snapshot, command.reason());
-    let current: Vec<Candidate> = candidates(base, Class::Graceful)
-        .0
-        .into_iter()
+    let listed = &candidates.of(Class::Graceful, base).candidates;
+    let current: Vec<Candidate> = listed
+        .iter()
         .filter(|candidate| {
             let still = match command.method {
                 Method::Emptiness => emptiness::should_disrupt(base, candidate),
@@ -24,6 +24,7 @@ pub(super) fn validate(base: &Base<'_>, command: &Command) -> Result<Command, St
             let name = &base.snapshot.claims[candidate.claim].name;
             still.is_ok() && command.nodes.iter().any(|node| node.claim == *name)
         })
+        .cloned()
         .collect();
     if is_emptiness {
         return validate_emptiness(base, command, current, &mut allowed);
