@@ -147,7 +147,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         exposition::write(file, &mut tape, scenario.start_epoch_seconds, file_terms)?;
     }
     let wall_seconds = started.elapsed().as_secs_f64();
-    let cpu_seconds = cpu_time::seconds().zip(cpu_before).map(|(after, before)| after - before);
+    let cpu_seconds = cpu_time::seconds().zip(cpu_before).map(|(after, before)| cpu_time::between(before, after));
     if let Some(stopped) = &outcome.stopped {
         return Err(stopped.clone().into());
     }

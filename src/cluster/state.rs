@@ -69,6 +69,11 @@ impl ClusterState {
         PodId::new(self.pods.len() - 1)
     }
 
+    /// Makes room for so many more pods at once.
+    pub fn reserve_pods(&mut self, pods: usize) {
+        self.pods.reserve_exact(pods);
+    }
+
     pub fn pod(&self, id: PodId) -> &PodInfo {
         &self.pods[id.index()]
     }

@@ -37,9 +37,11 @@ impl Deref for Books {
 }
 
 impl Books {
-    /// An empty cluster whose objects' specs are known beforehand.
-    pub fn new(specs: Specs) -> Books {
-        Books { cluster: ClusterState::new(specs), ..Books::default() }
+    /// An empty cluster whose objects' specs are known beforehand, with room for so many pods.
+    pub fn new(specs: Specs, pods: usize) -> Books {
+        let mut cluster = ClusterState::new(specs);
+        cluster.reserve_pods(pods);
+        Books { cluster, ..Books::default() }
     }
 
     // What is read

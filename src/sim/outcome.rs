@@ -16,6 +16,9 @@ use crate::units::{SimTime, Usd, UsdPerHour};
 
 const NANOS_PER_HOUR: f64 = 3_600e9;
 
+/// So many pods' books; giving memory back costs a call of the system.
+const GIVEN_BACK_AT_ONCE: usize = 1 << 16;
+
 impl World<'_> {
     /// Shows this instant, and plans the next sample where one is due before the end.
     pub(super) fn sample(&mut self, observer: &mut dyn Observer) {
@@ -94,6 +97,7 @@ impl World<'_> {
         let at_max_replicas = self.times_at_maximum();
         let explanation = Explanation { idle: self.idle_rows(), waits, wait_reasons, at_max_replicas };
         let nodes = self.node_rows();
+        let (training, services) = (self.training_rows(), self.service_rows());
         let pods = self.pod_rows();
         let reserved_unused: Usd = (0..self.groups.len()).map(|group| self.bills.unused(group)).sum();
         let idle_cost = nodes.iter().map(|node| node.idle_cost).sum::<Usd>() + reserved_unused;
@@ -109,9 +113,9 @@ impl World<'_> {
             explanation,
             reserved_unused,
             commitments: self.bills.commitments(),
-            training: self.training_rows(),
+            training,
             training_to_come: self.training_to_come(),
-            services: self.service_rows(),
+            services,
             pods,
             nodes,
             integrals: self.cluster.ledger().integrals(),
@@ -178,8 +182,10 @@ impl World<'_> {
         self.instances.iter().map(row).collect()
     }
 
+    /// Takes the pods' books: they are given back to the system as rows come in their place, the last first.
     fn pod_rows(&mut self) -> Vec<PodRow> {
-        let mut verdicts = self.verdicts().into_iter().peekable();
+        let mut verdicts = self.verdicts().into_iter().rev().peekable();
+        let mut books = std::mem::take(&mut self.pods);
         let qos: Vec<&'static str> = self
             .cluster
             .specs
@@ -190,42 +196,44 @@ impl World<'_> {
                 QosClass::BestEffort => "BestEffort",
             })
             .collect();
-        self.cluster
-            .pods()
-            .iter()
-            .zip(&self.pods)
-            .enumerate()
-            .map(|(index, (info, run))| {
-                let workload = &self.scenario.workloads[run.workload.index()];
-                let requested = self.requested(info.spec);
-                PodRow {
-                    name: Arc::clone(&info.name),
-                    namespace: Arc::clone(&workload.namespace),
-                    workload: Arc::clone(self.workload_key(run.workload)),
-                    node: info.node.map(|node| self.instance_of[node.index()]),
-                    phase: info.phase,
-                    deleted: info.deleted,
-                    unscheduled: match verdicts.peek() {
-                        Some((of, _)) if of.index() == index => verdicts.next().map(|(_, verdict)| verdict),
-                        _ => None,
-                    },
-                    reason: run.reason,
-                    qos: qos[info.spec.index()],
-                    priority: self.cluster.specs.pod(info.spec).priority,
-                    created: info.created,
-                    scheduled: run.scheduled,
-                    started: run.first_started,
-                    ready: run.ready_at,
-                    finished: run.finished,
-                    restarts: run.restarts,
-                    cpu: requested.cpu,
-                    memory: requested.memory,
-                    gpu: requested.gpu,
-                    costs: run.costs,
-                    cost: run.costs.into_iter().sum(),
-                }
-            })
-            .collect()
+        let mut rows = Vec::with_capacity(books.len());
+        while let Some(run) = books.pop() {
+            let index = books.len();
+            if index.is_multiple_of(GIVEN_BACK_AT_ONCE) {
+                books.shrink_to_fit();
+            }
+            let info = self.cluster.pod(PodId::new(index));
+            let workload = &self.scenario.workloads[run.workload.index()];
+            let requested = self.requested(info.spec);
+            rows.push(PodRow {
+                name: Arc::clone(&info.name),
+                namespace: Arc::clone(&workload.namespace),
+                workload: Arc::clone(self.workload_key(run.workload)),
+                node: info.node.map(|node| self.instance_of[node.index()]),
+                phase: info.phase,
+                deleted: info.deleted,
+                unscheduled: match verdicts.peek() {
+                    Some((of, _)) if of.index() == index => verdicts.next().map(|(_, verdict)| verdict),
+                    _ => None,
+                },
+                reason: run.reason,
+                qos: qos[info.spec.index()],
+                priority: self.cluster.specs.pod(info.spec).priority,
+                created: info.created,
+                scheduled: run.scheduled,
+                started: run.first_started,
+                ready: run.ready_at,
+                finished: run.finished,
+                restarts: run.restarts,
+                cpu: requested.cpu,
+                memory: requested.memory,
+                gpu: requested.gpu,
+                costs: run.costs,
+                cost: run.costs.into_iter().sum(),
+            });
+        }
+        rows.reverse();
+        rows
     }
 
     fn cost_by_node_group(&self, adjustment: Usd) -> Vec<(Arc<str>, Usd)> {

@@ -144,7 +144,7 @@ impl<'s> World<'s> {
             seed,
             now: SimTime::ZERO,
             events: EventQueue::default(),
-            cluster: Books::new(scenario.specs.clone()),
+            cluster: Books::new(scenario.specs.clone(), scenario.trace_pods.len()),
             queue: SchedulingQueue::new(QueueOptions::of(&scenario.scheduler)),
             pods: Vec::with_capacity(scenario.trace_pods.len()),
             instances: Vec::new(),

@@ -30,7 +30,7 @@ use crate::scheduler::filter::{FILTERS, Filter, clearly_lacks_room};
 #[derive(Clone, Debug)]
 pub(super) enum PodError {
     /// By position in the templates.
-    NoPool(Vec<(usize, Refusal)>),
+    NoPool(Rc<[(usize, Refusal)]>),
     NoTemplates,
     MinValues(usize),
     /// The node that it counts on has yet to prove itself.
@@ -61,6 +61,7 @@ pub(super) struct Base<'a> {
     /// By spec: why none of its pods finds a place, as [`hopeless`](super::hopeless) has it.
     pub hopeless: RefCell<FxHashMap<PodSpecId, Option<PodError>>>,
     pods_to_place: OnceCell<Vec<PodToPlace>>,
+    pods_with_hope: OnceCell<Vec<PodToPlace>>,
     /// The nodes as they are, for one simulation after the other.
     fork: RefCell<Option<Fork<'a>>>,
     /// Some running pod keeps others away.
@@ -113,10 +114,16 @@ impl<'a> Base<'a> {
             first_fits: RefCell::default(),
             hopeless: RefCell::default(),
             pods_to_place: OnceCell::new(),
+            pods_with_hope: OnceCell::new(),
             fork: RefCell::default(),
             has_anti_affinity: OnceCell::new(),
             requirements: RefCell::default(),
         }
+    }
+
+    /// Of [`pods_to_place`](Self::pods_to_place), what `find` leaves of them; asked once.
+    pub fn pods_with_hope(&self, find: impl FnOnce() -> Vec<PodToPlace>) -> &[PodToPlace] {
+        self.pods_with_hope.get_or_init(find)
     }
 
     /// Provisionable pods, and pods of nodes that are marked for deletion.
@@ -145,7 +152,8 @@ impl<'a> Base<'a> {
     /// Labels of an existing node as requirements.
     pub fn requirements_of(&self, index: usize) -> Rc<Requirements> {
         let mut known = self.requirements.borrow_mut();
-        let of_node = || Rc::new(self.existing.requirements_of(&self.existing.nodes[index]));
+        let specs = &self.snapshot.cluster.specs;
+        let of_node = || Rc::new(self.existing.requirements_of(&self.existing.nodes[index], specs));
         Rc::clone(known.entry(index).or_insert_with(of_node))
     }
 
@@ -191,14 +199,17 @@ impl<'a> Base<'a> {
     }
 
     fn labels_suit(&self, pod: &Variant, node: &ExistingNode) -> bool {
-        let existing = &self.existing;
+        if pod.requirements.is_empty() {
+            return true;
+        }
+        let (existing, specs) = (&self.existing, &self.snapshot.cluster.specs);
         if names_a_host(&pod.pod, &pod.requirements) {
-            return existing.requirements_of(node).is_compatible(&pod.requirements, Undefined::Denied);
+            return existing.requirements_of(node, specs).is_compatible(&pod.requirements, Undefined::Denied);
         }
         let mut known = self.labels_suit.borrow_mut();
         *known
             .entry((pod.spec, pod.level, node.shape))
-            .or_insert_with(|| existing.labels_of(node).is_compatible(&pod.requirements, Undefined::Denied))
+            .or_insert_with(|| existing.labels_of(node, specs).is_compatible(&pod.requirements, Undefined::Denied))
     }
 
     pub fn relaxes_min_values(&self) -> bool {

@@ -4,6 +4,7 @@
 //! [`Fork`](crate::cluster::Fork). Follows `existingnode.go` and `pkg/controllers/state/statenode.go`
 //! (kubernetes-sigs/karpenter 22664681).
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::node_claim::is_known_ephemeral;
 use super::requirement::Requirement;
 use super::requirements::{INITIALIZED, REGISTERED, Requirements, Undefined};
 use super::topology_group::tolerates_all;
-use crate::cluster::{ClusterState, ClusterView, NodeId, NodeShapeId, PodSpec, Resources, Taint, label};
+use crate::cluster::{ClusterState, ClusterView, NodeId, NodeShapeId, PodSpec, Resources, Specs, Taint, label};
 
 /// One node, or one claim without a node yet.
 #[derive(Clone, Debug)]
@@ -50,7 +51,8 @@ pub(super) struct ExistingNodes {
     pub nodes: Vec<ExistingNode>,
     /// Claims without a node, in the order in which each fork adds them.
     pub in_flight: Vec<(Arc<str>, NodeShapeId)>,
-    by_shape: FxHashMap<NodeShapeId, Rc<Requirements>>,
+    /// Made when somebody asks.
+    by_shape: RefCell<FxHashMap<NodeShapeId, Rc<Requirements>>>,
 }
 
 impl ExistingNodes {
@@ -121,10 +123,6 @@ impl ExistingNodes {
     }
 
     fn push(&mut self, snapshot: &Snapshot<'_>, mut node: ExistingNode) {
-        let cluster = snapshot.cluster;
-        self.by_shape
-            .entry(node.shape)
-            .or_insert_with(|| Rc::new(Requirements::from_labels(&cluster.specs.shape(node.shape).labels)));
         node.taints = node.all_taints.clone();
         if let Some(claim) = node.claim.map(|claim| &snapshot.claims[claim]) {
             node.pool = snapshot.pools.iter().position(|pool| pool.name == claim.node_pool);
@@ -149,7 +147,7 @@ impl ExistingNodes {
         if snapshot.daemon_sets.is_empty() {
             return Default::default();
         }
-        let requirements = self.requirements_of(node);
+        let requirements = self.requirements_of(node, &cluster.specs);
         let mut to_come = Resources::default();
         let mut pods = 0;
         for spec in snapshot.daemon_sets {
@@ -178,15 +176,17 @@ impl ExistingNodes {
     }
 
     /// The node's labels as requirements, its hostname among them.
-    pub fn requirements_of(&self, node: &ExistingNode) -> Requirements {
-        let mut requirements = (**self.labels_of(node)).clone();
+    pub fn requirements_of(&self, node: &ExistingNode, specs: &Specs) -> Requirements {
+        let mut requirements = (*self.labels_of(node, specs)).clone();
         requirements.replace(Requirement::value(label::HOSTNAME, &node.hostname));
         requirements
     }
 
     /// The same without the hostname, shared by all nodes of the shape.
-    pub fn labels_of(&self, node: &ExistingNode) -> &Rc<Requirements> {
-        &self.by_shape[&node.shape]
+    pub fn labels_of(&self, node: &ExistingNode, specs: &Specs) -> Rc<Requirements> {
+        let mut known = self.by_shape.borrow_mut();
+        let of_shape = || Rc::new(Requirements::from_labels(&specs.shape(node.shape).labels));
+        Rc::clone(known.entry(node.shape).or_insert_with(of_shape))
     }
 
     pub fn label<'c>(&self, node: &'c ExistingNode, cluster: &'c ClusterState, key: &str) -> Option<&'c str> {

@@ -41,8 +41,8 @@ fn find_out(base: &Base<'_>, spec: PodSpecId) -> Option<PodError> {
         }
         let refusal = |index| base.first_fit((index, 1), &pod, &nobody, |fit| fit.as_ref().err().cloned());
         let refusals = (0..templates.len()).map(|index| Some((index, refusal(index)?)));
-        let Some(refusals) = refusals.collect() else { break false };
-        error = Some(PodError::NoPool(refusals));
+        let Some(refusals) = refusals.collect::<Option<Vec<_>>>() else { break false };
+        error = Some(PodError::NoPool(refusals.into()));
         level += 1;
     };
     base.hand_back(fork, start);

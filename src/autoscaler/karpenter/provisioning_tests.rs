@@ -224,3 +224,41 @@ fn a_snapshot_without_pods_asks_nothing_of_the_pools() {
     assert_eq!(provision(&world.snapshot()), Provisioning::default());
     assert_eq!(world.cluster.node_slots(), 0);
 }
+
+fn placed(world: &World, decision: &Provisioning) -> Vec<Vec<String>> {
+    let size = |pod: &PodId| world.cluster.specs.pod(world.cluster.pod(*pod).spec).requests.cpu.get().to_string();
+    decision.create.iter().map(|claim| claim.pods.iter().map(size).collect()).collect()
+}
+
+#[test]
+fn pods_that_fit_nowhere_are_in_nobodys_way() {
+    let small = |world: &mut World| {
+        world.pend(5, pod(1500));
+        world.pend(2, pod(3900));
+    };
+    let (mut alone, mut among) = (World::new(), World::new());
+    small(&mut alone);
+    among.pend(40, pod(64_000));
+    small(&mut among);
+    among.pend(3, pod(9_000));
+    let (alone_goes, among_goes) = (provision(&alone.snapshot()), provision(&among.snapshot()));
+    assert!(alone_goes.unschedulable.is_empty());
+    assert_eq!(placed(&among, &among_goes), placed(&alone, &alone_goes));
+    assert_eq!(among_goes.unschedulable.len(), 43);
+    let reasons: Vec<_> = among_goes.unschedulable.iter().map(|pod| &pod.pools).collect();
+    assert!(reasons.iter().all(|pools| pools.len() == 1 && **pools == *reasons[0]), "{reasons:?}");
+}
+
+#[test]
+fn of_pods_that_differ_in_nothing_all_are_told_why_and_one_that_needs_less_still_finds_its_place() {
+    let mut world = World::new();
+    // Limits count here, so that nothing is settled beforehand.
+    world.pools[0].limits.push(("cpu".to_owned(), crate::units::Quantity::from_value(8)));
+    world.pend(3, pod(7_000));
+    world.pend(2, pod(500));
+    let decision = provision(&world.snapshot());
+    assert_eq!(placed(&world, &decision), [["7000", "500", "500"]]);
+    assert_eq!(decision.unschedulable.len(), 2);
+    let reasons: Vec<_> = decision.unschedulable.iter().map(|pod| &pod.pools).collect();
+    assert!(reasons[0] == reasons[1] && reasons[0][0].is_limit, "{reasons:?}");
+}

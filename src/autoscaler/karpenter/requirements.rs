@@ -140,6 +140,10 @@ impl Requirements {
         self.get(key).is_none_or(|requirement| requirement.has(value))
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Requirement> {
         self.by_key.iter()
     }

@@ -4,6 +4,7 @@
 //! become of the pods of nodes that disruption wants to remove. Follows
 //! `pkg/controllers/provisioning/scheduling/{scheduler,queue}.go` (kubernetes-sigs/karpenter 22664681).
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -24,7 +25,6 @@ use super::reservation::Reservations;
 use super::template::Template;
 use super::topology::{Owner, Topology};
 use crate::cluster::{Checkpoint, Fork, PodSpecId, label};
-use crate::scheduler::Cycle;
 
 /// How a simulation differs from provisioning.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,6 +70,8 @@ struct Simulation<'b, 'a> {
     on_existing: Vec<(Owner, usize)>,
     /// For unconstrained pods: the first existing node that may still hold this spec at this level.
     first_candidate: FxHashMap<(PodSpecId, usize, bool), usize>,
+    /// By spec and level: existing nodes (by position) that are known to have no room for such a pod.
+    full: FxHashMap<(PodSpecId, usize), Vec<bool>>,
     /// For unconstrained pods: planned nodes that refused this spec at this level, for good.
     refused: FxHashSet<(usize, PodSpecId, usize)>,
     /// How many pods have found a place, and how many had when a pod of a spec (homeless or not) last found none.
@@ -112,6 +114,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
             order: Vec::new(),
             on_existing: Vec::new(),
             first_candidate: FxHashMap::default(),
+            full: FxHashMap::default(),
             refused: FxHashSet::default(),
             placed: 0,
             failures: FxHashMap::default(),
@@ -178,7 +181,13 @@ impl<'b, 'a> Simulation<'b, 'a> {
 
     fn find_variants(&mut self) {
         let mut relaxations = self.base.relaxations.borrow_mut();
-        self.variants = self.pods.iter().map(|pod| relaxations.original(pod.spec)).collect();
+        let mut variants: Vec<Rc<Variant>> = Vec::with_capacity(self.pods.len());
+        for pod in &self.pods {
+            // Equal pods stand side by side.
+            let before = variants.last().filter(|before| before.spec == pod.spec);
+            variants.push(before.map_or_else(|| relaxations.original(pod.spec), Rc::clone));
+        }
+        self.variants = variants;
     }
 
     /// Why the pod finds no place whatever becomes of the others. It need not be tried: a pod that fails changes nothing.
@@ -253,52 +262,45 @@ impl<'b, 'a> Simulation<'b, 'a> {
         let key = (pod.spec, pod.level, homeless);
         let start = if unconstrained { self.first_candidate.get(&key).copied().unwrap_or(0) } else { 0 };
         let cycle = base.cycle(pod.spec);
-        for (index, node) in base.existing.nodes.iter().enumerate().skip(start) {
+        let nodes = &base.existing.nodes;
+        // Nodes only fill up, so that those that had no room can't hold an equal pod later either.
+        let mut full = self.full.remove(&(pod.spec, pod.level)).unwrap_or_else(|| vec![false; nodes.len()]);
+        let found = (start..nodes.len()).find(|index| {
+            let node = &nodes[*index];
             let is_protected = self.mode.enforce_consolidate_after && node.under_consolidate_after && !homeless;
-            if !self.is_active[index] || is_protected || !self.fits_existing(owner, pod, &cycle, node, unconstrained) {
-                continue;
+            if full[*index] || !self.is_active[*index] || is_protected {
+                return false;
             }
-            if unconstrained {
-                // Nodes only fill up, so that those before can't hold an equal pod later either.
-                self.first_candidate.insert(key, index);
-            }
-            let PodToPlace { pod: id, spec, .. } = self.pods[owner as usize];
-            self.fork.place(id, spec, node.id);
-            if self.topology.has_groups() {
-                let requirements = base.requirements_of(index);
-                self.topology.record(owner, &pod.pod, &node.taints, &requirements);
-            }
-            self.on_existing.push((owner, index));
-            return true;
-        }
+            full[*index] = !base.has_room(&self.fork, pod, &cycle, node);
+            !full[*index] && (unconstrained || self.suits_topology(owner, pod, node))
+        });
+        self.full.insert((pod.spec, pod.level), full);
         if unconstrained {
-            self.first_candidate.insert(key, base.existing.nodes.len());
+            self.first_candidate.insert(key, found.unwrap_or(nodes.len()));
         }
-        false
+        let Some(index) = found else { return false };
+        let (node, PodToPlace { pod: id, spec, .. }) = (&nodes[index], self.pods[owner as usize]);
+        self.fork.place(id, spec, node.id);
+        if self.topology.has_groups() {
+            let requirements = base.requirements_of(index);
+            self.topology.record(owner, &pod.pod, &node.taints, &requirements);
+        }
+        self.on_existing.push((owner, index));
+        true
     }
 
-    fn fits_existing(
-        &self,
-        owner: Owner,
-        pod: &Variant,
-        cycle: &Cycle<'_>,
-        node: &ExistingNode,
-        unconstrained: bool,
-    ) -> bool {
-        if !self.base.has_room(&self.fork, pod, cycle, node) {
-            return false;
-        }
-        if unconstrained {
-            return true;
-        }
-        let hostname = Requirement::value(label::HOSTNAME, &node.hostname);
+    fn suits_topology(&self, owner: Owner, pod: &Variant, node: &ExistingNode) -> bool {
+        let hostname = OnceCell::new();
         if names_a_host(&pod.pod, &pod.requirements) {
-            let mut requirements = self.base.existing.requirements_of(node);
+            let mut requirements = self.base.existing.requirements_of(node, &self.base.snapshot.cluster.specs);
             requirements.add_all(&pod.requirements);
             return self.topology.permits(owner, &pod.pod, &pod.strict, |key| requirements.get(key));
         }
         let of_shape = self.narrowed_labels(pod, node);
-        let of_node = |key: &str| if key == label::HOSTNAME { Some(&hostname) } else { of_shape.get(key) };
+        let of_node = |key: &str| match key {
+            label::HOSTNAME => Some(hostname.get_or_init(|| Requirement::value(label::HOSTNAME, &node.hostname))),
+            key => of_shape.get(key),
+        };
         self.topology.permits(owner, &pod.pod, &pod.strict, of_node)
     }
 
@@ -306,7 +308,8 @@ impl<'b, 'a> Simulation<'b, 'a> {
     fn narrowed_labels(&self, pod: &Variant, node: &ExistingNode) -> Rc<Requirements> {
         let mut known = self.base.narrowed_labels.borrow_mut();
         let narrowed = known.entry((pod.spec, pod.level, node.shape)).or_insert_with(|| {
-            let mut requirements = (**self.base.existing.labels_of(node)).clone();
+            let specs = &self.base.snapshot.cluster.specs;
+            let mut requirements = (*self.base.existing.labels_of(node, specs)).clone();
             requirements.add_all(&pod.requirements);
             Rc::new(requirements)
         });
@@ -394,7 +397,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
                 Err(refusal) => refusals.push((index, refusal)),
             }
         }
-        Err(PodError::NoPool(refusals))
+        Err(PodError::NoPool(refusals.into()))
     }
 
     fn commit(&mut self, index: usize, owner: Owner, pod: &Variant, fit: Fit) {

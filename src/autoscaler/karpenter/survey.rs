@@ -59,8 +59,9 @@ impl Survey {
         for node in &existing.nodes {
             let domain = node.node.and_then(|_| existing.label(node, cluster, &group.id.key));
             let filter = &group.id.filter;
-            let counted = domain
-                .filter(|_| filter.admits_all() || filter.matches(&node.all_taints, &existing.requirements_of(node)));
+            let counted = domain.filter(|_| {
+                filter.admits_all() || filter.matches(&node.all_taints, &existing.requirements_of(node, &cluster.specs))
+            });
             let at = counted.map(|domain| position(domain, &mut survey));
             survey.of_node.push(at);
         }

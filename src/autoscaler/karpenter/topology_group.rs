@@ -72,9 +72,9 @@ impl NodeFilter {
 
     /// It matches every node.
     pub fn admits_all(&self) -> bool {
-        let asks_for_nothing = |asked: &Requirements| asked.iter().next().is_none();
-        let any_label =
-            !self.honor_affinity || self.alternatives.is_empty() || self.alternatives.iter().any(asks_for_nothing);
+        let any_label = !self.honor_affinity
+            || self.alternatives.is_empty()
+            || self.alternatives.iter().any(Requirements::is_empty);
         any_label && !self.honor_taints
     }
 

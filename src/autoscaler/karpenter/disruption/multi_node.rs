@@ -92,5 +92,5 @@ fn without_same_type(base: &Base<'_>, mut command: Command, candidates: &[&Candi
 }
 
 fn labels_of(base: &Base<'_>, candidate: &Candidate) -> Requirements {
-    (**base.existing.labels_of(&base.existing.nodes[candidate.existing])).clone()
+    (*base.existing.labels_of(&base.existing.nodes[candidate.existing], &base.snapshot.cluster.specs)).clone()
 }

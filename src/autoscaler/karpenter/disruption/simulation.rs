@@ -4,6 +4,7 @@
 
 use super::candidate::Candidate;
 use crate::autoscaler::karpenter::base::{Base, PodError};
+use crate::autoscaler::karpenter::hopeless;
 use crate::autoscaler::karpenter::pods::{is_currently_reschedulable, is_provisionable};
 use crate::autoscaler::karpenter::pods_to_place::PodToPlace;
 use crate::autoscaler::karpenter::provisioning::unplaced;
@@ -15,7 +16,9 @@ use crate::cluster::PodPhase;
 pub(super) fn simulate(base: &Base<'_>, candidates: &[&Candidate], consolidating: bool) -> Solution {
     let cluster = base.snapshot.cluster;
     let homeless = base.pods_to_place();
-    let mut pods = homeless.to_vec();
+    // A pending pod that finds no place may stay so (see `first_failure`), and is in nobody's way meanwhile.
+    let has_hope = |pod: &PodToPlace| cluster.pod(pod.pod).node.is_some() || hopeless::why(base, pod.spec).is_none();
+    let mut pods = base.pods_with_hope(|| homeless.iter().copied().filter(has_hope).collect()).to_vec();
     for pod in candidates.iter().flat_map(|candidate| &candidate.reschedulable) {
         if is_currently_reschedulable(base.snapshot, *pod) {
             let info = cluster.pod(*pod);
