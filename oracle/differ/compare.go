@@ -77,5 +77,6 @@ func same(a, b any) bool {
 	}
 	at, err := time.Parse(time.RFC3339, one)
 	then, wrong := time.Parse(time.RFC3339, other)
-	return err == nil && wrong == nil && at.Equal(then)
+	// Where the oracle's clock runs, it has moved on a little since the sync began.
+	return err == nil && wrong == nil && at.Sub(then).Abs() < 400*time.Millisecond
 }

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 )
 
 type object = map[string]any
@@ -31,6 +32,7 @@ var (
 	cases      = flag.Int("cases", 20000, "how many")
 	batch      = flag.Int("batch", 500, "cases a call")
 	out        = flag.String("out", "", "folder for minimal inputs that differ")
+	half       = flag.Bool("half", false, "sync half a second after the whole ones: for an oracle whose clock runs")
 	record     = flag.String("record", "", "file for inputs with the oracle's answers")
 )
 
@@ -63,6 +65,9 @@ func main() {
 		for i := range inputs {
 			inputs[i] = draw(rand.New(rand.NewSource(*seed + int64(from+i))))
 			inputs[i]["kubernetesVersion"] = *version
+			if *half {
+				inputs[i]["now"] = now.Add(500 * time.Millisecond).Format(time.RFC3339Nano)
+			}
 		}
 		ours, theirs := ask(inputs)
 		for i := range inputs {
