@@ -116,7 +116,9 @@ func informer(of runtime.Object) cache.SharedIndexInformer {
 
 type hpaInformer struct{ inner cache.SharedIndexInformer }
 
-func newHpaInformer() hpaInformer { return hpaInformer{informer(&autoscalingv2.HorizontalPodAutoscaler{})} }
+func newHpaInformer() hpaInformer {
+	return hpaInformer{informer(&autoscalingv2.HorizontalPodAutoscaler{})}
+}
 
 func (i hpaInformer) Informer() cache.SharedIndexInformer { return i.inner }
 func (i hpaInformer) Lister() autoscalinglisters.HorizontalPodAutoscalerLister {
@@ -178,7 +180,9 @@ func (m podMetricsOf) List(_ context.Context, options metav1.ListOptions) (*podm
 // The custom metrics API.
 type customMetrics struct{ world func() *world }
 
-func (m customMetrics) RootScopedMetrics() customclient.MetricsInterface { return customOf{m.world, ""} }
+func (m customMetrics) RootScopedMetrics() customclient.MetricsInterface {
+	return customOf{m.world, ""}
+}
 func (m customMetrics) NamespacedMetrics(namespace string) customclient.MetricsInterface {
 	return customOf{m.world, namespace}
 }
@@ -243,4 +247,3 @@ func (m externalOf) List(metric string, selector labels.Selector) (*externalmetr
 	}
 	return list, nil
 }
-

@@ -56,14 +56,14 @@ impl World<'_> {
         let pod = self.create_pod(Arc::from(given.name.as_str()), given.spec, target, Role::Daemon);
         let state = &given.state;
         self.cluster.change_pod(pod, |info| {
-            info.phase = state.phase;
+            info.phase = state.phase.unwrap_or(PodPhase::Succeeded);
             info.started = state.start;
             info.ready = state.ready.is_some_and(|ready| ready.status == ReadyStatus::True);
         });
         if state.deleting {
             self.cluster.set_deletion(pod, self.now);
         }
-        if matches!(state.phase, PodPhase::Succeeded | PodPhase::Failed) {
+        if matches!(info.phase, PodPhase::Succeeded | PodPhase::Failed) {
             self.selections.ended(pod, given.spec, false);
         }
         self.pods[pod.index()].ready_changed = state.ready.map(|ready| ready.last_transition);

@@ -52,7 +52,8 @@ mod tests {
     #[test]
     fn what_is_no_release_is_refused_where_it_stands() {
         assert_eq!(release(json!({})).unwrap(), Release::default());
-        assert_eq!(release(json!({"kubernetesVersion": 1.36})), release(json!({"kubernetesVersion": "v1.36.2"})));
+        let number = release(json!({"kubernetesVersion": 1.36})).unwrap();
+        assert_eq!(number, release(json!({"kubernetesVersion": "v1.36.2"})).unwrap());
         assert_eq!(release(json!({"kubernetesVersion": "1.32"})).unwrap_err().path, "kubernetesVersion");
         assert_eq!(
             release(json!({"featureGates": {"HPAScaleToZero": 1}})).unwrap_err().path,
