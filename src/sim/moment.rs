@@ -63,7 +63,7 @@ impl World<'_> {
         if state.deleting {
             self.cluster.set_deletion(pod, self.now);
         }
-        if matches!(info.phase, PodPhase::Succeeded | PodPhase::Failed) {
+        if matches!(state.phase, Some(PodPhase::Succeeded | PodPhase::Failed)) {
             self.selections.ended(pod, given.spec, false);
         }
         self.pods[pod.index()].ready_changed = state.ready.map(|ready| ready.last_transition);
