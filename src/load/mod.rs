@@ -5,6 +5,7 @@
 //! measured table and their pods' usage from the phase they are in. Options here are what a scenario's YAML holds;
 //! this room itself reads no file.
 
+mod bounded;
 pub mod cpu_shares;
 pub mod each_request;
 pub mod latency;
@@ -16,6 +17,7 @@ pub mod service;
 mod shape;
 mod signal;
 mod signal_context;
+mod station;
 pub mod training;
 mod wall_clock;
 

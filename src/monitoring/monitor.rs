@@ -127,11 +127,11 @@ impl Monitor {
             let Monitor { store, plan, groups, asked, step, .. } = self;
             for run in groups.iter_mut().filter(|run| run.next == next) {
                 let GroupRun { group, rules, .. } = run;
-                let at = next - millis(group.query_offset);
-                let context = Context { step: *step, ..Context::at(at) };
+                let offset = millis(group.query_offset);
+                let context = Context { step: *step, ..Context::at(next - offset) };
                 for (rule, run) in group.rules.iter_mut().zip(rules) {
                     let plan = plan.as_mut();
-                    run.evaluate(rule, Evaluation { store, plan, asked, context, limit: group.limit });
+                    run.evaluate(rule, Evaluation { store, plan, asked, context, offset, limit: group.limit });
                 }
                 run.next = next + millis(run.group.interval).max(1);
             }

@@ -143,7 +143,7 @@ fn send(
             if here.is_empty() {
                 break;
             }
-            look = look + alertmanager.group_interval;
+            look += alertmanager.group_interval;
         }
         if look > end {
             return;

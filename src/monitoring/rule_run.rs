@@ -22,6 +22,8 @@ pub(super) struct Evaluation<'a> {
     pub plan: Option<&'a mut Plan>,
     pub asked: &'a Asked,
     pub context: Context,
+    /// From the instant that is looked at to that of the evaluation, milliseconds: the group's `query_offset`.
+    pub offset: i64,
     /// Most series that a rule may give; 0: any number.
     pub limit: usize,
 }
@@ -93,7 +95,7 @@ impl RuleRun {
     }
 
     fn try_evaluate(&mut self, rule: &mut CompiledRule, with: Evaluation<'_>) -> Result<(), String> {
-        let Evaluation { store, mut plan, asked, context, limit } = with;
+        let Evaluation { store, mut plan, asked, context, offset, limit } = with;
         let at = context.at;
         let found = match plan.as_deref_mut() {
             Some(plan) => {
@@ -128,7 +130,7 @@ impl RuleRun {
                 true
             }
             RuleKind::Alert { lasting, keep_firing, .. } => {
-                self.alert(rule, &found, (millis(*lasting), millis(*keep_firing)), store, context);
+                self.alert(rule, &found, (millis(*lasting), millis(*keep_firing)), store, (context, offset));
                 if self.tells_alerts {
                     self.tell_alerts(is_planned, asked, store, at);
                 }
@@ -184,9 +186,10 @@ impl RuleRun {
         found: &Found,
         (lasting, keep_firing): (i64, i64),
         store: &mut Store,
-        context: Context,
+        (context, offset): (Context, i64),
     ) {
-        let at = context.at;
+        // Alerts are of the instant of the evaluation, whatever instant it looks at (`rules/alerting.go`, `Eval`).
+        let at = context.at + offset;
         let Some(named) = &self.named else { return };
         if found.values.is_empty() && self.active.is_empty() {
             return;

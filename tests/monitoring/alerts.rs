@@ -143,3 +143,26 @@ fn notifications_are_counted_by_an_alertmanagers_configuration() {
     let said = shop.run("windtunnel alerts r.yaml scenarios/ai-model-training.yaml --alertmanager am.yml");
     assert!(said.code == 2 && said.err.contains("am.yml:1:") && said.err.contains("no duration"), "{}", said.err);
 }
+
+/// A group that looks five minutes back hears of everything five minutes late.
+#[test]
+fn a_query_offset_delays_the_alert() {
+    let shop = Workshop::with_scenarios();
+    let scenario = "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  duration: 40m\n  nodes: [{name: n, instanceType: \
+                    m6i.xlarge}]\n  replicaChanges: [{at: 10m, target: {kind: Deployment, name: web}, replicas: 4}]\n---\napiVersion: \
+                    apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2, selector: {matchLabels: {app: web}}, template: \
+                    {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: i, resources: {requests: {cpu: 100m}}}]}}}\n";
+    fs::write(shop.path().join("s.yaml"), scenario).unwrap();
+    for (offset, [now, later]) in [("0s", [600.0, 720.0]), ("5m", [900.0, 1_020.0])] {
+        let of = |name: &str, lasting: &str| {
+            format!("  - {{alert: {name}, expr: kube_deployment_spec_replicas > 2, for: {lasting}}}\n")
+        };
+        let rules =
+            format!("groups:\n- name: g\n  query_offset: {offset}\n  rules:\n{}{}", of("Now", "0s"), of("Later", "2m"));
+        fs::write(shop.path().join("r.yaml"), rules).unwrap();
+        let said = shop.run("windtunnel alerts r.yaml s.yaml --format json");
+        let found: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{}", said.err));
+        let first = |name: &str| found["alerts"][name]["first_seconds"].as_f64();
+        assert_eq!([first("Now"), first("Later")], [Some(now), Some(later)], "{offset}");
+    }
+}

@@ -187,6 +187,14 @@ fn bounded_lines_against_every_single_request() {
         (Service { variation: 1.0, ..ONE }, 0.8, usize::MAX, 0.1),
         (Service { pods: 3, variation: 0.5, ..ONE }, 0.9, usize::MAX, 0.1),
         (Service { pods: 3, concurrency: 4, variation: 1.0, ..ONE }, 0.9, usize::MAX, 0.5),
+        // At capacity and above it.
+        (Service { variation: 1.0, ..ONE }, 1.05, 3, f64::INFINITY),
+        (Service { variation: 1.0, ..ONE }, 1.5, 3, f64::INFINITY),
+        (Service { variation: 1.0, ..ONE }, 1.5, usize::MAX, 0.3),
+        (Service { pods: 2, variation: 1.0, ..ONE }, 1.5, 50, f64::INFINITY),
+        (Service { pods: 3, ..ONE }, 1.2, 10, f64::INFINITY),
+        (Service { pods: 3, variation: 0.5, ..ONE }, 1.0, usize::MAX, 0.5),
+        (Service { cores: 4, concurrency: 4, variation: 1.0, ..ONE }, 2.5, 8, f64::INFINITY),
     ] {
         let rates = [(0.0, service.capacity() * load)];
         let minutes = (60_000.0 / rates[0].1 / 60.0).ceil() as u32;

@@ -82,7 +82,7 @@ fn demand_above_the_hpas_maximum_is_seen() {
 }
 
 /// 60 requests a second for 40, and a line of so many: who finds it full goes at once, and nobody stands in it for longer
-/// than it holds. All that time more is asked for than can be done.
+/// than those before him take. All that time more is asked for than can be done.
 #[test]
 fn a_bounded_line_bounds_the_wait() {
     for (line, wait) in [(1, 0.025), (10, 0.25), (40, 1.0)] {
@@ -91,10 +91,12 @@ fn a_bounded_line_bounds_the_wait() {
         );
         let web = Case { replicas: 4, ..Case::new(&load, ONE_CORE) }.web();
         let latency = &web["latency_seconds"];
-        // The wait and a request's own time, of which one in a hundred takes 0.46 s.
-        for (figure, own) in [("p50", 0.1), ("p95", 0.3), ("p99", 0.47)] {
+        // The wait, which for a full line is a sum of so many exponential times, and a request's own time, of which one in a
+        // hundred takes 0.46 s.
+        let deviation = wait / f64::from(line).sqrt();
+        for (figure, own, deviations) in [("p50", 0.1, 0.1), ("p95", 0.3, 1.7), ("p99", 0.47, 2.5)] {
             let value = latency[figure].as_f64().unwrap();
-            assert!(value <= wait + own, "{line}: {figure} {value}");
+            assert!(value <= wait + deviations * deviation + own, "{line}: {figure} {value}");
         }
         near(&web["saturated_seconds"], 3_600.0, 0.01);
     }

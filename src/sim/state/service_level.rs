@@ -120,6 +120,12 @@ impl Line {
     /// Adds the answers of the interval that [`advance`](Self::advance) went through.
     pub fn tell(&mut self, demand: i64, span: SimDuration, served: &Served, waited: &[Waited]) {
         let arrivals = demand as f64 / 1000.0;
+        if self.station().is_some_and(|station| self.queue.is_full(station, arrivals, &self.limits)) {
+            for (answers, seconds) in &self.steps {
+                self.tally.add(answers, arrivals * seconds);
+            }
+            return;
+        }
         let mut late = Work::ZERO;
         if let (Some(station), false) = (self.station().copied(), waited.is_empty()) {
             let capacity = station.capacity();
