@@ -108,9 +108,19 @@ fn divide_away(nanos: i128, by: i128) -> i128 {
 impl FromStr for Quantity {
     type Err = QuantityError;
 
+    /// As [`Quantity::of_object`], but a text without a digit is a mistake.
+    fn from_str(text: &str) -> Result<Quantity, QuantityError> {
+        if !text.is_empty() && !text.bytes().any(|byte| byte.is_ascii_digit()) {
+            return Err(QuantityError::NotANumber(text.to_owned()));
+        }
+        Quantity::of_object(text)
+    }
+}
+
+impl Quantity {
     /// As upstream's `ParseQuantity` after JSON: spaces around it do not count, and a text without a digit is zero
     /// (`k`, `.`, `-`).
-    fn from_str(text: &str) -> Result<Quantity, QuantityError> {
+    pub fn of_object(text: &str) -> Result<Quantity, QuantityError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(QuantityError::Empty);

@@ -55,11 +55,12 @@ fn quantity(text: &str) -> Result<Quantity, String> {
     Quantity::parse_non_negative(text).map_err(|error| error.to_string())
 }
 
-fn bounded(text: &str, amount: fn(Quantity) -> i64) -> Result<i64, String> {
-    match amount(quantity(text)?) {
-        i64::MAX => Err(format!("quantity {text:?} is too large; it must stay below 2^63 in its smallest unit")),
-        amount => Ok(amount),
+fn bounded(text: &str, amount: fn(Quantity) -> i64, exceeds: fn(Quantity, i64) -> bool) -> Result<i64, String> {
+    let quantity = quantity(text)?;
+    if exceeds(quantity, i64::MAX - 1) {
+        return Err(format!("quantity {text:?} is too large; it must stay below 2^63 in its smallest unit"));
     }
+    Ok(amount(quantity))
 }
 
 fn duration(text: &str) -> Result<SimDuration, de::value::Error> {
@@ -105,19 +106,19 @@ unit_serde!(Quantity, "Quantity", QUANTITY, quantity, |value, s| s.collect_str(v
     "pattern": QUANTITY_PATTERN,
     "minimum": 0
 });
-unit_serde!(Millicores, "Cpu", QUANTITY, |t| bounded(t, Quantity::milli_value).map(Millicores), |value, s| s.collect_str(value), {
+unit_serde!(Millicores, "Cpu", QUANTITY, |t| bounded(t, Quantity::milli_value, Quantity::exceeds_milli).map(Millicores), |value, s| s.collect_str(value), {
     "description": "CPU in cores, as a Kubernetes quantity: 2, 0.5 or 500m.",
     "type": ["string", "number"],
     "pattern": QUANTITY_PATTERN,
     "minimum": 0
 });
-unit_serde!(Bytes, "Memory", QUANTITY, |t| bounded(t, Quantity::value).map(Bytes), |value, s| s.collect_str(value), {
+unit_serde!(Bytes, "Memory", QUANTITY, |t| bounded(t, Quantity::value, Quantity::exceeds).map(Bytes), |value, s| s.collect_str(value), {
     "description": "Memory or storage in bytes, as a Kubernetes quantity: 512Mi, 16Gi or 1000000.",
     "type": ["string", "number"],
     "pattern": QUANTITY_PATTERN,
     "minimum": 0
 });
-unit_serde!(GpuMilli, "Gpu", QUANTITY, |t| bounded(t, Quantity::milli_value).map(GpuMilli), |value, s| s.collect_str(value), {
+unit_serde!(GpuMilli, "Gpu", QUANTITY, |t| bounded(t, Quantity::milli_value, Quantity::exceeds_milli).map(GpuMilli), |value, s| s.collect_str(value), {
     "description": "GPUs, as a Kubernetes quantity: 1, 8 or 460m of one device.",
     "type": ["string", "number"],
     "pattern": QUANTITY_PATTERN,

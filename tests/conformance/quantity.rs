@@ -12,7 +12,7 @@ fn every_text_has_upstreams_value_and_thousandths() {
     for row in rows {
         let mut cells = row.split('\t');
         let (written, value, milli) = (cells.next().unwrap(), cells.next().unwrap(), cells.next().unwrap());
-        let read = written.parse::<Quantity>();
+        let read = Quantity::of_object(written);
         let read =
             read.map_or(("-".to_owned(), "-".to_owned()), |q| (q.value().to_string(), q.milli_value().to_string()));
         if read != (value.to_owned(), milli.to_owned()) {

@@ -195,6 +195,6 @@ fn stated(value: Option<&RawQuantity>, path: &str) -> Result<i64, Refusal> {
 }
 
 fn milli(quantity: &RawQuantity, path: impl Fn() -> String) -> Result<i64, Refusal> {
-    let parsed: Quantity = quantity.0.parse().map_err(|error| Refusal::new(path(), format!("{error}")))?;
+    let parsed = Quantity::of_object(&quantity.0).map_err(|error| Refusal::new(path(), format!("{error}")))?;
     Ok(parsed.milli_value())
 }
