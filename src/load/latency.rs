@@ -135,6 +135,26 @@ impl Answers {
     }
 }
 
+/// The latencies of all answered requests so far, for whoever counts them in buckets.
+#[derive(Clone, Debug)]
+pub enum Latencies {
+    /// Of requests that were served one by one.
+    Each(Histogram),
+    /// Of a demand that is a rate.
+    ByRate(Box<Tally>),
+}
+
+impl Latencies {
+    /// Requests that took at most so many seconds each, for ascending `bounds`; and all of them, with the sum of their
+    /// seconds.
+    pub fn cumulative(&self, bounds: &[f64]) -> (Vec<f64>, f64, f64) {
+        match self {
+            Latencies::Each(histogram) => histogram.cumulative(bounds),
+            Latencies::ByRate(tally) => tally.cumulative(bounds),
+        }
+    }
+}
+
 /// Adds up how answers are spread over a run.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -163,6 +183,18 @@ struct Delays {
     delays: Bins,
 }
 
+impl Delays {
+    /// Weight by bin of the delay.
+    fn delays_in_all(&self) -> Bins {
+        let mut delays = self.delays.clone();
+        for ((bin, of), weight) in &self.cells {
+            let shape = &shape::shapes()[*of];
+            delays.add_all(bin + shape.first, &shape.mass, *weight);
+        }
+        delays
+    }
+}
+
 /// Weights by bin of a delay, from [`FINEST_SECONDS`] on.
 #[derive(Clone, Debug, Default)]
 struct Bins(Vec<f64>);
@@ -189,6 +221,21 @@ impl Bins {
             self.0.resize(index + masses.len(), 0.0);
         }
         self.0[index..].iter_mut().zip(masses).for_each(|(bin, mass)| *bin += mass * weight);
+    }
+
+    /// Each bin with all below it.
+    fn summed(mut self) -> Bins {
+        for bin in 1..self.0.len() {
+            self.0[bin] += self.0[bin - 1];
+        }
+        self
+    }
+
+    /// Of summed bins: what does not exceed a delay.
+    fn up_to(&self, delay: f64) -> f64 {
+        let Some(last) = self.0.len().checked_sub(1).filter(|_| delay > 0.0) else { return 0.0 };
+        let bin = shape::bin_of(delay.max(FINEST_SECONDS)) - Self::FIRST;
+        usize::try_from(bin).map_or(0.0, |bin| self.0[bin.min(last)])
     }
 
     fn iter(&self) -> impl Iterator<Item = (i32, f64)> + '_ {
@@ -263,14 +310,7 @@ impl Tally {
             }
             let delayed = group.weight - group.not_delayed;
             let shared = if delayed > 0.0 { group.shared / delayed } else { 0.0 };
-            let mut delays = group.delays.clone();
-            for ((bin, of), weight) in &group.cells {
-                let shape = &shape::shapes()[*of];
-                for (index, mass) in shape.mass.iter().enumerate() {
-                    delays.add(bin + shape.first + index as i32, weight * mass);
-                }
-            }
-            for (bin, weight) in delays.iter() {
+            for (bin, weight) in group.delays_in_all().iter() {
                 let delay = shape::bin_value(bin);
                 for (size, share) in &work {
                     let grown = delay.min(shared) * size + (delay - shared).max(0.0);
@@ -279,6 +319,35 @@ impl Tally {
             }
         }
         histogram
+    }
+
+    /// Requests that took at most so many seconds each, for ascending `bounds`; and all of them, with the sum of their
+    /// seconds. As of [`histogram`](Self::histogram), for a hundredth of its cost.
+    pub fn cumulative(&self, bounds: &[f64]) -> (Vec<f64>, f64, f64) {
+        let work = points(&self.sizes, self.variation, 0.05);
+        let (mut counts, mut total) = (vec![0.0; bounds.len()], 0.0);
+        for group in self.by_service.values() {
+            let service = group.service / group.weight;
+            let delayed = group.weight - group.not_delayed;
+            let shared = if delayed > 0.0 { group.shared / delayed } else { 0.0 };
+            let below = group.delays_in_all().summed();
+            total += group.not_delayed + below.0.last().copied().unwrap_or(0.0);
+            for (count, bound) in counts.iter_mut().zip(bounds) {
+                for (size, share) in &work {
+                    let left = bound - service * size;
+                    if left < -1e-9 * bound {
+                        continue;
+                    }
+                    // The delay of a request of mean size that becomes `left` for this one.
+                    let delay = if left <= shared * size { left / size } else { left + shared * (1.0 - size) };
+                    *count += share * (group.not_delayed + below.up_to(delay));
+                }
+            }
+        }
+        // The bins lose a little where a wait is cut.
+        let scale = if total > 0.0 { self.weight / total } else { 0.0 };
+        counts.iter_mut().for_each(|count| *count = (*count * scale).min(self.weight));
+        (counts, self.weight, self.sum)
     }
 
     /// Mean latency of the answered requests; `None` without one.
@@ -374,6 +443,30 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The short way comes to the histogram's buckets.
+    #[test]
+    fn a_tally_has_the_buckets_of_its_histogram() {
+        let bounds = [0.05, 0.11, 0.25, 0.5, 1.0, 2.5, 10.0];
+        let answers = |delay, variation, shared_up_to| Answers {
+            delayed: 0.7,
+            delay,
+            shared_up_to,
+            ..Answers::at_once(0.1, variation)
+        };
+        for (variation, shared) in [(0.0, 0.0), (1.0, 0.0), (0.5, 0.3)] {
+            let mut tally = Tally::default();
+            tally.add(&answers(0.2, variation, shared), 40.0);
+            tally.add(&Answers { longest: 0.8, ..answers(0.5, variation, shared) }, 60.0);
+            let (counts, weight, sum) = tally.cumulative(&bounds);
+            let (wanted, all, seconds) = tally.histogram().cumulative(&bounds);
+            for ((count, wanted), bound) in counts.iter().zip(&wanted).zip(bounds) {
+                assert!((count - wanted).abs() < 0.012 * all, "{bound}: {counts:?} {wanted:?}");
+            }
+            near(weight, all, 1e-3);
+            near(sum, seconds, 0.02);
+        }
+    }
 
     #[test]
     fn buckets_hold_what_took_no_longer() {

@@ -14,7 +14,7 @@ use crate::cluster::{
     ClusterView, DisruptionBudget, NodeId, NodeShape, NodeState, PodId, PodInfo, PodSpec, Specs, WorkloadId,
 };
 use crate::cost::CapacityType;
-use crate::load::latency::Histogram;
+use crate::load::latency::Latencies;
 use crate::scenario::{Hpa, NodeGroup, Patch, Scenario, Workload, WorkloadKind};
 use crate::units::{SimDuration, SimTime, UsdPerHour};
 
@@ -308,7 +308,7 @@ pub struct ExposedService<'w> {
     pub dropped: f64,
     pub waiting: f64,
     /// Of all that were answered.
-    pub latencies: Option<Histogram>,
+    pub latencies: Option<Latencies>,
 }
 
 /// Who made a pod.

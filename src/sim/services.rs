@@ -11,7 +11,7 @@ use super::state::service_level::{Line, ServiceLevel};
 use super::state::services::{Offer, ServiceReading, ServiceRun, StandingPods};
 use super::world::World;
 use crate::cluster::{PodId, WorkloadId};
-use crate::load::latency::Histogram;
+use crate::load::latency::Latencies;
 use crate::load::service::{Books, PodClass, Service, Work, share};
 use crate::load::{SignalContext, SignalSpec};
 use crate::scenario::Demand;
@@ -303,10 +303,10 @@ impl World<'_> {
 
     /// The books of a service up to now and its latencies so far, without closing anything: whoever looks changes nothing.
     /// Where requests are served one by one they are as of its last event.
-    pub(super) fn service_so_far(&self, load: usize) -> (Books, Option<Histogram>) {
+    pub(super) fn service_so_far(&self, load: usize) -> (Books, Option<Latencies>) {
         let run = &self.services[load];
         if let Some(each) = &run.each {
-            return (each.books, Some(each.requests.answered().clone()));
+            return (each.books, Some(Latencies::Each(each.requests.answered().clone())));
         }
         let (mut service, mut line) = (run.service.clone(), run.line.clone());
         if run.settled < self.now {
@@ -318,7 +318,7 @@ impl World<'_> {
                 line.tell(run.reaching, span, &served, service.waited());
             }
         }
-        (*service.books(), line.as_ref().map(Line::answered))
+        (*service.books(), line.map(Line::into_latencies))
     }
 
     /// The second look of [`World::audit`]: nothing is lost, and the pods that serve are the ready ones.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::load::each_request::Happened;
-use crate::load::latency::{Answers, Histogram, Tally};
+use crate::load::latency::{Answers, Histogram, Latencies, Tally};
 use crate::load::queueing::{Latency, Limits, Queue, Station};
 use crate::load::service::{QueueSpec, RequestCost, Served, Waited, Work};
 use crate::sim::records::LatencyFigures;
@@ -194,8 +194,8 @@ impl Line {
     }
 
     /// Of all requests that were answered.
-    pub fn answered(&self) -> Histogram {
-        self.tally.histogram()
+    pub fn into_latencies(self) -> Latencies {
+        Latencies::ByRate(Box::new(self.tally))
     }
 
     pub(in crate::sim) fn figures(&self) -> Option<LatencyFigures> {
