@@ -241,7 +241,11 @@ impl Keys {
 fn names_nothing(key: &str, above: &str, known: &[String]) -> Misread {
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let in_default = format!("default/{key}");
-    let near = nearest(key, known.iter().copied()).or_else(|| nearest(&in_default, known.iter().copied()));
+    // Of workloads that share a name each has its kind before it.
+    let with_kind = known.iter().copied().find(|one| one.strip_suffix(key).is_some_and(|kind| kind.ends_with('/')));
+    let near = with_kind
+        .or_else(|| nearest(key, known.iter().copied()))
+        .or_else(|| nearest(&in_default, known.iter().copied()));
     let hint = suggestion(near.unwrap_or(key), &known);
     Misread { message: format!("`{key}` names nothing in `{above}`"), hint }
 }

@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, Table};
 
 use super::plot::number;
 use super::{explain_lines, service_lines};
-use crate::record::{Share, Spread, Summary};
+use crate::record::{CostSummary, Share, Spread, Summary};
 use crate::units::spoken;
 
 /// What one wants to know first of a run; figures that a run does not have are left out.
@@ -22,8 +22,7 @@ pub fn summary(summary: &Summary) -> String {
     }
     let cost = &summary.cost;
     if cost.total_usd > 0.0 {
-        let idle = 100.0 * cost.idle_usd / cost.total_usd;
-        rows.push(("cost", format!("{} USD, {idle:.0} % of it idle", number(cost.total_usd, 2))));
+        rows.push(("cost", money(cost)));
     }
     let nodes = &summary.nodes;
     let node_hours = number(nodes.node_hours, 1);
@@ -119,6 +118,15 @@ fn never_scheduled(summary: &Summary) -> Option<String> {
         1 => format!("1 pod never found a node; it waits {oldest}: {told}"),
         pods => format!("{} pods never found a node; the oldest waits {oldest}: {told}", number(pods as f64, 0)),
     })
+}
+
+/// "9.75 USD, 30 % of it idle". What commitments take off the bill is nobody's, so that idle is told at list prices beside it.
+fn money(cost: &CostSummary) -> String {
+    let total = number(cost.total_usd, 2);
+    if cost.commitments.is_empty() {
+        return format!("{total} USD, {:.0} % of it idle", 100.0 * cost.idle_usd / cost.total_usd);
+    }
+    format!("{total} USD after commitments; {} USD idle at list prices", number(cost.idle_usd, 2))
 }
 
 /// Reasons that the table lists; `summary.json` has all.

@@ -295,6 +295,29 @@ fn link(expr: &str, tab: u8) -> String {
 }
 
 /// Go's verbs that rules use: `%s`, `%v`, `%q`, `%d`, `%.2f`, `%e`, `%g`.
+/// As wide as the flags want it: from the right, with `-` from the left, with a leading `0` by zeros after the sign.
+fn padded(text: String, flags: &str) -> String {
+    let width = flags.split('.').next().unwrap_or_default();
+    let wanted = width.trim_start_matches(['-', '+', ' ', '0']).parse::<usize>().unwrap_or(0).min(WIDEST);
+    let missing = wanted.saturating_sub(text.chars().count());
+    if missing == 0 {
+        return text;
+    }
+    if width.contains('-') {
+        return text + &" ".repeat(missing);
+    }
+    let is_zero = width.trim_start_matches(['+', ' ']).starts_with('0');
+    let is_number = text.trim_start_matches(['-', '+']).starts_with(|letter: char| letter.is_ascii_digit());
+    if is_zero && is_number {
+        let (sign, digits) = text.split_at(usize::from(text.starts_with(['-', '+'])));
+        return format!("{sign}{}{digits}", "0".repeat(missing));
+    }
+    " ".repeat(missing) + &text
+}
+
+/// Columns that a value is widened to at most.
+const WIDEST: usize = 1_000;
+
 fn formatted(format: &str, values: &[Filled]) -> String {
     let (mut text, mut values) = (String::new(), values.iter());
     let mut letters = format.chars().peekable();
@@ -314,13 +337,14 @@ fn formatted(format: &str, values: &[Filled]) -> String {
             Some('%') => text.push('%'),
             Some(verb) => {
                 let Some(value) = values.next() else { continue };
-                text.push_str(&match verb {
+                let plain = match verb {
                     'f' | 'F' => format!("{:.*}", precision.unwrap_or(6), number(value)),
                     'e' => format!("{:.*e}", precision.unwrap_or(6), number(value)),
                     'd' => format!("{:.0}", number(value)),
                     'q' => format!("{:?}", printed(value)),
                     _ => printed(value),
-                });
+                };
+                text.push_str(&padded(plain, &flags));
             }
             None => text.push('%'),
         }

@@ -40,8 +40,25 @@ mod tests {
             ("{{ 2048 | humanize1024 }}B", "2kiB"),
             ("{{ $x := $labels.pod }}{{ $x }}", "web-0"),
             ("{{ $value }}", "0.123456"),
+            ("{{ printf \"%5.1f|%-6.1f|%05.1f|%3d|\" 1.5 1.5 -1.5 7 }}", "  1.5|1.5   |-01.5|  7|"),
         ] {
             assert_eq!(filled(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_nobody_sets_is_told() {
+        for text in ["{{ $lables.pod }}", "{{ if true_ }}x{{ end }}{{ $x }}", "{{ if gt ($valu) 1.0 }}a{{ end }}"] {
+            assert!(Template::parse(text).is_err(), "{text}");
+        }
+        let told = Template::parse("{{ $lables.pod }}").unwrap_err();
+        assert_eq!(told, "the variable $lables is not defined");
+        for text in [
+            "{{ range $i, $v := query \"up\" }}{{ $i }}{{ $v.Value }}{{ end }}",
+            "{{ $x := 1 }}{{ $x }}",
+            "{{ $.Value }}",
+        ] {
+            assert!(Template::parse(text).is_ok(), "{text}");
         }
     }
 

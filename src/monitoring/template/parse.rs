@@ -93,6 +93,7 @@ impl Template {
         if let Some(end) = end {
             return Err(format!("{{{{ {end} }}}} closes nothing"));
         }
+        defined(&parts, &mut VARIABLES.map(str::to_owned).into_iter().collect())?;
         Ok(Template { parts })
     }
 
@@ -102,6 +103,52 @@ impl Template {
         gather(&self.parts, &mut texts, &mut asks);
         if asks { texts } else { Vec::new() }
     }
+}
+
+/// What Prometheus defines before a template, and the dot.
+const VARIABLES: [&str; 6] = ["$", ".", "$labels", "$value", "$externalLabels", "$externalURL"];
+
+/// No variable is used that was not set before it.
+fn defined(parts: &[Part], known: &mut Vec<String>) -> Result<(), String> {
+    let before = known.len();
+    for part in parts {
+        match part {
+            Part::Text(_) => {}
+            Part::Value(pipeline) => defined_words(pipeline, known)?,
+            Part::Set(name, pipeline) => {
+                defined_words(pipeline, known)?;
+                known.push(name.clone());
+            }
+            Part::Each { index, element, of, body, otherwise } => {
+                defined_words(of, known)?;
+                let own = known.len();
+                known.extend(index.iter().chain(element).cloned());
+                defined(body, known)?;
+                known.truncate(own);
+                defined(otherwise, known)?;
+            }
+            Part::Choice { condition, then, otherwise, .. } => {
+                defined_words(condition, known)?;
+                defined(then, known)?;
+                defined(otherwise, known)?;
+            }
+        }
+    }
+    known.truncate(before);
+    Ok(())
+}
+
+fn defined_words(pipeline: &Pipeline, known: &[String]) -> Result<(), String> {
+    for word in pipeline.iter().flatten() {
+        match word {
+            Word::Variable(name, _) if !known.contains(name) => {
+                return Err(format!("the variable {name} is not defined"));
+            }
+            Word::Group(pipeline) => defined_words(pipeline, known)?,
+            Word::Variable(..) | Word::Text(_) | Word::Number(_) | Word::Function(_) => {}
+        }
+    }
+    Ok(())
 }
 
 fn gather<'t>(parts: &'t [Part], texts: &mut Vec<&'t str>, asks: &mut bool) {

@@ -70,8 +70,11 @@ pub fn figures(summary: &Summary) -> String {
     let (pods, nodes, cost) = (&summary.pods, &summary.nodes, &summary.cost);
     let count = |value: u64| number(value as f64, 0);
     if cost.total_usd > 0.0 {
-        let idle =
-            format!("{:.0} % of it idle ({} USD)", 100.0 * cost.idle_usd / cost.total_usd, number(cost.idle_usd, 2));
+        let amount = number(cost.idle_usd, 2);
+        let idle = match cost.commitments.is_empty() {
+            true => format!("{:.0} % of it idle ({amount} USD)", 100.0 * cost.idle_usd / cost.total_usd),
+            false => format!("after commitments; {amount} USD idle at list prices"),
+        };
         card("cost", format!("{} USD", number(cost.total_usd, 2)), idle, false);
     }
     if pods.never_scheduled > 0 {
