@@ -1,6 +1,6 @@
 //! Which Kubernetes the controllers are: a minor version and the feature gates that somebody set.
 //!
-//! Each controller keeps one table of what upstream changed in it (`versions.rs` in its room, made by [`versioned!`]); a
+//! Each controller keeps one table of what upstream changed in it (`versions.rs` in its room, made by `versioned!`); a
 //! [`Release`] is read into that table's flags once, where options are read, and code asks only the flags.
 
 mod change;
