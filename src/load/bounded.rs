@@ -16,8 +16,6 @@ pub struct Bounded<'a> {
     limits: Limits,
     /// Seconds of work ahead at which the line is full, those in shared work included.
     full: f64,
-    /// The chance that all servers are taken where nobody may wait.
-    blocked: f64,
     /// Of a wait against that of exponential work.
     ratio: f64,
     /// By which the logarithm of the chance changes from place to place.
@@ -41,8 +39,12 @@ impl<'a> Bounded<'a> {
         let load = if (load - 1.0).abs() < 1e-6 { 1.0 - 1e-6 } else { load.max(1e-6) };
         let ratio = station.wait_ratio(load.min(1.0));
         let ln_next = if load < 1.0 { (load * ratio / (1.0 - load + load * ratio)).ln() } else { load.ln() / ratio };
-        let blocked = erlang_b(station.servers, station.servers * load);
-        Bounded { station, load, limits, full, blocked, ratio, ln_next }
+        Bounded { station, load, limits, full, ratio, ln_next }
+    }
+
+    /// The chance that all servers are taken where nobody may wait.
+    fn blocked(&self) -> f64 {
+        erlang_b(self.station.servers, self.station.servers * self.load)
     }
 
     /// Whether the length binds, and before the patience.
@@ -71,7 +73,11 @@ impl<'a> Bounded<'a> {
 
     /// The share of requests that go.
     pub fn lost(&self) -> f64 {
-        let (away, blocked, ln_full) = (1.0 - self.load, self.blocked, self.ln_full());
+        let ln_full = self.ln_full();
+        if ln_full < -50.0 {
+            return 0.0;
+        }
+        let (away, blocked) = (1.0 - self.load, self.blocked());
         let below = blocked + away * (1.0 - blocked);
         let lost = match ln_full <= 0.0 {
             true => away * blocked * ln_full.exp() / (below - self.load * blocked * ln_full.exp()),
@@ -82,7 +88,8 @@ impl<'a> Bounded<'a> {
 
     /// Of those let in, who wait.
     fn delayed(&self) -> f64 {
-        let free = (1.0 - self.load) * (1.0 - self.blocked) / self.blocked.max(1e-300);
+        let blocked = self.blocked();
+        let free = (1.0 - self.load) * (1.0 - blocked) / blocked.max(1e-300);
         let ln_full = self.ln_full();
         let share = match ln_full <= 0.0 {
             true => -ln_full.exp_m1() / (free - ln_full.exp_m1()),
