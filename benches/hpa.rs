@@ -16,7 +16,7 @@ fn one_sync(criterion: &mut Criterion) {
         let start = SimTime::from_secs(1_000);
         let window = SimDuration::from_secs(30);
         let ready = ReadyCondition { status: ReadyStatus::True, last_transition: start };
-        let pod = PodState { phase: PodPhase::Running, deleting: false, ready: Some(ready), start: Some(start) };
+        let pod = PodState { phase: Some(PodPhase::Running), deleting: false, ready: Some(ready), start: Some(start) };
         let pods = vec![pod; count];
         let spec = HpaSpec {
             min_replicas: 1,
