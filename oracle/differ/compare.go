@@ -33,7 +33,7 @@ func difference(ours, theirs object) string {
 	our1, _ := ours["history"].(object)
 	their1, _ := theirs["history"].(object)
 	for _, field := range []string{"recommendations", "scaleUpEvents", "scaleDownEvents"} {
-		if cause := lists(field, our1, their1, "time", "replicas", "replicaChange", "outdated"); cause != "" {
+		if cause := lists(field, our1, their1, "time", "replicas", "replicaChange"); cause != "" {
 			return "history: " + cause
 		}
 	}

@@ -50,7 +50,7 @@ func draw(r *rand.Rand) object {
 	pods, usage, custom := drawPods(r, status)
 	input := object{
 		"now": now.Format(time.RFC3339), "hpa": hpa, "pods": pods,
-		"scale":      object{"spec": object{"replicas": replicas}, "status": object{"replicas": status, "selector": pick(r, "app=x", "app=x", "app=x", "app=x", "app in (x)", "app", "app!=y", "", "app in (x,,)", "a b")}},
+		"scale":      object{"spec": object{"replicas": replicas}, "status": object{"replicas": status, "selector": pick(r, "app=x", "app=x", "app=x", "app=x", "app in (x)", "app", "app!=y", "", "app in (x,)", "a b")}},
 		"podMetrics": usage, "customMetrics": custom, "externalMetrics": drawExternal(r),
 	}
 	if r.Intn(4) > 0 {

@@ -213,7 +213,8 @@ func size(value any) int {
 }
 
 func cut(input object, at []any) object {
-	if at[0] == "now" || at[0] == "kubernetesVersion" {
+	last := at[len(at)-1]
+	if at[0] == "now" || at[0] == "kubernetesVersion" || last == "status" || last == "type" || last == "phase" {
 		return nil
 	}
 	copied := clone(input)

@@ -239,6 +239,11 @@ type externalOf struct{ world func() *world }
 func (m externalOf) List(metric string, selector labels.Selector) (*externalmetricsapi.ExternalMetricValueList, error) {
 	world := m.world()
 	world.looked = true
+	// What goes over the wire is the text, and a selector of nothing has none.
+	selector, err := labels.Parse(selector.String())
+	if err != nil {
+		return nil, err
+	}
 	list := &externalmetricsapi.ExternalMetricValueList{}
 	for _, value := range world.in.ExternalMetrics {
 		if value.MetricName == metric && selector.Matches(labels.Set(value.MetricLabels)) {

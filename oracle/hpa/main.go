@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
@@ -157,7 +158,7 @@ func judge(in *input) (result any) {
 	for _, one := range status.Conditions {
 		out.Conditions = append(out.Conditions, condition{string(one.Type), string(one.Status), one.Reason})
 	}
-	if world.looked {
+	if world.looked || failure != nil && strings.Contains(failure.Error(), "invalid metrics") {
 		out.Metrics = controller.metrics(ctx, hpa.DeepCopy(), world.replicas, in.Scale.Status.Replicas, in.Scale.Status.Selector)
 	}
 	out.History = controller.forget(key, move)
@@ -261,9 +262,6 @@ func setGates(gates map[string]bool) (func(), error) {
 		names[name] = true
 	}
 	old := map[string]bool{}
-	for _, known := range mutable.KnownFeatures() {
-		_ = known
-	}
 	for name := range names {
 		old[name] = enabled(before, name)
 	}
