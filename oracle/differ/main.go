@@ -218,15 +218,7 @@ func cut(input object, at []any) object {
 		return nil
 	}
 	copied := clone(input)
-	var parent any = copied
-	for _, step := range at[:len(at)-1] {
-		switch step := step.(type) {
-		case string:
-			parent = parent.(object)[step]
-		case int:
-			parent = parent.([]any)[step]
-		}
-	}
+	parent := above(copied, at)
 	switch last := at[len(at)-1].(type) {
 	case string:
 		delete(parent.(object), last)
@@ -239,8 +231,9 @@ func cut(input object, at []any) object {
 	return nil
 }
 
-func put(into object, at []any, value any) object {
-	var parent any = into
+// above is what holds the value that the path leads to.
+func above(of object, at []any) any {
+	var parent any = of
 	for _, step := range at[:len(at)-1] {
 		switch step := step.(type) {
 		case string:
@@ -249,6 +242,11 @@ func put(into object, at []any, value any) object {
 			parent = parent.([]any)[step]
 		}
 	}
+	return parent
+}
+
+func put(into object, at []any, value any) object {
+	parent := above(into, at)
 	switch last := at[len(at)-1].(type) {
 	case string:
 		parent.(object)[last] = value

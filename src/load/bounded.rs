@@ -104,8 +104,8 @@ impl<'a> Bounded<'a> {
     /// Mean and mean square of the wait of those who wait.
     pub fn stationary(&self) -> (f64, f64) {
         if self.is_by_length() && !self.shares() {
-            let all = self.places(0.0, self.limits.length);
-            return (all.delay, all.delay * all.delay * (1.0 + all.squared_variation));
+            let (delay, squared_variation) = self.wait_for(0.0, self.limits.length);
+            return (delay, delay * delay * (1.0 + squared_variation));
         }
         cut(self.decay(), self.full)
     }
@@ -115,7 +115,7 @@ impl<'a> Bounded<'a> {
         let Bounded { station, limits, .. } = self;
         let unanswered = self.lost();
         if self.is_by_length() && !self.shares() {
-            return Answers { unanswered, ..self.places(0.0, limits.length) };
+            return self.places(0.0, limits.length, self.delayed(), unanswered);
         }
         if self.load >= 1.0 {
             return Answers { unanswered, ..self.above_capacity() };
@@ -203,30 +203,37 @@ impl<'a> Bounded<'a> {
         }
     }
 
-    /// Of those who take one of the places from `first` up to `end`, and of all who do not wait where `first` is 0: who
-    /// takes the `j`-th place waits for `j` others and for what is left of the work in hand.
-    fn places(&self, first: f64, end: f64) -> Answers {
-        let (station, capacity) = (self.station, self.station.capacity());
-        let waits = self.delayed();
+    /// Mean and squared coefficient of variation of what those wait who take one of the places from `first` up to `end`:
+    /// who takes the `j`-th waits for `j` others and for what is left of the work in hand.
+    fn wait_for(&self, first: f64, end: f64) -> (f64, f64) {
+        let (station, ratio) = (self.station, self.ratio);
+        let (ahead, spread) = geometric(self.ln_next, end - first);
+        let ahead = first + ahead;
+        let mean = ahead + ratio;
+        let variance = spread + station.squared() * ahead + station.residual_variation() * ratio * ratio;
+        (mean / station.capacity(), variance / (mean * mean))
+    }
+
+    /// Of those who take one of the places from `first` up to `end`, and of all who do not wait where `first` is 0. In all
+    /// `waits` of those let in wait, and `unanswered` of all go.
+    fn places(&self, first: f64, end: f64, waits: f64, unanswered: f64) -> Answers {
+        let station = self.station;
         let taken = waits * self.share(first, end);
         let at_once = if first == 0.0 { 1.0 - waits } else { 0.0 };
-        let answers = Answers { unanswered: self.lost(), ..Answers::at_once(station.service, station.variation) };
+        let answers = Answers { unanswered, ..Answers::at_once(station.service, station.variation) };
         if taken <= 1e-12 {
             return answers;
         }
-        let (ahead, spread) = geometric(self.ln_next, end - first);
-        let (ahead, ratio) = (first + ahead, self.ratio);
-        let mean = ahead + ratio;
-        let variance = spread + station.squared() * ahead + station.residual_variation() * ratio * ratio;
+        let (delay, squared_variation) = self.wait_for(first, end);
         let delayed = taken / (taken + at_once);
         // One server with equal work is done with those ahead for sure.
         let is_sure = station.variation <= 0.0 && station.servers <= 1.0;
         Answers {
             delayed,
-            delay: mean / capacity,
-            squared_variation: variance / (mean * mean),
-            longest: self.limits.timeout.min(if is_sure { end / capacity } else { f64::INFINITY }),
-            in_line: delayed * mean / capacity,
+            delay,
+            squared_variation,
+            longest: self.limits.timeout.min(if is_sure { end / station.capacity() } else { f64::INFINITY }),
+            in_line: delayed * delay,
             ..answers
         }
     }
@@ -240,13 +247,13 @@ impl<'a> Bounded<'a> {
             return self.tell_slices(span, each);
         }
         // A few places at a time, for a gamma distribution of all would be wider than the line is long.
-        let (waits, length) = (self.delayed(), self.limits.length);
+        let (waits, unanswered, length) = (self.delayed(), self.lost(), self.limits.length);
         let (mut first, mut at_once) = (0.0, 1.0 - waits);
         while first < length {
             let end = (first + (first / 4.0).floor().max(1.0)).min(length);
             let share = waits * self.share(first, end) + at_once;
             if share > 1e-9 {
-                each(&self.places(first, end), span * share);
+                each(&self.places(first, end, waits, unanswered), span * share);
             }
             (first, at_once) = (end, 0.0);
         }

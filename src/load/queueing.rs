@@ -245,32 +245,30 @@ impl<'a> Line<'a> {
             } else {
                 self.take(step);
             }
-            let answers = self.answers();
-            if is_settled {
-                self.bounded().tell(step, each)
-            } else {
-                each(&answers, step)
-            }
-            lost += step * answers.unanswered;
+            lost += step * self.tell(is_settled, step, each);
             left -= step;
             let still = |now: f64, then: f64| (now - then).abs() <= 1e-5 * now * (step / span).min(1.0);
             if left > 0.0 && still(self.mean, before.0) && still(self.square, before.1) {
-                let answers = if settles {
-                    self.settle();
-                    self.answers()
-                } else {
-                    answers
-                };
                 if settles {
-                    self.bounded().tell(left, each)
-                } else {
-                    each(&answers, left)
+                    self.settle();
                 }
-                lost += left * answers.unanswered;
+                lost += left * self.tell(settles, left, each);
                 break;
             }
         }
         lost / span
+    }
+
+    /// Tells how the answers of the next `span` are spread, and gives the share that goes.
+    fn tell(&self, is_settled: bool, span: f64, each: &mut dyn FnMut(&Answers, f64)) -> f64 {
+        if is_settled {
+            let bounded = self.bounded();
+            bounded.tell(span, each);
+            return bounded.lost();
+        }
+        let answers = self.answers();
+        each(&answers, span);
+        answers.unanswered
     }
 
     /// A time in which the line changes little.

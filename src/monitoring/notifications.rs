@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::record::alerts::Episode;
+use crate::scenario::import;
 use crate::scenario::{Alertmanager, LabelMatch};
 use crate::units::SimTime;
 
@@ -151,31 +152,9 @@ fn send(
     }
 }
 
-/// `pod="web-0",severity="warning"`, with what is escaped in the values.
+/// Of `pod="web-0",severity="warning"`, as an episode has them.
 fn labels_of(text: &str) -> BTreeMap<String, String> {
-    let mut labels = BTreeMap::new();
-    let mut rest = text;
-    while let Some((label, after)) = rest.split_once("=\"") {
-        let (mut value, mut letters) = (String::new(), after.char_indices());
-        let mut end = after.len();
-        while let Some((at, letter)) = letters.next() {
-            match letter {
-                '"' => {
-                    end = at + 1;
-                    break;
-                }
-                '\\' => match letters.next() {
-                    Some((_, 'n')) => value.push('\n'),
-                    Some((_, other)) => value.push(other),
-                    None => break,
-                },
-                other => value.push(other),
-            }
-        }
-        labels.insert(label.trim_start_matches(',').to_owned(), value);
-        rest = &after[end..];
-    }
-    labels
+    import::labels_of(&format!("{{{text}}}")).unwrap_or_default()
 }
 
 #[cfg(test)]

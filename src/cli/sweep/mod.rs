@@ -22,9 +22,8 @@ use super::outputs::none_twice;
 use super::{Outcome, diagnostics, progress};
 use crate::check::paired_interval;
 use crate::record::SweepProvenance;
-use crate::record::writer::lock::{Lock, LockError};
 use crate::record::writer::single::{self, Comment, FileTerms};
-use crate::record::writer::{FolderError, OutputFolder, Terms};
+use crate::record::writer::{self, FolderError, OutputFolder, Terms};
 use crate::report::plot::{self, Tradeoff, number};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Document, Override, Scenario, ScenarioFiles, kind_of};
@@ -149,11 +148,7 @@ fn run_shard(arguments: &Arguments, shard: Shard, header: &Header, prepared: &Pr
     let failed = |source| FolderError::Create { path: folder.clone(), source };
     fs::create_dir_all(&folder).map_err(failed)?;
     let file = folder.join(kept::shard_file(shard));
-    let lock = folder.join(format!(".{}.lock", kept::shard_file(shard)));
-    let _lock = Lock::take(&lock).map_err(|error| match error {
-        LockError::Held(pid) => FolderError::Busy { path: file.clone(), pid },
-        LockError::Io(source) => FolderError::Write { path: lock.clone(), source },
-    })?;
+    let _lock = writer::lock(&file, &folder.join(format!(".{}.lock", kept::shard_file(shard))))?;
     let terms = kept::Terms { resume: arguments.resume, force: rendering.force };
     let mut kept = Kept::open(file.clone(), header, terms)?;
     let runs = run_kept(&mut kept, header, prepared, rendering.quiet)?;

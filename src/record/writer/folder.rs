@@ -99,10 +99,7 @@ impl OutputFolder {
     /// `made_from` (a [`Provenance`](crate::record::Provenance)), inputs, files of the user's.
     pub fn prepare(path: &Path, made_from: &impl Serialize, terms: Terms<'_>) -> Result<OutputFolder, FolderError> {
         let made = make(path).map_err(|source| FolderError::Create { path: path.to_owned(), source })?;
-        let lock = Lock::take(&path.join(LOCK)).map_err(|error| match error {
-            LockError::Held(pid) => FolderError::Busy { path: path.to_owned(), pid },
-            LockError::Io(source) => FolderError::Write { path: path.join(LOCK), source },
-        })?;
+        let lock = lock(path, &path.join(LOCK))?;
         finish_or_clear(path)?;
         let before = Manifest::read(path);
         if !terms.force
@@ -188,6 +185,17 @@ impl OutputFolder {
             Owner::Nobody | Owner::Ours | Owner::Changed => Ok(()),
         }
     }
+}
+
+/// Holds `path` for this process alone, by the file `by`, until the answer is dropped.
+///
+/// # Errors
+/// Another process holds it, or the disk's word.
+pub fn lock(path: &Path, by: &Path) -> Result<Lock, FolderError> {
+    Lock::take(by).map_err(|error| match error {
+        LockError::Held(pid) => FolderError::Busy { path: path.to_owned(), pid },
+        LockError::Io(source) => FolderError::Write { path: by.to_owned(), source },
+    })
 }
 
 /// Makes the folder and those above it; they go again where nothing comes into them.

@@ -7,11 +7,11 @@ pub mod csv;
 pub mod disk;
 mod folder;
 pub mod json;
-pub mod lock;
+mod lock;
 mod manifest;
 pub mod perfetto;
 pub mod scratch;
 pub mod single;
 pub mod tidy;
 
-pub use folder::{FolderError, OutputFolder, Terms};
+pub use folder::{FolderError, OutputFolder, Terms, lock};

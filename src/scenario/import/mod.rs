@@ -34,7 +34,7 @@ pub use arrivals::ArrivalsSpec;
 pub use columns::InputColumn;
 pub use error::ImportError;
 pub use requests::{LoggedRequest, Only, RequestTrace, read_requests};
-pub use samples::{SampleSeries, read_samples, sum_of};
+pub use samples::{SampleSeries, labels_of, read_samples, sum_of};
 pub use series::read_series;
 
 use crate::load::training::{Profiles, ThroughputRow, TrainingJobRow};

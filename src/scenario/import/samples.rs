@@ -257,7 +257,10 @@ fn closing(text: &str) -> Result<usize, String> {
 }
 
 /// The labels of `name{label="value",…}`; either part may be left out.
-fn labels_of(selector: &str) -> Result<BTreeMap<String, String>, String> {
+///
+/// # Errors
+/// What of it is none.
+pub fn labels_of(selector: &str) -> Result<BTreeMap<String, String>, String> {
     let selector = selector.trim();
     let (name, rest) = selector.find('{').map_or((selector, ""), |at| selector.split_at(at));
     let is_name = |text: &str, colon: bool| {
