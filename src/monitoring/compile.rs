@@ -1,7 +1,8 @@
 //! Rules made ready: expressions parsed, templates taken apart, names of metrics looked up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::coverage::hopeless;
 use super::template::Template;
 use crate::promql::{Query, Store, function_names, mistake_in};
 use crate::record::metrics::METRICS;
@@ -16,6 +17,8 @@ pub(super) const ALERTS: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
 pub struct Compiled {
     pub(super) store: Store,
     pub(super) groups: Vec<CompiledGroup>,
+    /// Alerts that can't fire, whichever of the rules of that name is looked at, with what no run has.
+    pub(super) hopeless: BTreeMap<String, BTreeSet<String>>,
 }
 
 pub(super) struct CompiledGroup {
@@ -86,7 +89,11 @@ pub fn compile(monitoring: &Monitoring) -> Result<(Compiled, Vec<Diagnostic>), V
         })
         .collect();
     let warnings = unknown_metrics(&monitoring.groups, &groups);
-    if mistakes.is_empty() { Ok((Compiled { store, groups }, warnings)) } else { Err(mistakes) }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let hopeless = hopeless(&groups);
+    Ok((Compiled { store, groups, hopeless }, warnings))
 }
 
 /// What is to be said of a scenario's rules.

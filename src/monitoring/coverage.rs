@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compile::{ALERTS, Compiled, compile, name_of};
+use super::compile::{ALERTS, Compiled, CompiledGroup, CompiledRule, compile, name_of};
 use crate::promql::{Outlook, Selected};
 use crate::record::metrics::METRICS;
 use crate::scenario::diagnostic::Diagnostic;
@@ -25,6 +25,23 @@ pub struct Covered {
 /// As [`compile`](super::compile).
 pub fn coverage(monitoring: &Monitoring) -> Result<Vec<Covered>, Vec<Diagnostic>> {
     let (Compiled { groups, .. }, _) = compile(monitoring)?;
+    Ok(covered(&groups))
+}
+
+/// Alerts of which nothing can come whichever rule of theirs is looked at, with what no run has.
+pub(super) fn hopeless(groups: &[CompiledGroup]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut lacking: BTreeMap<String, Option<BTreeSet<String>>> = BTreeMap::new();
+    for one in covered(groups) {
+        let all = lacking.entry(one.alert).or_insert_with(|| Some(BTreeSet::new()));
+        match (one.outlook, &mut *all) {
+            (Outlook::Nothing(what), Some(all)) => all.extend(what),
+            _ => *all = None,
+        }
+    }
+    lacking.into_iter().filter_map(|(alert, what)| Some((alert, what?))).collect()
+}
+
+fn covered(groups: &[CompiledGroup]) -> Vec<Covered> {
     let rules = || groups.iter().flat_map(|group| group.rules.iter().map(move |rule| (group, rule)));
     // What is recorded is there where what it is made of is: from those that need nothing recorded on.
     let mut recorded: BTreeMap<&str, Outlook> = BTreeMap::new();
@@ -45,12 +62,12 @@ pub fn coverage(monitoring: &Monitoring) -> Result<Vec<Covered>, Vec<Diagnostic>
         recorded = now;
     }
     let alerts = rules().filter(|(_, rule)| matches!(rule.kind, RuleKind::Alert { .. }));
-    let covered = alerts.map(|(group, rule)| Covered {
+    let covered = |(group, rule): (&CompiledGroup, &CompiledRule)| Covered {
         group: group.name.clone(),
         alert: name_of(rule).to_owned(),
         outlook: rule.query.outlook(&|selected| lacks(selected, &recorded)),
-    });
-    Ok(covered.collect())
+    };
+    alerts.map(covered).collect()
 }
 
 /// What is not there of what a selector asks for.

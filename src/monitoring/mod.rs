@@ -16,6 +16,6 @@ mod template;
 
 pub use compile::{Compiled, check, compile};
 pub use coverage::{Covered, coverage, table as coverage_table};
-pub use monitor::{Alerts, Failure, Monitor};
+pub use monitor::{Alerts, Monitor};
 pub use notifications::{Notifications, notifications};
 pub use simulate::simulate;
