@@ -61,17 +61,17 @@ impl World<'_> {
         }
         match self.pods[pod.index()].role {
             Role::Trace { index } => {
-                self.set_ready(pod, true);
+                self.ready_by_probes(pod, generation);
                 if let Some(work) = self.scenario.trace_pods[index as usize].duration {
                     self.events.push(self.now + work, Event::PodFinishes { pod, generation });
                 }
             }
             Role::JobPod { .. } => {
-                self.set_ready(pod, true);
+                self.ready_by_probes(pod, generation);
                 let work = self.job_work(pod);
                 self.events.push(self.now + work, Event::PodFinishes { pod, generation });
             }
-            Role::Daemon | Role::Companion { .. } => self.set_ready(pod, true),
+            Role::Daemon | Role::Companion { .. } => self.ready_by_probes(pod, generation),
             Role::Replica { .. } => {
                 let delay = if self.has_stood(pod) { SimDuration::ZERO } else { self.readiness_delay(pod) };
                 self.events.push(self.now + delay, Event::PodReady { pod, generation });
@@ -80,6 +80,14 @@ impl World<'_> {
                 self.set_ready(pod, true);
                 self.worker_started(job);
             }
+        }
+    }
+
+    /// Ready when the first probe of each container may have been answered.
+    fn ready_by_probes(&mut self, pod: PodId, generation: u32) {
+        match self.cluster.specs.pod(self.cluster.pod(pod).spec).probe_delay {
+            SimDuration::ZERO => self.set_ready(pod, true),
+            delay => self.events.push(self.now + delay, Event::PodReady { pod, generation }),
         }
     }
 
