@@ -30,10 +30,10 @@ mod store;
 mod sums;
 
 pub use eval::{Context, EvalError, LOOKBACK, Sample, Value, evaluate};
-pub use function::function_names;
+pub use function::{function_names, renamed};
 pub use labels::{LabelTable, LabelsId, NAME, Symbol};
 pub use mistake::{Mistake, mistake_in};
-pub use needs::Outlook;
+pub use needs::{LabelAsked, Outlook};
 pub use plan::{Plan, PlanId, Shape, Vector};
 pub use query::{Query, Selected, Unsupported};
 pub use store::{AxisId, Point, STALE, SeriesId, Store};

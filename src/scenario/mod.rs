@@ -11,6 +11,7 @@ mod document;
 mod documents;
 pub mod dump;
 mod fields;
+mod globs;
 pub mod import;
 mod kueue;
 mod live;
