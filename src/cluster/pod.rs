@@ -255,6 +255,16 @@ impl PodSpec {
         self.nonzero_requests = self.effective_nonzero_requests();
     }
 
+    /// What NodeResourcesFit scores by: its scorer is not told of the feature gate for pod-level requests, up to 1.37, and
+    /// sees the containers' alone (`NewFit`, `pkg/scheduler/framework/plugins/noderesources/fit.go`).
+    pub fn requests_scored_by_fit(&self) -> (Millicores, Bytes) {
+        if self.pod_requests.is_none() {
+            return self.nonzero_requests;
+        }
+        let (cpu, memory) = self.container_nonzero_requests();
+        (cpu + self.overhead.cpu, memory + self.overhead.memory)
+    }
+
     /// What Kubernetes reserves: the larger of (containers + sidecars) and the peak over init containers, with the
     /// sidecars started before each; then pod-level requests, then overhead (`component-helpers/resource`, 1.33).
     pub fn effective_requests(&self) -> Resources {
@@ -283,6 +293,14 @@ impl PodSpec {
     }
 
     fn effective_nonzero_requests(&self) -> (Millicores, Bytes) {
+        let (mut cpu, mut memory) = self.container_nonzero_requests();
+        if let Some(pod) = &self.pod_requests {
+            (cpu, memory) = (pod.cpu.unwrap_or(cpu), pod.memory.unwrap_or(memory));
+        }
+        (cpu + self.overhead.cpu, memory + self.overhead.memory)
+    }
+
+    fn container_nonzero_requests(&self) -> (Millicores, Bytes) {
         let nonzero = |container: &Container| {
             let cpu = if container.has_request.0 { container.requests.cpu } else { DEFAULT_MILLI_CPU_REQUEST };
             let memory = if container.has_request.1 { container.requests.memory } else { DEFAULT_MEMORY_REQUEST };
@@ -299,11 +317,7 @@ impl PodSpec {
             }
             peak = max(peak, during);
         }
-        let mut requests = max(plus(running, sidecars), peak);
-        if let Some(pod) = &self.pod_requests {
-            requests = (pod.cpu.unwrap_or(requests.0), pod.memory.unwrap_or(requests.1));
-        }
-        plus(requests, (self.overhead.cpu, self.overhead.memory))
+        max(plus(running, sidecars), peak)
     }
 
     /// Kubernetes' class: Guaranteed where every container's CPU and memory limits are set and equal its requests,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::asked::Asked;
-use super::compile::{ALERTS, Compiled, CompiledGroup, CompiledRule, millis, name_of};
+use super::compiled::{ALERTS, Compiled, CompiledGroup, CompiledRule, millis, name_of};
 use super::rule_run::{Evaluation, RuleRun, text_of};
 use crate::promql::{self, AxisId, Context, LOOKBACK, NAME, Plan, STALE, Store};
 use crate::record::metrics::{Series, SeriesId, Sink};

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::active::{Active, Alert};
 use super::asked::Asked;
-use super::compile::{ALERTS, CompiledRule, Text, millis};
+use super::compiled::{ALERTS, CompiledRule, Text, millis};
 use super::template::{Data, Labels, Sample};
 use crate::promql::{
     AxisId, Context, LabelTable, LabelsId, NAME, Plan, PlanId, Query, STALE, SeriesId, Shape, Store, Value, evaluate,

@@ -38,6 +38,10 @@ impl Filter for NodeResourcesFit {
         }
         let free = allocatable.minus(requested);
         let shortfalls: smallvec::SmallVec<_> = free.shortfalls(request).collect();
-        if shortfalls.is_empty() { Ok(()) } else { Err(Reason::Insufficient(shortfalls)) }
+        if shortfalls.is_empty() {
+            return Ok(());
+        }
+        let never_enough = allocatable.shortfalls(request).next().is_some();
+        Err(if never_enough { Reason::NeverEnough(shortfalls) } else { Reason::Insufficient(shortfalls) })
     }
 }
