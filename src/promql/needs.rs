@@ -1,6 +1,7 @@
 //! Whether an expression can ever come to something, given which series there can be.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::function::Function;
 use super::maths::Operator;
@@ -96,6 +97,13 @@ impl<'a> LabelAsked<'a> {
     /// The one value that it wants.
     pub fn wanted(self) -> Option<&'a str> {
         self.0.wanted()
+    }
+}
+
+/// `phase="Running"`.
+impl fmt::Display for LabelAsked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

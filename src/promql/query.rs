@@ -1,6 +1,7 @@
 //! Expressions, read and made ready: every label a number, every operator and function known.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use promql_parser::label::{Labels, MatchOp, Matcher as ParsedMatcher};
@@ -101,6 +102,24 @@ impl Matcher {
             Test::Equal(wanted) => Some(wanted),
             _ => None,
         }
+    }
+}
+
+/// As it is written; a pattern without what makes it one of whole values.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |pattern: &Regex| {
+            let text = pattern.as_str();
+            let inner = text.strip_prefix("^(?:").or_else(|| text.strip_prefix("^(?s:"));
+            inner.and_then(|inner| inner.strip_suffix(")$")).unwrap_or(text).to_owned()
+        };
+        let (sign, value) = match &self.test {
+            Test::Equal(value) => ("=", value.clone()),
+            Test::NotEqual(value) => ("!=", value.clone()),
+            Test::Match(pattern) => ("=~", whole(pattern)),
+            Test::NoMatch(pattern) => ("!~", whole(pattern)),
+        };
+        write!(f, "{}{sign}{value:?}", self.label)
     }
 }
 
