@@ -195,11 +195,12 @@ fn notifications_are_counted_by_an_alertmanagers_configuration() {
     fs::write(shop.path().join("r.yaml"), rules).unwrap();
     let inhibit = "inhibit_rules: [{source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [namespace]}]\n";
     for (config, wanted) in [
-        ("route: {group_by: [namespace]}\n".to_owned(), "of 1 group (by namespace)"),
-        ("route: {group_by: [alertname]}\n".to_owned(), "of 2 groups (by alertname)"),
-        (format!("route: {{group_by: ['...']}}\n{inhibit}"), "1 alert inhibited throughout"),
+        ("route: {receiver: a, group_by: [namespace]}\n".to_owned(), "of 1 group (by namespace)"),
+        ("route: {receiver: a, group_by: [alertname]}\n".to_owned(), "of 2 groups (by alertname)"),
+        (format!("route: {{receiver: a, group_by: ['...']}}\n{inhibit}"), "1 alert inhibited throughout"),
         ("route: {routes: [{receiver: a}], receiver: b}\n".to_owned(), "the 1 routes below the root are not followed"),
     ] {
+        let config = config + "receivers: [{name: a}, {name: b}]\n";
         fs::write(shop.path().join("am.yml"), config).unwrap();
         let said = shop
             .run("windtunnel alerts r.yaml scenarios/ai-model-training.yaml --set duration=3h --alertmanager am.yml");

@@ -236,7 +236,7 @@ fn every_job_has_an_up_with_the_instance_of_its_series() {
     let shop = Workshop::with_scenarios();
     let rules = "groups:\n- name: g\n  rules:\n".to_owned()
         + &["kube_pod_info", "scheduler_pending_pods", "cluster_autoscaler_nodes_count", "node_memory_MemTotal_bytes", "DCGM_FI_DEV_GPU_UTIL"]
-            .map(|metric| format!("  - {{alert: {metric}, expr: 'count({metric} * on (job, instance) group_left () up) > 0'}}\n"))
+            .map(|metric| format!("  - {{alert: {metric}, expr: 'count({metric} * on (job, instance) group_left () up{{job!=\"kubelet\"}}) > 0'}}\n"))
             .concat()
         + "  - {alert: opencost, expr: 'up{job=\"opencost\"} == 1'}\n";
     std::fs::write(shop.path().join("r.yaml"), rules).unwrap();
