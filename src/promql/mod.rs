@@ -16,6 +16,7 @@ mod eval;
 mod function;
 mod histogram;
 mod labels;
+mod matcher;
 mod matching;
 mod maths;
 mod memo;

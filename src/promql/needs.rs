@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::function::Function;
+use super::matcher::Matcher;
 use super::maths::Operator;
-use super::query::{At, Matcher, Node, Query, Selected, Selector};
+use super::query::{At, Node, Query, Selected, Selector};
 
 /// What an expression says where only some series can be there.
 #[derive(Clone, Debug, PartialEq, Eq)]

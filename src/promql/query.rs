@@ -1,10 +1,9 @@
 //! Expressions, read and made ready: every label a number, every operator and function known.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use promql_parser::label::{Labels, MatchOp, Matcher as ParsedMatcher};
+use promql_parser::label::{Labels, MatchOp};
 use promql_parser::parser::token::{self, TokenType};
 use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{self as syntax, AtModifier, Expr, LabelModifier, Offset, VectorMatchCardinality};
@@ -14,6 +13,7 @@ use thiserror::Error;
 use super::aggregate::Aggregation;
 use super::function::{self, Function};
 use super::labels::{LabelTable, LabelsId, NAME, Symbol};
+use super::matcher::Matcher;
 use super::matching::{Grouping, Many, Matching};
 use super::maths::Operator;
 use super::memo::{Memo, MemoId};
@@ -68,58 +68,6 @@ impl Selected {
                 let value = if matcher.label == NAME { name } else { value.unwrap_or("") };
                 matcher.holds(value)
             })
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Matcher {
-    pub label: String,
-    pub symbol: Symbol,
-    test: Test,
-}
-
-#[derive(Clone, Debug)]
-enum Test {
-    Equal(String),
-    NotEqual(String),
-    Match(Regex),
-    NoMatch(Regex),
-}
-
-impl Matcher {
-    pub fn holds(&self, value: &str) -> bool {
-        match &self.test {
-            Test::Equal(wanted) => value == wanted,
-            Test::NotEqual(other) => value != other,
-            Test::Match(pattern) => pattern.is_match(value),
-            Test::NoMatch(pattern) => !pattern.is_match(value),
-        }
-    }
-
-    /// The value that it wants, where it wants one.
-    pub fn wanted(&self) -> Option<&str> {
-        match &self.test {
-            Test::Equal(wanted) => Some(wanted),
-            _ => None,
-        }
-    }
-}
-
-/// As it is written; a pattern without what makes it one of whole values.
-impl fmt::Display for Matcher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = |pattern: &Regex| {
-            let text = pattern.as_str();
-            let inner = text.strip_prefix("^(?:").or_else(|| text.strip_prefix("^(?s:"));
-            inner.and_then(|inner| inner.strip_suffix(")$")).unwrap_or(text).to_owned()
-        };
-        let (sign, value) = match &self.test {
-            Test::Equal(value) => ("=", value.clone()),
-            Test::NotEqual(value) => ("!=", value.clone()),
-            Test::Match(pattern) => ("=~", whole(pattern)),
-            Test::NoMatch(pattern) => ("!~", whole(pattern)),
-        };
-        write!(f, "{}{sign}{value:?}", self.label)
     }
 }
 
@@ -396,7 +344,7 @@ impl Maker<'_> {
             if is_name && name.is_none() {
                 name = Some(matcher.value.clone());
             } else {
-                matchers.push(self.matcher(matcher));
+                matchers.push(Matcher::of(matcher, self.labels.symbol(&matcher.name)));
             }
         }
         let when = when(selector.offset.as_ref(), selector.at.as_ref());
@@ -411,15 +359,6 @@ impl Maker<'_> {
         Ok(Selector { name, text, matchers, when, memo: self.memo() })
     }
 
-    fn matcher(&mut self, matcher: &ParsedMatcher) -> Matcher {
-        let test = match &matcher.op {
-            MatchOp::Equal => Test::Equal(matcher.value.clone()),
-            MatchOp::NotEqual => Test::NotEqual(matcher.value.clone()),
-            MatchOp::Re(pattern) => Test::Match(pattern.clone()),
-            MatchOp::NotRe(pattern) => Test::NoMatch(pattern.clone()),
-        };
-        Matcher { label: matcher.name.clone(), symbol: self.labels.symbol(&matcher.name), test }
-    }
 
     fn symbols(&mut self, labels: &Labels) -> Vec<Symbol> {
         self.words.labels.extend(labels.labels.iter().cloned());

@@ -236,6 +236,7 @@ fn receiver_of(
 }
 
 /// A matcher that can't be read, and the part of the field's name behind `source_` that it stands in.
+#[derive(Debug)]
 struct Unread {
     field: String,
     text: String,

@@ -137,7 +137,7 @@ impl World<'_> {
         let budgets = self.scenario.disruption_budgets.iter().enumerate();
         let mut selecting = budgets.filter(|(_, budget)| budget.selects(&spec.namespace, &spec.labels));
         let Some((index, budget)) = selecting.next() else { return true };
-        let Standing { healthy, desired_healthy, allowed } = self.standing(index);
+        let Standing { healthy, desired_healthy, allowed, .. } = self.standing(index);
         let is_unhealthy_to_spare =
             !info.ready && (budget.always_allows_unhealthy || healthy >= desired_healthy && desired_healthy > 0);
         selecting.next().is_none() && (allowed > 0 || is_unhealthy_to_spare)
