@@ -40,6 +40,8 @@ pub struct PodSpec {
     pub volumes: Vec<Volume>,
     /// `activeDeadlineSeconds`: so long after the kubelet took it up the pod fails.
     pub active_deadline: Option<SimDuration>,
+    /// The longest initial delay of its startup and readiness probes: before that it is not ready.
+    pub probe_delay: SimDuration,
     /// Where its bound volumes can be reached, for each of them as alternatives.
     pub volume_affinity: Vec<Vec<NodeSelectorTerm>>,
     /// `resourceClaims` (DRA) by the names that the pod gives them.
@@ -345,7 +347,7 @@ impl PodSpec {
 
     /// Sum of the containers' CPU limits; `None` where one has none.
     pub fn cpu_limit(&self) -> Option<Millicores> {
-        self.containers.iter().map(|c| c.cpu_limit).sum()
+        self.running().map(|c| c.cpu_limit).sum()
     }
 
     /// `cpu.shares` of the pod's cgroup: 1,024 for a requested core, 2 at least (`pkg/kubelet/cm/helpers_linux.go`,
@@ -356,7 +358,23 @@ impl PodSpec {
 
     /// Sum of the containers' memory limits; `None` where one has none.
     pub fn memory_limit(&self) -> Option<Bytes> {
-        self.containers.iter().map(|c| c.memory_limit).sum()
+        self.running().map(|c| c.memory_limit).sum()
+    }
+
+    /// What runs as long as the pod does: its containers, and sidecars beside them.
+    pub fn running(&self) -> impl Iterator<Item = &Container> + Clone {
+        self.containers.iter().chain(self.sidecars())
+    }
+
+    /// CPU and memory requested for what runs. Init containers are over by then, and overhead is nobody's use.
+    pub fn running_requests(&self) -> (Millicores, Bytes) {
+        let of_pod = self.pod_requests.as_ref();
+        let cpu = of_pod.and_then(|pod| pod.cpu);
+        let memory = of_pod.and_then(|pod| pod.memory);
+        (
+            cpu.unwrap_or_else(|| self.running().map(|container| container.requests.cpu).sum()),
+            memory.unwrap_or_else(|| self.running().map(|container| container.requests.memory).sum()),
+        )
     }
 
     /// Init containers with `restartPolicy: Always`, which run beside the containers.
