@@ -40,7 +40,10 @@ pub enum Subject {
     },
     Decisions(Box<DecisionRule>),
     /// How often an alert began to fire with labels that fit these matchers.
-    Alert { name: String, matchers: String },
+    Alert {
+        name: String,
+        matchers: String,
+    },
 }
 
 /// How a figure is held against its bound.
@@ -211,7 +214,8 @@ fn subject(long: &LongExpectation) -> Result<(Subject, String), Misread> {
     }
     if let Some((name, "")) = condition::called(metric) {
         let (name, matchers) = name.split_once('{').unwrap_or((name, "}"));
-        let Some(matchers) = matchers.trim().strip_suffix('}').filter(|matchers| alert_matchers(matchers).is_some()) else {
+        let Some(matchers) = matchers.trim().strip_suffix('}').filter(|matchers| alert_matchers(matchers).is_some())
+        else {
             let mut misread = Misread::new(format!("the labels of `{metric}` can't be read"));
             misread.hint = Some("write them as in a query: alert(NAME{namespace=\"a\", pod=~\"web-.+\"})".to_owned());
             return Err(misread);

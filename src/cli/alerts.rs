@@ -125,7 +125,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
     // A file that the scenario names as well is the same rules.
     all.extend(monitoring.groups.iter().filter(|group| !rule_files.contains(&group.file)).cloned());
     if all.is_empty() {
-        let message = "there are no rules: name files of rules before the scenario, or give it `monitoring: {rules: […]}`";
+        let message =
+            "there are no rules: name files of rules before the scenario, or give it `monitoring: {rules: […]}`";
         return Err(Failure::BadInput(anyhow::anyhow!(message)));
     }
     monitoring = Monitoring {

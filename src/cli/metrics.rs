@@ -92,7 +92,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let row = |metric: &Metric| {
             let exported = exported(metric)?;
             let kind = exported.kind.name().to_owned();
-            Some(vec![metric.name.clone(), kind, metric.unit.clone(), labels(exported).join(", "), metric.about.clone()])
+            Some(vec![
+                metric.name.clone(),
+                kind,
+                metric.unit.clone(),
+                labels(exported).join(", "),
+                metric.about.clone(),
+            ])
         };
         let rows: Vec<Vec<String>> = listed.iter().filter_map(row).collect();
         write!(out, "{}", table::columns(&header, &rows, header.len()))?;

@@ -136,7 +136,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::BadInput(anyhow::anyhow!(message)));
     }
     let interval = exposition::interval_of(&scenario, arguments.scrape_interval);
-    if let Some(warning) = monitoring::too_seldom(interval).filter(|_| arguments.scrape_interval.is_some() && !arguments.quiet) {
+    if let Some(warning) =
+        monitoring::too_seldom(interval).filter(|_| arguments.scrape_interval.is_some() && !arguments.quiet)
+    {
         diagnostics::show(&[warning]);
     }
     let exporter = (!sinks.is_empty()).then(|| (Exporter::new(scenario.start_epoch_seconds, sinks), interval));

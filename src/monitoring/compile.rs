@@ -72,7 +72,9 @@ fn compiled(rule: &Rule, store: &mut Store, mistakes: &mut Vec<Diagnostic>) -> O
                 None => (rule.expr_place.clone(), refused.clone()),
             };
             let hint = unknown_function(&refused).and_then(|name| match renamed(name) {
-                Some(now) => Some(format!("Prometheus 3 calls it {now}, and refuses that too unless it is told to take it")),
+                Some(now) => {
+                    Some(format!("Prometheus 3 calls it {now}, and refuses that too unless it is told to take it"))
+                }
                 None => nearest(name, function_names()).map(|near| format!("did you mean {near}?")),
             });
             let message = format!("the expression of {}: {}", rule.name(), one_line(&told));

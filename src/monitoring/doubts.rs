@@ -103,7 +103,9 @@ impl<'r> Doubts<'r> {
     fn finish(mut self) -> Vec<Diagnostic> {
         if let Some(place) = self.first_place {
             let all = match &self.strange[..] {
-                [one] if self.recorded.contains(one) || row_of(one).is_some() || one.contains(' ') => format!("no run has {one}"),
+                [one] if self.recorded.contains(one) || row_of(one).is_some() || one.contains(' ') => {
+                    format!("no run has {one}")
+                }
                 [one] => format!("no run has the metric {one}"),
                 many => format!("no run has these {} that rules ask for: {}", many.len(), listed(many)),
             };
@@ -129,7 +131,9 @@ fn experimental(written: &[RuleGroup], groups: &[CompiledGroup]) -> Option<Diagn
     }
     let names: Vec<&str> = names.into_iter().collect();
     let message = format!("Prometheus refuses {} unless it is told to take what is experimental", names.join(", "));
-    place.map(|place| Diagnostic::warning(place, message).hint("start it with --enable-feature=promql-experimental-functions"))
+    place.map(|place| {
+        Diagnostic::warning(place, message).hint("start it with --enable-feature=promql-experimental-functions")
+    })
 }
 
 /// Where a word of the rule's expression stands.

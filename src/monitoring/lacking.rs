@@ -31,7 +31,10 @@ pub(super) fn lacking(selected: &Selected, row: &'static MetricRow) -> Vec<Lack>
 
 /// Names of a metric's labels, those that its scrape job sets among them.
 pub(super) fn labels_of(row: &MetricRow) -> impl Iterator<Item = &'static str> {
-    row.labels.split(", ").filter(|label| !label.is_empty()).chain(row.source.target_labels().iter().map(|(label, _)| *label))
+    row.labels
+        .split(", ")
+        .filter(|label| !label.is_empty())
+        .chain(row.source.target_labels().iter().map(|(label, _)| *label))
 }
 
 fn of_label(asked: LabelAsked<'_>, name: &str, row: &'static MetricRow) -> Option<Lack> {

@@ -253,7 +253,10 @@ impl Reader<'_> {
                 return Err(Mistake { span: token.span.clone(), message });
             }
             Kind::Mark(")") if !self.is_open("(", ")") => {
-                return Err(Mistake { span: token.span.clone(), message: "unexpected right parenthesis ')'".to_owned() });
+                return Err(Mistake {
+                    span: token.span.clone(),
+                    message: "unexpected right parenthesis ')'".to_owned(),
+                });
             }
             Kind::End => "end of input".to_owned(),
             Kind::Name => format!("{:?}", &self.text[token.span.clone()]),
@@ -269,7 +272,8 @@ impl Reader<'_> {
     /// More of these were opened before the next token than closed.
     fn is_open(&self, opens: &str, closes: &str) -> bool {
         let before = &self.tokens[..self.next.min(self.tokens.len() - 1)];
-        let count = |mark: &str| before.iter().filter(|token| matches!(&token.kind, Kind::Mark(of) if *of == mark)).count();
+        let count =
+            |mark: &str| before.iter().filter(|token| matches!(&token.kind, Kind::Mark(of) if *of == mark)).count();
         count(opens) > count(closes)
     }
 

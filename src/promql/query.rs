@@ -359,7 +359,6 @@ impl Maker<'_> {
         Ok(Selector { name, text, matchers, when, memo: self.memo() })
     }
 
-
     fn symbols(&mut self, labels: &Labels) -> Vec<Symbol> {
         self.words.labels.extend(labels.labels.iter().cloned());
         labels.labels.iter().map(|label| self.labels.symbol(label)).collect()

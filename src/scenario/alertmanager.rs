@@ -334,16 +334,36 @@ mod tests {
     fn mistakes_have_their_place() {
         let root = "route: {receiver: a}\nreceivers: [{name: a}]\n";
         for (text, line, part) in [
-            ("route: {receiver: a, group_wait: soon}\nreceivers: [{name: a}]\n", 1, "`group_wait: soon` is no duration"),
-            (&format!("{root}inhibit_rules:\n- source_matchers:\n  - a=b\n  - severity\n"), 6, "`severity` is no matcher"),
-            (&format!("{root}inhibit_rules:\n- source_match: {{a: b}}\n  target_match_re:\n    a: '('\n"), 6, "`(` is no matcher"),
+            (
+                "route: {receiver: a, group_wait: soon}\nreceivers: [{name: a}]\n",
+                1,
+                "`group_wait: soon` is no duration",
+            ),
+            (
+                &format!("{root}inhibit_rules:\n- source_matchers:\n  - a=b\n  - severity\n"),
+                6,
+                "`severity` is no matcher",
+            ),
+            (
+                &format!("{root}inhibit_rules:\n- source_match: {{a: b}}\n  target_match_re:\n    a: '('\n"),
+                6,
+                "`(` is no matcher",
+            ),
             ("receivers: [{name: a}]\n", 1, "no `route:`"),
             ("route: {group_by: [a]}\nreceivers: [{name: a}]\n", 1, "needs a `receiver`"),
             ("route:\n  receiver: b\nreceivers: [{name: a}]\n", 2, "no receiver is called b"),
-            ("route:\n  receiver: a\n  routes:\n  - receiver: c\nreceivers: [{name: a}]\n", 4, "no receiver is called c"),
+            (
+                "route:\n  receiver: a\n  routes:\n  - receiver: c\nreceivers: [{name: a}]\n",
+                4,
+                "no receiver is called c",
+            ),
             ("route:\n  receiver: a\n  group_by: [x, y, x]\nreceivers: [{name: a}]\n", 3, "the label x was there"),
             ("route:\n  receiver: a\n  group_by: [x, '...']\nreceivers: [{name: a}]\n", 3, "and alone"),
-            ("route:\n  receiver: a\n  matchers: [x=y]\nreceivers: [{name: a}]\n", 3, "takes every alert, and no `matchers`"),
+            (
+                "route:\n  receiver: a\n  matchers: [x=y]\nreceivers: [{name: a}]\n",
+                3,
+                "takes every alert, and no `matchers`",
+            ),
             ("route: {receiver: a, repeat_interval: 0s}\nreceivers: [{name: a}]\n", 1, "above zero"),
             ("route: {receiver: a}\nreceivers:\n- name: a\n- name: a\n", 4, "was there before"),
         ] {
@@ -362,7 +382,9 @@ mod tests {
             ("webhook_configs: [{url: x}]", true),
             ("email_configs: [{to: x}], pagerduty_configs: [{}]", true),
         ] {
-            let text = format!("route: {{receiver: a}}\nreceivers: [{{name: b, webhook_configs: [{{}}]}}, {{name: a, {integrations}}}]\n");
+            let text = format!(
+                "route: {{receiver: a}}\nreceivers: [{{name: b, webhook_configs: [{{}}]}}, {{name: a, {integrations}}}]\n"
+            );
             assert_eq!(read(&text).expect(integrations).sends_resolved, wanted, "{integrations}");
         }
     }

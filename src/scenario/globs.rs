@@ -24,7 +24,11 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
     }
     found.retain(|file| file.is_file());
     found.sort();
-    if found.is_empty() { Err("no file is called so: `*`, `?` and `[…]` stand for parts of a name".to_owned()) } else { Ok(found) }
+    if found.is_empty() {
+        Err("no file is called so: `*`, `?` and `[…]` stand for parts of a name".to_owned())
+    } else {
+        Ok(found)
+    }
 }
 
 fn matching(folder: &Path, pattern: &[char]) -> Vec<PathBuf> {
@@ -100,7 +104,8 @@ mod tests {
             fs::write(file, "").unwrap();
         }
         let found = files(&folder.path().join("*/r*.yaml")).unwrap();
-        let names: Vec<_> = found.iter().map(|file| file.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
+        let names: Vec<_> =
+            found.iter().map(|file| file.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["b/r0.yaml", "b/r1.yaml", "c/r2.yaml"]);
         assert!(files(&folder.path().join("none*")).is_err());
         assert_eq!(files(Path::new("none.yaml")).unwrap(), [PathBuf::from("none.yaml")]);

@@ -152,7 +152,8 @@ fn read_groups(documents: Vec<Node>, diagnostics: &mut Vec<Diagnostic>) -> Vec<R
             None if !is_first => {
                 let message = "Prometheus reads the first document of a file of rules only: this one is passed over";
                 let diagnostic = Diagnostic::warning(&document.place, message);
-                diagnostics.push(diagnostic.hint("put its groups under the first `groups:`, or into a file of their own"));
+                diagnostics
+                    .push(diagnostic.hint("put its groups under the first `groups:`, or into a file of their own"));
                 continue;
             }
             None => Some(document),
@@ -377,7 +378,11 @@ mod tests {
         let object = |name: &str| format!("kind: PrometheusRule\nspec: {{{}}}\n", group(name).trim());
         for (text, names, warned) in [
             (format!("{}---\n{}", group("a"), group("b")), vec!["a"], "the first document"),
-            (format!("{}---\nkind: ConfigMap\n---\n{}", object("a"), object("b")), vec!["a", "b"], "a ConfigMap holds no rules"),
+            (
+                format!("{}---\nkind: ConfigMap\n---\n{}", object("a"), object("b")),
+                vec!["a", "b"],
+                "a ConfigMap holds no rules",
+            ),
             (format!("---\n{}", group("a")), vec!["a"], ""),
         ] {
             let (groups, told) = read(&text);
@@ -394,7 +399,10 @@ mod tests {
             ("groups: [{name: g, rules: [{record: 'a{b}', expr: up}]}]", "no name of a metric"),
             ("groups: [{name: '', rules: []}]", "needs a `name`"),
             ("groups: [{name: g, rules: [{alert: '', expr: up}]}]", "needs `record` or `alert`"),
-            ("groups: [{name: g, rules: [{alert: A, expr: up, labels: {__name__: y}}]}]", "a label that a rule may set"),
+            (
+                "groups: [{name: g, rules: [{alert: A, expr: up, labels: {__name__: y}}]}]",
+                "a label that a rule may set",
+            ),
             ("groups: [{name: g, labels: {__name__: y}, rules: []}]", "a label that a rule may set"),
             ("groups: [{name: g, rules: [{alert: A, expr: up, annotations: {'': y}}]}]", "an annotation"),
             ("groups: [{name: g, rules: [{record: a, expr: up, for: 5m}]}]", "goes with `alert`"),

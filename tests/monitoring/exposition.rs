@@ -206,8 +206,9 @@ fn no_series_has_a_label_or_a_value_that_the_table_does_not_know() {
         ("scenarios/training/quotas-with-borrowing.yaml", ""),
     ] {
         let shop = Workshop::with_scenarios();
-        let said =
-            shop.run(&format!("windtunnel run {scenario} -q --no-plots --out o {flags} --openmetrics m.txt --scrape-interval 2m"));
+        let said = shop.run(&format!(
+            "windtunnel run {scenario} -q --no-plots --out o {flags} --openmetrics m.txt --scrape-interval 2m"
+        ));
         assert!(said.code < 2, "{}", said.err);
         for series in read(&std::fs::read_to_string(shop.path().join("m.txt")).unwrap()).keys() {
             let (name, labels) = series.split_once('{').unwrap_or((series, "}"));

@@ -28,7 +28,9 @@ pub(super) fn tell(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, seconds: &d
 fn tell_scheduler(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>) {
     let counts = exposed.counts();
     let active = counts.queued_pods.saturating_sub(counts.unschedulable_pods);
-    for (queue, pods) in [("unschedulable", counts.unschedulable_pods), ("active", active), ("backoff", 0), ("gated", 0)] {
+    for (queue, pods) in
+        [("unschedulable", counts.unschedulable_pods), ("active", active), ("backoff", 0), ("gated", 0)]
+    {
         tell.put(Metric::SchedulerPendingPods, f64::from(pods), || [("queue", queue)]);
     }
     let [bound, refused] = [Tally::PodBound, Tally::PodRefused].map(|tally| exposed.tally(&tally) as f64);

@@ -102,18 +102,14 @@ pub(super) fn tell_place(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, pod: 
         let base = [base[0], base[1], base[2], ("container", &*container.name), ("node", node)];
         let resources = &exposed.specs().resources;
         for (name, unit, amount) in amounts(&container.requests, container.has_request, resources) {
-            tell.put(of_requests, amount, || {
-                [base.as_slice(), &[("resource", &*name), ("unit", unit)]].concat()
-            });
+            tell.put(of_requests, amount, || [base.as_slice(), &[("resource", &*name), ("unit", unit)]].concat());
         }
         let limits = [
             ("cpu", "core", container.cpu_limit.map(|cpu| thousandths(cpu.get()))),
             ("memory", "byte", container.memory_limit.map(|memory| memory.get() as f64)),
         ];
         for (name, unit, amount) in limits {
-            tell.put(of_limits, amount, || {
-                [base.as_slice(), &[("resource", name), ("unit", unit)]].concat()
-            });
+            tell.put(of_limits, amount, || [base.as_slice(), &[("resource", name), ("unit", unit)]].concat());
         }
     }
 }
