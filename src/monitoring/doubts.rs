@@ -90,7 +90,9 @@ impl<'r> Doubts<'r> {
                 None => return,
             }
         }
-        for label in rule.query.labels_named().filter(|label| !labels.contains(label)) {
+        // A label of other metrics is no slip: it is made by a join, or was meant.
+        let is_strange = |label: &&str| !METRICS.iter().any(|row| labels_of(row).any(|known| known == *label));
+        for label in rule.query.labels_named().filter(is_strange).filter(|label| !labels.contains(label)) {
             let Some(near) = slip(label, labels.iter().copied()) else { continue };
             let message = format!("no metric of {} has the label {label}", written.name());
             if self.told.insert(message.clone()) {
@@ -107,7 +109,7 @@ impl<'r> Doubts<'r> {
                     format!("no run has {one}")
                 }
                 [one] => format!("no run has the metric {one}"),
-                many => format!("no run has these {} that rules ask for: {}", many.len(), listed(many)),
+                many => format!("no run has these {} things that rules ask for: {}", many.len(), listed(many)),
             };
             let hint = match self.strange.iter().any(|name| name.contains(':')) {
                 true => "names with a colon are recorded: give the file with the rules that record them as well",

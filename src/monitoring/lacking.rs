@@ -3,7 +3,6 @@
 
 use crate::promql::{LabelAsked, Selected};
 use crate::record::metrics::{METRICS, MetricRow, Source};
-use crate::units::nearest;
 
 /// What is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,5 +81,6 @@ const MOST_SLIPS: usize = 3;
 /// Another word that a slip of the pen made this one of, and not another of the same family.
 pub(super) fn slip<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let most = MOST_SLIPS.min(word.chars().count() / 2);
-    nearest(word, known).filter(|near| *near != word && strsim::damerau_levenshtein(word, near) <= most)
+    let distances = known.into_iter().map(|near| (strsim::damerau_levenshtein(word, near), near));
+    distances.filter(|(slips, _)| (1..=most).contains(slips)).min_by_key(|(slips, _)| *slips).map(|(_, near)| near)
 }
