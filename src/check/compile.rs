@@ -158,6 +158,9 @@ impl Keys {
         let path = match &expectation.subject {
             Subject::Figure { path, .. } => path,
             Subject::Series { column, .. } => return self.check_column(column).map(|()| expectation),
+            Subject::Alert { name, .. } => {
+                return if self.alerts.contains(name) { Ok(expectation) } else { Err(self.no_alert(name)) };
+            }
             Subject::Decisions(rule) => return self.check_object(rule.object.as_deref()).map(|()| expectation),
         };
         let (above, key, known) = match &path[..] {
@@ -166,7 +169,9 @@ impl Keys {
                 ("cost.by_node_group", key, &self.node_groups)
             }
             [services, key, ..] if services == "services" => ("services", key, &self.services),
-            [alerts, key, ..] if alerts == "alerts" => ("the alerts of the scenario's rules", key, &self.alerts),
+            [alerts, key, ..] if alerts == "alerts" => {
+                return if self.alerts.contains(key) { Ok(expectation) } else { Err(self.no_alert(key)) };
+            }
             [explain, _, _, by, key] if explain == "explain" && by == "by" => {
                 ("the accounts of `explain`", key, &self.accounts)
             }
@@ -176,6 +181,14 @@ impl Keys {
             _ => return Ok(expectation),
         };
         if known.contains(key) { Ok(expectation) } else { Err(names_nothing(key, above, known)) }
+    }
+
+    fn no_alert(&self, name: &str) -> Misread {
+        let mut misread = names_nothing(name, "the alerts of the scenario's rules", &self.alerts);
+        if self.alerts.is_empty() {
+            misread.hint = Some("name files of rules: `monitoring: {rules: [FILE…]}`".to_owned());
+        }
+        misread
     }
 
     /// Decisions about what the scenario does not have would be none, whatever happens.

@@ -43,11 +43,13 @@ pub fn read(text: &str) -> Result<LongExpectation, String> {
     Ok(read)
 }
 
-/// `alert(NAME) fires 0`, `alert(NAME) fires <= 2`, `alert(NAME) fires`; `None` where it is none of these.
+/// `alert(NAME) fires 0`, `alert(NAME) fires <= 2`, `alert(NAME) fires`, where the name may have matchers in braces behind
+/// it; `None` where it is none of these.
 fn alert(condition: &str) -> Option<Result<LongExpectation, String>> {
-    let (name, rest) = condition.trim().strip_prefix("alert(")?.split_once(')')?;
+    let (name, rest) = called(condition.trim())?;
     let count = rest.trim().strip_prefix("fires")?.trim();
-    let figure = format!("alerts.{}.fired", name.trim());
+    let figure =
+        if name.contains('{') { format!("alert({})", name.trim()) } else { format!("alerts.{}.fired", name.trim()) };
     let bound = match count.split_once(char::is_whitespace) {
         _ if count.is_empty() => ">= 1".to_owned(),
         _ if count.starts_with(['<', '>', '=']) => count.to_owned(),
@@ -59,6 +61,17 @@ fn alert(condition: &str) -> Option<Result<LongExpectation, String>> {
         true => read(&format!("{figure} {bound}")),
         false => Err(format!("{count:?} after `fires` is no count such as 0, <= 2, or nothing for once at least")),
     })
+}
+
+/// Of `alert(NAME{…}) rest` the name with its matchers and the rest; brackets in quotes close nothing.
+pub(super) fn called(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix("alert(")?;
+    let mut is_quoted = false;
+    let end = inner.char_indices().find(|(_, letter)| {
+        is_quoted ^= *letter == '"';
+        *letter == ')' && !is_quoted
+    });
+    end.map(|(at, _)| (&inner[..at], &inner[at + 1..]))
 }
 
 /// Cuts a trailing `WORD DURATION` off.
@@ -114,6 +127,9 @@ mod tests {
         assert_eq!(of("alert(A) fires <= 2").max, Some(Amount::Number(2.0)));
         assert_eq!(of("alert(A) fires").min, Some(Amount::Number(1.0)));
         assert_eq!(of("alert(A) fires 2 times").equals, Some(Amount::Number(2.0)));
+        let labelled = of("alert(A{namespace=\"a\", pod=~\"(b|c)\"}) fires <= 2");
+        assert_eq!(labelled.metric.as_deref(), Some("alert(A{namespace=\"a\", pod=~\"(b|c)\"})"));
+        assert_eq!(labelled.max, Some(Amount::Number(2.0)));
         assert!(read("alert(A) fires often").unwrap_err().contains("no count"));
         assert!(read("alert(A) fires 0 for 10m").unwrap_err().contains("whole run"));
     }

@@ -4,6 +4,7 @@ use super::amount::{self, Unit};
 use super::condition;
 use super::figure_names::FigureNames;
 use super::series::{self, Function};
+use crate::scenario::alert_matchers;
 use crate::scenario::diagnostic::suggestion;
 use crate::scenario::spec::{Amount, DecisionRule, ExpectationSpec, LongExpectation};
 use crate::sim::Controller;
@@ -38,6 +39,11 @@ pub enum Subject {
         lasting: Option<SimDuration>,
     },
     Decisions(Box<DecisionRule>),
+    /// How often an alert began to fire with labels that fit these matchers.
+    Alert {
+        name: String,
+        matchers: String,
+    },
 }
 
 /// How a figure is held against its bound.
@@ -129,7 +135,7 @@ impl Expectation {
         let unit = match &subject {
             Subject::Figure { name, .. } => Unit::of(name),
             Subject::Series { column, .. } => Unit::of(column),
-            Subject::Decisions(_) => Unit::Plain,
+            Subject::Decisions(_) | Subject::Alert { .. } => Unit::Plain,
         };
         let bounds = bounds(&long, unit)?;
         let of_baseline = of_baseline(&long)?;
@@ -205,6 +211,20 @@ fn subject(long: &LongExpectation) -> Result<(Subject, String), Misread> {
     };
     if let Some((function, column)) = series::call(metric) {
         return if series::is_column(column) { series(function, column) } else { Err(unknown(column, true)) };
+    }
+    if let Some((name, "")) = condition::called(metric) {
+        let (name, matchers) = name.split_once('{').unwrap_or((name, "}"));
+        let Some(matchers) = matchers.trim().strip_suffix('}').filter(|matchers| alert_matchers(matchers).is_some())
+        else {
+            let mut misread = Misread::new(format!("the labels of `{metric}` can't be read"));
+            misread.hint = Some("write them as in a query: alert(NAME{namespace=\"a\", pod=~\"web-.+\"})".to_owned());
+            return Err(misread);
+        };
+        if long.at.is_some() || long.lasting.is_some() {
+            return Err(Misread::new(format!("{metric} is counted over the whole run, without `at` and `for`")));
+        }
+        let (name, matchers) = (name.trim().to_owned(), matchers.to_owned());
+        return Ok((Subject::Alert { name, matchers }, metric.to_owned()));
     }
     if let Some((name, _)) = metric.split_once('(') {
         let mut misread = Misread::new(format!("unknown function `{name}` in `{metric}`"));

@@ -1,6 +1,6 @@
 //! What a run left, and its instants in words.
 
-use crate::record::{Figure, Recorder, Summary};
+use crate::record::{Episode, Figure, Recorder, Summary};
 use crate::sim::Outcome;
 use crate::units::{SimTime, spoken};
 
@@ -11,6 +11,8 @@ pub struct Run<'a> {
     pub figures: &'a [Figure],
     pub record: &'a Recorder,
     pub outcome: &'a Outcome,
+    /// Of the scenario's rules.
+    pub alerts: &'a [Episode],
 }
 
 /// Hours and minutes from the start, as people say them.

@@ -7,7 +7,9 @@ use super::expectation::{Bound, Expectation, Subject};
 use super::run::{Run, instant};
 use super::series::{self, Function, Series};
 use super::witness;
-use crate::record::{Summary, value_of};
+use crate::record::{Episode, Summary, value_of};
+use crate::scenario::alert_matchers;
+use crate::scenario::import::labels_of;
 use crate::units::{SimDuration, SimTime, written};
 
 /// Whether an expectation held in one run.
@@ -42,6 +44,7 @@ pub fn judge(expectations: &[Expectation], run: &Run<'_>) -> Vec<Verdict> {
                 let series = series.as_ref().expect("made where an expectation needs it");
                 of_series(expectation, (*function, column), *at, *lasting, series, run)
             }
+            Subject::Alert { name, matchers } => of_alert(expectation, name, matchers, run),
             Subject::Decisions(rule) => {
                 let found = decisions::count(rule, run.record);
                 let value = found.count as f64;
@@ -59,6 +62,24 @@ pub fn judge(expectations: &[Expectation], run: &Run<'_>) -> Vec<Verdict> {
             }
         })
         .collect()
+}
+
+/// How often an alert fired with labels like these.
+fn of_alert(expectation: &Expectation, name: &str, matchers: &str, run: &Run<'_>) -> Verdict {
+    let matchers = alert_matchers(matchers).unwrap_or_default();
+    let fits = |episode: &&Episode| {
+        let labels = labels_of(&format!("{{{}}}", episode.labels)).unwrap_or_default();
+        let value = |label: &str| labels.get(label).map_or("", String::as_str);
+        *episode.alert == *name && matchers.iter().all(|matcher| matcher.holds(value(&matcher.label)))
+    };
+    let mut fired: Vec<&Episode> = run.alerts.iter().filter(|one| one.firing.is_some()).filter(fits).collect();
+    fired.sort_by_key(|episode| episode.firing);
+    let first = fired.first().and_then(|one| Some(format!("first at {}: {}", instant(one.firing?), one.labels)));
+    let judged = verdict(expectation, fired.len() as f64, first);
+    match why_unknown(&["alerts", name].map(str::to_owned), run.summary) {
+        Some(why) => Verdict { holds: false, because: Some(why), ..judged },
+        None => judged,
+    }
 }
 
 /// The number at `path`. A name that is absent and one that is `null` are told apart.

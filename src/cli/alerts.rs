@@ -20,7 +20,7 @@ use crate::record::writer::csv;
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::report::table;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::{Alertmanager, Monitoring, RuleGroup, read_alertmanager, read_rules};
+use crate::scenario::{Alertmanager, Monitoring, read_alertmanager, read_rules};
 use crate::sim;
 use crate::units::{SimDuration, SimTime, spoken};
 
@@ -37,7 +37,7 @@ Rules are files as Prometheus reads them (`groups:`) or PrometheusRule objects. 
 `monitoring:` are evaluated too. The exit code is 0 whatever fires; to gate on alerts, expect them:
 `alert(NAME) fires 0` under `expect:`.")]
 pub struct Arguments {
-    /// Rule files, then the scenario
+    /// Rule files (`*`, `?` and `[…]` as in Prometheus' `rule_files`), then the scenario
     #[arg(required = true, value_name = "RULES… SCENARIO")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -72,19 +72,30 @@ pub struct Arguments {
     quiet: bool,
 }
 
+/// What was said of rule files when they were read. Where that was a mistake those of what could be read of them are told
+/// along with it, in the order of the files.
+///
+/// # Errors
+/// All mistakes.
+fn all_mistakes(said: Vec<Diagnostic>, monitoring: &Monitoring) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    if !said.iter().any(Diagnostic::is_error) {
+        return Ok(said);
+    }
+    let mut all = said;
+    all.extend(monitoring::compile(monitoring).err().unwrap_or_default());
+    all.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    Err(all)
+}
+
 /// What can fire of these rule files.
 fn coverage(files: &[PathBuf]) -> Outcome {
     let reported = |mistakes: Vec<Diagnostic>| {
         diagnostics::show(&mistakes);
         Failure::Reported
     };
-    let (groups, mistakes): (Vec<_>, Vec<_>) = files.iter().map(|file| read_rules(file)).partition(Result::is_ok);
-    let mistakes: Vec<Diagnostic> = mistakes.into_iter().filter_map(Result::err).flatten().collect();
-    if !mistakes.is_empty() {
-        return Err(reported(mistakes));
-    }
-    let groups: Vec<RuleGroup> = groups.into_iter().flatten().flatten().collect();
+    let (groups, said) = read_rules(files);
     let monitoring = Monitoring { groups: Arc::from(groups), ..Monitoring::default() };
+    diagnostics::show(&all_mistakes(said, &monitoring).map_err(reported)?);
     let covered = monitoring::coverage(&monitoring).map_err(reported)?;
     write!(io::stdout().lock(), "{}", monitoring::coverage_table(&covered))?;
     Ok(ExitCode::SUCCESS)
@@ -106,16 +117,16 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let files = changes::open(scenario_file)?;
     let loaded = files.load(&overrides).map_err(reported)?;
     let mut scenario = loaded.scenario;
-    let (groups, mistakes): (Vec<_>, Vec<_>) = rule_files.iter().map(|file| read_rules(file)).partition(Result::is_ok);
-    let mistakes: Vec<Diagnostic> = mistakes.into_iter().filter_map(Result::err).flatten().collect();
-    if !mistakes.is_empty() {
-        return Err(reported(mistakes));
-    }
+    let (mut all, said) = read_rules(rule_files);
     let mut monitoring = scenario.monitoring.take().unwrap_or_default();
-    let given = groups.into_iter().flatten().flatten();
-    let all: Vec<RuleGroup> = given.chain(monitoring.groups.iter().cloned()).collect();
+    let given = Monitoring { groups: Arc::from(all.clone()), ..monitoring.clone() };
+    let said = all_mistakes(said, &given).map_err(reported)?;
+    let rule_files: Vec<PathBuf> = all.iter().map(|group| group.file.clone()).collect();
+    // A file that the scenario names as well is the same rules.
+    all.extend(monitoring.groups.iter().filter(|group| !rule_files.contains(&group.file)).cloned());
     if all.is_empty() {
-        let message = "there are no rules: name files of rules before the scenario, or give it a `monitoring:`";
+        let message =
+            "there are no rules: name files of rules before the scenario, or give it `monitoring: {rules: […]}`";
         return Err(Failure::BadInput(anyhow::anyhow!(message)));
     }
     monitoring = Monitoring {
@@ -126,11 +137,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
     scenario.monitoring = Some(monitoring);
     if !arguments.quiet {
         diagnostics::show(&loaded.warnings);
+        diagnostics::show(&said);
     }
     diagnostics::of_rules(&scenario, arguments.quiet).map_err(reported)?;
     let alertmanager = arguments.alertmanager.as_deref().map(read_alertmanager).transpose().map_err(reported)?;
     let configuration: Vec<PathBuf> = arguments.alertmanager.iter().cloned().collect();
-    let inputs = [files.inputs(), rule_files.to_vec(), configuration, arguments.changes.files().to_vec()].concat();
+    let inputs = [files.inputs(), rule_files, configuration, arguments.changes.files().to_vec()].concat();
     let is_file = |out: &Path| out.extension().is_some_and(|extension| extension == "csv");
     let out = arguments.out.as_ref().map(|out| if is_file(out) { out.clone() } else { out.join("alerts.csv") });
     let is_ours = out.as_deref().is_some_and(begins_as_ours);

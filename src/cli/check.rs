@@ -285,7 +285,8 @@ fn judge_one(scenario: &Scenario, expectations: &[Expectation], seed: u64) -> Re
     }
     let summary = alerts.summary(&outcome);
     let figures = figures(&summary);
-    let run = Run { summary: &summary, figures: &figures, record: &record, outcome: &outcome };
+    let (record, outcome, alerts) = (&record, &outcome, &alerts.episodes);
+    let run = Run { summary: &summary, figures: &figures, record, outcome, alerts };
     let verdicts = check::judge(expectations, &run);
     Ok((verdicts, figures, summary.rule_failures))
 }

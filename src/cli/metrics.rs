@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::Outcome;
+use crate::record::metrics::{METRICS, MetricRow};
 use crate::reference::{Metric, metrics};
 use crate::report::table;
 
@@ -53,6 +54,18 @@ impl Purpose {
     }
 }
 
+/// The row of a metric that is exported.
+fn exported(metric: &Metric) -> Option<&'static MetricRow> {
+    METRICS.iter().find(|row| metric.used_in == "scrape" && row.name == metric.name)
+}
+
+/// Its labels; what its scrape job sets with the value.
+fn labels(row: &MetricRow) -> Vec<String> {
+    let own = row.labels.split(", ").filter(|label| !label.is_empty()).map(str::to_owned);
+    let of_target = row.source.target_labels().iter().map(|(label, value)| format!("{label}={value}"));
+    own.chain(of_target).collect()
+}
+
 pub fn run(arguments: &Arguments) -> Outcome {
     let filter = arguments.filter.to_lowercase();
     let mut listed = metrics();
@@ -65,9 +78,30 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let mut out = io::stdout().lock();
     if arguments.json {
         let rows = listed.iter().map(|metric| {
-            json!({"name": metric.name, "used_in": metric.used_in, "unit": metric.unit, "about": metric.about})
+            let mut row =
+                json!({"name": metric.name, "used_in": metric.used_in, "unit": metric.unit, "about": metric.about});
+            if let Some(exported) = exported(metric) {
+                row["type"] = json!(exported.kind.name());
+                row["labels"] = json!(labels(exported));
+            }
+            row
         });
         writeln!(out, "{:#}", json!(rows.collect::<Vec<_>>()))?;
+    } else if arguments.purpose == Some(Purpose::Scrape) {
+        let header = ["name", "type", "unit", "labels", "meaning"].map(str::to_owned);
+        let row = |metric: &Metric| {
+            let exported = exported(metric)?;
+            let kind = exported.kind.name().to_owned();
+            Some(vec![
+                metric.name.clone(),
+                kind,
+                metric.unit.clone(),
+                labels(exported).join(", "),
+                metric.about.clone(),
+            ])
+        };
+        let rows: Vec<Vec<String>> = listed.iter().filter_map(row).collect();
+        write!(out, "{}", table::columns(&header, &rows, header.len()))?;
     } else {
         let header = ["name", "used in", "unit", "meaning"].map(str::to_owned);
         let rows: Vec<Vec<String>> = listed

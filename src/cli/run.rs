@@ -13,6 +13,7 @@ use super::format::Format;
 use super::progress::Progress;
 use super::{Outcome, check, cpu_time, diagnostics, exposition, memory};
 use crate::check::{Expectation, Run, SeedVerdict, Suite, Tally, Verdict};
+use crate::monitoring;
 use crate::record::metrics::openmetrics::Tape;
 use crate::record::metrics::remote_write::RemoteWrite;
 use crate::record::metrics::{Exporter, Sink, Watched};
@@ -135,6 +136,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::BadInput(anyhow::anyhow!(message)));
     }
     let interval = exposition::interval_of(&scenario, arguments.scrape_interval);
+    if let Some(warning) =
+        monitoring::too_seldom(interval).filter(|_| arguments.scrape_interval.is_some() && !arguments.quiet)
+    {
+        diagnostics::show(&[warning]);
+    }
     let exporter = (!sinks.is_empty()).then(|| (Exporter::new(scenario.start_epoch_seconds, sinks), interval));
     let mut watched = Watched { inner: &mut recorder, exporter };
     let outcome = sim::run(&scenario, seed, &mut Progress::new(&mut watched, scenario.duration, arguments.quiet));
@@ -171,7 +177,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     diagnostics::show(&exposition::failures(&alerts));
     let judged_figures = if expectations.is_empty() { Vec::new() } else { figures(&summary) };
-    let held = Run { summary: &summary, figures: &judged_figures, record: &recorder, outcome: &outcome };
+    let held = Run {
+        summary: &summary,
+        figures: &judged_figures,
+        record: &recorder,
+        outcome: &outcome,
+        alerts: &alerts.episodes,
+    };
     let suite = judge(&expectations, &held);
     let run = plot::Run {
         scenario: &scenario,

@@ -1,13 +1,12 @@
 //! Rules made ready: expressions parsed, templates taken apart, names of metrics looked up.
 
-use std::collections::BTreeSet;
-
-use super::compiled::{ALERTS, Compiled, CompiledGroup, CompiledRule, Text};
+use super::compiled::{Compiled, CompiledGroup, CompiledRule, Text, millis};
+use super::doubts::doubts;
 use super::hopes::hopeless;
-use crate::promql::{Query, Store, function_names, mistake_in};
-use crate::record::metrics::METRICS;
+use crate::promql::{LOOKBACK, Query, Store, function_names, mistake_in, renamed};
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::{Monitoring, Rule, RuleGroup, Scenario};
+use crate::scenario::{Monitoring, Rule, Scenario};
+use crate::units::{SimDuration, nearest};
 
 /// Annotations that say what an alert is about, the best first.
 const SUMMARIES: [&str; 3] = ["summary", "description", "message"];
@@ -30,7 +29,7 @@ pub fn compile(monitoring: &Monitoring) -> Result<(Compiled, Vec<Diagnostic>), V
             rules: group.rules.iter().filter_map(|rule| compiled(rule, &mut store, &mut mistakes)).collect(),
         })
         .collect();
-    let warnings = unknown_metrics(&monitoring.groups, &groups);
+    let warnings = doubts(&monitoring.groups, &groups);
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
@@ -43,7 +42,18 @@ pub fn compile(monitoring: &Monitoring) -> Result<(Compiled, Vec<Diagnostic>), V
 /// # Errors
 /// As [`compile`].
 pub fn check(scenario: &Scenario) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
-    scenario.monitoring.as_ref().map_or(Ok(Vec::new()), |monitoring| compile(monitoring).map(|(_, warnings)| warnings))
+    let Some(monitoring) = &scenario.monitoring else { return Ok(Vec::new()) };
+    let (_, mut warnings) = compile(monitoring)?;
+    warnings.extend(too_seldom(monitoring.scrape_interval).filter(|_| !monitoring.groups.is_empty()));
+    Ok(warnings)
+}
+
+/// Between two scrapes that are further apart than Prometheus looks back there are no series.
+pub fn too_seldom(interval: SimDuration) -> Option<Diagnostic> {
+    (millis(interval) > LOOKBACK).then(|| {
+        let message = format!("metrics that are scraped every {interval} are gone between two scrapes: a value is looked for 5 minutes back");
+        Diagnostic::note(message).hint("scrape every 5m at least; rules that look at instants hold and end again else")
+    })
 }
 
 fn compiled(rule: &Rule, store: &mut Store, mistakes: &mut Vec<Diagnostic>) -> Option<CompiledRule> {
@@ -61,9 +71,13 @@ fn compiled(rule: &Rule, store: &mut Store, mistakes: &mut Vec<Diagnostic>) -> O
                 Some(mistake) => (rule.expr_place.part(&rule.expr, mistake.span), mistake.message),
                 None => (rule.expr_place.clone(), refused.clone()),
             };
-            let near = unknown_function(&refused).and_then(|name| crate::units::nearest(name, function_names()));
+            let hint = unknown_function(&refused).and_then(|name| match renamed(name) {
+                Some(now) => {
+                    Some(format!("Prometheus 3 calls it {now}, and refuses that too unless it is told to take it"))
+                }
+                None => nearest(name, function_names()).map(|near| format!("did you mean {near}?")),
+            });
             let message = format!("the expression of {}: {}", rule.name(), one_line(&told));
-            let hint = near.map(|near| format!("did you mean {near}?"));
             mistakes.push(Diagnostic::error(&place, message).maybe_hint(hint));
             None
         }
@@ -100,61 +114,4 @@ fn unknown_function(refused: &str) -> Option<&str> {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Metrics that no run has and no rule makes: an alert on them can never fire.
-fn unknown_metrics(written: &[RuleGroup], groups: &[CompiledGroup]) -> Vec<Diagnostic> {
-    let made = written.iter().flat_map(|group| &group.rules).filter(|rule| !rule.is_alert()).map(Rule::name);
-    let mut known: BTreeSet<String> = made.map(str::to_owned).collect();
-    known.extend(ALERTS.map(str::to_owned));
-    known.extend(METRICS.iter().flat_map(|row| row.series_names()));
-    let names: Vec<&str> = known.iter().map(String::as_str).collect();
-    let mut told = BTreeSet::new();
-    let mut warnings = Vec::new();
-    // Of those that are like none, and where the first of them is asked for.
-    let mut strange: Vec<&str> = Vec::new();
-    let mut first_place = None;
-    // Where a rule could not be compiled the two lists differ, and the mistakes are told instead.
-    for (written, group) in
-        written.iter().zip(groups).filter(|(written, group)| written.rules.len() == group.rules.len())
-    {
-        for (written, rule) in written.rules.iter().zip(&group.rules) {
-            for name in rule.query.selected().iter().filter_map(|selected| selected.name.as_deref()) {
-                if known.contains(name) || !told.insert(name.to_owned()) {
-                    continue;
-                }
-                // A slip of the pen, and not another metric of the same family.
-                let near = crate::units::nearest(name, names.iter().copied());
-                let near = near.filter(|near| strsim::damerau_levenshtein(name, near) <= MOST_SLIPS);
-                let Some(near) = near else {
-                    first_place = first_place.or(Some(&written.expr_place));
-                    strange.push(name);
-                    continue;
-                };
-                let message = format!("no metric {name} in any run: what {} says of it is nothing", written.name());
-                let hint = format!("did you mean {near}? `windtunnel metrics --for scrape` lists them");
-                warnings.push(Diagnostic::warning(&written.expr_place, message).hint(hint));
-            }
-        }
-    }
-    if let Some(place) = first_place {
-        let all = match strange.len() {
-            1 => format!("no run has the metric {}", strange[0]),
-            count => format!("no run has these {count} metrics that rules ask for: {}", listed(&strange)),
-        };
-        let hint = "`windtunnel alerts --coverage RULES…` tells which alerts can't fire for want of one";
-        warnings.push(Diagnostic::warning(place, all).hint(hint));
-    }
-    warnings
-}
-
-/// Names that differ by so few letters may be meant by one another.
-const MOST_SLIPS: usize = 3;
-/// More names than these are only counted.
-const MOST_NAMED: usize = 12;
-
-fn listed(names: &[&str]) -> String {
-    let more = names.len().saturating_sub(MOST_NAMED);
-    let named = names.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{named}, … and {more} more") } else { named }
 }

@@ -79,7 +79,7 @@ mod tests {
             text += &format!("  - alert: A{index}\n    expr: '{expr}'\n");
         }
         std::fs::write(&file, text).unwrap();
-        let monitoring = Monitoring { groups: Arc::from(read_rules(&file).unwrap()), ..Monitoring::default() };
+        let monitoring = Monitoring { groups: Arc::from(read_rules(&[file]).0), ..Monitoring::default() };
         let covered = coverage(&monitoring).unwrap();
         for (one, (expr, wanted)) in covered.iter().zip(rules) {
             let table = table(std::slice::from_ref(one));

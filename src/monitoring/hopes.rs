@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compiled::{ALERTS, CompiledGroup, CompiledRule, name_of};
+use super::lacking::{lacking, row_of};
 use crate::promql::{Outlook, Selected};
-use crate::record::metrics::METRICS;
 use crate::scenario::RuleKind;
 
 /// An alerting rule and what is to be said of it.
@@ -74,22 +74,6 @@ fn lacks(selected: &Selected, recorded: &BTreeMap<&str, Outlook>) -> Option<Stri
             Outlook::Open | Outlook::Always(_) => None,
         };
     }
-    let Some(row) = METRICS.iter().find(|row| row.series_names().iter().any(|other| other == name)) else {
-        return Some(name.to_owned());
-    };
-    let labels: BTreeSet<&str> = row.labels.split(", ").collect();
-    let target = row.source.target_labels();
-    for (label, holds) in selected.wants() {
-        let is_known = labels.contains(label)
-            || labels.iter().any(|known| known.strip_suffix('*').is_some_and(|start| label.starts_with(start)));
-        let of_target = target.iter().find(|(known, _)| *known == label);
-        match of_target {
-            Some((_, value)) if !labels.contains(label) && !holds(value) => {
-                return Some(format!("{name} of a job that is not {value}"));
-            }
-            None if !is_known => return Some(format!("the label {label} of {name}")),
-            _ => {}
-        }
-    }
-    None
+    let Some(row) = row_of(name) else { return Some(name.to_owned()) };
+    lacking(selected, row).into_iter().find(|lack| lack.is_fatal).map(|lack| lack.what)
 }

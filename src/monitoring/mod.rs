@@ -9,14 +9,16 @@ mod asked;
 mod compile;
 mod compiled;
 mod coverage;
+mod doubts;
 mod hopes;
+mod lacking;
 mod monitor;
 mod notifications;
 mod rule_run;
 mod simulate;
 mod template;
 
-pub use compile::{check, compile};
+pub use compile::{check, compile, too_seldom};
 pub use compiled::Compiled;
 pub use coverage::{coverage, table as coverage_table};
 pub use hopes::Covered;

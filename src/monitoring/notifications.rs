@@ -2,7 +2,9 @@
 //!
 //! Alertmanager 0.28: a group is looked at `group_wait` after its first alert and every `group_interval` from then on, until
 //! all its alerts were told to be over (`dispatch/dispatch.go`). At a look it is told where an alert fires that was not told, where
-//! one that was told is over, or where `repeat_interval` has passed since it was told (`notify/notify.go`, `needsUpdate`).
+//! one that was told is over, or where more than `repeat_interval` has passed since it was told (`notify/notify.go`,
+//! `needsUpdate`: what was told is stamped a moment after the look, so that an interval of whole looks ends at the next). A
+//! receiver that is told of no ends (`send_resolved`) hears nothing where one alert of several is over, nor of the last.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,11 +133,13 @@ fn send(
             let (firing, all) = (same(&told_now), same(&fires));
             let (before, since) = told.clone().unwrap_or((BTreeSet::new(), look));
             let is_new = !firing.is_subset(&before);
-            let is_less = !before.is_subset(&all);
-            let is_again = !firing.is_empty() && !is_new && look - since >= alertmanager.repeat_interval;
+            // That all is over is noted whether it is told or not.
+            let is_less = !before.is_subset(&all) && (alertmanager.sends_resolved || firing.is_empty());
+            let is_again = !firing.is_empty() && !is_new && look - since > alertmanager.repeat_interval;
             if is_new || is_less || is_again {
-                sum.sent += 1;
-                sum.resolved += u64::from(firing.is_empty());
+                let is_told = alertmanager.sends_resolved || !firing.is_empty();
+                sum.sent += u64::from(is_told);
+                sum.resolved += u64::from(is_told && firing.is_empty());
                 sum.repeated += u64::from(is_again && !is_less);
                 all_told.extend(&told_now);
                 told = Some((firing, look));
@@ -171,6 +175,7 @@ mod tests {
             repeat_interval: SimDuration::from_mins(60),
             inhibit: Vec::new(),
             routes: 0,
+            sends_resolved: true,
         }
     }
 
@@ -209,10 +214,25 @@ mod tests {
         assert_eq!(sent(&[episode("X", "", 100, Some(120))], &alertmanager()), (0, 0, 0, 0));
     }
 
-    /// It fires for four hours: told at 30 s, and again when an hour has passed at a look.
+    /// It fires for four hours: told at 30 s, and again at the first look after more than an hour.
     #[test]
     fn what_does_not_end_is_told_again() {
         assert_eq!(sent(&[episode("X", "", 0, None)], &alertmanager()), (4, 0, 3, 0));
+        // An interval of one look is over at the second: 24 times within four hours.
+        let often = Alertmanager { repeat_interval: SimDuration::from_mins(5), ..alertmanager() };
+        assert_eq!(sent(&[episode("X", "", 0, None)], &often), (24, 0, 23, 0));
+        let seldom = Alertmanager { repeat_interval: SimDuration::from_mins(7), ..alertmanager() };
+        assert_eq!(sent(&[episode("X", "", 0, None)], &seldom), (24, 0, 23, 0));
+    }
+
+    #[test]
+    fn a_receiver_that_is_told_of_no_ends_hears_less() {
+        let of = |name: &str, until| episode(name, "namespace=\"a\"", 100, Some(until));
+        let quiet = Alertmanager { sends_resolved: false, ..alertmanager() };
+        assert_eq!(sent(&[of("X", 300), of("Y", 700)], &quiet), (1, 0, 0, 0));
+        // It fires again after its end: that is told anew.
+        let again = episode("X", "namespace=\"a\"", 5_000, Some(6_000));
+        assert_eq!(sent(&[of("X", 300), again], &quiet), (2, 0, 0, 0));
     }
 
     #[test]

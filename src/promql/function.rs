@@ -116,7 +116,6 @@ const FUNCTIONS: &[(&str, Function)] = {
         ("floor", Each(f64::floor)),
         ("histogram_fraction", Function::HistogramFraction),
         ("histogram_quantile", Function::HistogramQuantile),
-        ("holt_winters", Over(OverTime::DoubleExponentialSmoothing)),
         ("hour", Calendar(Part::Hour)),
         ("idelta", Over(OverTime::Idelta)),
         ("increase", Over(OverTime::Increase)),
@@ -170,6 +169,32 @@ const FUNCTIONS: &[(&str, Function)] = {
 /// `None`: it is not evaluated here.
 pub(super) fn by_name(name: &str) -> Option<Function> {
     FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
+}
+
+/// Functions and aggregations that Prometheus refuses without `--enable-feature=promql-experimental-functions`
+/// (`promql/parser/functions.go` and `lex.go`, 3.14), of those that are evaluated here.
+const EXPERIMENTAL: [&str; 11] = [
+    "double_exponential_smoothing",
+    "limitk",
+    "mad_over_time",
+    "max_of",
+    "min_of",
+    "sort_by_label",
+    "sort_by_label_desc",
+    "ts_of_first_over_time",
+    "ts_of_last_over_time",
+    "ts_of_max_over_time",
+    "ts_of_min_over_time",
+];
+
+/// See [`EXPERIMENTAL`].
+pub(super) fn experimental(name: &str) -> Option<&'static str> {
+    EXPERIMENTAL.iter().find(|known| **known == name).copied()
+}
+
+/// What Prometheus calls a function now that it called so once.
+pub fn renamed(name: &str) -> Option<&'static str> {
+    (name == "holt_winters").then_some("double_exponential_smoothing")
 }
 
 /// The functions that are evaluated here.

@@ -32,7 +32,8 @@ pub fn mistake_in(text: &str, refused: &str) -> Option<Mistake> {
         };
         reader.tokens.iter().find(is_it)
     });
-    let span = named.map(|(_, token)| token).or(pattern)?.span.clone();
+    let comparison = refused.starts_with("comparisons between scalars").then(|| reader.only_comparison()).flatten();
+    let span = named.map(|(_, token)| token).or(pattern).or(comparison)?.span.clone();
     Some(Mistake { span, message: refused.to_owned() })
 }
 
@@ -203,6 +204,24 @@ impl Reader<'_> {
         }
     }
 
+    /// The comparison without `bool` that can be the one between scalars: it has a number beside it, or is the only one.
+    fn only_comparison(&self) -> Option<&Token> {
+        let is_comparison = |at: &usize| {
+            let without_bool = |token: &Token| !self.text[token.span.clone()].eq_ignore_ascii_case("bool");
+            matches!(self.tokens[*at].kind, Kind::Mark("==" | "!=" | ">" | "<" | ">=" | "<="))
+                && self.tokens.get(at + 1).is_some_and(without_bool)
+        };
+        let is_number = |at: usize| self.tokens.get(at).is_some_and(|token| token.kind == Kind::Number);
+        let all: Vec<usize> = (0..self.tokens.len()).filter(is_comparison).collect();
+        let between = |at: &&usize| is_number(at.wrapping_sub(1)) && is_number(**at + 1);
+        let found: Vec<&usize> = all.iter().filter(between).collect();
+        match (&found[..], &all[..]) {
+            ([at], _) => Some(&self.tokens[**at]),
+            ([], [at]) => Some(&self.tokens[*at]),
+            _ => None,
+        }
+    }
+
     fn peek(&self) -> &Token {
         &self.tokens[self.next.min(self.tokens.len() - 1)]
     }
@@ -228,6 +247,17 @@ impl Reader<'_> {
     fn unexpected<T>(&self, within: &str) -> Result<T, Mistake> {
         let token = self.peek();
         let what = match &token.kind {
+            // What the lexer says, which knows what is open.
+            Kind::End if self.open().is_some() => {
+                let message = self.open().unwrap_or_default().to_owned();
+                return Err(Mistake { span: token.span.clone(), message });
+            }
+            Kind::Mark(")") if !self.is_open("(", ")") => {
+                return Err(Mistake {
+                    span: token.span.clone(),
+                    message: "unexpected right parenthesis ')'".to_owned(),
+                });
+            }
             Kind::End => "end of input".to_owned(),
             Kind::Name => format!("{:?}", &self.text[token.span.clone()]),
             Kind::Number => format!("number {:?}", &self.text[token.span.clone()]),
@@ -237,6 +267,25 @@ impl Reader<'_> {
         };
         let within = if within.is_empty() { String::new() } else { format!(" in {within}") };
         Err(Mistake { span: token.span.clone(), message: format!("unexpected {what}{within}") })
+    }
+
+    /// More of these were opened before the next token than closed.
+    fn is_open(&self, opens: &str, closes: &str) -> bool {
+        let before = &self.tokens[..self.next.min(self.tokens.len() - 1)];
+        let count =
+            |mark: &str| before.iter().filter(|token| matches!(&token.kind, Kind::Mark(of) if *of == mark)).count();
+        count(opens) > count(closes)
+    }
+
+    /// What is said of the bracket that is open where the text ends (`promql/parser/lex.go`).
+    fn open(&self) -> Option<&'static str> {
+        [
+            ("{", "}", "unexpected end of input inside braces"),
+            ("[", "]", "unclosed left bracket"),
+            ("(", ")", "unclosed left parenthesis"),
+        ]
+        .into_iter()
+        .find_map(|(opens, closes, message)| self.is_open(opens, closes).then_some(message))
     }
 
     fn wants(&mut self, mark: &'static str, within: &str) -> Read {
@@ -436,8 +485,14 @@ mod tests {
             ("foo bar", (1, 5), "\"bar\""),
             ("foo[5x]", (1, 5), "syntax: \"5x\""),
             ("foo[]", (1, 5), "\"]\" in subquery or range"),
-            ("(foo", (1, 5), "end of input"),
-            ("foo)", (1, 4), "\")\""),
+            ("(foo", (1, 5), "unclosed left parenthesis"),
+            ("sum(up", (1, 7), "unclosed left parenthesis"),
+            ("foo{a=\"b\"", (1, 10), "unexpected end of input inside braces"),
+            ("foo[5m", (1, 7), "unclosed left bracket"),
+            ("foo)", (1, 4), "unexpected right parenthesis ')'"),
+            ("sum(up))", (1, 8), "unexpected right parenthesis ')'"),
+            ("up > 1 and vector(1 < 2)", (1, 21), "must use BOOL"),
+            ("1 < time()", (1, 3), "must use BOOL"),
             ("foo == ", (1, 7), "end of input"),
             ("\"abc", (1, 1), "unterminated"),
             ("foo ? 1", (1, 5), "'?'"),

@@ -1,10 +1,12 @@
 //! Whether an expression can ever come to something, given which series there can be.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::function::Function;
+use super::matcher::Matcher;
 use super::maths::Operator;
-use super::query::{At, Matcher, Node, Query, Selected, Selector};
+use super::query::{At, Node, Query, Selected, Selector};
 
 /// What an expression says where only some series can be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,11 +81,35 @@ fn selected(selector: &Selector) -> Selected {
     Selected { name: selector.text.clone(), matchers: selector.matchers.clone(), reach }
 }
 
+/// What a selector asks of a label.
+#[derive(Clone, Copy, Debug)]
+pub struct LabelAsked<'a>(&'a Matcher);
+
+impl<'a> LabelAsked<'a> {
+    pub fn label(self) -> &'a str {
+        &self.0.label
+    }
+
+    /// Whether this value will do; a label that is not there has the empty one.
+    pub fn holds(self, value: &str) -> bool {
+        self.0.holds(value)
+    }
+
+    /// The one value that it wants.
+    pub fn wanted(self) -> Option<&'a str> {
+        self.0.wanted()
+    }
+}
+
+/// `phase="Running"`.
+impl fmt::Display for LabelAsked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Selected {
-    /// The labels that it wants to have a value, each with whether a given value will do.
-    pub fn wants(&self) -> impl Iterator<Item = (&str, impl Fn(&str) -> bool + '_)> {
-        let wants_some = |matcher: &&Matcher| !matcher.holds("");
-        let wanted = self.matchers.iter().filter(wants_some);
-        wanted.map(|matcher| (&*matcher.label, move |value: &str| matcher.holds(value)))
+    pub fn labels_asked(&self) -> impl Iterator<Item = LabelAsked<'_>> {
+        self.matchers.iter().map(LabelAsked)
     }
 }

@@ -1,8 +1,9 @@
 //! Expressions, read and made ready: every label a number, every operator and function known.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use promql_parser::label::{Labels, MatchOp, Matcher as ParsedMatcher};
+use promql_parser::label::{Labels, MatchOp};
 use promql_parser::parser::token::{self, TokenType};
 use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{self as syntax, AtModifier, Expr, LabelModifier, Offset, VectorMatchCardinality};
@@ -12,6 +13,7 @@ use thiserror::Error;
 use super::aggregate::Aggregation;
 use super::function::{self, Function};
 use super::labels::{LabelTable, LabelsId, NAME, Symbol};
+use super::matcher::Matcher;
 use super::matching::{Grouping, Many, Matching};
 use super::maths::Operator;
 use super::memo::{Memo, MemoId};
@@ -28,7 +30,18 @@ pub struct Query {
     pub(super) root: Node,
     pub(super) memos: Vec<Memo>,
     selected: Vec<Selected>,
+    words: Words,
     is_scalar: bool,
+}
+
+/// What an expression names beside series.
+#[derive(Clone, Debug, Default)]
+struct Words {
+    /// By which it groups, matches, and takes over.
+    labels: Vec<String>,
+    /// That it makes itself.
+    made: Vec<String>,
+    experimental: BTreeSet<&'static str>,
 }
 
 /// A selector of an expression: which series it asks for.
@@ -55,40 +68,6 @@ impl Selected {
                 let value = if matcher.label == NAME { name } else { value.unwrap_or("") };
                 matcher.holds(value)
             })
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Matcher {
-    pub label: String,
-    pub symbol: Symbol,
-    test: Test,
-}
-
-#[derive(Clone, Debug)]
-enum Test {
-    Equal(String),
-    NotEqual(String),
-    Match(Regex),
-    NoMatch(Regex),
-}
-
-impl Matcher {
-    pub fn holds(&self, value: &str) -> bool {
-        match &self.test {
-            Test::Equal(wanted) => value == wanted,
-            Test::NotEqual(other) => value != other,
-            Test::Match(pattern) => pattern.is_match(value),
-            Test::NoMatch(pattern) => !pattern.is_match(value),
-        }
-    }
-
-    /// The value that it wants, where it wants one.
-    pub fn wanted(&self) -> Option<&str> {
-        match &self.test {
-            Test::Equal(wanted) => Some(wanted),
-            _ => None,
-        }
     }
 }
 
@@ -220,10 +199,20 @@ impl Query {
             return unsupported(format!("operations stand in one another at most {DEEPEST} deep"));
         }
         let is_scalar = parsed.value_type() == ValueType::Scalar;
-        let mut maker = Maker { labels, memos: 0, selected: Vec::new() };
+        let mut maker = Maker { labels, memos: 0, selected: Vec::new(), words: Words::default() };
         let root = maker.node(&parsed, 0)?;
         let memos = (0..maker.memos).map(|_| Memo::default()).collect();
-        Ok(Query { root, memos, selected: maker.selected, is_scalar })
+        Ok(Query { root, memos, selected: maker.selected, words: maker.words, is_scalar })
+    }
+
+    /// Labels by which it groups, matches, and takes over, that it does not make itself.
+    pub fn labels_named(&self) -> impl Iterator<Item = &str> {
+        self.words.labels.iter().filter(|label| !self.words.made.contains(label)).map(String::as_str)
+    }
+
+    /// Functions of it that Prometheus refuses where it is not told otherwise.
+    pub fn experimental(&self) -> impl Iterator<Item = &'static str> {
+        self.words.experimental.iter().copied()
     }
 
     /// The series that it asks for.
@@ -303,6 +292,7 @@ struct Maker<'l> {
     labels: &'l mut LabelTable,
     memos: usize,
     selected: Vec<Selected>,
+    words: Words,
 }
 
 fn unsupported<T>(what: impl Into<String>) -> Result<T, Unsupported> {
@@ -354,7 +344,7 @@ impl Maker<'_> {
             if is_name && name.is_none() {
                 name = Some(matcher.value.clone());
             } else {
-                matchers.push(self.matcher(matcher));
+                matchers.push(Matcher::of(matcher, self.labels.symbol(&matcher.name)));
             }
         }
         let when = when(selector.offset.as_ref(), selector.at.as_ref());
@@ -369,17 +359,8 @@ impl Maker<'_> {
         Ok(Selector { name, text, matchers, when, memo: self.memo() })
     }
 
-    fn matcher(&mut self, matcher: &ParsedMatcher) -> Matcher {
-        let test = match &matcher.op {
-            MatchOp::Equal => Test::Equal(matcher.value.clone()),
-            MatchOp::NotEqual => Test::NotEqual(matcher.value.clone()),
-            MatchOp::Re(pattern) => Test::Match(pattern.clone()),
-            MatchOp::NotRe(pattern) => Test::NoMatch(pattern.clone()),
-        };
-        Matcher { label: matcher.name.clone(), symbol: self.labels.symbol(&matcher.name), test }
-    }
-
     fn symbols(&mut self, labels: &Labels) -> Vec<Symbol> {
+        self.words.labels.extend(labels.labels.iter().cloned());
         labels.labels.iter().map(|label| self.labels.symbol(label)).collect()
     }
 
@@ -436,11 +417,17 @@ impl Maker<'_> {
             token::T_STDVAR => Aggregation::Stdvar,
             token::T_TOPK => Aggregation::Topk,
             token::T_BOTTOMK => Aggregation::Bottomk,
-            token::T_LIMITK => Aggregation::Limitk,
+            token::T_LIMITK => {
+                self.words.experimental.extend(function::experimental("limitk"));
+                Aggregation::Limitk
+            }
             token::T_QUANTILE => Aggregation::Quantile,
             token::T_COUNT_VALUES => {
                 let label = match aggregate.param.as_deref().map(stripped) {
-                    Some(Expr::StringLiteral(label)) if is_label_name(&label.val) => self.labels.symbol(&label.val),
+                    Some(Expr::StringLiteral(label)) if is_label_name(&label.val) => {
+                        self.words.made.push(label.val.clone());
+                        self.labels.symbol(&label.val)
+                    }
                     _ => return unsupported("count_values wants the name of a label"),
                 };
                 Aggregation::CountValues(label)
@@ -460,6 +447,7 @@ impl Maker<'_> {
         let Some(function) = function::by_name(name) else {
             return unsupported(format!("the function {name}() is not evaluated"));
         };
+        self.words.experimental.extend(function::experimental(name));
         let arguments: Result<Vec<Node>, Unsupported> =
             call.args.args.iter().map(|argument| self.node(argument, back)).collect();
         let arguments = arguments?;
@@ -482,6 +470,9 @@ impl Maker<'_> {
             }
             _ => None,
         };
+        if matches!(function, Function::LabelReplace | Function::LabelJoin) {
+            self.words.made.push(text(1).to_owned());
+        }
         Ok(Node::Call { function, arguments, replacement, memo: self.memo() })
     }
 }

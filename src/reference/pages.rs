@@ -160,7 +160,8 @@ fn expectations() -> String {
         "Expectations",
         "Items of `expect:`, for a whole scenario or for one of its `tests:`; [check.md](../check.md) is the guide. The short\n\
          form is a text, `METRIC COMPARISON AMOUNT`, with `<`, `<=`, `>`, `>=` or `==`, and for a column `at TIME` or\n\
-         `for DURATION` behind it.",
+         `for DURATION` behind it. Alerts of the scenario's rules have a form of their own: `alert(NAME) fires 0`, `alert(NAME) fires\n\
+         <= 2`, `alert(NAME{namespace=\"a\", pod=~\"web-.+\"}) fires 0`.",
     );
     let fields = |out: &mut String, of: Field| {
         let mut rows = Vec::new();

@@ -11,6 +11,7 @@ mod document;
 mod documents;
 pub mod dump;
 mod fields;
+mod globs;
 pub mod import;
 mod kueue;
 mod live;
@@ -31,7 +32,7 @@ mod workload_keys;
 mod yaml;
 
 pub use crate::cost::CapacityType;
-pub use alertmanager::{Alertmanager, Inhibition, LabelMatch, read_alertmanager};
+pub use alertmanager::{Alertmanager, Inhibition, LabelMatch, alert_matchers, read_alertmanager};
 pub use document::{Document, kind_of};
 pub use documents::{Loaded, Override, ScenarioFiles, load};
 pub use kueue::{KueueSetup, QueuedJob, Variant};

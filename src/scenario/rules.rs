@@ -1,10 +1,11 @@
 //! Prometheus rules: files of groups as Prometheus reads them (`model/rulefmt`, 3.14), and PrometheusRule objects.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Place, suggestion};
+use super::diagnostic::{Diagnostic, Place, Source, suggestion};
+use super::globs;
 use super::objects::flatten_lists;
 use super::source::read_source;
 use super::yaml::{Entry, Node, Value, parse};
@@ -14,6 +15,8 @@ use crate::units::SimDuration;
 #[derive(Clone, Debug)]
 pub struct RuleGroup {
     pub name: String,
+    /// The file that it stands in, by its one name: rules of a file that is given twice are the same.
+    pub file: PathBuf,
     /// `None`: as the server's default says.
     pub interval: Option<SimDuration>,
     /// So long before its time each rule is evaluated.
@@ -67,6 +70,8 @@ impl Rule {
     }
 }
 
+/// The kind of the operator's objects.
+const OBJECT: &str = "PrometheusRule";
 const OF_FILE: [&str; 1] = ["groups"];
 const OF_GROUP: [&str; 6] = ["name", "interval", "query_offset", "limit", "labels", "rules"];
 const OF_RULE: [&str; 7] = ["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"];
@@ -74,37 +79,86 @@ const OF_RULE: [&str; 7] = ["record", "alert", "expr", "for", "keep_firing_for",
 const OF_OTHERS: [&str; 4] =
     ["partial_response_strategy", "source_tenants", "align_evaluation_time_on_interval", "evaluation_delay"];
 
-/// Reads a file of rules.
-///
-/// # Errors
-/// Every mistake that was found.
-pub fn read_rules(path: &Path) -> Result<Vec<RuleGroup>, Vec<Diagnostic>> {
-    let name = path.display().to_string();
-    let source = read_source(path).map(Arc::new).map_err(|problem| {
-        vec![Diagnostic::without_text(&name, problem).hint("give a file of Prometheus rules or PrometheusRule objects")]
-    })?;
-    let mut diagnostics = Vec::new();
-    let groups = read_groups(parse(&source)?, &mut diagnostics);
-    if diagnostics.iter().any(Diagnostic::is_error) { Err(diagnostics) } else { Ok(groups) }
+/// Reads files of rules, each once; a path may have `*`, `?` and `[…]`, as in `rule_files`. What could be read, and what is
+/// to be said of all.
+pub fn read_rules(paths: &[PathBuf]) -> (Vec<RuleGroup>, Vec<Diagnostic>) {
+    let (mut groups, mut diagnostics) = (Vec::new(), Vec::new());
+    let mut seen = BTreeSet::new();
+    for path in paths {
+        let unread = |problem: String| {
+            let hint = "give a file of Prometheus rules or PrometheusRule objects";
+            Diagnostic::without_text(path.display().to_string(), problem).hint(hint)
+        };
+        let files = match globs::files(path) {
+            Ok(files) => files,
+            Err(problem) => {
+                diagnostics.push(unread(problem));
+                continue;
+            }
+        };
+        for file in files.into_iter().filter(|file| seen.insert(one_name(file))) {
+            match read_source(&file) {
+                Ok(source) => groups.extend(groups_of(&file, &Arc::new(source), &mut diagnostics)),
+                Err(problem) => diagnostics.push(unread(problem)),
+            }
+        }
+    }
+    (groups, diagnostics)
+}
+
+/// The file whatever way leads to it.
+fn one_name(file: &Path) -> PathBuf {
+    file.canonicalize().unwrap_or_else(|_| file.to_owned())
+}
+
+/// The groups of a file; mistakes are told.
+pub(super) fn groups_of(file: &Path, source: &Arc<Source>, diagnostics: &mut Vec<Diagnostic>) -> Vec<RuleGroup> {
+    let mut groups = match parse(source) {
+        Ok(documents) => read_groups(documents, diagnostics),
+        Err(mistakes) => {
+            diagnostics.extend(mistakes);
+            return Vec::new();
+        }
+    };
+    let file = one_name(file);
+    groups.iter_mut().for_each(|group| group.file.clone_from(&file));
+    groups
 }
 
 /// The groups of a file's documents; mistakes are told.
-pub(super) fn read_groups(documents: Vec<Node>, diagnostics: &mut Vec<Diagnostic>) -> Vec<RuleGroup> {
+fn read_groups(documents: Vec<Node>, diagnostics: &mut Vec<Diagnostic>) -> Vec<RuleGroup> {
     let mut groups: Vec<RuleGroup> = Vec::new();
-    for document in flatten_lists(documents) {
+    let documents = flatten_lists(documents);
+    let kind = |document: &Node| document.get("kind").and_then(Node::as_str).map(str::to_owned);
+    let has_objects = documents.iter().any(|document| kind(document).as_deref() == Some(OBJECT));
+    let mut is_first = true;
+    for document in documents {
         if document.is_null() {
             continue;
         }
-        let root = match document.get("kind").and_then(Node::as_str) {
-            Some("PrometheusRule") => document.get("spec").cloned(),
+        let root = match kind(&document).as_deref() {
+            Some(OBJECT) => document.get("spec").cloned(),
+            Some(kind) if has_objects => {
+                let message = format!("a {kind} holds no rules and is passed over");
+                diagnostics.push(Diagnostic::warning(document.at("kind"), message));
+                continue;
+            }
             Some(kind) => {
                 let message = format!("a {kind} holds no rules");
                 let diagnostic = Diagnostic::error(document.at("kind"), message);
                 diagnostics.push(diagnostic.expected("a file with `groups:`, or objects of kind PrometheusRule"));
                 continue;
             }
+            None if !is_first => {
+                let message = "Prometheus reads the first document of a file of rules only: this one is passed over";
+                let diagnostic = Diagnostic::warning(&document.place, message);
+                diagnostics
+                    .push(diagnostic.hint("put its groups under the first `groups:`, or into a file of their own"));
+                continue;
+            }
             None => Some(document),
         };
+        is_first = false;
         let Some(root) = root else { continue };
         let mut reader = Reader { diagnostics };
         reader.known(&root, &OF_FILE);
@@ -172,10 +226,15 @@ impl Reader<'_> {
         read
     }
 
-    fn texts(&mut self, node: &Node, key: &str) -> BTreeMap<String, Written> {
-        let Some(value) = node.get(key) else { return BTreeMap::new() };
+    /// Labels or annotations.
+    fn texts(&mut self, node: &Node, field: &str) -> BTreeMap<String, Written> {
+        let Some(value) = node.get(field) else { return BTreeMap::new() };
         let mut texts = BTreeMap::new();
-        for Entry { key, value, .. } in value.entries() {
+        for Entry { key, key_place, value, .. } in value.entries() {
+            if key.is_empty() || field == "labels" && key == "__name__" {
+                let what = if field == "labels" { "label" } else { "annotation" };
+                self.error(key_place, format!("{key:?} is no name of a {what} that a rule may set"));
+            }
             match &value.value {
                 Value::Scalar(text, _) => {
                     texts.insert(key.clone(), Written { text: text.clone(), place: value.place.clone() });
@@ -188,7 +247,7 @@ impl Reader<'_> {
 
     fn group(&mut self, node: &Node) -> Option<RuleGroup> {
         self.known(node, &OF_GROUP);
-        let Some((name, _)) = self.text(node, "name") else {
+        let Some((name, _)) = self.text(node, "name").filter(|(name, _)| !name.is_empty()) else {
             self.error(&node.place, "a group needs a `name`");
             return None;
         };
@@ -204,12 +263,14 @@ impl Reader<'_> {
         let labels = self.texts(node, "labels");
         let rules = node.get("rules").map_or(&[][..], Node::items);
         let rules = rules.iter().filter_map(|rule| self.rule(rule, &labels)).collect();
-        Some(RuleGroup { name, interval, query_offset, limit, rules })
+        Some(RuleGroup { name, file: PathBuf::new(), interval, query_offset, limit, rules })
     }
 
     fn rule(&mut self, node: &Node, of_group: &BTreeMap<String, Written>) -> Option<Rule> {
         self.known(node, &OF_RULE);
         let [record, alert, expr] = ["record", "alert", "expr"].map(|key| self.text(node, key));
+        // Empty is as not there.
+        let [record, alert] = [record, alert].map(|name| name.filter(|(name, _)| !name.is_empty()));
         let lasting = self.duration(node, "for");
         let keep_firing = self.duration(node, "keep_firing_for");
         let mut labels = of_group.clone();
@@ -234,10 +295,9 @@ impl Reader<'_> {
                         self.error(&value.place, format!("`{key}` goes with `alert`"));
                     }
                 }
-                let is_start = |letter: char| letter.is_ascii_alphabetic() || matches!(letter, '_' | ':');
-                let is_name = name.starts_with(is_start) && name.chars().all(|l| is_start(l) || l.is_ascii_digit());
-                if !is_name {
-                    self.error(&place, format!("{name:?} is no name of a metric"));
+                // Prometheus 3 takes any text, but for what is rather an expression (`rulefmt.go`, `Validate`).
+                if name.contains(['{', '}']) {
+                    self.error(&place, format!("{name:?} is no name of a metric: should it be in `expr`?"));
                 }
                 RuleKind::Record(name)
             }
@@ -286,7 +346,6 @@ pub(super) fn duration(text: &str) -> Option<SimDuration> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::diagnostic::Source;
     use super::*;
 
     fn read(text: &str) -> (Vec<RuleGroup>, Vec<Diagnostic>) {
@@ -312,11 +371,40 @@ mod tests {
         }
     }
 
+    /// As Prometheus, which says so too; and what `kubectl apply` takes beside the operator's objects is no mistake.
+    #[test]
+    fn of_several_documents_some_are_passed_over() {
+        let group = |name: &str| format!("groups: [{{name: {name}, rules: [{{alert: A, expr: up}}]}}]\n");
+        let object = |name: &str| format!("kind: PrometheusRule\nspec: {{{}}}\n", group(name).trim());
+        for (text, names, warned) in [
+            (format!("{}---\n{}", group("a"), group("b")), vec!["a"], "the first document"),
+            (
+                format!("{}---\nkind: ConfigMap\n---\n{}", object("a"), object("b")),
+                vec!["a", "b"],
+                "a ConfigMap holds no rules",
+            ),
+            (format!("---\n{}", group("a")), vec!["a"], ""),
+        ] {
+            let (groups, told) = read(&text);
+            assert_eq!(groups.iter().map(|group| &*group.name).collect::<Vec<_>>(), names, "{text}");
+            assert!(told.iter().all(|one| !one.is_error() && one.message.contains(warned)), "{told:?}");
+            assert_eq!(told.is_empty(), warned.is_empty());
+        }
+    }
+
     #[test]
     fn mistakes_have_their_place() {
         for (text, part) in [
             ("groups: [{name: g, rules: [{alrt: A, expr: up}]}]", "unknown field `alrt`"),
-            ("groups: [{name: g, rules: [{record: a b, expr: up}]}]", "no name of a metric"),
+            ("groups: [{name: g, rules: [{record: 'a{b}', expr: up}]}]", "no name of a metric"),
+            ("groups: [{name: '', rules: []}]", "needs a `name`"),
+            ("groups: [{name: g, rules: [{alert: '', expr: up}]}]", "needs `record` or `alert`"),
+            (
+                "groups: [{name: g, rules: [{alert: A, expr: up, labels: {__name__: y}}]}]",
+                "a label that a rule may set",
+            ),
+            ("groups: [{name: g, labels: {__name__: y}, rules: []}]", "a label that a rule may set"),
+            ("groups: [{name: g, rules: [{alert: A, expr: up, annotations: {'': y}}]}]", "an annotation"),
             ("groups: [{name: g, rules: [{record: a, expr: up, for: 5m}]}]", "goes with `alert`"),
             ("groups: [{name: g, rules: [{alert: A, expr: up, for: 5 min}]}]", "no duration"),
             ("groups: [{name: g, rules: [{alert: A}]}]", "needs an `expr`"),

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 
 use super::diagnostic::Diagnostic;
 use super::digest::Digests;
+use super::globs;
 use super::import::{self, ImportError, Inputs, Listed, LoggedRequest, Only, Options, Source, Trace};
-use super::rules::{RuleGroup, read_groups};
+use super::rules::{RuleGroup, groups_of};
 use super::source::read_source;
-use super::yaml::parse;
 use crate::load::pattern::SeriesPoint;
 
 /// What is wrong, and with which input (`pods`, `nodes`, `jobs`, `throughputs`, `series`).
@@ -139,14 +139,18 @@ impl Tables {
         let source = Arc::new(read_source(&self.folder.join(path))?);
         self.digests.add(path, source.text.as_bytes());
         let mut diagnostics = Vec::new();
-        let groups = match parse(&source) {
-            Ok(documents) => read_groups(documents, &mut diagnostics),
-            Err(mistakes) => {
-                diagnostics.extend(mistakes);
-                Vec::new()
-            }
-        };
+        let groups = groups_of(&self.folder.join(path), &source, &mut diagnostics);
         Ok(Arc::new((groups, diagnostics)))
+    }
+
+    /// The files of a path that may be a pattern, as written from the scenario's folder.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn files(&self, path: &str) -> Result<Vec<String>, String> {
+        let found = globs::files(&self.folder.join(path)).map_err(|problem| format!("{path:?}: {problem}"))?;
+        let from_here = |file: &PathBuf| file.strip_prefix(&self.folder).unwrap_or(file).display().to_string();
+        Ok(found.iter().map(from_here).collect())
     }
 
     fn name(&self, path: &str) -> String {

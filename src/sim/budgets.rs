@@ -12,6 +12,8 @@ use crate::scenario::WorkloadKind;
 pub struct Standing {
     pub healthy: i64,
     pub desired_healthy: i64,
+    /// `status.expectedPods`.
+    pub expected: i64,
     /// `status.disruptionsAllowed`.
     pub allowed: i64,
 }
@@ -72,7 +74,7 @@ impl World<'_> {
         // A plain number holds for whatever the selector finds.
         let expects_any = expected > 0 || (!needs_scale && others.count > 0);
         let allowed = if expects_any { (healthy - desired_healthy).max(0) } else { 0 };
-        Standing { healthy, desired_healthy, allowed }
+        Standing { healthy, desired_healthy, expected, allowed }
     }
 
     fn others_of(&self, index: usize) -> Others {
@@ -135,7 +137,7 @@ impl World<'_> {
         let budgets = self.scenario.disruption_budgets.iter().enumerate();
         let mut selecting = budgets.filter(|(_, budget)| budget.selects(&spec.namespace, &spec.labels));
         let Some((index, budget)) = selecting.next() else { return true };
-        let Standing { healthy, desired_healthy, allowed } = self.standing(index);
+        let Standing { healthy, desired_healthy, allowed, .. } = self.standing(index);
         let is_unhealthy_to_spare =
             !info.ready && (budget.always_allows_unhealthy || healthy >= desired_healthy && desired_healthy > 0);
         selecting.next().is_none() && (allowed > 0 || is_unhealthy_to_spare)

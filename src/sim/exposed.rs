@@ -15,7 +15,7 @@ use crate::cluster::{
 };
 use crate::cost::CapacityType;
 use crate::load::latency::Latencies;
-use crate::scenario::{Hpa, NodeGroup, Patch, Scenario, Workload, WorkloadKind};
+use crate::scenario::{BatchJob, Hpa, NodeGroup, Patch, Scenario, Workload, WorkloadKind};
 use crate::units::{SimDuration, SimTime, UsdPerHour};
 
 /// The cluster at one instant, after all events of that instant.
@@ -123,6 +123,13 @@ impl<'w> Exposed<'w> {
     pub fn nodes_ready(&self) -> [u32; 2] {
         let ledger = self.world.cluster.ledger();
         [ledger.nodes_ready, ledger.nodes - ledger.nodes_ready]
+    }
+
+    /// Millicores and bytes of the registered nodes' machines.
+    pub fn capacity(&self) -> (i64, i64) {
+        let of = |node: ExposedNode<'_>| (node.shape.capacity.cpu.get(), node.shape.capacity.memory.get());
+        let nodes = (0..self.nodes_registered()).filter_map(|index| self.node(NodeId::new(index))).map(of);
+        nodes.fold((0, 0), |sum, node| (sum.0 + node.0, sum.1 + node.1))
     }
 
     pub fn counts(&self) -> ExposedCounts {
@@ -270,7 +277,10 @@ impl<'w> ExposedHpa<'w> {
 pub struct ExposedJob {
     /// See [`PodOwner::Job`].
     pub run: u32,
+    pub created: SimTime,
     pub started: Option<SimTime>,
+    /// When it was closed, complete or failed.
+    pub completed: Option<SimTime>,
     pub is_finished: bool,
     pub active: u32,
     pub succeeded: u32,
@@ -403,6 +413,24 @@ impl<'w> ExposedWorkload<'w> {
         self.run.pods.iter().filter(is_of_it).count() as u32
     }
 
+    /// Of those, the ones that are ready.
+    pub fn ready_of_template(&self, template: usize) -> u32 {
+        let is_of_it = |pod: &&PodId| self.world.pods[pod.index()].template.index() == template;
+        let is_ready = |pod: &&PodId| self.world.cluster.pod(**pod).ready;
+        self.run.pods.iter().filter(is_of_it).filter(is_ready).count() as u32
+    }
+
+    /// The time for which a CronJob last made a Job, and that of its next; seconds since the Unix epoch.
+    pub fn schedules(&self) -> [Option<i64>; 2] {
+        let next = match self.kind {
+            WorkloadKind::Job(BatchJob { cron: Some(cron), .. }) if !cron.is_suspended => {
+                cron.next_after(self.world.timestamp(self.world.now))
+            }
+            _ => None,
+        };
+        [self.run.last_schedule, next].map(|at| at.map(|at| at.as_second()))
+    }
+
     /// Its Jobs, where it is a Job or a CronJob.
     pub fn jobs(&self) -> impl Iterator<Item = ExposedJob> + 'w {
         let (world, run) = (self.world, self.run);
@@ -414,7 +442,9 @@ impl<'w> ExposedWorkload<'w> {
             let [succeeded, failed] = job.ended();
             ExposedJob {
                 run: *number,
+                created: job.created,
                 started: job.started(),
+                completed: job.completed,
                 is_finished: job.is_finished(),
                 active: run.pods.iter().filter(is_of_it).count() as u32,
                 succeeded,

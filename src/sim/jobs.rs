@@ -30,7 +30,9 @@ const SUSPENDED: &str = "JobSuspended";
 impl World<'_> {
     /// The Job is created.
     pub(super) fn job_starts(&mut self, key: JobKey) {
-        self.workloads[key.workload.index()].jobs.entry(key.run).or_default();
+        let created = self.now;
+        let jobs = &mut self.workloads[key.workload.index()].jobs;
+        jobs.entry(key.run).or_insert_with(|| BatchRun { created, ..BatchRun::default() });
         if self.cron_job(key.workload).is_none() {
             self.kueue_sees_job(key.workload);
         }
@@ -283,8 +285,10 @@ impl World<'_> {
 
     /// It is complete or failed. Of a CronJob it is not looked at again, and the next may have waited for that.
     fn close_job(&mut self, key: JobKey) {
+        let now = self.now;
         if let Some(run) = self.job_run(key) {
             run.finished = true;
+            run.completed = Some(now);
         }
         self.kueue_sees_end(Queued::Job(key.workload));
         if self.cron_job(key.workload).is_some() {

@@ -144,6 +144,30 @@ fn a_gate_fails_where_a_rule_can_not_be_evaluated() {
     assert!(said.code == 0 && said.err.contains("the rule a:bad"), "{}", said.err);
 }
 
+/// Labels and values that no run has are warned of at their place, with what may have been meant; what public rules group by
+/// is not.
+#[test]
+fn labels_and_values_that_no_run_has_are_warned_of() {
+    let shop = shop();
+    for (expr, column, told) in [
+        ("kube_pod_status_phase{fase='Running'} > 5", 34, "did you mean phase?"),
+        ("kube_pod_status_phase{fase!='Running'} > 5", 34, "did you mean phase?"),
+        ("kube_pod_status_phase{phase='Runing'} > 5", 41, "did you mean Running?"),
+        ("up{job='node_exporter'} > 5", 20, "did you mean node-exporter?"),
+        ("sum by (fase) (kube_pod_status_phase) > 5000", 20, "did you mean phase?"),
+        ("mad_over_time(up[5m]) > 5", 11, "Prometheus refuses mad_over_time unless"),
+        ("ns:x:sum > 5", 11, "give the file with the rules that record them"),
+        ("sum by (cluster, node) (node_cpu_seconds_total) < 0", 0, ""),
+    ] {
+        let rules = format!("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: \"{expr}\"\n");
+        fs::write(shop.path().join("r.yaml"), rules).unwrap();
+        let said = shop.run("windtunnel alerts r.yaml s.yaml");
+        assert_eq!((said.code, said.err.is_empty()), (0, told.is_empty()), "{expr}: {}", said.err);
+        let place = if column > 0 { format!("r.yaml:5:{column}") } else { String::new() };
+        assert!(said.err.contains(told) && said.err.contains(&place), "{expr}: {}", said.err);
+    }
+}
+
 #[test]
 fn a_broken_rule_has_its_place_and_an_unknown_metric_its_nearest() {
     let shop = shop();
@@ -195,11 +219,12 @@ fn notifications_are_counted_by_an_alertmanagers_configuration() {
     fs::write(shop.path().join("r.yaml"), rules).unwrap();
     let inhibit = "inhibit_rules: [{source_matchers: [severity=critical], target_matchers: [severity=warning], equal: [namespace]}]\n";
     for (config, wanted) in [
-        ("route: {group_by: [namespace]}\n".to_owned(), "of 1 group (by namespace)"),
-        ("route: {group_by: [alertname]}\n".to_owned(), "of 2 groups (by alertname)"),
-        (format!("route: {{group_by: ['...']}}\n{inhibit}"), "1 alert inhibited throughout"),
+        ("route: {receiver: a, group_by: [namespace]}\n".to_owned(), "of 1 group (by namespace)"),
+        ("route: {receiver: a, group_by: [alertname]}\n".to_owned(), "of 2 groups (by alertname)"),
+        (format!("route: {{receiver: a, group_by: ['...']}}\n{inhibit}"), "1 alert inhibited throughout"),
         ("route: {routes: [{receiver: a}], receiver: b}\n".to_owned(), "the 1 routes below the root are not followed"),
     ] {
+        let config = config + "receivers: [{name: a}, {name: b}]\n";
         fs::write(shop.path().join("am.yml"), config).unwrap();
         let said = shop
             .run("windtunnel alerts r.yaml scenarios/ai-model-training.yaml --set duration=3h --alertmanager am.yml");

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
+use windtunnel::record::metrics::METRICS;
+
 use crate::shell::Workshop;
 
 /// Points of each series, ascending by time, by name and labels.
@@ -191,4 +193,57 @@ fn a_container_that_starts_again_counts_its_use_anew() {
     let resets = used.windows(2).filter(|pair| pair[1] < pair[0]).count();
     assert!(resets >= 3, "{used:?}");
     assert!(used.iter().all(|seconds| *seconds <= 31.0), "{used:?}");
+}
+
+/// Whatever runs expose is in the table: labels, and the values of those that have a few. So an expectation or a warning
+/// that calls a label or a value unknown is right.
+#[test]
+fn no_series_has_a_label_or_a_value_that_the_table_does_not_know() {
+    let mut seen = BTreeSet::new();
+    for (scenario, flags) in [
+        ("scenarios/ai-model-training.yaml", "--set duration=3h"),
+        ("scenarios/genai-inference.yaml", "--set duration=40m"),
+        ("scenarios/training/quotas-with-borrowing.yaml", ""),
+    ] {
+        let shop = Workshop::with_scenarios();
+        let said = shop.run(&format!(
+            "windtunnel run {scenario} -q --no-plots --out o {flags} --openmetrics m.txt --scrape-interval 2m"
+        ));
+        assert!(said.code < 2, "{}", said.err);
+        for series in read(&std::fs::read_to_string(shop.path().join("m.txt")).unwrap()).keys() {
+            let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+            let row = METRICS.iter().find(|row| row.series_names().iter().any(|other| other == name)).expect(name);
+            seen.insert(row.name);
+            for pair in labels.trim_end_matches('}').split("\",").filter(|pair| !pair.is_empty()) {
+                let (label, value) = pair.split_once("=\"").expect(pair);
+                let value = value.trim_end_matches('"');
+                let of_target = row.source.target_labels().contains(&(label, value));
+                let is_known = row.labels.split(", ").any(|known| {
+                    known == label || known.strip_suffix('*').is_some_and(|start| label.starts_with(start))
+                });
+                assert!(of_target || is_known, "{series}: {label}");
+                if let Some(values) = row.values_of(label) {
+                    assert!(values.contains(&value), "{series}: {label}={value}");
+                }
+            }
+        }
+    }
+    assert!(seen.len() > 100, "{}", seen.len());
+}
+
+/// What a scrape job sets is on its series and on its `up` alike, so that the two can be joined.
+#[test]
+fn every_job_has_an_up_with_the_instance_of_its_series() {
+    let shop = Workshop::with_scenarios();
+    let rules = "groups:\n- name: g\n  rules:\n".to_owned()
+        + &["kube_pod_info", "scheduler_pending_pods", "cluster_autoscaler_nodes_count", "node_memory_MemTotal_bytes", "DCGM_FI_DEV_GPU_UTIL"]
+            .map(|metric| format!("  - {{alert: {metric}, expr: 'count({metric} * on (job, instance) group_left () up{{job!=\"kubelet\"}}) > 0'}}\n"))
+            .concat()
+        + "  - {alert: opencost, expr: 'up{job=\"opencost\"} == 1'}\n";
+    std::fs::write(shop.path().join("r.yaml"), rules).unwrap();
+    let said = shop.run("windtunnel alerts r.yaml scenarios/genai-inference.yaml --set duration=40m --format json");
+    let found: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{}", said.err));
+    for (alert, figures) in found["alerts"].as_object().unwrap() {
+        assert!(figures["fired"].as_u64() > Some(0) && figures["failed"] == 0, "{alert}: {figures}");
+    }
 }

@@ -223,7 +223,7 @@ fn random_rules_fire_the_same() {
     for seed in 0..6 {
         let file = shop.path().join("rules.yaml");
         std::fs::write(&file, rules(&mut Draw(seed))).unwrap();
-        let groups = read_rules(&file).unwrap();
+        let groups = read_rules(&[file]).0;
         let monitoring = Monitoring { groups: Arc::from(groups), ..Monitoring::default() };
         let quick = alerts(&scenario, &monitoring, false);
         let plain = alerts(&scenario, &monitoring, true);
@@ -238,8 +238,8 @@ fn shipped_rules_fire_the_same() {
     let mut scenario = load(&root().join("scenarios/ai-model-training.yaml"), &[]).unwrap().scenario;
     scenario.duration = SimDuration::from_mins(150);
     let files = ["autoscaling.yaml", "cost.yaml"].map(|file| root().join("monitoring/rules").join(file));
-    let groups = files.iter().flat_map(|file| read_rules(file).unwrap()).collect();
-    let monitoring = Monitoring { groups, ..Monitoring::default() };
+    let groups = read_rules(&files).0;
+    let monitoring = Monitoring { groups: Arc::from(groups), ..Monitoring::default() };
     let [quick, plain] = [false, true].map(|plain| format!("{:?}", alerts(&scenario, &monitoring, plain)));
     assert_eq!(quick, plain);
 }

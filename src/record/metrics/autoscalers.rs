@@ -15,6 +15,7 @@ pub(super) fn tell(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>) {
         tell.put(Metric::KubePdbHealthy, standing.healthy as f64, || labels);
         tell.put(Metric::KubePdbDesired, standing.desired_healthy as f64, || labels);
         tell.put(Metric::KubePdbAllowed, standing.allowed as f64, || labels);
+        tell.put(Metric::KubePdbExpected, standing.expected as f64, || labels);
     }
 }
 

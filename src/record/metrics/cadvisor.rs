@@ -52,9 +52,11 @@ pub(super) fn tell(tell: &mut Teller<'_, '_>, pod: &ExposedPod<'_>, now: SimTime
         let is_limited = container.cpu_limit.is_some();
         let ran = pod.container_started().filter(|_| is_limited).map(|started| periods(now - started));
         tell.put(Metric::ContainerCfsPeriods, ran, || labels);
-        let throttled = pod.throttled().filter(|_| is_limited).map(periods);
-        tell.put(Metric::ContainerCfsThrottledPeriods, throttled, || labels);
+        let throttled = pod.throttled().filter(|_| is_limited);
+        tell.put(Metric::ContainerCfsThrottledPeriods, throttled.map(periods), || labels);
+        tell.put(Metric::ContainerCfsThrottledSeconds, throttled.map(SimDuration::as_secs_f64), || labels);
         tell.put(Metric::ContainerMemoryWorkingSet, memory, || labels);
+        tell.put(Metric::ContainerMemoryUsage, memory, || labels);
         tell.put(Metric::ContainerMemoryRss, memory, || labels);
         tell.put(Metric::ContainerMemoryCache, 0.0, || labels);
         tell.put(Metric::ContainerMemorySwap, 0.0, || labels);
@@ -102,6 +104,7 @@ pub(super) fn tell_gpus(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, pod: &
         tell.put_owned(Metric::DcgmGpuUtil, busy, || {
             vec![
                 ("Hostname", name.to_owned()),
+                ("instance", name.to_owned()),
                 ("gpu", gpu.to_string()),
                 ("modelName", model.to_owned()),
                 ("namespace", pod.spec.namespace.clone()),
@@ -132,7 +135,7 @@ fn tell_unheld_gpus(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, node: &Exp
     let (name, model) = (&*node.state.name, model(node));
     for gpu in held.max(0)..all as i64 {
         let (key, number) = (format!("gpu {gpu}"), gpu.to_string());
-        let labels = [("Hostname", name), ("gpu", &*number), ("modelName", model)];
+        let labels = [("Hostname", name), ("instance", name), ("gpu", &*number), ("modelName", model)];
         tell.put_keyed(&key, Metric::DcgmGpuUtil, 0.0, &labels);
     }
 }
@@ -147,7 +150,14 @@ pub(super) fn tell_machine(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, nod
     tell.put(Metric::NodeUname, 1.0, || [("instance", name), ("nodename", name)]);
     tell.put(Metric::NodeMemTotal, memory, || [("instance", name)]);
     let available = (memory - node.used().memory.get() as f64).max(0.0);
-    tell.put(Metric::NodeMemAvailable, available, || [("instance", name)]);
+    for (metric, bytes) in [
+        (Metric::NodeMemAvailable, available),
+        (Metric::NodeMemFree, available),
+        (Metric::NodeMemCached, 0.0),
+        (Metric::NodeMemBuffers, 0.0),
+    ] {
+        tell.put(metric, bytes, || [("instance", name)]);
+    }
     tell_unheld_gpus(tell, exposed, node);
     let count = cores.ceil().max(1.0);
     let user = node.cpu_seconds() / count;

@@ -28,7 +28,9 @@ pub(super) fn tell(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, seconds: &d
 fn tell_scheduler(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>) {
     let counts = exposed.counts();
     let active = counts.queued_pods.saturating_sub(counts.unschedulable_pods);
-    for (queue, pods) in [("unschedulable", counts.unschedulable_pods), ("active", active)] {
+    for (queue, pods) in
+        [("unschedulable", counts.unschedulable_pods), ("active", active), ("backoff", 0), ("gated", 0)]
+    {
         tell.put(Metric::SchedulerPendingPods, f64::from(pods), || [("queue", queue)]);
     }
     let [bound, refused] = [Tally::PodBound, Tally::PodRefused].map(|tally| exposed.tally(&tally) as f64);
@@ -138,6 +140,9 @@ fn tell_cluster_autoscaler(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, sec
     }
     tell.put(Metric::CaUnschedulable, f64::from(counts.unschedulable_pods), || [("type", "unschedulable")]);
     let groups = || exposed.groups().filter(|group| !group.group.is_node_pool);
+    let (cores, memory) = exposed.capacity();
+    tell.put(Metric::CaCores, thousandths(cores), none);
+    tell.put(Metric::CaMemory, memory as f64, none);
     tell.put(Metric::CaGroups, groups().count() as f64, || [("node_group_type", "autoscaled")]);
     tell.put(Metric::CaMaxNodes, groups().map(|group| f64::from(group.group.max_size)).sum::<f64>(), none);
     for group in groups() {

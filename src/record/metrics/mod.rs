@@ -5,6 +5,7 @@
 
 mod autoscalers;
 mod cadvisor;
+mod closed;
 mod controllers;
 mod exporter;
 mod nodes;

@@ -58,6 +58,8 @@ pub(super) fn tell_state(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, node:
     let conditions = [
         ("Ready", [("true", ready), ("false", !ready && !silent), ("unknown", !ready && silent)]),
         ("MemoryPressure", [("true", pressure), ("false", !pressure), ("unknown", false)]),
+        ("DiskPressure", [("true", false), ("false", true), ("unknown", false)]),
+        ("PIDPressure", [("true", false), ("false", true), ("unknown", false)]),
     ];
     for (condition, states) in conditions {
         for (status, holds) in states {
@@ -72,6 +74,9 @@ pub(super) fn tell_state(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, node:
         tell.put(Metric::Up, flag(node.works()), || labels);
     }
     tell_up(tell, "node-exporter", name, node.works());
+    if gpus(exposed, node) > 0.0 {
+        tell_up(tell, "dcgm-exporter", name, node.works());
+    }
 }
 
 /// As with `--metric-labels-allowlist=nodes=[*]`.

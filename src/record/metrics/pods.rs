@@ -42,8 +42,9 @@ impl PodNames {
     }
 }
 
+/// The ordinary ones: init containers and sidecars have metrics of their own.
 fn containers<'a>(pod: &ExposedPod<'a>) -> impl Iterator<Item = &'a Container> {
-    pod.spec.containers.iter().chain(pod.spec.sidecars())
+    pod.spec.containers.iter()
 }
 
 /// What never changes of a pod.
@@ -77,7 +78,15 @@ pub(super) fn tell_fixed(
             [base[0], base[1], base[2], ("container", &*container.name), ("image", &*container.image)]
         });
     }
+    for init in &pod.spec.init_containers {
+        let policy = if init.restart_always { "Always" } else { "" };
+        let own = [("container", &*init.container.name), ("image", &*init.container.image), ("restart_policy", policy)];
+        tell.put(Metric::KubePodInitContainerInfo, 1.0, || [base.as_slice(), &own].concat());
+    }
 }
+
+const OF_CONTAINERS: [Metric; 2] = [Metric::KubePodContainerResourceRequests, Metric::KubePodContainerResourceLimits];
+const OF_INIT_CONTAINERS: [Metric; 2] = [Metric::KubePodInitContainerRequests, Metric::KubePodInitContainerLimits];
 
 /// What bears the name of its node, which it may have or not.
 pub(super) fn tell_place(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, pod: &ExposedPod<'_>, names: &PodNames) {
@@ -87,22 +96,20 @@ pub(super) fn tell_place(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>, pod: 
         let others = [("created_by_kind", names.owner_kind), ("created_by_name", &*names.owner), ("node", node)];
         [base.as_slice(), &others].concat()
     });
-    for container in containers(pod) {
+    let ordinary = containers(pod).map(|container| (container, OF_CONTAINERS));
+    let initial = pod.spec.init_containers.iter().map(|init| (&init.container, OF_INIT_CONTAINERS));
+    for (container, [of_requests, of_limits]) in ordinary.chain(initial) {
         let base = [base[0], base[1], base[2], ("container", &*container.name), ("node", node)];
         let resources = &exposed.specs().resources;
         for (name, unit, amount) in amounts(&container.requests, container.has_request, resources) {
-            tell.put(Metric::KubePodContainerResourceRequests, amount, || {
-                [base.as_slice(), &[("resource", &*name), ("unit", unit)]].concat()
-            });
+            tell.put(of_requests, amount, || [base.as_slice(), &[("resource", &*name), ("unit", unit)]].concat());
         }
         let limits = [
             ("cpu", "core", container.cpu_limit.map(|cpu| thousandths(cpu.get()))),
             ("memory", "byte", container.memory_limit.map(|memory| memory.get() as f64)),
         ];
         for (name, unit, amount) in limits {
-            tell.put(Metric::KubePodContainerResourceLimits, amount, || {
-                [base.as_slice(), &[("resource", name), ("unit", unit)]].concat()
-            });
+            tell.put(of_limits, amount, || [base.as_slice(), &[("resource", name), ("unit", unit)]].concat());
         }
     }
 }

@@ -78,19 +78,22 @@ impl Source {
     pub const fn target_labels(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Source::Prometheus => &[],
-            Source::KubeStateMetrics => &[("job", "kube-state-metrics")],
+            Source::KubeStateMetrics => &[("job", "kube-state-metrics"), CONTROL_PLANE],
             Source::Cadvisor => &[("job", "kubelet"), ("metrics_path", "/metrics/cadvisor")],
             Source::NodeExporter => &[("job", "node-exporter")],
             Source::OpenCost => &[("job", "opencost")],
-            Source::Scheduler => &[("job", "kube-scheduler")],
-            Source::ClusterAutoscaler => &[("job", "cluster-autoscaler")],
-            Source::Karpenter => &[("job", "karpenter")],
-            Source::Kueue => &[("job", "kueue")],
+            Source::Scheduler => &[("job", "kube-scheduler"), CONTROL_PLANE],
+            Source::ClusterAutoscaler => &[("job", "cluster-autoscaler"), CONTROL_PLANE],
+            Source::Karpenter => &[("job", "karpenter"), CONTROL_PLANE],
+            Source::Kueue => &[("job", "kueue"), CONTROL_PLANE],
             Source::Dcgm => &[("job", "dcgm-exporter")],
             Source::Application => &[],
         }
     }
 }
+
+/// The instance of targets that are there once in a cluster, as their `up` has it.
+const CONTROL_PLANE: (&str, &str) = ("instance", "control-plane");
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +157,7 @@ impl Metric {
 
 metrics! {
     Prometheus {
-        Up = "up", Gauge, "", "job, instance, metrics_path", "1 where the target answers a scrape; the control plane always does, a kubelet and a node-exporter as long as their machine works.";
+        Up = "up", Gauge, "", "job, instance, metrics_path, node", "1 where the target answers a scrape; the control plane and OpenCost always do, a kubelet, a node-exporter and, where there are GPUs, a DCGM exporter as long as their machine works.";
     }
     KubeStateMetrics {
         KubePodInfo = "kube_pod_info", Gauge, "", "namespace, pod, uid, node, created_by_kind, created_by_name, priority_class", "A pod; always 1.";
@@ -184,12 +187,15 @@ metrics! {
         KubePodContainerStatusLastTerminatedReason = "kube_pod_container_status_last_terminated_reason", Gauge, "", "namespace, pod, uid, container, reason", "Why a container ended before it was last restarted.";
         KubePodContainerStatusRestarts = "kube_pod_container_status_restarts_total", Counter, "", "namespace, pod, uid, container", "How often a container was started again.";
         KubePodContainerStateStarted = "kube_pod_container_state_started", Gauge, "seconds", "namespace, pod, uid, container", "When a running container last started.";
+        KubePodInitContainerInfo = "kube_pod_init_container_info", Gauge, "", "namespace, pod, uid, container, image, restart_policy", "An init container or sidecar; always 1.";
+        KubePodInitContainerRequests = "kube_pod_init_container_resource_requests", Gauge, "", "namespace, pod, uid, container, node, resource, unit", "What an init container or sidecar requests.";
+        KubePodInitContainerLimits = "kube_pod_init_container_resource_limits", Gauge, "", "namespace, pod, uid, container, node, resource, unit", "Limits of an init container or sidecar.";
         KubeNodeInfo = "kube_node_info", Gauge, "", "node, provider_id", "A node; always 1.";
         KubeNodeCreated = "kube_node_created", Gauge, "seconds", "node", "When it registered.";
         KubeNodeLabels = "kube_node_labels", Gauge, "", "node, label_*", "Its labels, as with --metric-labels-allowlist=nodes=[*]; always 1.";
         KubeNodeSpecUnschedulable = "kube_node_spec_unschedulable", Gauge, "", "node", "1 while it is cordoned.";
         KubeNodeSpecTaint = "kube_node_spec_taint", Gauge, "", "node, key, value, effect", "A taint that it bears; always 1.";
-        KubeNodeStatusCondition = "kube_node_status_condition", Gauge, "", "node, condition, status", "1 for the state of a condition: Ready, MemoryPressure.";
+        KubeNodeStatusCondition = "kube_node_status_condition", Gauge, "", "node, condition, status", "1 for the state of a condition: Ready, MemoryPressure; DiskPressure and PIDPressure never hold.";
         KubeNodeStatusCapacity = "kube_node_status_capacity", Gauge, "", "node, resource, unit", "What its machine has.";
         KubeNodeStatusAllocatable = "kube_node_status_allocatable", Gauge, "", "node, resource, unit", "What pods can request of it.";
         KubeNamespaceStatusPhase = "kube_namespace_status_phase", Gauge, "", "namespace, phase", "Namespaces are always Active.";
@@ -205,6 +211,7 @@ metrics! {
         KubeReplicasetOwner = "kube_replicaset_owner", Gauge, "", "namespace, replicaset, owner_kind, owner_name, owner_is_controller", "A ReplicaSet's Deployment; always 1.";
         KubeReplicasetSpecReplicas = "kube_replicaset_spec_replicas", Gauge, "", "namespace, replicaset", "Replicas that are wanted.";
         KubeReplicasetStatusReplicas = "kube_replicaset_status_replicas", Gauge, "", "namespace, replicaset", "Replicas that are there.";
+        KubeReplicasetReady = "kube_replicaset_status_ready_replicas", Gauge, "", "namespace, replicaset", "Replicas that are ready.";
         KubeDeploymentCondition = "kube_deployment_status_condition", Gauge, "", "namespace, deployment, condition, status, reason", "1 for the state of a condition: Available, and Progressing, which is false once a rollout got no further for its deadline.";
         KubeStatefulsetCreated = "kube_statefulset_created", Gauge, "seconds", "namespace, statefulset", "When it was created: the run's start.";
         KubeStatefulsetReplicas = "kube_statefulset_replicas", Gauge, "", "namespace, statefulset", "Replicas that are wanted.";
@@ -228,8 +235,15 @@ metrics! {
         KubeJobStatusSucceeded = "kube_job_status_succeeded", Gauge, "", "namespace, job_name", "Its pods that succeeded.";
         KubeJobStatusFailed = "kube_job_status_failed", Gauge, "", "namespace, job_name", "Its pods that failed.";
         KubeJobStatusStartTime = "kube_job_status_start_time", Gauge, "seconds", "namespace, job_name", "When it was taken up or resumed.";
+        KubeJobCreated = "kube_job_created", Gauge, "seconds", "namespace, job_name", "When it was created.";
+        KubeJobCompletionTime = "kube_job_status_completion_time", Gauge, "seconds", "namespace, job_name", "When it ended with its successes.";
         KubeJobComplete = "kube_job_complete", Gauge, "", "namespace, job_name, condition", "1 where it ended with its successes.";
         KubeJobFailed = "kube_job_failed", Gauge, "", "namespace, job_name, condition", "1 where it ended without them.";
+        KubeCronjobInfo = "kube_cronjob_info", Gauge, "", "namespace, cronjob, schedule, concurrency_policy", "A CronJob; always 1.";
+        KubeCronjobSuspend = "kube_cronjob_spec_suspend", Gauge, "", "namespace, cronjob", "1 where it is suspended.";
+        KubeCronjobActive = "kube_cronjob_status_active", Gauge, "", "namespace, cronjob", "Its Jobs that have not ended.";
+        KubeCronjobLastSchedule = "kube_cronjob_status_last_schedule_time", Gauge, "seconds", "namespace, cronjob", "The time for which it last made a Job.";
+        KubeCronjobNextSchedule = "kube_cronjob_next_schedule_time", Gauge, "seconds", "namespace, cronjob", "The time for which it makes its next; absent where it is suspended.";
         KubeHpaInfo = "kube_horizontalpodautoscaler_info", Gauge, "", "namespace, horizontalpodautoscaler, scaletargetref_kind, scaletargetref_name", "An HPA; always 1.";
         KubeHpaMin = "kube_horizontalpodautoscaler_spec_min_replicas", Gauge, "", "namespace, horizontalpodautoscaler", "Its minimum.";
         KubeHpaMax = "kube_horizontalpodautoscaler_spec_max_replicas", Gauge, "", "namespace, horizontalpodautoscaler", "Its maximum.";
@@ -241,12 +255,15 @@ metrics! {
         KubePdbHealthy = "kube_poddisruptionbudget_status_current_healthy", Gauge, "", "namespace, poddisruptionbudget", "Healthy pods that it selects.";
         KubePdbDesired = "kube_poddisruptionbudget_status_desired_healthy", Gauge, "", "namespace, poddisruptionbudget", "Healthy pods that it wants.";
         KubePdbAllowed = "kube_poddisruptionbudget_status_pod_disruptions_allowed", Gauge, "", "namespace, poddisruptionbudget", "Evictions that it allows now.";
+        KubePdbExpected = "kube_poddisruptionbudget_status_expected_pods", Gauge, "", "namespace, poddisruptionbudget", "Pods that its controllers want; 0 where it looks at none of these.";
     }
     Cadvisor {
         ContainerCpuUsage = "container_cpu_usage_seconds_total", Counter, "seconds", "namespace, pod, container, image, node, instance", "CPU time that a container used since it last started; a pod's use is divided among its containers by their CPU requests.";
         ContainerCfsPeriods = "container_cpu_cfs_periods_total", Counter, "", "namespace, pod, container, image, node, instance", "Periods of 100 ms that a container with a CPU limit has run.";
         ContainerCfsThrottledPeriods = "container_cpu_cfs_throttled_periods_total", Counter, "", "namespace, pod, container, image, node, instance", "Those in which it used all that its limit allows: whether it wanted more is not known.";
+        ContainerCfsThrottledSeconds = "container_cpu_cfs_throttled_seconds_total", Counter, "seconds", "namespace, pod, container, image, node, instance", "For how long it used all that its limit allows: no less than it was throttled.";
         ContainerMemoryWorkingSet = "container_memory_working_set_bytes", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Memory that a container uses; divided by memory requests.";
+        ContainerMemoryUsage = "container_memory_usage_bytes", Gauge, "bytes", "namespace, pod, container, image, node, instance", "As the working set: page cache is not modelled.";
         ContainerMemoryRss = "container_memory_rss", Gauge, "bytes", "namespace, pod, container, image, node, instance", "As the working set: page cache is not modelled.";
         ContainerMemoryCache = "container_memory_cache", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Always 0: page caches are not modelled.";
         ContainerMemorySwap = "container_memory_swap", Gauge, "bytes", "namespace, pod, container, image, node, instance", "Always 0: nothing is swapped.";
@@ -261,6 +278,9 @@ metrics! {
         NodeCpu = "node_cpu_seconds_total", Counter, "seconds", "instance, cpu, mode", "CPU time by core and mode (idle, user): what pods use, spread evenly over the cores.";
         NodeMemTotal = "node_memory_MemTotal_bytes", Gauge, "bytes", "instance", "Memory of the machine.";
         NodeMemAvailable = "node_memory_MemAvailable_bytes", Gauge, "bytes", "instance", "Memory that pods and the system's part leave.";
+        NodeMemFree = "node_memory_MemFree_bytes", Gauge, "bytes", "instance", "As available: page cache is not modelled.";
+        NodeMemCached = "node_memory_Cached_bytes", Gauge, "bytes", "instance", "Always 0: page cache is not modelled.";
+        NodeMemBuffers = "node_memory_Buffers_bytes", Gauge, "bytes", "instance", "Always 0: page cache is not modelled.";
         NodeUname = "node_uname_info", Gauge, "", "instance, nodename", "The machine; always 1.";
     }
     OpenCost {
@@ -275,7 +295,7 @@ metrics! {
         ContainerGpuAllocation = "container_gpu_allocation", Gauge, "", "namespace, pod, container, node, instance", "GPUs that a container holds.";
     }
     Scheduler {
-        SchedulerPendingPods = "scheduler_pending_pods", Gauge, "", "queue", "Pods without a node, by queue: unschedulable, or active (those in back-off among them).";
+        SchedulerPendingPods = "scheduler_pending_pods", Gauge, "", "queue", "Pods without a node, by queue: unschedulable, or active (those in back-off among them); gated, and backoff by itself, are always 0.";
         SchedulerAttempts = "scheduler_schedule_attempts_total", Counter, "", "result, profile", "Tries to schedule a pod by their result: scheduled (each pod of a gang counts), unschedulable (a gang counts once), error (never).";
         SchedulerSli = "scheduler_pod_scheduling_sli_duration_seconds", Histogram, "seconds", "le", "From a pod's creation until it was bound, over all its tries (without the label attempts).";
         SchedulerPreemptionAttempts = "scheduler_preemption_attempts_total", Counter, "", "", "Tries to preempt: as upstream, one after every try to schedule that failed.";
@@ -287,6 +307,8 @@ metrics! {
         CaUnschedulable = "cluster_autoscaler_unschedulable_pods_count", Gauge, "", "type", "Pods that the scheduler calls unschedulable.";
         CaGroups = "cluster_autoscaler_node_groups_count", Gauge, "", "node_group_type", "Node groups that it manages.";
         CaMaxNodes = "cluster_autoscaler_max_nodes_count", Gauge, "", "", "Sum of the groups' maxima.";
+        CaCores = "cluster_autoscaler_cluster_cpu_current_cores", Gauge, "", "", "Cores of the registered nodes.";
+        CaMemory = "cluster_autoscaler_cluster_memory_current_bytes", Gauge, "bytes", "", "Memory of the registered nodes.";
         CaGroupTarget = "cluster_autoscaler_node_group_target_count", Gauge, "", "node_group", "What a group was asked to be.";
         CaGroupMin = "cluster_autoscaler_node_group_min_count", Gauge, "", "node_group", "A group's minimum.";
         CaGroupMax = "cluster_autoscaler_node_group_max_count", Gauge, "", "node_group", "A group's maximum.";
@@ -337,7 +359,7 @@ metrics! {
         KueueUsage = "kueue_cluster_queue_resource_usage", Gauge, "", "cohort, cluster_queue, flavor, resource", "As reservation: whoever holds quota is admitted at once.";
     }
     Dcgm {
-        DcgmGpuUtil = "DCGM_FI_DEV_GPU_UTIL", Gauge, "", "Hostname, gpu, modelName, namespace, pod, container", "Percent of the time that a GPU is busy: a pod's use spread evenly over its GPUs. Those of a pod are numbered within it; those of nobody have no pod and are numbered by themselves.";
+        DcgmGpuUtil = "DCGM_FI_DEV_GPU_UTIL", Gauge, "", "Hostname, instance, gpu, modelName, namespace, pod, container", "Percent of the time that a GPU is busy: a pod's use spread evenly over its GPUs. Those of a pod are numbered within it; those of nobody have no pod and are numbered by themselves.";
     }
     Application {
         HttpRequests = "http_requests_total", Counter, "", "job, namespace, service, code", "Requests of a load by their outcome: 200 answered, 503 dropped.";

@@ -17,8 +17,8 @@ pub(super) struct DaemonCount {
 }
 
 /// Targets that always answer.
-const CONTROL_PLANE: [&str; 5] =
-    ["apiserver", "kube-state-metrics", "kube-scheduler", "kube-controller-manager", "kube-proxy"];
+const CONTROL_PLANE: [&str; 6] =
+    ["apiserver", "kube-state-metrics", "kube-scheduler", "kube-controller-manager", "kube-proxy", "opencost"];
 
 pub(super) fn tell_cluster(tell: &mut Teller<'_, '_>, exposed: &Exposed<'_>) {
     for job in CONTROL_PLANE {
@@ -97,12 +97,15 @@ pub(super) fn tell(
                 let there = f64::from(workload.of_template(template));
                 tell.put_keyed(&key("spec"), Metric::KubeReplicasetSpecReplicas, f64::from(replicas), &labels);
                 tell.put_keyed(&key("status"), Metric::KubeReplicasetStatusReplicas, there, &labels);
+                let ready = f64::from(workload.ready_of_template(template));
+                tell.put_keyed(&key("ready"), Metric::KubeReplicasetReady, ready, &labels);
             }
         }
         Owner::ReplicaSet => {
             let labels = [("namespace", namespace), ("replicaset", name)];
             tell.put(Metric::KubeReplicasetSpecReplicas, desired, || labels);
             tell.put(Metric::KubeReplicasetStatusReplicas, current, || labels);
+            tell.put(Metric::KubeReplicasetReady, ready, || labels);
         }
         Owner::StatefulSet => {
             let labels = [("namespace", namespace), ("statefulset", name)];
@@ -129,6 +132,19 @@ fn tell_jobs(
 ) {
     let (namespace, name) = (&*workload.workload.namespace, &*workload.workload.name);
     let name_of_workload = name;
+    if let Some(cron) = &spec.cron {
+        let labels = [("namespace", namespace), ("cronjob", name)];
+        let (schedule, policy) = (cron.schedule.to_string(), format!("{:?}", cron.concurrency));
+        tell.put(Metric::KubeCronjobInfo, 1.0, || {
+            [labels[0], labels[1], ("schedule", &*schedule), ("concurrency_policy", &*policy)]
+        });
+        tell.put(Metric::KubeCronjobSuspend, flag(cron.is_suspended), || labels);
+        let active = workload.jobs().filter(|job| !job.is_finished).count();
+        tell.put(Metric::KubeCronjobActive, active as f64, || labels);
+        let [last, next] = workload.schedules().map(|at| at.map(|at| at as f64));
+        tell.put(Metric::KubeCronjobLastSchedule, last, || labels);
+        tell.put(Metric::KubeCronjobNextSchedule, next, || labels);
+    }
     for job in workload.jobs() {
         let name = job_name(name, job.run);
         let labels = [("namespace", namespace), ("job_name", &*name)];
@@ -148,6 +164,8 @@ fn tell_jobs(
         put(Metric::KubeJobStatusSucceeded, Some(f64::from(job.succeeded)), &[]);
         put(Metric::KubeJobStatusFailed, Some(f64::from(job.failed)), &[]);
         put(Metric::KubeJobStatusStartTime, job.started.map(seconds), &[]);
+        put(Metric::KubeJobCreated, Some(seconds(job.created)), &[]);
+        put(Metric::KubeJobCompletionTime, job.completed.filter(|_| is_complete).map(seconds), &[]);
         put(Metric::KubeJobComplete, is_complete.then_some(1.0), &[("condition", "true")]);
         put(Metric::KubeJobFailed, (job.is_finished && !is_complete).then_some(1.0), &[("condition", "true")]);
     }

@@ -1,8 +1,11 @@
 //! Monitoring: the rule files that the scenario names.
 
+use std::collections::BTreeSet;
+
 use super::Lowering;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::monitoring::Monitoring;
+use crate::scenario::rules::RuleGroup;
 use crate::scenario::spec::ScenarioSpec;
 use crate::units::SimDuration;
 
@@ -19,12 +22,21 @@ impl Lowering<'_> {
                 self.error(&format!("monitoring.{field}"), format!("{interval} is too short; 1s is the least"));
             }
         }
-        let mut groups = Vec::new();
+        let mut groups: Vec<RuleGroup> = Vec::new();
+        let mut told = BTreeSet::new();
         for (index, path) in written.rules.iter().enumerate() {
-            match self.tables.rules(path) {
+            let read = self.tables.files(path).and_then(|files| {
+                let new: Vec<&String> = files.iter().filter(|file| told.insert((*file).clone())).collect();
+                new.into_iter().map(|file| self.tables.rules(file)).collect::<Result<Vec<_>, _>>()
+            });
+            match read {
                 Ok(read) => {
-                    self.diagnostics.extend(read.1.iter().cloned());
-                    groups.extend(read.0.iter().cloned());
+                    for (of_file, said) in read.iter().map(|read| &**read) {
+                        if !groups.iter().any(|group| of_file.iter().any(|new| new.file == group.file)) {
+                            self.diagnostics.extend(said.iter().cloned());
+                            groups.extend(of_file.iter().cloned());
+                        }
+                    }
                 }
                 Err(problem) => {
                     let place = self.at(&format!("monitoring.rules[{index}]"));

@@ -9,7 +9,7 @@ use crate::units::SimDuration;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MonitoringSpec {
-    /// Files of rules, or of PrometheusRule objects, relative to this one.
+    /// Files of rules, or of PrometheusRule objects, relative to this one; `*`, `?` and `[…]` as in `rule_files`.
     pub rules: Vec<String>,
     /// How often the cluster's metrics are scraped. Default: 15s.
     pub scrape_interval: SimDuration,

@@ -10,8 +10,11 @@ use crate::units::SimTime;
 pub(in crate::sim) struct BatchRun {
     /// Since when it is at work, from its creation or last resumption.
     pub(in crate::sim) started: Option<SimTime>,
+    pub(in crate::sim) created: SimTime,
     /// Complete or failed.
     pub(in crate::sim) finished: bool,
+    /// When it was closed, complete or failed.
+    pub(in crate::sim) completed: Option<SimTime>,
     /// Pods that ended; of an Indexed Job `succeeded_indexes` counts.
     pub(in crate::sim) succeeded: u32,
     pub(in crate::sim) failed: u32,
