@@ -12,6 +12,7 @@ mod fit;
 mod held_back;
 mod images;
 mod instance_types;
+mod job_templates;
 mod jobs;
 mod keda;
 mod keda_triggers;
