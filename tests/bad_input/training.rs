@@ -118,7 +118,7 @@ fn templates_of_jobs() {
     bad_draw("mfu: 0.4", "mfu: 1.4", &["s.yaml:9:", "above 0 and up to 1"]);
     bad_draw("mfu: 0.4", "growth: 0", &["s.yaml:9:", "above 0 and up to 10"]);
     bad_draw("referenceGpu: H100, ", "", &["s.yaml:9:", "takes a referenceGpu"]);
-    bad_draw("H100", "H10", &["s.yaml:9:", "a H10 makes at most is not known", "H100"]);
+    bad_draw("referenceGpu: H100", "referenceGpu: H10", &["s.yaml:9:", "a H10 makes at most is not known", "H100"]);
     bad_draw("gpuModel: H100", "gpuModel: X9", &["s.yaml:9:", "no node has GPUs", "peakFlops: {X9:"]);
     bad_draw("gpuModel: H100, ", "", &["s.yaml:9:", "no node has GPUs", "give nodes a gpuModel"]);
     bad_draw("mfu: 0.4", "queu: q", &["s.yaml:9:", "queu", "queue"]);

@@ -16,10 +16,9 @@ spec:
   sampleInterval: 1h
   kubelet: {containerStart: 0s, termination: 0s}
   jobs:
-    queue: shared
     training: {cpuPerGpu: 1, memoryPerGpu: 1Gi, maxGpusPerWorker: 8, phases: {load: {duration: 0s}, checkpoint: {interval: 0s}}}
     templates:
-      - {name: small, team: vision, arrivals: {constant: 6}, gpus: {1: 3, 4: 1}, duration: 30m, referenceGpu: H100, mfu: 0.4}
+      - {name: small, team: vision, queue: shared, arrivals: {constant: 6}, gpus: {1: 3, 4: 1}, duration: 30m, referenceGpu: H100, mfu: 0.4}
       - {name: large, queue: night, arrivals: {constant: 0.2}, gpus: {8: 1}, duration: 2h, limit: 20, priority: 7}
   nodes: [{name: n, count: 16, gpuModel: H100, capacity: {cpu: 64, memory: 512Gi, nvidia.com/gpu: 8}}]
 ";
