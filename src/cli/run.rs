@@ -152,8 +152,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(stopped.clone().into());
     }
 
-    let alert_figures = alerts.figures.clone();
-    let summary = Summary { provenance: provenance.clone(), alerts: alert_figures, ..Summary::of(&outcome) };
+    let summary = Summary { provenance: provenance.clone(), ..alerts.summary(&outcome) };
     let timeseries = csv::timeseries(&recorder);
     folder.write("timeseries.csv", &timeseries)?;
     if arguments.tidy {
@@ -170,9 +169,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if !alerts.figures.is_empty() {
         folder.write("alerts.csv", &csv::alerts(&alerts.episodes, outcome.start_epoch_seconds))?;
     }
-    if !arguments.quiet {
-        diagnostics::show(&exposition::failures(&alerts));
-    }
+    diagnostics::show(&exposition::failures(&alerts));
     let judged_figures = if expectations.is_empty() { Vec::new() } else { figures(&summary) };
     let held = Run { summary: &summary, figures: &judged_figures, record: &recorder, outcome: &outcome };
     let suite = judge(&expectations, &held);
