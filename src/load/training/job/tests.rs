@@ -326,7 +326,6 @@ fn what_contradicts_itself_is_refused() {
         ("data: {readPerGpu: 1Gi}", "phases.data.readPerGpu"),
         ("data: {nodeBandwidth: 1Gi}", "phases.data.nodeBandwidth"),
         ("data: {readPerGpu: 1Gi, nodeBandwidth: 0}", "phases.data.nodeBandwidth"),
-        ("data: {cpuPerGpu: -1}", "phases.data.cpuPerGpu"),
     ] {
         let options: TrainingOptions = serde_saphyr::from_str(&format!("{{phases: {{{phases}}}}}")).unwrap();
         assert_eq!(options.validate().unwrap_err().field, field);
