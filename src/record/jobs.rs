@@ -40,10 +40,25 @@ impl TrainingRow {
         (span > 0.0).then(|| self.times.goodput.as_secs_f64() / span)
     }
 
+    /// Model FLOPs utilization; `None` where operations are not known.
+    pub fn mfu(&self) -> Option<f64> {
+        (self.model_flops > 0.0 && self.peak_flops > 0.0).then(|| self.model_flops / self.peak_flops)
+    }
+
+    /// Completion time over that on a fair part of the cluster (Themis, NSDI 2020): a job that needs more than its part takes as
+    /// much longer. The cluster is its GPUs in the mean over the run. `None` while it is not over.
+    pub fn finish_time_fairness(&self, outcome: &Outcome) -> Option<f64> {
+        let took = self.finished?.since(self.arrival).as_secs_f64();
+        let gpus = outcome.integrals.allocatable[2] as f64 / 1e3 / outcome.simulated.nanos().max(1) as f64;
+        let part = gpus / self.jobs_present.max(1.0);
+        let alone = self.ideal.as_secs_f64() * (f64::from(self.gpus) / part).max(1.0);
+        (alone > 0.0 && gpus > 0.0).then(|| took / alone)
+    }
+
     /// GPU hours that it held and that made nothing that was kept.
     pub fn lost_gpu_hours(&self) -> f64 {
-        let JobTimes { load, checkpoint, lost, detect, straggler, turn, .. } = self.times;
-        self.gpus_held * (load + checkpoint + lost + detect + straggler + turn).as_secs_f64() / 3600.0
+        let JobTimes { load, checkpoint, lost, detect, straggler, turn, data, .. } = self.times;
+        self.gpus_held * (load + checkpoint + lost + detect + straggler + turn + data).as_secs_f64() / 3600.0
     }
 
     /// GPU hours of compute that was kept.
@@ -65,8 +80,8 @@ pub fn size_class(gpus: u32) -> (u32, &'static str) {
 }
 
 impl JobTimes {
-    /// By cause, in the order of a job's life. `data` (waiting for data) is not modelled and not among them.
-    pub fn badput(&self) -> [(&'static str, SimDuration); 9] {
+    /// By cause, in the order of a job's life.
+    pub fn badput(&self) -> [(&'static str, SimDuration); 10] {
         [
             ("queue", self.queue),
             ("provision", self.provision),
@@ -77,6 +92,7 @@ impl JobTimes {
             ("detect", self.detect),
             ("straggler", self.straggler),
             ("turn", self.turn),
+            ("data", self.data),
         ]
     }
 }
@@ -86,7 +102,7 @@ impl JobTimes {
 pub const JOB: &[Column<TrainingRow, Outcome>] = &[
     column("job", Unit::Text, "", "name", |row, _, out| out.text(&row.name)),
     column("queue", Unit::Text, "", "its queue or virtual cluster as the list has it, else jobs.queue; empty where there is neither", |row, _, out| out.text(&row.queue)),
-    column("team", Unit::Text, "", "the same: lists know no other", |row, _, out| out.text(&row.queue)),
+    column("team", Unit::Text, "", "as the list or template has it, else its queue", |row, _, out| out.text(&row.team)),
     column("model", Unit::Text, "", "what it trains; empty where the list does not say", |row, _, out| out.text(&row.model)),
     column("gpus", Unit::Gpus, "", "of all its workers", |row, _, out| out.integer(row.gpus)),
     column("workers", Unit::Count, "", "pods of its gang", |row, _, out| out.integer(row.workers)),
@@ -119,8 +135,11 @@ pub const JOB: &[Column<TrainingRow, Outcome>] = &[
     column("badput_straggler_seconds", Unit::Seconds, "", "lost to stragglers and jitter while computing", |row, _, out| seconds(out, row.times.straggler)),
     column("badput_turn_seconds", Unit::Seconds, "", "holding its GPUs after its turn in a round was over", |row, _, out| seconds(out, row.times.turn)),
     column("interruptions", Unit::Count, "", "", |row, _, out| out.integer(row.interruptions)),
-    column("lost_gpu_hours", Unit::GpuHours, "", "held, and nothing came of it: load, checkpoint, lost, detect, straggler, turn", |row, _, out| out.float(row.lost_gpu_hours())),
+    column("lost_gpu_hours", Unit::GpuHours, "", "held, and nothing came of it: load, checkpoint, lost, detect, straggler, turn, data", |row, _, out| out.float(row.lost_gpu_hours())),
     column("cost_usd", Unit::Usd, "", "what its workers owe", |row, _, out| out.usd(row.cost)),
+    column("badput_data_seconds", Unit::Seconds, "", "computing slower than its placement allows, waiting for data", |row, _, out| seconds(out, row.times.data)),
+    column("mfu", Unit::Ratio, "", "model FLOPs utilization: operations of the steps that were kept over what its GPUs could make at most while it held them; empty where those of a step (training.flopsPerStep) or of the GPU model are not known", |row, _, out| maybe(out, row.mfu())),
+    column("finish_time_fairness", Unit::Ratio, "", "completion time over what it would take on a fair part of the cluster's GPUs: 1 over the jobs that were there in the mean; empty while it is not over", |row, outcome, out| maybe(out, row.finish_time_fairness(outcome))),
 ];
 
 /// A start of a job: which job of the outcome, and which of its attempts.

@@ -198,7 +198,7 @@ pub struct TrainingSummary {
     pub ettr: f64,
     /// Computing steps that were kept, summed over jobs.
     pub goodput_seconds: f64,
-    /// The rest of the time from submission to end, summed over jobs, by cause. `data` (waiting for data) is not modelled.
+    /// The rest of the time from submission to end, summed over jobs, by cause.
     pub badput_seconds: BTreeMap<&'static str, f64>,
     /// GPU hours of compute that was kept.
     pub useful_gpu_hours: f64,
@@ -210,8 +210,17 @@ pub struct TrainingSummary {
     pub cost_usd: f64,
     pub cost_per_job_usd: f64,
     pub cost_per_useful_gpu_hour_usd: f64,
-    /// By queue or team, where the list has them.
+    /// Interruptions by what ended the worker.
+    pub interruptions_by_cause: BTreeMap<&'static str, u64>,
+    /// Model FLOPs utilization of the jobs of which it is known, all together; `null` where it is of none.
+    pub mfu: f64,
+    /// Completion time over that on a fair part of the cluster, of completed jobs.
+    pub finish_time_fairness_mean: f64,
+    pub finish_time_fairness_max: f64,
+    /// By queue, where the list has them.
     pub by_queue: BTreeMap<String, JobsSummary>,
+    /// By team, where that is said; else as by queue.
+    pub by_team: BTreeMap<String, JobsSummary>,
     /// By what they train, where that is said.
     pub by_model: BTreeMap<String, JobsSummary>,
     /// By their GPUs: `1`, `2 to 4`, `5 to 8`, `9 to 64`, `65 to 512`, `over 512`.
@@ -345,9 +354,11 @@ fn training(outcome: &Outcome) -> TrainingSummary {
     let interruptions: u64 = jobs.iter().map(|job| u64::from(job.interruptions)).sum();
     let at_work = |job: &TrainingRow| {
         let of = job.times;
-        (of.goodput + of.load + of.checkpoint + of.lost + of.straggler).as_secs_f64()
+        (of.goodput + of.load + of.checkpoint + of.lost + of.straggler + of.data).as_secs_f64()
     };
     let running: f64 = jobs.iter().map(at_work).sum();
+    let known = || jobs.iter().filter(|job| job.mfu().is_some());
+    let fairness = || jobs.iter().filter_map(|job| job.finish_time_fairness(outcome));
     TrainingSummary {
         jobs: jobs.len() as u64,
         started: jobs.iter().filter(|job| job.started.is_some()).count() as u64,
@@ -373,7 +384,12 @@ fn training(outcome: &Outcome) -> TrainingSummary {
         cost_usd: cost.as_f64(),
         cost_per_job_usd: fraction(cost.as_f64(), jobs.len() as f64),
         cost_per_useful_gpu_hour_usd: fraction(cost.as_f64(), useful),
+        interruptions_by_cause: causes(jobs),
+        mfu: fraction(known().map(|job| job.model_flops).sum(), known().map(|job| job.peak_flops).sum()),
+        finish_time_fairness_mean: mean(fairness()),
+        finish_time_fairness_max: fairness().fold(f64::NAN, f64::max),
         by_queue: by(outcome, |job| &job.queue),
+        by_team: by(outcome, |job| &job.team),
         by_model: by(outcome, |job| &job.model),
         by_size: by(outcome, |job| super::jobs::size_class(job.gpus).1),
     }
@@ -390,6 +406,14 @@ fn badput_seconds(jobs: &[TrainingRow]) -> BTreeMap<&'static str, f64> {
         *nanos.entry(cause).or_default() += i128::from(time.nanos());
     }
     nanos.into_iter().map(|(cause, nanos)| (cause, nanos as f64 / 1e9)).collect()
+}
+
+fn causes(jobs: &[TrainingRow]) -> BTreeMap<&'static str, u64> {
+    let mut all = BTreeMap::new();
+    for (cause, count) in jobs.iter().flat_map(|job| &job.causes) {
+        *all.entry(*cause).or_default() += u64::from(*count);
+    }
+    all
 }
 
 /// Jobs by what is the same of them; those of no name are left out.

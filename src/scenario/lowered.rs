@@ -345,6 +345,12 @@ pub struct TrainingJob {
     pub fixed_rate: Option<StepRate>,
     /// Whose queue or team it is; empty where that is not said.
     pub queue: Arc<str>,
+    /// Its team; empty where that is not said.
+    pub team: Arc<str>,
+    /// Of its workers, those that wait to take another's place.
+    pub spares: u32,
+    /// Floating-point operations of a step; zero where that is not known.
+    pub flops_per_step: f64,
     /// `namespace/name` of the Kueue LocalQueue that admits it.
     pub local_queue: Option<Arc<str>>,
     /// Pods beside the workers (a launcher, a head), which are there as long as the gang is.

@@ -228,7 +228,10 @@ impl World<'_> {
             let wrong = |what: &str| format!("training job {}: {what}", spec.name);
             let bound = gang.iter().filter(|pod| self.cluster.pod(**pod).node.is_some()).count();
             ensure(bound == 0 || bound == gang.len(), || wrong("only a part of the gang is bound"))?;
-            ensure(gang.is_empty() || gang.len() == spec.workers as usize, || wrong("workers are missing"))?;
+            let run = &self.jobs[job as usize];
+            let gone = (spec.spares - run.spares.min(spec.spares)) as usize;
+            let all = gang.len() + run.saving.len() + gone;
+            ensure(gang.is_empty() || all == spec.workers as usize, || wrong("workers are missing"))?;
             let alive =
                 |pod: &PodId| !self.cluster.pod(*pod).is_terminal() && self.cluster.pod(*pod).deletion.is_none();
             ensure(gang.iter().all(alive), || wrong("a worker has ended and nobody saw it"))?;

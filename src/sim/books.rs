@@ -26,6 +26,8 @@ pub(super) struct Books {
     node_version: u64,
     /// By [`NodeId`]: its allocatable counts, from when it first turned ready to its removal.
     offers: Vec<bool>,
+    /// Nodes that have changed, where somebody wants to know.
+    notes: Option<Vec<NodeId>>,
 }
 
 impl Deref for Books {
@@ -143,6 +145,7 @@ impl Books {
         self.ledger.advance(now);
         self.ledger.add_requested(requested, 1);
         self.cluster.pod_mut(pod).unschedulable_since = None;
+        self.touched(node);
         self.node_changed_for_pods();
     }
 
@@ -155,6 +158,7 @@ impl Books {
         let requested = self.requested(spec);
         self.ledger.advance(now);
         self.ledger.add_requested(requested, -1);
+        self.touched(node);
         self.node_changed_for_pods();
     }
 
@@ -200,6 +204,22 @@ impl Books {
 
     // Nodes
 
+    /// From now on nodes that change are noted, for somebody who takes the notes away.
+    pub fn note_nodes(&mut self) {
+        self.notes.get_or_insert_default();
+    }
+
+    fn touched(&mut self, node: NodeId) {
+        if let Some(notes) = &mut self.notes {
+            notes.push(node);
+        }
+    }
+
+    /// The nodes that have changed since the last time, some of them several times.
+    pub fn take_notes(&mut self) -> Vec<NodeId> {
+        self.notes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// A node registers, not ready yet.
     pub fn add_node(&mut self, name: Arc<str>, shape: NodeShapeId, now: SimTime) -> NodeId {
         let id = self.cluster.add_node(name, shape);
@@ -207,6 +227,7 @@ impl Books {
         self.offers.push(false);
         self.ledger.advance(now);
         self.ledger.nodes += 1;
+        self.touched(id);
         self.version += 1;
         id
     }
@@ -231,6 +252,7 @@ impl Books {
             }
         }
         self.classes.refresh(&self.cluster, node);
+        self.touched(node);
         self.node_changed_for_pods();
         Some(answer)
     }
@@ -246,6 +268,7 @@ impl Books {
             self.count_offer(state.shape, -1);
         }
         self.classes.refresh(&self.cluster, node);
+        self.touched(node);
         self.node_changed_for_pods();
         Some(state)
     }

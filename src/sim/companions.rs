@@ -2,6 +2,7 @@
 //! them.
 
 use super::entities::Role;
+use super::state::kueue::Queued;
 use super::world::World;
 use crate::cluster::PodId;
 
@@ -10,9 +11,10 @@ impl World<'_> {
         let scenario = self.scenario;
         let spec = &scenario.training_jobs[job as usize];
         for companion in &spec.companions {
+            let pods = self.admitted_spec_of(Queued::Training(job), &companion.name, companion.spec);
             for index in 0..companion.count {
                 let name = format!("{}-{}-{index}", spec.name, companion.name).into();
-                let pod = self.create_pod(name, companion.spec, spec.workload, Role::Companion { job });
+                let pod = self.create_pod(name, pods, spec.workload, Role::Companion { job });
                 self.jobs[job as usize].companions.push(pod);
                 self.enqueue(pod);
             }

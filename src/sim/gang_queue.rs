@@ -5,19 +5,28 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
-
 use super::event::Event;
 use super::records::Controller;
-use super::state::gang_queue::Placed;
+use super::state::gang_queue::{GangQueue, Placed, Verdicts};
 use super::world::{World, hangs_on_others};
-use crate::cluster::{ClusterView, NodeId, PodId, PodSpecId, label};
+use crate::cluster::{ClusterView, NodeId, NodeView, PodId, PodSpecId, ResourceId, Resources, label};
 use crate::scheduler::Cycle;
 use crate::scheduler::queue::Cure;
-use crate::training::order::Start;
+use crate::training::order::{Discipline, Passing, Start};
 use crate::training::placement::Placement;
 use crate::training::{Amounts, Gang, Holder, Node, Snapshot};
 use crate::units::SimTime;
+
+/// A node as gangs see it.
+fn gang_node(view: &NodeView<'_>, gpu: Option<ResourceId>, kind: u32) -> Node {
+    let (all, used) = (&view.shape.allocatable, &view.state.requested);
+    let gpus = |of: &Resources| gpu.map_or(0, |gpu| of.extended(gpu));
+    let whole = [all.cpu.get(), all.memory.get(), view.shape.max_pods, gpus(all)];
+    let taken = [used.cpu.get(), used.memory.get(), view.state.pods.len() as i64, gpus(used)];
+    let free = std::array::from_fn(|index| whole[index] - taken[index]);
+    // What daemons hold is never a gang's: a node without other pods is whole.
+    Node { id: view.id, free, whole: if gpus(used) == 0 { free } else { whole }, kind }
+}
 
 impl World<'_> {
     /// Takes a gang whose workers have been made.
@@ -88,6 +97,22 @@ impl World<'_> {
         [requests.cpu.get(), requests.memory.get(), 1, specs.whole_gpus(pod)]
     }
 
+    /// The nodes as they were, with what has changed since.
+    fn nodes_brought_up(&mut self, mut nodes: Vec<Node>) -> Vec<Node> {
+        let notes = self.cluster.take_notes();
+        let at = |nodes: &[Node], id: NodeId| nodes.binary_search_by_key(&id, |node| node.id).ok();
+        let is_known = |id: &NodeId| at(&nodes, *id).is_some() && self.cluster.node_view(*id).is_some();
+        if self.plain || nodes.is_empty() || !notes.iter().all(is_known) {
+            return self.gang_nodes();
+        }
+        for id in notes {
+            if let (Some(at), Some(view)) = (at(&nodes, id), self.cluster.node_view(id)) {
+                nodes[at] = gang_node(&view, self.cluster.specs.nvidia_gpu(), nodes[at].kind);
+            }
+        }
+        nodes
+    }
+
     /// The nodes that take pods at all.
     pub(super) fn gang_nodes(&self) -> Vec<Node> {
         let gpu = self.cluster.specs.nvidia_gpu();
@@ -97,15 +122,34 @@ impl World<'_> {
             let product = view.label(label::GPU_PRODUCT).unwrap_or_default();
             let next = kinds.len() as u32;
             let kind = *kinds.entry(product).or_insert(next);
-            let (all, used) = (&view.shape.allocatable, &view.state.requested);
-            let gpus = |of: &crate::cluster::Resources| gpu.map_or(0, |gpu| of.extended(gpu));
-            let whole = [all.cpu.get(), all.memory.get(), view.shape.max_pods, gpus(all)];
-            let taken = [used.cpu.get(), used.memory.get(), view.state.pods.len() as i64, gpus(used)];
-            let free = std::array::from_fn(|index| whole[index] - taken[index]);
-            // What daemons hold is never a gang's: a node without other pods is whole.
-            nodes.push(Node { id: view.id, free, whole: if gpus(used) == 0 { free } else { whole }, kind });
+            nodes.push(gang_node(&view, gpu, kind));
         }
         nodes
+    }
+
+    /// As [`eligible`](Self::eligible); what a node answers by its kind alone is worked out once a kind.
+    fn eligible_by_kind(&self, nodes: &[Node], spec: PodSpecId, known: &mut Verdicts) -> Vec<bool> {
+        let specs = &self.cluster.specs;
+        let pod = specs.pod(spec);
+        let is_for_itself = !hangs_on_others(pod)
+            && !specs.touched_by_affinity(spec)
+            && !pod.names_hosts()
+            && pod.host_ports().next().is_none()
+            && pod.volumes.is_empty();
+        if self.plain || !is_for_itself {
+            return self.eligible(nodes, spec);
+        }
+        let cycle = Cycle::new(self.cluster.state(), spec);
+        let would = |node: &Node| {
+            let Some(view) = self.cluster.node_view(node.id) else { return false };
+            let ask =
+                || self.try_filters(&cycle, &view).map_or_else(|refusal| !refusal.reason.is_unresolvable(), |()| true);
+            let state = view.state;
+            let is_of_its_kind =
+                state.extra_taints.is_empty() && !state.unschedulable && !state.deleting && state.ready;
+            if is_of_its_kind { *known.entry((spec, state.shape)).or_insert_with(ask) } else { ask() }
+        };
+        nodes.iter().map(would).collect()
     }
 
     /// Which nodes would take such a pod if they had room for it.
@@ -125,20 +169,30 @@ impl World<'_> {
         }
         let Some(mut queue) = self.gang_queue.take() else { return };
         queue.is_due = false;
-        let nodes = self.gang_nodes();
-        let eligible = queue.classes.iter().map(|spec| self.eligible(&nodes, *spec)).collect();
-        let position: FxHashMap<NodeId, usize> =
-            nodes.iter().enumerate().map(|(index, node)| (node.id, index)).collect();
-        let holder = |(job, placed): (&u32, &Placed)| Holder {
-            job: *job,
-            each: placed.gang.each,
-            places: placed.nodes.iter().filter_map(|(node, workers)| Some((*position.get(node)?, *workers))).collect(),
-            ends: placed.ends,
-        };
-        let running = queue.running.iter().map(holder).collect();
+        let nodes = self.nodes_brought_up(std::mem::take(&mut queue.nodes));
+        let GangQueue { classes, verdicts, .. } = &mut queue;
+        let eligible = classes.iter().map(|spec| self.eligible_by_kind(&nodes, *spec, verdicts)).collect();
         let waiting = std::mem::take(&mut queue.waiting);
-        let snapshot = Snapshot { now: self.now, nodes, eligible, waiting, running };
-        let decision = queue.discipline.decide(&snapshot, self.gang_placement());
+        let mut snapshot = Snapshot { now: self.now, nodes, eligible, waiting, running: Vec::new() };
+        // Who is at work matters to reservations alone, and those to a gang that does not fit.
+        let placement = self.gang_placement();
+        let discipline = queue.discipline;
+        let may_pass = match discipline.passing {
+            Passing::Easy | Passing::Conservative => Passing::Nobody,
+            passing => passing,
+        };
+        let mut decision = Discipline { passing: may_pass, ..discipline }.decide(&snapshot, placement);
+        if may_pass != discipline.passing && decision.starts.len() < snapshot.waiting.len() {
+            let at = |node: &NodeId| snapshot.nodes.binary_search_by_key(node, |node| node.id).ok();
+            let holder = |(job, placed): (&u32, &Placed)| Holder {
+                job: *job,
+                each: placed.gang.each,
+                places: placed.nodes.iter().filter_map(|(node, workers)| Some((at(node)?, *workers))).collect(),
+                ends: placed.ends,
+            };
+            snapshot.running = queue.running.iter().map(holder).collect();
+            decision = discipline.decide(&snapshot, placement);
+        }
         let mut started = Vec::with_capacity(decision.starts.len());
         for start in &decision.starts {
             let Some(gang) = snapshot.waiting.iter().find(|gang| gang.job == start.job) else { continue };
@@ -152,6 +206,7 @@ impl World<'_> {
             self.tell_start(start, &decision.reserved);
         }
         queue.waiting = snapshot.waiting;
+        queue.nodes = snapshot.nodes;
         if !started.is_empty() {
             queue.waiting.retain(|gang| !started.contains(&gang.job));
             queue.refused = queue.refused.saturating_sub(started.len());

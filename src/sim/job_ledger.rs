@@ -81,7 +81,7 @@ impl JobLedger {
         up_to_now.enter(self.stage, now);
         let JobLedger { queued, starting, running, stalled, .. } = up_to_now;
         let provision = self.provision.min(queued);
-        let spent = totals.lost + totals.slow + totals.load + totals.checkpoint + totals.idle;
+        let spent = totals.lost + totals.slow + totals.load + totals.checkpoint + totals.idle + totals.data;
         JobTimes {
             queue: queued - provision,
             provision,
@@ -92,6 +92,7 @@ impl JobLedger {
             detect: stalled,
             straggler: totals.slow,
             turn: totals.idle,
+            data: totals.data,
             goodput: running - spent,
         }
     }

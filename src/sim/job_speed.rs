@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::world::World;
-use crate::cluster::{ClusterView, NodeId, NodeShape, label};
-use crate::load::training::{Configuration, ModelProfile, Pace, StepRate};
+use crate::cluster::{ClusterView, NodeId, NodeShape, PodId, label};
+use crate::load::training::{Configuration, ModelProfile, Pace, Peaks, StepRate};
 use crate::training::Gang;
 use crate::training::allocation::{Allocation, Job, Places};
-use crate::units::SimDuration;
+use crate::units::{Millicores, SimDuration};
 
 /// Most workers of an elastic job whose policy sets no bound.
 const MOST_ELASTIC: u32 = 1024;
@@ -29,8 +29,7 @@ impl World<'_> {
             return rate.into();
         }
         let training = self.scenario.training.as_ref().expect("jobs come with a table");
-        let nodes: Vec<NodeId> =
-            self.jobs[job as usize].workers.iter().filter_map(|pod| self.cluster.pod(*pod).node).collect();
+        let nodes: Vec<NodeId> = self.at_work(job).iter().filter_map(|pod| self.cluster.pod(*pod).node).collect();
         if let Some(profile) = self.profile(job) {
             let placement = ring(&nodes, spec.num_gpus / spec.workers);
             let allocation = training.discipline.and_then(|discipline| discipline.allocation);
@@ -46,6 +45,51 @@ impl World<'_> {
             self.rate_on(job, gpu, gpus, consolidated)
         };
         nodes.iter().map(rate).min().unwrap_or_default().into()
+    }
+
+    /// Its workers but for those that wait to take another's place, the last.
+    fn at_work(&self, job: u32) -> &[PodId] {
+        let run = &self.jobs[job as usize];
+        &run.workers[..run.workers.len().saturating_sub(run.spares as usize)]
+    }
+
+    /// Operations a second that the GPUs of all its workers make at most; zero where that is not known.
+    pub(super) fn peak_of_gang(&self, job: u32) -> f64 {
+        let spec = &self.scenario.training_jobs[job as usize];
+        let Some(training) = self.scenario.training.as_ref().filter(|_| spec.flops_per_step > 0.0) else { return 0.0 };
+        let peaks = Peaks::with(&training.options.peak_flops);
+        let of = |worker: &PodId| {
+            let node = self.cluster.pod(*worker).node.and_then(|node| self.cluster.node_view(node));
+            node.and_then(|node| peaks.of(node.label(label::GPU_PRODUCT)?))
+        };
+        let workers = &self.jobs[job as usize].workers;
+        let each = f64::from(spec.num_gpus / spec.workers);
+        workers.iter().map(of).try_fold(0.0, |sum, peak| Some(sum + peak? * each)).unwrap_or(0.0)
+    }
+
+    /// The nodes of its workers, ascending by the order in which they were made.
+    pub(super) fn nodes_of_gang(&self, job: u32) -> Arc<[u32]> {
+        let nodes = self.at_work(job).iter().filter_map(|pod| self.cluster.pod(*pod).node);
+        let mut nodes: Vec<u32> = nodes.map(|node| self.instance_of[node.index()]).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes.into()
+    }
+
+    /// The most of its full speed that the data of the job come at, where its workers are: that of the worst fed.
+    pub(super) fn placed_feed(&self, job: u32) -> f64 {
+        let Some(training) = &self.scenario.training else { return f64::INFINITY };
+        let data = &training.options.phases.data;
+        let Some(gpu) = self.cluster.specs.nvidia_gpu().filter(|_| !data.is_none()) else { return f64::INFINITY };
+        let of = |worker: &PodId| {
+            let pod = self.cluster.pod(*worker);
+            let spec = self.cluster.specs.pod(pod.spec);
+            let gpus = self.cluster.specs.whole_gpus(spec).max(1);
+            let node = pod.node.and_then(|node| self.cluster.node_view(node));
+            let all = node.map_or(1, |node| node.shape.allocatable.extended(gpu)).max(1);
+            data.most_speed(Millicores(spec.requests.cpu.get() / gpus), u32::try_from(all).unwrap_or(u32::MAX))
+        };
+        self.at_work(job).iter().map(of).fold(f64::INFINITY, f64::min)
     }
 
     /// Speed on GPUs of a model, as measured; zero where it was not.
@@ -70,10 +114,13 @@ impl World<'_> {
         let spec = &self.scenario.training_jobs[job as usize];
         let progress = &self.jobs[job as usize].progress;
         if let Some(profile) = self.profile(job) {
-            let placement = ModelProfile::packed(spec.num_gpus, self.most_gpus_of_a_node());
+            let at_work = spec.num_gpus - spec.spares * (spec.num_gpus / spec.workers);
+            let placement = ModelProfile::packed(at_work, self.most_gpus_of_a_node());
             return progress.time_left(&profile.pace(&placement, spec.batch_size.unwrap_or(profile.limits.base)));
         }
-        let rate = spec.fixed_rate.unwrap_or_else(|| self.best_rate(job, spec.num_gpus));
+        let each = spec.num_gpus / spec.workers;
+        let at_work = spec.num_gpus - spec.spares * each;
+        let rate = spec.fixed_rate.unwrap_or_else(|| self.best_rate(job, at_work));
         progress.time_left(&rate.into())
     }
 

@@ -22,7 +22,7 @@ use crate::training::admission::kueue::workload::{
 };
 use crate::units::SimDuration;
 
-/// The only pod set of the jobs that are queued here.
+/// The pod set of a job's own pods, or of a gang's workers; those beside a gang have sets of their own.
 const MAIN: &str = "main";
 
 /// Wake-ups of parked workloads are gathered for so long.
@@ -57,7 +57,8 @@ impl World<'_> {
             ..PodSet::default()
         };
         let key = format!("{}/job-{}", of.namespace, of.name);
-        self.queue_up(Queued::Job(workload), &key, &of.namespace, &queued.local_queue, queued.priority, job.spec, set);
+        let sets = vec![(set, job.spec)];
+        self.queue_up(Queued::Job(workload), &key, &of.namespace, &queued.local_queue, queued.priority, sets);
     }
 
     /// A training job arrives. True where it waits for its queue.
@@ -66,15 +67,16 @@ impl World<'_> {
         let job = &scenario.training_jobs[index as usize];
         let Some(queue) = job.local_queue.as_ref().filter(|_| scenario.kueue.is_some()) else { return false };
         let pod = scenario.specs.pod(job.spec);
-        let count = i32::try_from(job.workers).unwrap_or(i32::MAX);
-        let set = PodSet { name: MAIN.into(), count, ..PodSet::default() };
+        let count = |of: u32| i32::try_from(of).unwrap_or(i32::MAX);
+        let set = |name: Arc<str>, of: u32| PodSet { name, count: count(of), ..PodSet::default() };
+        let beside = job.companions.iter().map(|beside| (set(Arc::clone(&beside.name), beside.count), beside.spec));
+        let sets = std::iter::once((set(MAIN.into(), job.workers), job.spec)).chain(beside).collect();
         let key = format!("{}/trainingjob-{}", pod.namespace, job.name);
         let (namespace, priority): (Arc<str>, i64) = (pod.namespace.as_str().into(), i64::from(pod.priority));
-        self.queue_up(Queued::Training(index), &key, &namespace, queue, priority, job.spec, set);
+        self.queue_up(Queued::Training(index), &key, &namespace, queue, priority, sets);
         true
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a workload is made of")]
     fn queue_up(
         &mut self,
         of: Queued,
@@ -82,14 +84,15 @@ impl World<'_> {
         namespace: &Arc<str>,
         local_queue: &Arc<str>,
         priority: i64,
-        spec: PodSpecId,
-        mut set: PodSet,
+        sets: Vec<(PodSet, PodSpecId)>,
     ) {
         let Some(kueue) = &mut self.kueue else { return };
         let specs = &self.cluster.specs;
         let name = |id| specs.resources.name(id).to_owned();
-        set.pod = shape_of(specs.pod(spec), name, &mut kueue.state.cache.names);
-        let mut workload = Workload::new(key.into(), Arc::clone(namespace), vec![set].into(), self.now);
+        let names = &mut kueue.state.cache.names;
+        let with_pods = |(set, spec)| PodSet { pod: shape_of(specs.pod(spec), name, names), ..set };
+        let sets: Vec<PodSet> = sets.into_iter().map(with_pods).collect();
+        let mut workload = Workload::new(key.into(), Arc::clone(namespace), sets.into(), self.now);
         // Ties of one instant are broken by the UID, which is random upstream and the order of arrival here.
         workload.uid = format!("{:08}", kueue.owners.len()).as_str().into();
         workload.local_queue = Some(Arc::clone(local_queue));
@@ -247,10 +250,16 @@ impl World<'_> {
 
     /// The spec of an admitted job's pods: with the node labels and tolerations of its flavors.
     pub(super) fn admitted_spec(&self, of: Queued, spec: PodSpecId) -> PodSpecId {
+        self.admitted_spec_of(of, MAIN, spec)
+    }
+
+    /// The same of one of its pod sets.
+    pub(super) fn admitted_spec_of(&self, of: Queued, set: &str, spec: PodSpecId) -> PodSpecId {
         let Some(kueue) = &self.kueue else { return spec };
         let Some(id) = kueue.ids.get(&of) else { return spec };
         let names = &kueue.state.cache.names;
         let sets = kueue.state.workload(*id).admission.iter().flat_map(|admission| &admission.pod_sets);
+        let sets = sets.filter(|of| *of.name == *set);
         let mut flavors: Vec<Arc<str>> =
             sets.flat_map(|set| &set.flavors).map(|(_, flavor)| Arc::clone(names.flavor_name(*flavor))).collect();
         flavors.sort();
@@ -311,8 +320,12 @@ impl World<'_> {
             }
             Queued::Training(index) => {
                 let workload = self.scenario.training_jobs[index as usize].workload;
-                let is_worker = |pod: &PodId| self.pods[pod.index()].role == Role::Worker { job: index };
-                !self.gang_of(index).is_empty() || self.workloads[workload.index()].leaving.iter().any(is_worker)
+                let is_of_job = |pod: &PodId| {
+                    let role = self.pods[pod.index()].role;
+                    role == Role::Worker { job: index } || role == Role::Companion { job: index }
+                };
+                let stand = !self.gang_of(index).is_empty() || !self.jobs[index as usize].companions.is_empty();
+                stand || self.workloads[workload.index()].leaving.iter().any(is_of_job)
             }
         }
     }

@@ -34,6 +34,7 @@ mod hpa;
 mod idle;
 mod images;
 mod job_ledger;
+mod job_presence;
 mod job_speed;
 mod jobs;
 mod karpenter;
@@ -64,6 +65,7 @@ mod scheduling;
 mod selections;
 mod service_level;
 mod services;
+mod spares;
 #[cfg(test)]
 pub(crate) mod standing;
 mod state;

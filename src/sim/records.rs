@@ -1,6 +1,7 @@
 //! What a run tells: decisions as they fall, samples at their interval, and the outcome at the end.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::EventCounts;
@@ -416,6 +417,15 @@ pub struct TrainingRow {
     pub gpus_held: f64,
     /// Whose queue or team it is; empty where that is not said.
     pub queue: Arc<str>,
+    pub team: Arc<str>,
+    /// Floating-point operations of the steps that it kept; zero where they are not known.
+    pub model_flops: f64,
+    /// What its GPUs could have made at most while it held them; zero where that is not known.
+    pub peak_flops: f64,
+    /// Jobs that were there from its arrival to its end or the run's, in the mean.
+    pub jobs_present: f64,
+    /// Interruptions by their cause.
+    pub causes: BTreeMap<&'static str, u32>,
     pub workers: u32,
     /// What it would take at the best speed that was measured, with nothing in its way.
     pub ideal: SimDuration,
@@ -445,6 +455,8 @@ pub struct JobTimes {
     pub straggler: SimDuration,
     /// Holding its GPUs after its turn in a round was over.
     pub turn: SimDuration,
+    /// Computing slower than its placement allows, for its data do not come faster.
+    pub data: SimDuration,
     /// The rest: computing what was kept.
     pub goodput: SimDuration,
 }

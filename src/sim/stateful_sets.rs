@@ -117,8 +117,8 @@ impl World<'_> {
                 self.job_leaver_is_gone(pod, workload);
                 self.kueue_sees_gone(Queued::Job(workload));
             }
-            Role::Worker { job } => self.kueue_sees_gone(Queued::Training(job)),
-            Role::Trace { .. } | Role::Companion { .. } | Role::Daemon => {}
+            Role::Worker { job } | Role::Companion { job } => self.kueue_sees_gone(Queued::Training(job)),
+            Role::Trace { .. } | Role::Daemon => {}
         }
     }
 

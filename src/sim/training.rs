@@ -1,22 +1,28 @@
 //! Training jobs: gangs of workers, whose speed comes from where they were placed and whose use follows their phase.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::entities::{End, Role};
 use super::event::Event;
 use super::job_ledger::{JobLedger, Stage};
+use super::job_presence::count_present;
 use super::records::{TrainingCounts, TrainingRow, Usage};
 use super::state::kueue::Queued;
 use super::state::training::JobRun;
 use super::world::World;
 use crate::cluster::{NodeId, PodId, PodPhase, PodSpecId};
 use crate::controller::job::backoff;
-use crate::load::training::{Phase, TrainingJob};
+use crate::load::training::{self, Phase};
+use crate::scenario::TrainingJob;
 use crate::units::random::stream;
 use crate::units::{Bytes, GpuMilli, Millicores, SimDuration, SimTime, Usd};
 
 impl World<'_> {
     pub(super) fn start_training(&mut self) {
+        if !self.plain && self.gang_queue.as_ref().is_some_and(|queue| queue.shares.is_none()) {
+            self.cluster.note_nodes();
+        }
         if let Some(first) = self.scenario.training_jobs.first() {
             self.events.push(first.arrival, Event::TrainingArrival);
         }
@@ -34,7 +40,7 @@ impl World<'_> {
             let index = self.jobs.len() as u32;
             let rng = stream(self.seed, "training", u64::from(index));
             self.jobs.push(JobRun {
-                progress: TrainingJob::new(job.epochs.clone(), Arc::clone(&training.options), rng),
+                progress: training::TrainingJob::new(job.epochs.clone(), Arc::clone(&training.options), rng),
                 workers: Vec::new(),
                 companions: Vec::new(),
                 running: 0,
@@ -42,6 +48,10 @@ impl World<'_> {
                 started: None,
                 finished: None,
                 interruptions: 0,
+                causes: BTreeMap::new(),
+                spares: 0,
+                peak: 0.0,
+                peak_held: 0.0,
                 gpus: 0,
                 gpu_held: 0,
                 held: SimDuration::ZERO,
@@ -50,7 +60,9 @@ impl World<'_> {
                 launched: 0,
                 failures: 0,
                 stalled: false,
+                silent: Vec::new(),
                 saving: Vec::new(),
+                told: "",
                 ideal: SimDuration::ZERO,
                 ledger: JobLedger::new(self.now),
             });
@@ -69,8 +81,9 @@ impl World<'_> {
             return;
         }
         let pods = self.admitted_spec(Queued::Training(job), self.scenario.training_jobs[job as usize].spec);
+        let TrainingJob { workers: count, spares, .. } = self.scenario.training_jobs[job as usize];
         self.jobs[job as usize].launched += 1;
-        let count = self.scenario.training_jobs[job as usize].workers;
+        self.jobs[job as usize].spares = spares;
         let workers: Vec<PodId> = (0..count).map(|worker| self.create_worker(job, worker, pods)).collect();
         let leader = workers[0];
         self.jobs[job as usize].workers = workers;
@@ -141,20 +154,27 @@ impl World<'_> {
         if (run.running as usize) < run.workers.len() || run.stalled {
             return;
         }
-        run.started.get_or_insert(self.now);
-        run.ledger.runs(self.now);
-        run.held_since = Some(self.now);
-        self.training.waiting -= 1;
-        self.training.running += 1;
+        self.gang_computes(job, SimDuration::ZERO);
+    }
+
+    /// All its workers are there: it loads, after a delay, and goes on from there.
+    pub(super) fn gang_computes(&mut self, job: u32, after: SimDuration) {
+        let (pace, fed, nodes) = (self.placed_pace(job), self.placed_feed(job), self.nodes_of_gang(job));
+        let (now, peak) = (self.now, self.peak_of_gang(job));
         let spec = &self.scenario.training_jobs[job as usize];
         let run = &mut self.jobs[job as usize];
+        run.started.get_or_insert(now);
+        run.ledger.runs(now);
+        run.held_since = Some(now);
+        self.training.waiting -= 1;
+        self.training.running += 1;
         let workers = run.workers.len() as u32;
         run.gpus = workers * (spec.num_gpus / spec.workers);
+        run.peak = peak;
         self.training.gpus += run.gpus;
         run.generation += 1;
-        let pace = self.placed_pace(job);
-        let now = self.now;
-        self.jobs[job as usize].progress.start(now, pace, workers);
+        run.progress.place(nodes, fed);
+        run.progress.start_after(now, after, pace, workers - run.spares);
         self.gang_runs(job);
         self.follow_phase(job);
     }
@@ -238,7 +258,7 @@ impl World<'_> {
 
     /// Its quota was taken back: it stops, and waits for its queue.
     pub(super) fn gang_is_held(&mut self, job: u32) {
-        self.break_gang(job);
+        self.break_gang(job, "QuotaReclaimed");
     }
 
     /// A worker's machine stopped without a word. The others wait for it in their next collective operation, holding
@@ -249,15 +269,22 @@ impl World<'_> {
             return self.gang_has_ended(job);
         }
         let run = &mut self.jobs[job as usize];
-        if run.stalled || run.finished.is_some() || !run.workers.contains(&pod) {
+        if run.finished.is_some() || !run.workers.contains(&pod) {
             return;
         }
+        if run.stalled {
+            return run.silent.push(pod);
+        }
+        if !run.saving.is_empty() {
+            // One that is told to leave saves, and another is lost meanwhile.
+            self.break_gang(job, "NodeLost");
+            return self.launch_gang(job);
+        }
         run.stalled = true;
+        run.silent.push(pod);
         run.ledger.enter(Stage::Stalled, self.now);
         run.generation += 1;
-        if run.progress.interrupt(self.now).is_some() {
-            run.interruptions += 1;
-        }
+        run.interrupt(self.now, "NodeLost");
         let generation = run.generation;
         let training = self.scenario.training.as_ref().expect("jobs come with a table");
         self.events.push(self.now + training.options.collective_timeout, Event::GangGivesUp { job, generation });
@@ -265,7 +292,11 @@ impl World<'_> {
 
     pub(super) fn gang_gives_up(&mut self, job: u32, generation: u32) {
         if self.jobs[job as usize].generation == generation && self.jobs[job as usize].stalled {
-            self.break_gang(job);
+            let silent = self.jobs[job as usize].silent.clone();
+            if self.spares_step_in(job, &silent, "NodeLost") {
+                return;
+            }
+            self.break_gang(job, "NodeLost");
             self.launch_gang(job);
         }
     }
@@ -274,14 +305,22 @@ impl World<'_> {
     /// Where the worker failed by itself (its memory), that happens after the back-off of failed Jobs.
     pub(super) fn worker_ended(&mut self, pod: PodId, job: u32) {
         let run = &self.jobs[job as usize];
-        if run.finished.is_some() || run.workers.is_empty() {
+        if run.finished.is_some() || !run.workers.contains(&pod) {
             return;
         }
         if self.gang_saves(pod, job) {
             return;
         }
-        self.break_gang(job);
-        if self.pods[pod.index()].reason != "OOMKilled" {
+        let reason = self.pods[pod.index()].reason;
+        let mut lost = self.jobs[job as usize].silent.clone();
+        if !lost.contains(&pod) {
+            lost.push(pod);
+        }
+        if reason != "OOMKilled" && self.spares_step_in(job, &lost, reason) {
+            return;
+        }
+        self.break_gang(job, reason);
+        if reason != "OOMKilled" {
             return self.launch_gang(job);
         }
         let run = &mut self.jobs[job as usize];
@@ -295,8 +334,11 @@ impl World<'_> {
     /// leave time for that. False where they don't.
     fn gang_saves(&mut self, pod: PodId, job: u32) -> bool {
         let workers = self.gang_of(job);
+        let told = self.pods[pod.index()].reason;
         let info = self.cluster.pod(pod);
-        let (Some(deletion), false) = (info.deletion, info.is_terminal() || self.jobs[job as usize].stalled) else {
+        let run = &self.jobs[job as usize];
+        let (Some(deletion), false) = (info.deletion, info.is_terminal() || run.stalled || !run.saving.is_empty())
+        else {
             return false;
         };
         let nodes = workers.iter().filter_map(|worker| self.cluster.pod(*worker).node);
@@ -307,12 +349,14 @@ impl World<'_> {
         self.use_by_phase(job);
         let run = &mut self.jobs[job as usize];
         run.generation += 1;
-        run.running = 0;
-        run.workers.clear();
-        run.saving.clone_from(&workers);
+        run.told = told;
+        let leaves: Vec<PodId> = if run.spares > 0 { vec![pod] } else { workers };
+        run.workers.retain(|worker| !leaves.contains(worker));
+        run.running = run.workers.len() as u32;
+        run.saving.clone_from(&leaves);
         let generation = run.generation;
         self.events.push(self.now + takes, Event::GangSaved { job, generation });
-        for worker in workers {
+        for worker in leaves {
             self.delete_pod(worker, "GangRestarted");
         }
         true
@@ -331,12 +375,26 @@ impl World<'_> {
         }
     }
 
-    /// The workers that saved end now, whether the save was finished or not, and the gang queues again.
+    /// The workers that saved end now, whether the save was finished or not, and the gang queues again; where it has workers to
+    /// spare, one of them steps in.
     fn gang_has_ended(&mut self, job: u32) {
         let run = &mut self.jobs[job as usize];
-        if run.progress.interrupt(self.now).is_some() {
-            run.interruptions += 1;
+        if !run.workers.is_empty() {
+            let (leaves, told) = (std::mem::take(&mut run.saving), run.told);
+            // Counted as at work until now.
+            run.workers.extend(&leaves);
+            run.running += leaves.len() as u32;
+            if !self.spares_step_in(job, &leaves, told) {
+                self.jobs[job as usize].workers.retain(|worker| !leaves.contains(worker));
+                self.break_gang(job, told);
+                self.launch_gang(job);
+            }
+            for worker in leaves {
+                self.pod_gone(worker);
+            }
+            return;
         }
+        run.interrupt(self.now, run.told);
         run.generation += 1;
         run.ledger.enter(Stage::Queued, self.now);
         let saving = std::mem::take(&mut run.saving);
@@ -353,12 +411,11 @@ impl World<'_> {
     }
 
     /// All workers stop; what was not saved is lost.
-    fn break_gang(&mut self, job: u32) {
+    fn break_gang(&mut self, job: u32, cause: &'static str) {
         let run = &mut self.jobs[job as usize];
-        if run.progress.interrupt(self.now).is_some() {
-            run.interruptions += 1;
-        }
+        run.interrupt(self.now, cause);
         run.stalled = false;
+        run.silent.clear();
         run.ledger.enter(Stage::Queued, self.now);
         run.generation += 1;
         run.running = 0;
@@ -368,8 +425,12 @@ impl World<'_> {
         let run = &mut self.jobs[job as usize];
         let mut workers = std::mem::take(&mut run.workers);
         workers.append(&mut run.companions);
+        let saving = std::mem::take(&mut run.saving);
         for worker in workers {
             self.delete_pod(worker, "GangRestarted");
+        }
+        for worker in saving {
+            self.pod_gone(worker);
         }
     }
 
@@ -379,11 +440,12 @@ impl World<'_> {
         }
     }
 
-    fn stop_holding(&mut self, job: u32) {
+    pub(super) fn stop_holding(&mut self, job: u32) {
         let run = &mut self.jobs[job as usize];
         let gpus = run.gpus;
         if let Some(since) = run.held_since.take() {
             run.held += self.now - since;
+            run.peak_held += run.peak * (self.now - since).as_secs_f64();
             run.gpu_held += i128::from(gpus) * 1000 * i128::from((self.now - since).nanos());
             self.training.running -= 1;
             self.training.waiting += 1;
@@ -401,12 +463,18 @@ impl World<'_> {
         for job in 0..self.jobs.len() as u32 {
             self.stop_holding(job);
         }
-        self.jobs
+        let mut rows: Vec<TrainingRow> = self
+            .jobs
             .iter()
             .zip(&self.scenario.training_jobs)
             .zip(costs)
             .map(|((run, spec), cost)| TrainingRow {
                 queue: Arc::clone(&spec.queue),
+                team: Arc::clone(&spec.team),
+                model_flops: spec.flops_per_step * run.progress.micro_steps_at(self.now) as f64 / 1e6,
+                peak_flops: run.peak_held,
+                jobs_present: 0.0,
+                causes: run.causes.clone(),
                 workers: spec.workers,
                 ideal: run.ideal,
                 times: run.ledger.times(&run.progress.totals_at(self.now), self.now),
@@ -431,7 +499,9 @@ impl World<'_> {
                     held => run.gpu_held as f64 / 1000.0 / held as f64,
                 },
             })
-            .collect()
+            .collect();
+        count_present(&mut rows, self.now);
+        rows
     }
 
     /// Jobs of the scenario that have not arrived.
@@ -447,7 +517,7 @@ impl World<'_> {
                 (Some(_), _) => anew.completed += 1,
                 (None, Some(_)) => {
                     anew.running += 1;
-                    anew.gpus += run.workers.len().max(run.saving.len()) as u32 * (spec.num_gpus / spec.workers);
+                    anew.gpus += (run.workers.len() + run.saving.len()) as u32 * (spec.num_gpus / spec.workers);
                 }
                 (None, None) => anew.waiting += 1,
             }

@@ -87,3 +87,65 @@ fn elastic_bounds_and_rounding() {
     bad("    elastic:", "    queue: q\n    elastic:", &["s.yaml:12:12", "quota is for a fixed number of workers"]);
     bad("epochRounding: 1s", "epochRounding: 2m", &["s.yaml:14:", "from 0s to 1m"]);
 }
+
+const DRAWN: &str = r#"apiVersion: windtunnel/v1
+kind: Scenario
+metadata: {name: case}
+spec:
+  duration: 1h
+  nodes: [{name: n, count: 2, gpuModel: H100, capacity: {cpu: 8, memory: 64Gi, nvidia.com/gpu: 4}}]
+  jobs:
+    templates:
+      - {name: a, arrivals: {constant: 2}, gpus: {1: 3, 2: 1}, duration: 10m, referenceGpu: H100, mfu: 0.4}
+    training: {phases: {checkpoint: {interval: 5m}}}
+"#;
+
+#[track_caller]
+fn bad_draw(old: &str, new: &str, parts: &[&str]) {
+    assert!(DRAWN.contains(old), "{old}");
+    refused(&folder(&DRAWN.replacen(old, new, 1), ""), &["s.yaml"], parts);
+}
+
+#[test]
+fn templates_of_jobs() {
+    bad_draw("name: a", "name: A_b", &["s.yaml:9:16", "no name for pods"]);
+    bad_draw("{constant: 2}", "{constant: -2}", &["s.yaml:9:", "constant"]);
+    bad_draw("{constant: 2}", "{constant: 2G}", &["s.yaml:9:", "more than 1000000 jobs", "jobs an hour"]);
+    bad_draw("{constant: 2}", "{}", &["s.yaml:9:", "base pattern"]);
+    bad_draw("gpus: {1: 3, 2: 1}", "gpus: {}", &["s.yaml:9:", "how likely", "{1: 6, 8: 3, 64: 1}"]);
+    bad_draw("{1: 3, 2: 1}", "{0: 3}", &["s.yaml:9:", "0 GPUs: must be from 1"]);
+    bad_draw("{1: 3, 2: 1}", "{1: 0}", &["s.yaml:9:", "the weight 0 must be above 0"]);
+    bad_draw("mfu: 0.4", "mfu: 1.4", &["s.yaml:9:", "above 0 and up to 1"]);
+    bad_draw("mfu: 0.4", "growth: 0", &["s.yaml:9:", "above 0 and up to 10"]);
+    bad_draw("referenceGpu: H100, ", "", &["s.yaml:9:", "takes a referenceGpu"]);
+    bad_draw("referenceGpu: H100", "referenceGpu: H10", &["s.yaml:9:", "a H10 makes at most is not known", "H100"]);
+    bad_draw("gpuModel: H100", "gpuModel: X9", &["s.yaml:9:", "no node has GPUs", "peakFlops: {X9:"]);
+    bad_draw("gpuModel: H100, ", "", &["s.yaml:9:", "no node has GPUs", "give nodes a gpuModel"]);
+    bad_draw("mfu: 0.4", "queu: q", &["s.yaml:9:", "queu", "queue"]);
+    bad_draw("    templates:", "    format: philly\n    templates:", &["s.yaml:8:", "there is none", "jobs.jobs"]);
+    let twice = "mfu: 0.4}\n      - {name: a, arrivals: {constant: 2}, gpus: {1: 1}, duration: 1m}";
+    bad_draw("mfu: 0.4}", twice, &["s.yaml:10:", "its job a-0 is called like another"]);
+    let other = "mfu: 0.4}\n      - {name: b, model: a, arrivals: {constant: 2}, gpus: {1: 1}, duration: 1m, referenceGpu: A100}";
+    bad_draw("mfu: 0.4}", other, &["s.yaml:10:", "another template has a on H100"]);
+}
+
+#[test]
+fn copies_data_and_spares() {
+    let checkpoint = |new: &str, parts: &[&str]| bad_draw("interval: 5m", new, parts);
+    checkpoint("youngDaly: {nodeMttf: 0s}", &["s.yaml:10:", "at least 1s"]);
+    checkpoint("duration: 0s, youngDaly: {nodeMttf: 9h}", &["s.yaml:10:", "costs nothing"]);
+    checkpoint("tiers: {memory: {interval: 0s}}", &["s.yaml:10:", "at least 1s"]);
+    checkpoint("tiers: {local: {interval: 1m, copies: 0}}", &["s.yaml:10:", "from 1 to 8"]);
+    checkpoint("tiers: {disk: {interval: 1m}}", &["s.yaml:10:", "disk", "local"]);
+    checkpoint("background: -1s", &["s.yaml:10:", "background"]);
+    let phases = "{phases: {checkpoint: {interval: 5m}}}";
+    let training = |new: &str, parts: &[&str]| bad_draw(phases, new, parts);
+    training("{phases: {data: {readPerGpu: 1Gi}}}", &["s.yaml:10:", "nodeBandwidth"]);
+    training("{phases: {data: {nodeBandwidth: 1Gi}}}", &["s.yaml:10:", "readPerGpu"]);
+    training("{phases: {data: {readPerGpu: 1, nodeBandwidth: 0}}}", &["s.yaml:10:", "above 0"]);
+    training("{spares: 2000}", &["s.yaml:10:", "from 0 to 1024"]);
+    training("{flopsPerStep: {a: 0}}", &["s.yaml:10:", "above 0"]);
+    training("{peakFlops: {H100: -1}}", &["s.yaml:10:", "above 0"]);
+    let shared = "{spares: 1}\n    scheduling: {allocation: {tiresias: {}}}";
+    training(shared, &["s.yaml:10:", "none to spare", "jobs.scheduling.allocation"]);
+}

@@ -216,3 +216,39 @@ fn a_gang_gives_borrowed_quota_back_and_comes_again() {
         assert!(starts >= 2, "{name}: {:?}", run.decisions(name));
     }
 }
+
+/// An MPIJob is admitted with its launcher or not at all: a pod set each, the quota of both.
+#[test]
+fn pods_beside_a_gang_have_a_pod_set_of_their_own() {
+    let pod = |gpus: &str| {
+        format!(
+            "{{spec: {{containers: [{{name: c, image: i, resources: {{requests: {{cpu: 2{gpus}}}, limits: {{cpu: 2{gpus}}}}}}}]}}}}"
+        )
+    };
+    let job = format!(
+        "---\napiVersion: kubeflow.org/v2beta1\nkind: MPIJob\nmetadata: {{name: horovod, labels: {{kueue.x-k8s.io/queue-name: a}}}}\nspec:\n  \
+         mpiReplicaSpecs:\n    Launcher: {{replicas: 1, template: {}}}\n    Worker: {{replicas: 2, template: {}}}\n",
+        pod(""),
+        pod(", nvidia.com/gpu: 4")
+    );
+    let with = |cpu: u32| {
+        let two =
+            queue("a", cpu, "", RECLAIM).replace("coveredResources: [cpu]", "coveredResources: [cpu, nvidia.com/gpu]");
+        let two = two.replace(
+            &format!("[{{name: cpu, nominalQuota: {cpu}}}]"),
+            &format!("[{{name: cpu, nominalQuota: {cpu}}}, {{name: nvidia.com/gpu, nominalQuota: 8}}]"),
+        );
+        let spec = "  duration: 2h\n  nodes: [{name: n, count: 1, instanceType: p3.16xlarge}]\n  workloads:\n    - {target: {kind: MPIJob, name: horovod}, duration: 10m}\n";
+        written(spec, &[FLAVOR.to_owned(), two, job.clone()].concat())
+    };
+    let enough = with(6);
+    assert_eq!((enough.created("horovod-worker").len(), enough.created("horovod-launcher").len()), (2, 1));
+    assert!(
+        enough.run.decisions.iter().any(|line| line.contains("ClusterQueue a: 3 pods")),
+        "{:?}",
+        enough.run.decisions
+    );
+    // Enough for the workers, not for the launcher.
+    let short = with(5);
+    assert!(short.created("horovod").is_empty(), "{:?}", short.created("horovod"));
+}

@@ -1,6 +1,7 @@
 //! Behaviour of controllers and kubelets that is upstream's and subtle, seen from outside a whole run.
 
 mod budgets;
+mod checkpoints;
 mod cloud;
 mod container_metric;
 mod corners;
@@ -8,6 +9,7 @@ mod cost;
 mod cpu;
 mod cron_jobs;
 mod drain;
+mod drawn_jobs;
 mod explain;
 mod gang_loss;
 mod gang_room;

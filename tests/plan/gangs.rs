@@ -12,6 +12,9 @@ impl Builder {
     pub(super) fn gangs(&mut self, plan: &Plan) {
         let mut gangs: Vec<(usize, &GangPlan)> = plan.gangs.iter().enumerate().collect();
         gangs.sort_by_key(|(_, gang)| gang.arrival);
+        // By the plan, so that the same is drawn again.
+        let rich = plan.gangs.iter().map(|gang| gang.steps).sum::<u64>() % 2 == 1;
+        let may_spare = rich && plan.gang_queue.is_none_or(|queue| queue.allocation.is_none());
         for (index, gang) in gangs {
             let name = format!("train-{index}");
             let spec = self.spec(&name, "Job", &AskPlan { gpu_milli: 1000, ..gang.ask.clone() });
@@ -29,15 +32,21 @@ impl Builder {
                 course: None,
                 fixed_rate: None,
                 queue: "".into(),
+                team: "".into(),
+                spares: u32::from(may_spare && gang.workers > 1),
+                flops_per_step: 0.0,
                 local_queue: None,
                 companions: Vec::new(),
             });
         }
         if !plan.gangs.is_empty() {
-            let options: TrainingOptions = serde_saphyr::from_str(
-                "{variability: {jitter: {sigma: 0.2, every: 30s}}, phases: {checkpoint: {interval: 2m, duration: 5s}}}",
-            )
-            .expect("options as the documentation has them");
+            const PLAIN: &str =
+                "{variability: {jitter: {sigma: 0.2, every: 30s}}, phases: {checkpoint: {interval: 2m, duration: 5s}}}";
+            const RICH: &str = "{variability: {jitter: {sigma: 0.2, every: 30s}}, swap: 20s, phases: {data: {cpuPerGpu: 300m}, checkpoint: {
+                interval: 4m, duration: 5s, background: 30s, tiers: {memory: {interval: 50s, duration: 1s, copies: 2, load: 3s},
+                local: {interval: 110s, duration: 2s}}}}}";
+            let options: TrainingOptions =
+                serde_saphyr::from_str(if rich { RICH } else { PLAIN }).expect("options as the documentation has them");
             let row = |num_gpus: u32, consolidated| ThroughputRow {
                 model: "ResNet-50".into(),
                 batch_size: None,

@@ -2,6 +2,8 @@
 
 mod gavel;
 mod pollux;
+mod properties;
+mod waits;
 
 use std::fs;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rand_pcg::Pcg64Mcg;
 
+use super::copies::{Copies, Mark, Tier};
 use super::{Epochs, Pace, Phase, StepRate, TrainingOptions, UsageFractions};
 use crate::units::{SimDuration, SimTime};
 
@@ -21,9 +22,9 @@ pub struct TrainingJob {
     epoch: usize,
     /// Where it has to stop for now, in millionths of a step.
     limit: i64,
-    /// Done at `since`, and saved by the last checkpoint.
+    /// Done at `since`.
     done: i64,
-    saved: i64,
+    copies: Copies,
     phase: Phase,
     since: SimTime,
     until: SimTime,
@@ -32,15 +33,19 @@ pub struct TrainingJob {
     /// Speed of the placement, without stragglers and jitter.
     pace: Pace,
     straggling: f64,
+    /// The most of its full speed that its data come at.
+    fed: f64,
+    /// Those of its workers, ascending.
+    nodes: Arc<[u32]>,
     /// Speed in this stretch of compute.
     rate: StepRate,
-    /// Compute time since the last checkpoint (or start), up to `since`.
-    computed: SimDuration,
+    /// Compute time since the last save (or start) by tier, up to `since`.
+    computed: [SimDuration; 3],
+    /// What is being saved, and how long the save then goes on beside the steps.
+    saving: (Tier, SimDuration),
     /// When the present jitter factor is redrawn, in compute time from `since`.
     jitter_left: SimDuration,
     jitter: f64,
-    /// Of `computed`, what stragglers and jitter cost.
-    slow: SimDuration,
     totals: TrainingTotals,
 }
 
@@ -60,6 +65,8 @@ pub struct TrainingTotals {
     pub lost: SimDuration,
     /// Compute time, of steps that were kept, that stragglers and jitter cost.
     pub slow: SimDuration,
+    /// Compute time, of steps that were kept, that waiting for data cost.
+    pub data: SimDuration,
 }
 
 /// What an interruption cost.
@@ -79,38 +86,135 @@ impl TrainingJob {
             epoch: 0,
             limit: i64::MAX,
             done: 0,
-            saved: 0,
+            copies: Copies::default(),
             phase: Phase::Waiting,
             since: SimTime::ZERO,
             until: SimTime::MAX,
             epoch_ends: None,
             pace: StepRate::default().into(),
             straggling: 1.0,
+            fed: f64::INFINITY,
+            nodes: Arc::default(),
             rate: StepRate::default(),
-            computed: SimDuration::ZERO,
+            computed: [SimDuration::ZERO; 3],
+            saving: (Tier::Remote, SimDuration::ZERO),
             jitter_left: SimDuration::ZERO,
             jitter: 1.0,
-            slow: SimDuration::ZERO,
             totals: TrainingTotals::default(),
         }
+    }
+
+    /// Where its workers are, before they start: the nodes, ascending, and the most of its full speed that its data come at.
+    pub fn place(&mut self, nodes: Arc<[u32]>, fed: f64) {
+        (self.nodes, self.fed) = (nodes, fed);
     }
 
     /// All workers run: loading begins at `now`, from the last checkpoint where there is one.
     ///
     /// `pace` is the speed of this placement; a job that is not waiting ignores the call.
     pub fn start(&mut self, now: SimTime, pace: impl Into<Pace>, workers: u32) {
+        self.start_after(now, SimDuration::ZERO, pace, workers);
+    }
+
+    /// As [`start`](Self::start), where something has to be done before loading begins; that is part of it.
+    pub fn start_after(&mut self, now: SimTime, delay: SimDuration, pace: impl Into<Pace>, workers: u32) {
         if self.phase != Phase::Waiting {
             return;
         }
         self.totals.starts += 1;
         self.pace = pace.into();
+        let found = self.take_up();
         self.epoch = self.epochs.after(self.done);
         self.straggling = self.options.variability.draw_stragglers(workers, &mut self.rng);
-        (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
+        self.computed = [SimDuration::ZERO; 3];
         self.jitter_left = SimDuration::ZERO;
-        let load = self.options.phases.load.duration.sample(&mut self.rng);
-        self.enter(Phase::Load, now, now + load);
+        let options = Arc::clone(&self.options);
+        let near = found.and_then(|tier| options.phases.checkpoint.tiers.get(tier)).and_then(|near| near.load.as_ref());
+        let load = near.unwrap_or(&options.phases.load.duration).sample(&mut self.rng);
+        self.enter(Phase::Load, now, now + delay + load);
         self.advance(now);
+    }
+
+    /// Goes on from the best of the copies that lie on its nodes, where that is no older than the one in remote storage.
+    fn take_up(&mut self) -> Option<Tier> {
+        let tiers = &self.options.phases.checkpoint.tiers;
+        if tiers.is_empty() {
+            return None;
+        }
+        let bears = |tier: Tier| tiers.get(tier).map_or(0, |near| near.copies as usize - 1);
+        let (tier, mark) = self.copies.find(&self.nodes, bears)?;
+        if mark.done > self.done {
+            self.totals.lost_micro_steps -= mark.done - self.done;
+            self.return_to(mark);
+        }
+        Some(tier)
+    }
+
+    fn mark(&self) -> Mark {
+        let TrainingTotals { compute, lost, slow, data, .. } = self.totals;
+        Mark { done: self.done, kept: compute - lost, slow, data }
+    }
+
+    /// What is done is what was done then, and all compute time beyond is lost.
+    fn return_to(&mut self, mark: Mark) {
+        self.done = mark.done;
+        self.totals.lost = self.totals.compute - mark.kept;
+        (self.totals.slow, self.totals.data) = (mark.slow, mark.data);
+    }
+
+    /// A copy of a tier is made: with it one of each nearer tier, and those that it makes needless begin to count anew.
+    fn saved(&mut self, at: SimTime) {
+        self.totals.checkpoints += 1;
+        let (tier, background) = self.saving;
+        let mark = self.mark();
+        for near in Tier::NEAR.into_iter().filter(|near| *near <= tier) {
+            if self.options.phases.checkpoint.tiers.get(near).is_some() {
+                self.copies.save_near(near, mark, &self.nodes);
+            }
+        }
+        if tier == Tier::Remote {
+            self.copies.save(mark, at, at + background);
+        }
+        self.computed[..=tier as usize].fill(SimDuration::ZERO);
+    }
+
+    /// The next save, and the compute time left before it; of two at once the farther.
+    fn next_save(&self) -> (Tier, SimDuration) {
+        let mut next = (Tier::Remote, SimDuration::MAX);
+        for tier in Tier::ALL.into_iter().rev() {
+            let mut left = self.save_left(tier);
+            if let (Tier::Remote, Some((written, _))) = (tier, self.copies.writing()) {
+                left = left.max(written.since(self.since));
+            }
+            if left < next.1 {
+                next = (tier, left);
+            }
+        }
+        next
+    }
+
+    /// Compute time left before a tier's next save is due.
+    fn save_left(&self, tier: Tier) -> SimDuration {
+        match self.interval(tier) {
+            SimDuration::ZERO => SimDuration::MAX,
+            interval => (interval - self.computed[tier as usize]).max(SimDuration::ZERO),
+        }
+    }
+
+    fn interval(&self, tier: Tier) -> SimDuration {
+        self.options.phases.checkpoint.interval_of(tier, self.nodes.len())
+    }
+
+    fn begin_save(&mut self, tier: Tier, at: SimTime) {
+        let options = Arc::clone(&self.options);
+        let checkpoint = &options.phases.checkpoint;
+        let pause = checkpoint.pause_of(tier).sample(&mut self.rng);
+        let background = match tier {
+            Tier::Remote => checkpoint.background.sample(&mut self.rng),
+            _ => SimDuration::ZERO,
+        };
+        self.saving = (tier, background);
+        self.enter(Phase::Checkpoint, at, at + pause);
     }
 
     /// Passes every phase change at or before `now`.
@@ -130,15 +234,12 @@ impl TrainingJob {
                     }
                 }
                 Phase::Compute if self.done >= self.limit => self.enter(Phase::Idle, at, SimTime::MAX),
-                Phase::Compute if self.checkpoint_left() == SimDuration::ZERO => {
-                    let pause = self.options.phases.checkpoint.duration.sample(&mut self.rng);
-                    self.enter(Phase::Checkpoint, at, at + pause);
-                }
-                Phase::Compute => self.compute_from(at),
+                Phase::Compute => match self.next_save() {
+                    (tier, SimDuration::ZERO) => self.begin_save(tier, at),
+                    _ => self.compute_from(at),
+                },
                 Phase::Checkpoint => {
-                    self.totals.checkpoints += 1;
-                    self.saved = self.done;
-                    (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
+                    self.saved(at);
                     self.compute_from(at);
                 }
                 Phase::Waiting | Phase::Idle | Phase::Complete => break,
@@ -166,14 +267,14 @@ impl TrainingJob {
             return None;
         }
         self.settle(now);
-        let lost = Lost { micro_steps: self.done - self.saved };
-        self.totals.lost_micro_steps += lost.micro_steps;
+        let mark = self.copies.fall_back(now);
+        let lost = Lost { micro_steps: self.done - mark.done };
         if lost.micro_steps > 0 {
-            self.totals.lost += self.computed;
-            self.totals.slow = self.totals.slow - self.slow;
+            self.totals.lost_micro_steps += lost.micro_steps;
+            self.return_to(mark);
+        } else {
+            self.copies.keep(self.mark());
         }
-        (self.computed, self.slow) = (SimDuration::ZERO, SimDuration::ZERO);
-        self.done = self.saved;
         self.enter(Phase::Waiting, now, SimTime::MAX);
         Some(lost)
     }
@@ -186,18 +287,29 @@ impl TrainingJob {
             return None;
         }
         match self.phase {
-            Phase::Checkpoint => Some(self.until.since(now)).filter(|left| *left <= grace),
-            Phase::Compute | Phase::Idle => {
+            Phase::Checkpoint if self.saving.0 == Tier::Remote => {
+                let takes = Some(self.until.since(now) + self.saving.1).filter(|left| *left <= grace)?;
+                self.saving.1 = SimDuration::ZERO;
+                self.until = now + takes;
+                Some(takes)
+            }
+            Phase::Compute | Phase::Idle | Phase::Checkpoint => {
                 self.settle(now);
-                if self.done == self.saved {
+                self.copies.take_in(now);
+                if self.done == self.copies.remote().done {
                     return None;
                 }
-                let pause = self.options.phases.checkpoint.duration.sample(&mut self.rng);
-                if pause > grace {
+                let checkpoint = &self.options.phases.checkpoint;
+                let takes = match self.copies.writing().filter(|(_, done)| *done == self.done) {
+                    Some((written, _)) => written.since(now),
+                    None => checkpoint.duration.sample(&mut self.rng) + checkpoint.background.sample(&mut self.rng),
+                };
+                if takes > grace {
                     return None;
                 }
-                self.enter(Phase::Checkpoint, now, now + pause);
-                Some(pause)
+                self.saving = (Tier::Remote, SimDuration::ZERO);
+                self.enter(Phase::Checkpoint, now, now + takes);
+                Some(takes)
             }
             Phase::Waiting | Phase::Load | Phase::Complete => None,
         }
@@ -239,9 +351,8 @@ impl TrainingJob {
 
     /// How long what is not saved yet will take at a speed, loading and saves included, draws left out.
     pub fn time_left(&self, pace: &Pace) -> SimDuration {
-        let phases = &self.options.phases;
-        let load = phases.load.duration.mean();
-        load + self.with_saves(self.epochs.time_left(self.saved, pace), phases.checkpoint.interval)
+        let load = self.options.phases.load.duration.mean();
+        load + self.with_saves(self.epochs.time_left(self.copies.remote().done, pace), |tier| self.interval(tier))
     }
 
     /// Which epoch it is in, from 0.
@@ -252,26 +363,27 @@ impl TrainingJob {
     /// When it will end if nothing interrupts it, at the present speed; [`SimTime::MAX`] while it waits.
     pub fn expected_end(&self, now: SimTime) -> SimTime {
         let left = self.epochs.time_left(self.micro_steps_at(now), &self.pace);
-        let first_save = self.checkpoint_left();
         match self.phase {
             Phase::Waiting => SimTime::MAX,
             Phase::Complete => self.since,
-            Phase::Compute | Phase::Idle => now + self.with_saves(left, first_save),
-            Phase::Load | Phase::Checkpoint => {
-                self.until + self.with_saves(left, self.options.phases.checkpoint.interval)
-            }
+            Phase::Compute | Phase::Idle => now + self.with_saves(left, |tier| self.save_left(tier)),
+            Phase::Load | Phase::Checkpoint => self.until + self.with_saves(left, |tier| self.interval(tier)),
         }
     }
 
-    /// Compute time with the saves that fall into it, the first of them after `first`.
-    fn with_saves(&self, compute: SimDuration, first: SimDuration) -> SimDuration {
-        let (interval, pause) =
-            (self.options.phases.checkpoint.interval, self.options.phases.checkpoint.duration.mean());
-        if interval == SimDuration::ZERO || compute <= first || compute == SimDuration::MAX {
-            return compute;
+    /// Compute time with the saves that fall into it, the first of each tier after `first`. Those that fall together with one of a
+    /// farther tier are counted all the same.
+    fn with_saves(&self, compute: SimDuration, first: impl Fn(Tier) -> SimDuration) -> SimDuration {
+        let mut all = compute;
+        for tier in Tier::ALL {
+            let (interval, first) = (self.interval(tier), first(tier));
+            if interval == SimDuration::ZERO || compute <= first || compute == SimDuration::MAX {
+                continue;
+            }
+            let saves = 1 + ((compute - first).nanos() - 1) / interval.nanos();
+            all += self.options.phases.checkpoint.pause_of(tier).mean() * saves;
         }
-        let saves = 1 + ((compute - first).nanos() - 1) / interval.nanos();
-        compute + pause * saves
+        all
     }
 
     /// Millionths of steps done at `now`, which must not lie beyond [`next_change`](Self::next_change).
@@ -288,7 +400,7 @@ impl TrainingJob {
     /// Millionths of steps that an interruption would not lose.
     #[cfg(test)]
     pub fn saved_micro_steps(&self) -> i64 {
-        self.saved
+        self.copies.remote().done
     }
 
     /// The present speed: zero unless it computes.
@@ -316,11 +428,14 @@ impl TrainingJob {
             Phase::Compute => {
                 self.totals.compute += span;
                 self.done = self.micro_steps_at(at);
-                self.computed += span;
-                let factor = (self.straggling * self.jitter).min(1.0) * self.pace.kept(self.epoch);
+                self.computed.iter_mut().for_each(|computed| *computed += span);
+                let (steady, kept) = ((self.straggling * self.jitter).min(1.0), self.pace.kept(self.epoch));
+                let factor = steady * kept;
                 let slow = if factor < 1.0 { span.mul_f64(1.0 - factor) } else { SimDuration::ZERO };
-                self.slow += slow;
                 self.totals.slow += slow;
+                if self.fed < steady {
+                    self.totals.data += span.mul_f64((steady - self.fed) * kept).min(span - slow);
+                }
                 self.jitter_left = self.jitter_left - span;
             }
             Phase::Checkpoint => self.totals.checkpoint += span,
@@ -337,20 +452,12 @@ impl TrainingJob {
         self.epoch_ends = None;
     }
 
-    /// Compute time left before the next checkpoint.
-    fn checkpoint_left(&self) -> SimDuration {
-        match self.options.phases.checkpoint.interval {
-            SimDuration::ZERO => SimDuration::MAX,
-            interval => (interval - self.computed).max(SimDuration::ZERO),
-        }
-    }
-
     /// Begins a stretch of compute at one speed.
     fn compute_from(&mut self, at: SimTime) {
         if self.jitter_left <= SimDuration::ZERO {
             (self.jitter, self.jitter_left) = self.options.variability.draw_jitter(&mut self.rng);
         }
-        let factor = self.straggling * self.jitter;
+        let factor = (self.straggling * self.jitter).min(self.fed);
         let placed = self.pace.at(self.epoch);
         self.rate = match factor {
             1.0 => placed,
@@ -361,7 +468,7 @@ impl TrainingJob {
             return self.enter(Phase::Idle, at, SimTime::MAX);
         }
         let left = self.rate.time_for(end.min(self.limit) - self.done);
-        let pause = self.checkpoint_left().min(self.jitter_left);
+        let pause = self.next_save().1.min(self.jitter_left);
         self.enter(Phase::Compute, at, at + left.min(pause));
         if end <= self.limit && left <= pause && left < SimDuration::MAX {
             let ends = nearest(at + left, self.options.epoch_rounding).max(at);
@@ -379,193 +486,4 @@ fn nearest(at: SimTime, unit: SimDuration) -> SimTime {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::units::random::stream;
-
-    const AT: fn(i64) -> SimTime = SimTime::from_secs;
-
-    fn job(yaml: &str, steps: u64) -> TrainingJob {
-        let options: TrainingOptions = serde_saphyr::from_str(yaml).unwrap();
-        options.validate().unwrap();
-        TrainingJob::new(Epochs::steps(steps), Arc::new(options), stream(1, "training-job", 0))
-    }
-
-    /// 10 s to load, a save of 5 s after every 100 s of compute.
-    const PLAIN: &str = "{phases: {load: {duration: 10s}, checkpoint: {interval: 100s, duration: 5s}}}";
-
-    #[test]
-    fn a_job_loads_computes_saves_and_completes() {
-        let mut job = job(PLAIN, 500);
-        job.start(AT(50), StepRate::from_steps_per_second(2.0), 1);
-        let mut seen = Vec::new();
-        while job.next_change() < SimTime::MAX {
-            seen.push((job.phase(), job.next_change()));
-            job.advance(job.next_change());
-        }
-        let expected = [
-            (Phase::Load, AT(60)),
-            (Phase::Compute, AT(160)),
-            (Phase::Checkpoint, AT(165)),
-            (Phase::Compute, AT(265)),
-            (Phase::Checkpoint, AT(270)),
-            (Phase::Compute, AT(320)),
-        ];
-        assert_eq!(seen, expected);
-        assert_eq!(job.completed_at(), Some(AT(320)));
-        assert_eq!(job.totals().checkpoints, 2);
-        assert_eq!(job.totals().compute, SimDuration::from_secs(250));
-        assert_eq!(job.micro_steps_at(AT(999)), 500_000_000);
-    }
-
-    #[test]
-    fn an_interruption_falls_back_to_the_last_save_and_the_job_resumes_from_there() {
-        let mut job = job(PLAIN, 500);
-        job.start(AT(0), StepRate::from_steps_per_second(2.0), 1);
-        assert_eq!(job.completes_at(), AT(270));
-        let lost = job.interrupt(AT(150)).unwrap();
-        assert_eq!(lost.micro_steps, 70_000_000);
-        assert_eq!((job.phase(), job.saved_micro_steps()), (Phase::Waiting, 200_000_000));
-        assert_eq!(job.interrupt(AT(160)), None);
-        job.start(AT(200), StepRate::from_steps_per_second(4.0), 1);
-        assert_eq!(job.completes_at(), AT(285));
-        job.advance(AT(300));
-        assert!(job.is_complete());
-        assert_eq!(job.totals().lost_micro_steps, 70_000_000);
-    }
-
-    #[test]
-    fn a_save_that_was_cut_short_does_not_count() {
-        let mut job = job(PLAIN, 500);
-        job.start(AT(0), StepRate::from_steps_per_second(2.0), 1);
-        assert_eq!(job.interrupt(AT(112)).unwrap().micro_steps, 200_000_000);
-    }
-
-    #[test]
-    fn a_job_that_is_told_to_end_saves_once_more_where_that_fits_into_the_grace_period() {
-        let told = |yaml: &str, at: i64, grace: i64| {
-            let mut job = job(yaml, 500);
-            job.start(AT(0), StepRate::from_steps_per_second(2.0), 1);
-            let save = job.save_before_end(AT(at), SimDuration::from_secs(grace));
-            let lost = job.interrupt(AT(at) + save.unwrap_or(SimDuration::ZERO)).unwrap();
-            (save.map(|save| save.nanos() / 1_000_000_000), lost.micro_steps)
-        };
-        assert_eq!(told(PLAIN, 50, 5), (Some(5), 0));
-        assert_eq!(told(PLAIN, 50, 4), (None, 80_000_000));
-        // The save from 110 s to 115 s is under way.
-        assert_eq!(told(PLAIN, 112, 5), (Some(3), 0));
-        // It still loads.
-        assert_eq!(told(PLAIN, 5, 30), (None, 0));
-        let deaf =
-            "{phases: {load: {duration: 10s}, checkpoint: {interval: 100s, duration: 5s, onTermination: false}}}";
-        assert_eq!(told(deaf, 50, 30), (None, 80_000_000));
-    }
-
-    #[test]
-    fn without_checkpoints_all_is_lost_and_without_speed_nothing_ends() {
-        let mut job = job("{phases: {load: {duration: 0s}, checkpoint: {interval: 0s}}}", 500);
-        job.start(AT(0), StepRate::from_steps_per_second(0.0), 1);
-        assert_eq!((job.phase(), job.completes_at()), (Phase::Compute, SimTime::MAX));
-        job.interrupt(AT(10));
-        job.start(AT(10), StepRate::from_steps_per_second(1.0), 1);
-        assert_eq!(job.completes_at(), AT(510));
-        assert_eq!(job.interrupt(AT(400)).unwrap().micro_steps, 390_000_000);
-    }
-
-    #[test]
-    fn each_epoch_has_its_speed_and_ends_on_the_whole_second_where_that_is_asked_for() {
-        let run = |rounding: &str| {
-            let yaml = format!(
-                "{{epochRounding: {rounding}, phases: {{load: {{duration: 0s}}, checkpoint: {{interval: 0s}}}}}}"
-            );
-            let options: TrainingOptions = serde_saphyr::from_str(&yaml).unwrap();
-            let epochs = Epochs::ending(vec![10_400_000, 20_000_000]).unwrap();
-            let mut job = TrainingJob::new(epochs, Arc::new(options), stream(1, "training-job", 0));
-            let rates = [1.0, 3.0].map(StepRate::from_steps_per_second);
-            job.start(AT(0), Pace::by_epoch(rates), 1);
-            let first = job.next_change();
-            job.advance(first);
-            (first, job.epoch(), job.completes_at(), job.totals_at(first).compute)
-        };
-        let exact = (SimTime::from_secs_f64(10.4), 1, SimTime::from_secs_f64(13.6), SimDuration::from_millis(10_400));
-        assert_eq!(run("0s"), exact);
-        // Seen when it happens, counted from the whole second before; 9.6 steps more take 3.2 s, which is 3 s.
-        let (first, epoch, ends, compute) = run("1s");
-        assert_eq!((first, epoch, ends), (SimTime::from_secs_f64(10.4), 1, AT(13)));
-        assert_eq!(compute, SimDuration::from_millis(10_400));
-    }
-
-    #[test]
-    fn a_job_whose_turn_is_over_holds_what_it_has_until_the_next() {
-        let mut job = job("{phases: {load: {duration: 0s}, checkpoint: {interval: 0s}}}", 100);
-        job.allow(AT(0), Some(7));
-        job.start(AT(0), StepRate::from_steps_per_second(3.0), 1);
-        job.advance(AT(100));
-        assert_eq!(
-            (job.phase(), job.micro_steps_at(AT(100)), job.next_change()),
-            (Phase::Idle, 7_000_000, SimTime::MAX)
-        );
-        job.allow(AT(100), Some(3));
-        assert_eq!(job.next_change(), AT(101));
-        job.advance(AT(101));
-        job.allow(AT(110), None);
-        assert_eq!((job.completes_at(), job.totals().idle.as_secs_f64().round()), (AT(140), 107.0));
-        assert_eq!(job.interrupt(AT(120)).unwrap().micro_steps, 40_000_000);
-    }
-
-    #[test]
-    fn a_pods_usage_varies_by_phase() {
-        let mut job = job(PLAIN, 500);
-        assert_eq!(job.usage(), UsageFractions::ZERO);
-        job.start(AT(0), StepRate::from_steps_per_second(2.0), 1);
-        let loading = job.usage();
-        job.advance(AT(50));
-        let computing = job.usage();
-        job.advance(AT(112));
-        assert!(loading.gpu < computing.gpu && job.usage().gpu < computing.gpu);
-        assert_ne!(job.usage(), loading);
-    }
-
-    #[test]
-    fn one_straggler_slows_the_whole_gang() {
-        let slow = "{phases: {load: {duration: 0s}, checkpoint: {interval: 0s}}, variability: {stragglers: {probability: 0.2, slowdown: 2}}}";
-        let ends = |entity, workers| {
-            let options: TrainingOptions = serde_saphyr::from_str(slow).unwrap();
-            let mut job = TrainingJob::new(Epochs::steps(100), Arc::new(options), stream(1, "training-job", entity));
-            job.start(AT(0), StepRate::from_steps_per_second(1.0), workers);
-            job.completes_at()
-        };
-        let slowed = |workers| (0..1000).filter(|entity| ends(*entity, workers) == AT(200)).count();
-        assert!((150..250).contains(&slowed(1)), "{}", slowed(1));
-        assert!((790..870).contains(&slowed(8)), "{}", slowed(8));
-    }
-
-    proptest! {
-        #[test]
-        fn how_often_a_job_is_advanced_changes_nothing(
-            steps in 1..3_000u64, rate in 0.1..20.0f64, visits in proptest::collection::vec(1..600i64, 0..60), cut in 1..2_000i64,
-        ) {
-            let yaml = "{phases: {load: {duration: {exponential: {mean: 20s}}}, checkpoint: {interval: 97s, duration: {uniform: {min: 1s, max: 9s}}}}, variability: {jitter: {sigma: 0.2, every: 31s}}}";
-            let rate = StepRate::from_steps_per_second(rate);
-            let (mut once, mut often) = (job(yaml, steps), job(yaml, steps));
-            once.start(AT(0), rate, 4);
-            often.start(AT(0), rate, 4);
-            prop_assert_eq!(once.completes_at(), often.completes_at());
-            let mut at = 0;
-            for visit in visits {
-                at += visit;
-                if at < cut {
-                    often.advance(AT(at));
-                    prop_assert!(often.micro_steps_at(AT(at)) >= often.saved_micro_steps());
-                }
-            }
-            prop_assert_eq!(once.interrupt(AT(cut)), often.interrupt(AT(cut)));
-            once.start(AT(cut + 5), rate, 4);
-            often.start(AT(cut + 5), rate, 4);
-            prop_assert_eq!(once.completes_at(), often.completes_at());
-            prop_assert_eq!(once.totals(), often.totals());
-        }
-    }
-}
+mod tests;

@@ -1,10 +1,12 @@
 //! What a scenario says about training jobs, and a job as a trace lists it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{BeyondMeasured, PhasesSpec, TrainingError, VariabilitySpec};
-use crate::units::{Bytes, Millicores, SimDuration, SimTime};
+use crate::units::{Bytes, Distribution, Millicores, SimDuration, SimTime};
 
 /// How training jobs become pods and how those behave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +38,19 @@ pub struct TrainingOptions {
     pub epoch_rounding: SimDuration,
     /// A job whose workers are spread over nodes is as fast as on one, as in simulators that know no nodes. Default: false.
     pub ignore_spread: bool,
+    /// Operations (FLOPs) of a step by model, forward and backward, of all its GPUs together: `{ResNet-50: 1.6e12}`. With them `mfu` in
+    /// jobs.csv is known. Default: none are.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub flops_per_step: BTreeMap<String, f64>,
+    /// Operations a second that a GPU model makes at most. Default: dense BF16 by NVIDIA's data sheets (V100 125e12, A100 312e12, H100
+    /// 989e12, …).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub peak_flops: BTreeMap<String, f64>,
+    /// Workers of each job beyond those that it needs: they hold their GPUs and wait. One takes the place of a worker that is lost, and the
+    /// others need not leave their nodes. They count in `jobs.csv` as GPUs and workers. Default: 0.
+    pub spares: u32,
+    /// What a spare takes to step in, before loading begins. Default: 30s (a guess).
+    pub swap: Distribution,
     /// Jitter and stragglers; none by default.
     pub variability: VariabilitySpec,
 }
@@ -53,12 +68,18 @@ impl Default for TrainingOptions {
             collective_timeout: SimDuration::from_mins(10),
             epoch_rounding: SimDuration::ZERO,
             ignore_spread: false,
+            flops_per_step: BTreeMap::new(),
+            peak_flops: BTreeMap::new(),
+            spares: 0,
+            swap: Distribution::Constant(SimDuration::from_secs(30)),
             variability: VariabilitySpec::default(),
         }
     }
 }
 
 impl TrainingOptions {
+    const MOST_SPARES: u32 = 1024;
+
     pub fn validate(&self) -> Result<(), TrainingError> {
         if self.gpus_per_worker == 0 {
             return Err(TrainingError::new("gpusPerWorker", "must be 1 or more"));
@@ -71,6 +92,18 @@ impl TrainingOptions {
         }
         if self.epoch_rounding.is_negative() || self.epoch_rounding > SimDuration::from_mins(1) {
             return Err(TrainingError::new("epochRounding", "must be from 0s to 1m"));
+        }
+        for (field, of) in [("flopsPerStep", &self.flops_per_step), ("peakFlops", &self.peak_flops)] {
+            if let Some((name, flops)) = of.iter().find(|(_, flops)| !(flops.is_finite() && **flops > 0.0)) {
+                return Err(TrainingError::new(format!("{field}.{name}"), format!("{flops} must be above 0")));
+            }
+        }
+        if self.spares > TrainingOptions::MOST_SPARES {
+            let problem = format!("must be from 0 to {}", TrainingOptions::MOST_SPARES);
+            return Err(TrainingError::new("spares", problem));
+        }
+        if let Err(error) = self.swap.validate() {
+            return Err(TrainingError::new("swap", error.to_string()));
         }
         self.phases.validate()?;
         self.variability.validate()
@@ -149,5 +182,7 @@ pub struct TrainingJobRow {
     pub course: Vec<Stretch>,
     /// Its queue, team or virtual cluster; empty where the trace does not say.
     pub queue: String,
+    /// Its team, where that is another name than the queue's.
+    pub team: String,
     pub priority: i32,
 }

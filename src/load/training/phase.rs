@@ -6,8 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::TrainingError;
-use crate::units::{Bytes, Distribution, GpuMilli, Millicores, SimDuration};
+use super::{CheckpointPhase, DataPhase, TrainingError, UsageFractions};
+use crate::units::{Distribution, SimDuration};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +45,8 @@ impl Phase {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PhasesSpec {
     pub load: LoadPhase,
+    #[serde(skip_serializing_if = "DataPhase::is_none")]
+    pub data: DataPhase,
     pub compute: ComputePhase,
     pub checkpoint: CheckpointPhase,
 }
@@ -68,67 +70,6 @@ pub struct ComputePhase {
     pub usage: UsageFractions,
 }
 
-/// Saving the state, so that no more than an interval's work can be lost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct CheckpointPhase {
-    /// Compute time from one save to the next; 0s: never. Default: 30m (15 to 30 min are in use for 70B models).
-    pub interval: SimDuration,
-    /// How long steps pause for a save. Default: 6.3s, an asynchronous save of a 7B model; a plain one took 148.8s.
-    pub duration: Distribution,
-    /// Whether the workers save once more when one of them is told to end (by an eviction, a drain, a preemption, a spot
-    /// notice) and its grace period and the notice leave time for that. Default: true.
-    pub on_termination: bool,
-    /// Default (a guess): cpu 0.4, memory 0.9, gpu 0.05.
-    pub usage: UsageFractions,
-}
-
-/// Fractions of what a pod requests (of GPU: of its devices' time).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct UsageFractions {
-    /// Of the CPU request; zero or more.
-    pub cpu: f64,
-    /// Of the memory request; zero or more.
-    pub memory: f64,
-    /// Duty cycle of its GPUs; 0 to 1.
-    pub gpu: f64,
-}
-
-/// What one pod uses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    pub cpu: Millicores,
-    pub memory: Bytes,
-    pub gpu: GpuMilli,
-}
-
-impl UsageFractions {
-    pub const ZERO: UsageFractions = UsageFractions { cpu: 0.0, memory: 0.0, gpu: 0.0 };
-
-    /// What a pod with these requests uses, rounded to whole units.
-    pub fn of(&self, requests: &Usage) -> Usage {
-        let part = |fraction: f64, whole: i64| (whole as f64 * fraction).round() as i64;
-        Usage {
-            cpu: Millicores(part(self.cpu, requests.cpu.get())),
-            memory: Bytes(part(self.memory, requests.memory.get())),
-            gpu: GpuMilli(part(self.gpu, requests.gpu.get())),
-        }
-    }
-
-    fn validate(&self, phase: &str) -> Result<(), TrainingError> {
-        for (name, value, most) in
-            [("cpu", self.cpu, f64::MAX), ("memory", self.memory, f64::MAX), ("gpu", self.gpu, 1.0)]
-        {
-            if !(0.0..=most).contains(&value) {
-                let problem = if most == 1.0 { "must be from 0 to 1" } else { "must be a number of zero or more" };
-                return Err(TrainingError::new(format!("phases.{phase}.usage.{name}"), problem));
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Default for LoadPhase {
     fn default() -> LoadPhase {
         LoadPhase {
@@ -144,36 +85,17 @@ impl Default for ComputePhase {
     }
 }
 
-impl Default for CheckpointPhase {
-    fn default() -> CheckpointPhase {
-        CheckpointPhase {
-            interval: SimDuration::from_mins(30),
-            duration: Distribution::Constant(SimDuration::from_millis(6_300)),
-            on_termination: true,
-            usage: UsageFractions { cpu: 0.4, memory: 0.9, gpu: 0.05 },
-        }
-    }
-}
-
 impl PhasesSpec {
     /// # Errors
     /// The first fraction out of range, or an interval so short that a job would hardly do anything else.
     pub fn validate(&self) -> Result<(), TrainingError> {
         self.load.usage.validate("load")?;
         self.compute.usage.validate("compute")?;
-        self.checkpoint.usage.validate("checkpoint")?;
-        let distributions = [("load", &self.load.duration), ("checkpoint", &self.checkpoint.duration)];
-        for (phase, duration) in distributions {
-            let named = |error: crate::units::DistributionError| {
-                TrainingError::new(format!("phases.{phase}.duration"), error.to_string())
-            };
-            duration.validate().map_err(named)?;
-        }
-        let interval = self.checkpoint.interval;
-        if interval != SimDuration::ZERO && interval < SimDuration::from_secs(1) {
-            return Err(TrainingError::new("phases.checkpoint.interval", "must be at least 1s, or 0s for never"));
-        }
-        Ok(())
+        let named =
+            |error: crate::units::DistributionError| TrainingError::new("phases.load.duration", error.to_string());
+        self.load.duration.validate().map_err(named)?;
+        self.data.validate()?;
+        self.checkpoint.validate()
     }
 
     /// Fractions of the requests that a pod uses in `phase`: none before its job runs and after.

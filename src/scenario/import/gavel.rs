@@ -49,6 +49,7 @@ fn read_jobs(
             course: Vec::new(),
             duration: None,
             queue: String::new(),
+            team: String::new(),
             priority: 0,
             name: names.fresh(row, name)?.as_ref().to_owned(),
         };

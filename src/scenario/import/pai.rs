@@ -77,6 +77,7 @@ fn read_job(reader: &mut dyn Read, file: &str, options: &Options) -> Result<List
         duration: None,
         course,
         queue: String::new(),
+        team: String::new(),
         priority: 0,
     };
     Ok(Listed { notes: table.notes(Vec::new()), rows: vec![job] })

@@ -98,6 +98,7 @@ fn read_jobs(
             course: Vec::new(),
             duration: None,
             queue: String::new(),
+            team: String::new(),
             priority: 0,
         });
         Ok(())

@@ -1,7 +1,7 @@
 //! Formats `philly` and `timed`: jobs that are known by how long they took.
 //!
 //! `arrival_s`, `duration_s`, `num_gpus`; and, where there are such columns, `job` (else they are called after their
-//! row), `queue` or `virtual_cluster`, `model` and `priority`. Rows need not be sorted.
+//! row), `queue` or `virtual_cluster`, `team`, `model` and `priority`. Rows need not be sorted.
 
 use std::io::Read;
 
@@ -28,7 +28,7 @@ fn read_jobs(reader: &mut dyn Read, file: &str, options: &Options) -> Result<Lis
     let gpus = table.column("num_gpus")?;
     let (name, model) = (table.optional("job"), table.optional("model"));
     let queue = table.optional("queue").or_else(|| table.optional("virtual_cluster"));
-    let priority = table.optional("priority");
+    let (priority, team) = (table.optional("priority"), table.optional("team"));
     let (mut names, mut jobs) = (Names::default(), Vec::new());
     let mut row_number = 0;
     table.each(|row| {
@@ -51,6 +51,7 @@ fn read_jobs(reader: &mut dyn Read, file: &str, options: &Options) -> Result<Lis
             course: Vec::new(),
             duration: Some(took),
             queue: queue.filter(|queue| !row.is_empty(*queue)).map_or(Ok(""), |queue| row.name(queue))?.to_owned(),
+            team: team.filter(|team| !row.is_empty(*team)).map_or(Ok(""), |team| row.name(team))?.to_owned(),
             priority: row.integer_or(priority, i64::from(i32::MAX), 0)? as i32,
         });
         Ok(())

@@ -12,7 +12,7 @@ use crate::load::training::{
     TrainingOptions,
 };
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::import::Options;
+use crate::scenario::import::{Options, Trace};
 use crate::scenario::objects::Objects;
 use crate::scenario::spec::{JobsFormat, JobsSpec, ScenarioSpec, UsageSpec};
 use crate::scenario::{Training, TrainingJob};
@@ -46,52 +46,28 @@ impl Lowering<'_> {
         if !self.scheduling_is_sound(jobs) {
             return;
         }
-        let Some(list) = &jobs.jobs else {
-            let of_a_list = [
-                "format",
-                "throughputs",
-                "convergence",
-                "skip",
-                "fromFirst",
-                "limit",
-                "stepScale",
-                "timeScale",
-                "queue",
-                "image",
-            ];
-            for field in of_a_list {
-                let path = format!("jobs.{field}");
-                if self.has(&path) {
-                    self.error(&path, "it is for a list of jobs, and there is none").hint =
-                        Some("name it: jobs.jobs".to_owned());
+        if jobs.training.spares > 0 && jobs.scheduling.is_some_and(|scheduling| scheduling.allocation.is_some()) {
+            self.error("jobs.training.spares", "a policy that shares GPUs out anew leaves none to spare").hint =
+                Some("leave this out, or jobs.scheduling.allocation".to_owned());
+            return;
+        }
+        let trace = match &jobs.jobs {
+            Some(list) => {
+                let Some(trace) = self.listed(jobs, list) else { return };
+                trace
+            }
+            None => {
+                if !self.needs_no_list(jobs, objects) || jobs.templates.is_empty() {
+                    return self.training(Some(jobs));
                 }
+                Arc::default()
             }
-            if objects.training.is_empty() {
-                self.error("jobs", "there are no training jobs").hint =
-                    Some("name a list (jobs.jobs), or list manifests such as a PyTorchJob or JobSet".to_owned());
-            }
-            return self.training(Some(jobs));
         };
-        let Some(format) = self.jobs_format(jobs) else { return };
-        if jobs.arrivals.is_some_and(|arrivals| arrivals.every <= SimDuration::ZERO) {
-            self.error("jobs.arrivals.every", "must be above 0");
-            return;
-        }
-        if jobs.arrivals.is_some_and(|arrivals| arrivals.lasting.is_some()) {
-            self.error(
-                "jobs.arrivals.lasting",
-                "jobs have their own work; only pods of a list can be given a duration",
-            );
-            return;
-        }
-        let options = Options { skip_bad_rows: jobs.skip_bad_rows, arrivals: jobs.arrivals };
-        let measured = [jobs.throughputs.as_deref(), jobs.convergence.as_deref()];
-        let trace = match self.tables.jobs(format, list, measured, options) {
-            Ok(trace) => trace,
-            Err(refused) => return self.refuse_table(&refused.error, &format!("jobs.{}", refused.input)),
-        };
-        self.tell_notes(&trace.notes.0, "jobs.jobs");
-        let throughputs = match ThroughputTable::from_rows(trace.throughputs.iter().cloned()) {
+        let taken = trace.jobs.iter().skip(jobs.skip).take(jobs.limit.unwrap_or(usize::MAX));
+        let taken: Vec<TrainingJobRow> = taken.cloned().collect();
+        let Some(drawn) = self.draw_templates(jobs, &taken) else { return };
+        let rows = trace.throughputs.iter().chain(drawn.iter().flat_map(|drawn| &drawn.throughputs));
+        let throughputs = match ThroughputTable::from_rows(rows.cloned()) {
             Ok(table) => table,
             Err(error) => {
                 self.error("jobs.throughputs", error.to_string());
@@ -100,14 +76,22 @@ impl Lowering<'_> {
         };
         let workload = self.trace_workload(shared(WORKLOAD), &jobs.namespace, &UsageSpec::default());
         let mut pods = WorkerPods { specs: FxHashMap::default(), jobs, workload };
-        let taken = trace.jobs.iter().skip(jobs.skip).take(jobs.limit.unwrap_or(usize::MAX));
-        let first = taken.clone().next().filter(|_| jobs.from_first).map_or(SimTime::ZERO, |row| row.arrival);
-        for row in taken {
+        let first = taken.first().filter(|_| jobs.from_first).map_or(SimTime::ZERO, |row| row.arrival);
+        for row in &taken {
             if let Some(mut job) = self.training_job(row, &throughputs, &trace.profiles, &mut pods) {
                 let since = row.arrival.since(first);
                 job.arrival =
                     SimTime::ZERO + if jobs.time_scale == 1.0 { since } else { since.mul_f64(jobs.time_scale) };
                 self.scenario.training_jobs.push(job);
+            }
+        }
+        for template in &drawn {
+            for row in &template.rows {
+                if let Some(mut job) = self.training_job(row, &throughputs, &Profiles::default(), &mut pods) {
+                    job.flops_per_step = template.flops_per_gpu_step * f64::from(row.num_gpus);
+                    job.local_queue = self.template_queue(jobs, row);
+                    self.scenario.training_jobs.push(job);
+                }
             }
         }
         if self.left_out > 0 {
@@ -120,6 +104,58 @@ impl Lowering<'_> {
         if let Some(training) = &mut self.scenario.training {
             training.throughputs = Arc::new(throughputs);
             training.profiles = Arc::new(trace.profiles.clone());
+        }
+    }
+
+    /// What is for a list alone is told where there is none. False where there are no jobs at all.
+    fn needs_no_list(&mut self, jobs: &JobsSpec, objects: &Objects) -> bool {
+        let mut of_a_list =
+            vec!["format", "throughputs", "convergence", "skip", "fromFirst", "limit", "stepScale", "timeScale"];
+        if jobs.templates.is_empty() {
+            of_a_list.extend(["queue", "image"]);
+        }
+        for field in of_a_list {
+            let path = format!("jobs.{field}");
+            if self.has(&path) {
+                self.error(&path, "it is for a list of jobs, and there is none").hint =
+                    Some("name it: jobs.jobs".to_owned());
+            }
+        }
+        let some = !objects.training.is_empty() || !jobs.templates.is_empty();
+        if !some {
+            self.error("jobs", "there are no training jobs").hint = Some(
+                "name a list (jobs.jobs), draw them (jobs.templates), or list manifests such as a PyTorchJob or JobSet"
+                    .to_owned(),
+            );
+        }
+        some
+    }
+
+    /// The list and its tables; `None` where something is wrong, which has been told.
+    fn listed(&mut self, jobs: &JobsSpec, list: &str) -> Option<Arc<Trace>> {
+        let format = self.jobs_format(jobs)?;
+        if jobs.arrivals.is_some_and(|arrivals| arrivals.every <= SimDuration::ZERO) {
+            self.error("jobs.arrivals.every", "must be above 0");
+            return None;
+        }
+        if jobs.arrivals.is_some_and(|arrivals| arrivals.lasting.is_some()) {
+            self.error(
+                "jobs.arrivals.lasting",
+                "jobs have their own work; only pods of a list can be given a duration",
+            );
+            return None;
+        }
+        let options = Options { skip_bad_rows: jobs.skip_bad_rows, arrivals: jobs.arrivals };
+        let measured = [jobs.throughputs.as_deref(), jobs.convergence.as_deref()];
+        match self.tables.jobs(format, list, measured, options) {
+            Ok(trace) => {
+                self.tell_notes(&trace.notes.0, "jobs.jobs");
+                Some(trace)
+            }
+            Err(refused) => {
+                self.refuse_table(&refused.error, &format!("jobs.{}", refused.input));
+                None
+            }
         }
     }
 
@@ -237,6 +273,8 @@ impl Lowering<'_> {
                 return None;
             }
         };
+        let each = row.num_gpus / workers;
+        let spares = options.spares;
         let spec = match pods.spec(self, row, workers, throughputs) {
             Ok(spec) => spec,
             Err(_) if options.beyond_measured == BeyondMeasured::LeaveOut => {
@@ -262,23 +300,27 @@ impl Lowering<'_> {
                 None => (Epochs::steps(total_steps), None),
             },
         };
+        let queue = match (row.queue.is_empty(), &pods.jobs.queue) {
+            (true, Some(queue)) => queue,
+            _ => &row.queue,
+        };
         let by_itself = row.duration.map(|_| 1e9 / STEP as f64).or(course.as_ref().map(|_| 1.0));
         Some(TrainingJob {
             name: shared(&row.name),
             workload: pods.workload,
             arrival: row.arrival,
             spec,
-            workers,
-            num_gpus: row.num_gpus,
+            workers: workers + spares,
+            num_gpus: row.num_gpus + each * spares,
             model: shared(&row.model),
             batch_size: row.batch_size,
             epochs,
             course,
             fixed_rate: by_itself.map(StepRate::from_steps_per_second),
-            queue: match (row.queue.is_empty(), &pods.jobs.queue) {
-                (true, Some(queue)) => shared(queue),
-                _ => shared(&row.queue),
-            },
+            queue: shared(queue),
+            team: if row.team.is_empty() { shared(queue) } else { shared(&row.team) },
+            spares,
+            flops_per_step: options.flops_per_step.get(&row.model).copied().unwrap_or(0.0),
             local_queue: self.training_queue.clone(),
             companions: Vec::new(),
         })
@@ -299,7 +341,7 @@ fn measured_course(row: &TrainingJobRow) -> Option<(Epochs, Pace)> {
 
 /// Pod specs by what tells jobs' workers apart.
 struct WorkerPods<'a> {
-    specs: FxHashMap<(String, Option<u32>, u32), PodSpecId>,
+    specs: FxHashMap<(String, Option<u32>, u32, i32), PodSpecId>,
     jobs: &'a JobsSpec,
     workload: WorkloadId,
 }
@@ -314,8 +356,10 @@ impl WorkerPods<'_> {
         throughputs: &ThroughputTable,
     ) -> Result<PodSpecId, String> {
         // By duration, or by profile: whatever GPUs the nodes have.
-        if row.duration.is_some() || matches!(self.jobs.format, JobsFormat::Pai | JobsFormat::Pollux) {
-            let key = (row.priority.to_string(), None, row.num_gpus / workers);
+        let is_in_table = || throughputs.knows(&row.model, row.batch_size).is_ok();
+        let by_itself = matches!(self.jobs.format, JobsFormat::Pai | JobsFormat::Pollux) && !is_in_table();
+        if row.duration.is_some() || by_itself {
+            let key = (String::new(), None, row.num_gpus / workers, row.priority);
             if let Some(known) = self.specs.get(&key) {
                 return Ok(*known);
             }
@@ -324,7 +368,7 @@ impl WorkerPods<'_> {
             self.specs.insert(key, spec);
             return Ok(spec);
         }
-        let key = (row.model.clone(), row.batch_size, row.num_gpus);
+        let key = (row.model.clone(), row.batch_size, row.num_gpus, row.priority);
         if let Some(known) = self.specs.get(&key) {
             return Ok(*known);
         }
@@ -342,7 +386,7 @@ impl WorkerPods<'_> {
         if gpus.is_empty() {
             return Err(format!("{} was measured on {} GPUs of no model", row.model, row.num_gpus));
         }
-        let pod = worker(self.jobs, row.num_gpus / workers, Some(gpus), lowering);
+        let pod = PodSpec { priority: row.priority, ..worker(self.jobs, row.num_gpus / workers, Some(gpus), lowering) };
         let spec = self.intern(lowering, pod, row);
         self.specs.insert(key, spec);
         Ok(spec)

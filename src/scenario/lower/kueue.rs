@@ -11,7 +11,7 @@ use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::manifest::{ManifestError, kueue as manifest};
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::{KueueSpec, PreemptionStrategy, ScenarioSpec};
-use crate::scenario::{KueueSetup, QueuedJob, TrainingJob, Variant, WorkloadKind};
+use crate::scenario::{KueueSetup, QueuedJob, Variant, WorkloadKind};
 use crate::training::admission::kueue::objects::{
     AdmissionCheck, Flavor, Namespace, Objects as KueueObjects, Options, Strategy,
 };
@@ -71,8 +71,11 @@ impl Lowering<'_> {
                 specs.push((batch.spec, Arc::clone(&job.local_queue)));
             }
         }
-        let of_training = |job: &TrainingJob| Some((job.spec, Arc::clone(job.local_queue.as_ref()?)));
-        specs.extend(self.scenario.training_jobs.iter().filter_map(of_training));
+        for job in &self.scenario.training_jobs {
+            let Some(queue) = &job.local_queue else { continue };
+            let of_sets = std::iter::once(job.spec).chain(job.companions.iter().map(|beside| beside.spec));
+            specs.extend(of_sets.map(|spec| (spec, Arc::clone(queue))));
+        }
         specs.sort();
         specs.dedup();
         for (spec, local_queue) in specs {

@@ -13,6 +13,7 @@ mod held_back;
 mod images;
 mod instance_labels;
 mod instance_types;
+mod job_templates;
 mod jobs;
 mod keda;
 mod keda_triggers;

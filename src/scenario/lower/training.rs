@@ -149,6 +149,9 @@ impl Lowering<'_> {
             course: None,
             fixed_rate: Some(StepRate::from_steps_per_second(1e9 / STEP as f64)),
             queue: shared(queue.unwrap_or_default()),
+            team: shared(queue.unwrap_or_default()),
+            spares: 0,
+            flops_per_step: 0.0,
             local_queue: queue.map(|queue| shared(&format!("{}/{queue}", object.namespace))),
             companions,
         });

@@ -8,6 +8,8 @@ use crate::scenario::import::ArrivalsSpec;
 use crate::training::order::Discipline;
 use crate::training::placement::Placement;
 
+use super::JobTemplateSpec;
+
 /// A trace of training jobs, and how all training jobs are run, those of the manifests (PyTorchJob, JobSet, …) too.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -28,6 +30,9 @@ pub struct JobsSpec {
     /// only there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub convergence: Option<String>,
+    /// Jobs that are drawn, beside those of the list or in their place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<JobTemplateSpec>,
     /// When the jobs come, for a list without times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrivals: Option<ArrivalsSpec>,
@@ -81,7 +86,7 @@ pub enum JobsFormat {
     /// Work in steps, with measured speeds.
     #[default]
     Gavel,
-    /// Durations: `arrival_s, duration_s, num_gpus`, and `job`, `queue` (or `virtual_cluster`), `model`, `priority`.
+    /// Durations: `arrival_s, duration_s, num_gpus`, and `job`, `queue` (or `virtual_cluster`), `team`, `model`, `priority`.
     Philly,
     /// Mini-batch times of the workers of one job: `worker, gpu_percent, time, batch_time_norm`.
     Pai,

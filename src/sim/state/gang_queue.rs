@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
+
 use super::gang_shares::Shares;
-use crate::cluster::{NodeId, PodSpecId};
-use crate::training::Gang;
+use crate::cluster::{NodeId, NodeShapeId, PodSpecId};
 use crate::training::order::Discipline;
+use crate::training::{Gang, Node};
 use crate::units::SimTime;
 
 /// Gangs that a scheduler of their own places.
@@ -23,7 +25,13 @@ pub(in crate::sim) struct GangQueue {
     pub(in crate::sim) shares: Option<Shares>,
     /// Of those that wait, the ones that have been looked at.
     pub(in crate::sim) refused: usize,
+    /// The nodes as the last pass saw them.
+    pub(in crate::sim) nodes: Vec<Node>,
+    pub(in crate::sim) verdicts: Verdicts,
 }
+
+/// Whether nodes of a shape, without marks of their own, would take a pod of a spec if they had room.
+pub(in crate::sim) type Verdicts = FxHashMap<(PodSpecId, NodeShapeId), bool>;
 
 #[derive(Clone, Debug)]
 pub(in crate::sim) struct Placed {
@@ -36,7 +44,8 @@ impl GangQueue {
     pub fn new(discipline: Discipline) -> GangQueue {
         let (classes, waiting, running) = (Vec::new(), Vec::new(), BTreeMap::new());
         let shares = discipline.allocation.map(Shares::new);
-        GangQueue { discipline, classes, waiting, running, is_due: false, shares, refused: 0 }
+        let (nodes, verdicts) = (Vec::new(), Verdicts::default());
+        GangQueue { discipline, classes, waiting, running, is_due: false, shares, refused: 0, nodes, verdicts }
     }
 
     /// Jobs that wait, in order of submission.

@@ -8,10 +8,15 @@ pub(super) fn backfill<'a>(pass: &mut Pass, snapshot: &Snapshot, head: &Gang, re
     let holders = pass.holders(snapshot);
     // The state expected at the reservation, and when that is.
     let mut expected = pass.nodes.clone();
+    let mut gpus: i64 = expected.iter().map(|node| node.free[3].max(0)).sum();
+    let wanted = head.each[3] * i64::from(head.workers);
     let mut shadow = None;
     for ending in holders.chunk_by(|a, b| a.ends == b.ends) {
-        ending.iter().for_each(|holder| release(&mut expected, holder));
-        if pass.place_on(&expected, head).is_some() {
+        for holder in ending {
+            release(&mut expected, holder);
+            gpus += holder.each[3] * holder.places.iter().map(|(_, workers)| i64::from(*workers)).sum::<i64>();
+        }
+        if gpus >= wanted && pass.place_on(&expected, head).is_some() {
             shadow = Some(ending[0].ends);
             break;
         }

@@ -48,7 +48,8 @@ impl Placement {
         let candidates: Vec<Candidate> = nodes
             .iter()
             .enumerate()
-            .filter(|(index, _)| eligible.get(*index).copied().unwrap_or(false))
+            // GPUs first: they are what mostly lacks.
+            .filter(|(index, of)| of.free[3] >= gang.each[3] && eligible.get(*index).copied().unwrap_or(false))
             .map(|(node, of)| Candidate {
                 node,
                 room: room(&of.free, &gang.each),

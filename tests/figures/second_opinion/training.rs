@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::table::{Row, Table};
 
-const CAUSES: [&str; 9] = ["queue", "provision", "image", "load", "checkpoint", "lost", "detect", "straggler", "turn"];
+const CAUSES: [&str; 10] =
+    ["queue", "provision", "image", "load", "checkpoint", "lost", "detect", "straggler", "turn", "data"];
 
 fn near(what: &str, told: &Value, worked_out: f64) {
     let told = told.as_f64().unwrap_or(f64::NAN);
@@ -72,7 +73,7 @@ pub fn judge(summary: &Value, jobs: &Table, attempts: &Table) {
         Some((job.nanos("finished_time").unwrap_or(end) - placed.get(job.text("job"))?) as f64 / 1e9)
     });
     near("ettr", &training["ettr"], sum("goodput_seconds") / since_placed.sum::<f64>());
-    for (column, groups) in [("queue", "by_queue"), ("model", "by_model")] {
+    for (column, groups) in [("queue", "by_queue"), ("team", "by_team"), ("model", "by_model")] {
         let mut counts: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
         for job in jobs.rows().filter(|job| !job.text(column).is_empty()) {
             let of = counts.entry(job.text(column)).or_default();
