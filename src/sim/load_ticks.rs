@@ -26,19 +26,40 @@ impl World<'_> {
         let Some(signal) = &run.signal else { return false };
         let (demand, next) = (signal.value_at(self.now), signal.next_change_after(self.now));
         let mut standing = std::mem::take(&mut run.standing);
+        let are_together = standing.together.is_open && self.share_together(&mut standing, demand);
+        self.services[load].standing = standing;
+        if !are_together && !self.share_one_by_one(load, demand) {
+            return false;
+        }
+        let run = &mut self.services[load];
+        run.classes.clear();
+        let offered = run.standing.pods.iter().map(|pod| pod.offered);
+        if are_together {
+            run.classes.push(PodClass { pods: 1, capacity: offered.fold(0, i64::saturating_add) });
+        } else {
+            run.classes.extend(offered.map(|capacity| PodClass { pods: 1, capacity }));
+        }
+        (run.demand, run.reaching, run.to_the_dead) = (demand, demand, 0.0);
+        run.generation += 1;
+        if next < SimTime::MAX {
+            self.events.push(next, Event::LoadTick { load: load as u32, generation: run.generation });
+        }
+        if !are_together {
+            self.take_together(load);
+        }
+        true
+    }
+
+    /// Each pod takes its part of the demand, as its node has room for it. False, and nothing changed, where it takes a
+    /// full plan.
+    fn share_one_by_one(&mut self, load: usize, demand: i64) -> bool {
+        self.take_apart(load);
+        let mut standing = std::mem::take(&mut self.services[load].standing);
         let is_enough = self.offer_to_standing(&mut standing.pods, demand)
             && share_among(&standing.pods, demand, &mut standing.rates);
         if is_enough {
             standing.keep_up = true;
             self.use_standing(&standing.pods, &standing.rates);
-            let run = &mut self.services[load];
-            run.classes.clear();
-            run.classes.extend(standing.pods.iter().map(|pod| PodClass { pods: 1, capacity: pod.offered }));
-            (run.demand, run.reaching, run.to_the_dead) = (demand, demand, 0.0);
-            run.generation += 1;
-            if next < SimTime::MAX {
-                self.events.push(next, Event::LoadTick { load: load as u32, generation: run.generation });
-            }
         }
         self.services[load].standing = standing;
         is_enough

@@ -34,7 +34,8 @@ pub fn timeseries(record: &Recorder) -> Vec<u8> {
             cells(columns::NODE_GROUP, &group, &(), &mut out);
         }
         record.replicas(index).iter().for_each(|replicas| cells(columns::WORKLOAD, replicas, &(), &mut out));
-        record.service_values(index).iter().for_each(|values| cells(columns::SERVICE, values, &(), &mut out));
+        let services = (0..record.services().len()).map(|service| record.service_values(index, service));
+        services.for_each(|values| cells(columns::SERVICE, &values, &(), &mut out));
         record.hpa_rows(index).for_each(|row| cells(columns::HPA, &row, &(), &mut out));
         record.hpa_metric_rows(index).for_each(|row| cells(columns::HPA_METRIC, &row, &(), &mut out));
         out.end_row();
