@@ -154,12 +154,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
     let alert_figures = alerts.figures.clone();
     let summary = Summary { provenance: provenance.clone(), alerts: alert_figures, ..Summary::of(&outcome) };
-    let timeseries = csv::timeseries(&recorder);
-    folder.write("timeseries.csv", &timeseries)?;
+    folder.write_parts("timeseries.csv", csv::timeseries_parts(&recorder))?;
     if arguments.tidy {
-        folder.write("timeseries_tidy.csv", &tidy::tidy(&timeseries))?;
+        folder.write("timeseries_tidy.csv", &tidy::tidy(&csv::timeseries(&recorder)))?;
     }
-    drop(timeseries);
     folder.write("decisions.csv", &csv::decisions(&recorder))?;
     folder.write("pods.csv", &csv::pods(&outcome))?;
     folder.write("nodes.csv", &csv::nodes(&outcome))?;
