@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::template::Template;
-use crate::promql::{Query, Store};
+use crate::promql::{Query, Store, function_names, mistake_in};
 use crate::record::metrics::METRICS;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Monitoring, Rule, RuleGroup, RuleKind, Scenario};
@@ -47,7 +47,7 @@ pub(super) enum Text {
 
 impl Text {
     /// # Errors
-    /// What of a template is not understood.
+    /// What of a template Prometheus would refuse.
     fn of(text: &str) -> Result<Text, String> {
         Ok(match text.contains("{{") {
             true => Text::Template(Template::parse(text)?),
@@ -74,7 +74,6 @@ const SUMMARIES: [&str; 3] = ["summary", "description", "message"];
 pub fn compile(monitoring: &Monitoring) -> Result<(Compiled, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut store = Store::default();
     let mut mistakes = Vec::new();
-    let mut warnings = Vec::new();
     let groups: Vec<CompiledGroup> = monitoring
         .groups
         .iter()
@@ -83,14 +82,10 @@ pub fn compile(monitoring: &Monitoring) -> Result<(Compiled, Vec<Diagnostic>), V
             interval: group.interval.unwrap_or(monitoring.evaluation_interval),
             query_offset: group.query_offset,
             limit: group.limit,
-            rules: group
-                .rules
-                .iter()
-                .filter_map(|rule| compiled(rule, &mut store, &mut mistakes, &mut warnings))
-                .collect(),
+            rules: group.rules.iter().filter_map(|rule| compiled(rule, &mut store, &mut mistakes)).collect(),
         })
         .collect();
-    warnings.extend(unknown_metrics(&monitoring.groups, &groups));
+    let warnings = unknown_metrics(&monitoring.groups, &groups);
     if mistakes.is_empty() { Ok((Compiled { store, groups }, warnings)) } else { Err(mistakes) }
 }
 
@@ -102,12 +97,7 @@ pub fn check(scenario: &Scenario) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     scenario.monitoring.as_ref().map_or(Ok(Vec::new()), |monitoring| compile(monitoring).map(|(_, warnings)| warnings))
 }
 
-fn compiled(
-    rule: &Rule,
-    store: &mut Store,
-    mistakes: &mut Vec<Diagnostic>,
-    warnings: &mut Vec<Diagnostic>,
-) -> Option<CompiledRule> {
+fn compiled(rule: &Rule, store: &mut Store, mistakes: &mut Vec<Diagnostic>) -> Option<CompiledRule> {
     let query = match Query::parse(&rule.expr, &mut store.labels) {
         Ok(query) if query.is_of_an_instant() => Some(query),
         Ok(_) => {
@@ -117,29 +107,38 @@ fn compiled(
             None
         }
         Err(problem) => {
-            let message = format!("the expression of {}: {}", rule.name(), one_line(&problem.to_string()));
-            mistakes.push(Diagnostic::error(&rule.expr_place, message));
+            let refused = problem.to_string();
+            let (place, told) = match mistake_in(&rule.expr, &refused) {
+                Some(mistake) => (rule.expr_place.part(&rule.expr, mistake.span), mistake.message),
+                None => (rule.expr_place.clone(), refused.clone()),
+            };
+            let near = unknown_function(&refused).and_then(|name| crate::units::nearest(name, function_names()));
+            let message = format!("the expression of {}: {}", rule.name(), one_line(&told));
+            let hint = near.map(|near| format!("did you mean {near}?"));
+            mistakes.push(Diagnostic::error(&place, message).maybe_hint(hint));
             None
         }
     };
     let mut labels = Vec::new();
     for (name, value) in &rule.labels {
-        match Text::of(value) {
+        // Labels of a recording rule are no templates.
+        let text = if rule.is_alert() { Text::of(&value.text) } else { Ok(Text::Plain(value.text.clone())) };
+        match text {
             Ok(text) => labels.push((name.clone(), text)),
             Err(problem) => {
                 let message = format!("the label {name} of {}: {problem}", rule.name());
-                mistakes.push(Diagnostic::error(&rule.place, message));
+                mistakes.push(Diagnostic::error(&value.place, message));
             }
         }
     }
     for (name, value) in &rule.annotations {
-        if let Err(problem) = Text::of(value) {
-            let message = format!("the annotation {name} of {} stays as it is: {problem}", rule.name());
-            warnings.push(Diagnostic::warning(&rule.place, message));
+        if let Err(problem) = Text::of(&value.text) {
+            let message = format!("the annotation {name} of {}: {problem}", rule.name());
+            mistakes.push(Diagnostic::error(&value.place, message));
         }
     }
     let summary = SUMMARIES.iter().find_map(|name| rule.annotations.get(*name));
-    let summary = summary.map(|text| Text::of(text).unwrap_or_else(|_| Text::Plain(text.clone())));
+    let summary = summary.and_then(|written| Text::of(&written.text).ok());
     let (line, _) = rule.expr_place.line_and_column();
     let place = format!("{}:{line}", rule.expr_place.source.name);
     let labels_ask = labels.iter().any(|(_, text)| !text.texts_of_queries().is_empty());
@@ -155,6 +154,10 @@ pub(super) fn name_of(rule: &CompiledRule) -> &str {
 /// As samples are timed.
 pub(super) fn millis(duration: SimDuration) -> i64 {
     duration.nanos() / 1_000_000
+}
+
+fn unknown_function(refused: &str) -> Option<&str> {
+    refused.strip_prefix("unknown function with name '")?.strip_suffix('\'')
 }
 
 fn one_line(text: &str) -> String {

@@ -1,7 +1,7 @@
 //! One rule in a run: what it gives, evaluation by evaluation, and what becomes of that.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::active::{Active, Alert};
 use super::asked::Asked;
 use super::compile::{ALERTS, CompiledRule, Text, millis};
-use super::template::{Data, Sample};
+use super::template::{Data, Labels, Sample};
 use crate::promql::{
     AxisId, Context, LabelTable, LabelsId, NAME, Plan, PlanId, Query, STALE, SeriesId, Shape, Store, Value, evaluate,
 };
@@ -283,28 +283,27 @@ fn filled(text: &Text, (of, value): (LabelsId, f64), store: &mut Store, context:
         Text::Plain(text) => return text.clone(),
         Text::Template(template) => template,
     };
-    let pairs: Vec<(String, String)> =
-        store.labels.sorted(of).into_iter().map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
-    let labels = pairs.iter().map(|(label, value)| (&**label, &**value)).collect();
+    let pairs = store.labels.sorted(of).into_iter();
+    let labels = Rc::new(pairs.map(|(label, value)| (label.to_owned(), value.to_owned())).collect());
     let store = RefCell::new(store);
     let ask = |expr: &str| {
         let store = &mut **store.borrow_mut();
         let mut query = Query::parse(expr, &mut store.labels).map_err(|problem| problem.to_string())?;
         let found = evaluate(&mut query, store, context).map_err(|problem| problem.to_string())?;
         match found {
-            Value::Scalar(value) => Ok(vec![Sample { labels: BTreeMap::new(), value }]),
+            Value::Scalar(value) => Ok(vec![Sample { labels: Labels::default(), value }]),
             Value::Vector(samples) => Ok(samples
                 .iter()
                 .map(|sample| {
                     let labels = store.labels.sorted(sample.labels).into_iter();
                     let labels = labels.map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
-                    Sample { labels, value: sample.value }
+                    Sample { labels: Rc::new(labels), value: sample.value }
                 })
                 .collect()),
             Value::Text(_) | Value::Matrix(_) => Err("query result is not a vector or scalar".to_owned()),
         }
     };
-    template.fill(&Data { labels, value, ask: &ask })
+    template.fill(&Data { labels, value, now_millis: context.at, ask: &ask })
 }
 
 pub(super) fn text_of(labels: LabelsId, table: &LabelTable) -> String {

@@ -19,6 +19,7 @@ mod labels;
 mod matching;
 mod maths;
 mod memo;
+mod mistake;
 mod needs;
 mod over_time;
 mod plan;
@@ -29,7 +30,9 @@ mod store;
 mod sums;
 
 pub use eval::{Context, EvalError, LOOKBACK, Sample, Value, evaluate};
+pub use function::function_names;
 pub use labels::{LabelTable, LabelsId, NAME, Symbol};
+pub use mistake::{Mistake, mistake_in};
 pub use needs::Outlook;
 pub use plan::{Plan, PlanId, Shape, Vector};
 pub use query::{Query, Selected, Unsupported};

@@ -167,3 +167,18 @@ fn maybe(out: &mut super::Cells, value: Option<f64>) {
         None => out.empty(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::size_class;
+
+    #[test]
+    fn classes_end_at_whole_nodes_of_eight() {
+        let order = |gpus| size_class(gpus).0;
+        assert_eq!([1, 2, 4, 5, 8, 9, 64, 65, 512, 513].map(order), [0, 1, 1, 2, 2, 3, 3, 4, 4, 5]);
+        assert_eq!(
+            [1, 4, 8, 64, 512, 513].map(|gpus| size_class(gpus).1).concat(),
+            "12 to 45 to 89 to 6465 to 512over 512"
+        );
+    }
+}

@@ -82,3 +82,31 @@ fn figures(row: &ServiceRow) -> ServiceFigures {
         latency_seconds: LatencySeconds::of(row.latency),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::service::Work;
+
+    #[test]
+    fn the_dropped_share_is_told_of_any_demand_and_of_none_it_is_not() {
+        let of = |demand_millis, dropped_millis| {
+            let work = |millis| Work::of(millis, SimDuration::from_secs(1));
+            let row = ServiceRow {
+                workload: "default/web".into(),
+                of_requests: false,
+                demand: work(demand_millis),
+                served: Work::default(),
+                dropped: work(dropped_millis),
+                waiting_at_end: Work::default(),
+                backlog_max: Work::default(),
+                saturated: SimDuration::ZERO,
+                at_max_replicas: None,
+                latency: None,
+            };
+            figures(&row).dropped_fraction
+        };
+        assert_eq!((of(500, 125), of(500, 0)), (0.25, 0.0));
+        assert!(of(0, 0).is_nan());
+    }
+}

@@ -96,6 +96,26 @@ impl Place {
         (line, column)
     }
 
+    /// Where a part of a text stands that was written here, be it quoted, folded or indented: letters are met one by one,
+    /// and what the notation adds is passed over. The whole where that fails.
+    pub fn part(&self, text: &str, part: Range<usize>) -> Place {
+        let source = &self.source.text;
+        let mut at = floor_char_boundary(source, self.span.start);
+        let mut found: Option<Range<usize>> = None;
+        for (offset, letter) in text.char_indices().filter(|(_, letter)| !letter.is_whitespace()) {
+            let Some(skipped) = source[at..].find(letter) else { return self.clone() };
+            let start = at + skipped;
+            at = start + letter.len_utf8();
+            if offset >= part.end && found.is_some() {
+                break;
+            }
+            if offset >= part.start {
+                found = Some(found.map_or(start, |found| found.start)..at);
+            }
+        }
+        Place::new(&self.source, found.unwrap_or(at..at))
+    }
+
     /// The bytes of the line that it starts on, without its end.
     fn first_line(&self) -> Range<usize> {
         let starts = &self.source.index().line_starts;

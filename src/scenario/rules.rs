@@ -30,8 +30,15 @@ pub struct Rule {
     pub expr: String,
     pub expr_place: Place,
     /// The group's labels among them.
-    pub labels: BTreeMap<String, String>,
-    pub annotations: BTreeMap<String, String>,
+    pub labels: BTreeMap<String, Written>,
+    pub annotations: BTreeMap<String, Written>,
+    pub place: Place,
+}
+
+/// A label or an annotation.
+#[derive(Clone, Debug)]
+pub struct Written {
+    pub text: String,
     pub place: Place,
 }
 
@@ -165,13 +172,13 @@ impl Reader<'_> {
         read
     }
 
-    fn texts(&mut self, node: &Node, key: &str) -> BTreeMap<String, String> {
+    fn texts(&mut self, node: &Node, key: &str) -> BTreeMap<String, Written> {
         let Some(value) = node.get(key) else { return BTreeMap::new() };
         let mut texts = BTreeMap::new();
         for Entry { key, value, .. } in value.entries() {
             match &value.value {
                 Value::Scalar(text, _) => {
-                    texts.insert(key.clone(), text.clone());
+                    texts.insert(key.clone(), Written { text: text.clone(), place: value.place.clone() });
                 }
                 _ => self.error(&value.place, format!("`{key}` is a text")),
             }
@@ -200,7 +207,7 @@ impl Reader<'_> {
         Some(RuleGroup { name, interval, query_offset, limit, rules })
     }
 
-    fn rule(&mut self, node: &Node, of_group: &BTreeMap<String, String>) -> Option<Rule> {
+    fn rule(&mut self, node: &Node, of_group: &BTreeMap<String, Written>) -> Option<Rule> {
         self.known(node, &OF_RULE);
         let [record, alert, expr] = ["record", "alert", "expr"].map(|key| self.text(node, key));
         let lasting = self.duration(node, "for");
@@ -299,7 +306,7 @@ mod tests {
             let (groups, mistakes) = read(text);
             assert!(mistakes.is_empty(), "{mistakes:?}");
             let rule = &groups[0].rules[0];
-            assert_eq!((rule.name(), &*rule.labels["team"]), ("A", "a"));
+            assert_eq!((rule.name(), &*rule.labels["team"].text), ("A", "a"));
             let RuleKind::Alert { lasting, .. } = rule.kind else { panic!() };
             assert_eq!(lasting, SimDuration::from_mins(90));
         }

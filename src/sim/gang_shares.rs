@@ -22,10 +22,9 @@ fn positions(nodes: &[Node]) -> FxHashMap<NodeId, usize> {
     nodes.iter().enumerate().map(|(index, node)| (node.id, index)).collect()
 }
 
+/// In the order of the workers.
 fn places(of: &[(NodeId, u32)], positions: &FxHashMap<NodeId, usize>) -> Places {
-    let mut places: Places = of.iter().filter_map(|(node, count)| Some((*positions.get(node)?, *count))).collect();
-    places.sort_unstable();
-    places
+    of.iter().filter_map(|(node, count)| Some((*positions.get(node)?, *count))).collect()
 }
 
 impl World<'_> {

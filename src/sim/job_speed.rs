@@ -1,6 +1,5 @@
 //! How fast a training job is: where it stands, and as policies see it beforehand.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::world::World;
@@ -33,9 +32,7 @@ impl World<'_> {
         let nodes: Vec<NodeId> =
             self.jobs[job as usize].workers.iter().filter_map(|pod| self.cluster.pod(*pod).node).collect();
         if let Some(profile) = self.profile(job) {
-            let mut by_node = BTreeMap::new();
-            nodes.iter().for_each(|node| *by_node.entry(*node).or_insert(0) += spec.num_gpus / spec.workers);
-            let placement: Vec<u32> = by_node.into_values().collect();
+            let placement = ring(&nodes, spec.num_gpus / spec.workers);
             let allocation = training.discipline.and_then(|discipline| discipline.allocation);
             if allocation.is_some_and(|allocation| allocation.tunes_batch()) {
                 return profile.best_pace(&placement);
@@ -158,4 +155,16 @@ impl World<'_> {
         let restarts = run.progress.totals().starts.saturating_sub(1);
         Job { gang, places, steps_left, rates, step_seconds, least, profile, restarts }
     }
+}
+
+/// GPUs of each node, in the order in which the workers come to it: they exchange gradients in a ring.
+fn ring(nodes: &[NodeId], gpus_each: u32) -> Vec<u32> {
+    let mut ring: Vec<(NodeId, u32)> = Vec::new();
+    for node in nodes {
+        match ring.iter_mut().rev().find(|(of, _)| of == node) {
+            Some((_, gpus)) => *gpus += gpus_each,
+            None => ring.push((*node, gpus_each)),
+        }
+    }
+    ring.into_iter().map(|(_, gpus)| gpus).collect()
 }

@@ -13,7 +13,7 @@ use crate::cluster::{ByNode, ClusterView, NodeId, NodeView, PodId, PodSpecId};
 use crate::scheduler::queue::{Cure, Help};
 use crate::scheduler::score::gpu::{Ask, Room};
 use crate::scheduler::{
-    self, ByClass, Cycle, GpuDevice, Preemption, PreemptionAttempt, TieBreak, by_class, device, filter,
+    self, ByClass, Cycle, GpuDevice, NoPreemption, Preemption, PreemptionAttempt, TieBreak, by_class, device, filter,
 };
 use crate::units::random::stream;
 use crate::units::{SimDuration, SimTime};
@@ -349,7 +349,12 @@ impl World<'_> {
         if self.cluster.specs.pod(self.cluster.pod(pod).spec).priority <= self.lowest_priority {
             return;
         }
-        let Some(preemption) = self.preemption_for(pod) else { return };
+        let preemption = match self.preemption_for(pod) {
+            Ok(preemption) => preemption,
+            // What was promised to it earlier is void: autoscalers are to see that it needs a node.
+            Err(NoPreemption::NoCandidate(_)) => return self.nominate(pod, None),
+            Err(_) => return,
+        };
         // Its victims' successors may go where they keep it out again: to another node of the zone that it avoids or is
         // spread over, where its nomination has no say. A cluster goes through this as often as it takes, but no pod of
         // a cluster ends and comes back in no time.
@@ -374,7 +379,20 @@ impl World<'_> {
             self.delete_pod(victim, "Preempted");
             self.owner_sees_end(victim);
         }
+        self.clear_lower_nominations(pod, preemption.node);
         self.nominate(pod, Some(preemption.node));
+    }
+
+    /// Pods of lower priority to which the node's room was promised may no longer fit there: they look for another place,
+    /// and count for autoscalers again (`prepareCandidate`, kube-scheduler 1.33).
+    fn clear_lower_nominations(&mut self, pod: PodId, node: NodeId) {
+        let specs = &self.cluster.specs;
+        let priority = |pod: PodId| specs.pod(self.cluster.pod(pod).spec).priority;
+        let lower: Vec<PodId> =
+            self.scheduler.nominations.on(node).filter(|other| priority(*other) < priority(pod)).collect();
+        for other in lower {
+            self.nominate(other, None);
+        }
     }
 
     /// A pod that has preempted in vain is tried again.
@@ -388,7 +406,7 @@ impl World<'_> {
         self.after_queue_event();
     }
 
-    fn preemption_for(&self, pod: PodId) -> Option<Preemption> {
+    fn preemption_for(&self, pod: PodId) -> Result<Preemption, NoPreemption> {
         let cycle = Cycle::for_pod(self.cluster.state(), pod);
         let mut memory = self.scheduler.clone();
         let rejected = scheduler::feasible_nodes(self.cluster.state(), &cycle, &self.profile, &mut memory).rejected;
@@ -406,7 +424,7 @@ impl World<'_> {
         if potential > 1 {
             attempt.offset = stream(self.seed, "preemption-offset", u64::from(pod.0)).random_range(0..potential);
         }
-        attempt.run().ok()
+        attempt.run()
     }
 
     /// Promises a node's room to a pod, or takes the promise back.

@@ -69,6 +69,10 @@ impl World<'_> {
             self.set_wait(*pod, Mechanism::CloudRefused, Account::Group(*group));
         }
         for pod in pending.iter().filter(|pod| !stuck.pods.contains(pod)) {
+            // One that has a promise of room is none of Karpenter's business.
+            if self.cluster.pod(*pod).nominated_node.is_some() {
+                continue;
+            }
             let reason = self.on_its_way(*pod, &stuck);
             self.set_own_wait(*pod, reason);
         }

@@ -82,3 +82,14 @@ fn a_start_with_an_offset_is_the_instant_that_it_is() {
     assert_eq!(run("2026-03-02T07:00:00+01:00"), expected);
     assert_eq!(run("2026-03-02T00:30:00-05:30"), expected);
 }
+
+/// A Job that failed is over like any other: the next may start.
+#[test]
+fn forbid_goes_on_after_a_job_that_failed() {
+    let settings = "  workloads: [{target: {kind: CronJob, name: tick}, duration: 10s, failures: {probability: 1}}]\n";
+    let cron = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: tick}\nspec: {schedule: \"0 * * * *\", concurrencyPolicy: Forbid, \
+                jobTemplate: {spec: {backoffLimit: 0, template: {spec: {restartPolicy: Never, containers: [{name: main, image: i}]}}}}}";
+    let run = written(&format!("{NODE}{settings}"), cron);
+    assert_eq!(run.created("tick"), [3600, 7200]);
+    assert_eq!(run.decisions("BackoffLimitExceeded").len(), 2);
+}

@@ -190,6 +190,10 @@ fn the_cluster_autoscaler_cuts_grace_periods_short() {
     assert_eq!(gone(&[]), (seconds(65), seconds(95)));
     let ten_minutes = "autoscaling.clusterAutoscaler.maxGracefulTerminationSec=600";
     assert_eq!(gone(&[ten_minutes]), (seconds(605), seconds(635)));
+    // Zero cuts nothing short, and nobody waits for the pod longer than the headroom: the node is not deleted.
+    let run = run_scenario(&file("graceful.yaml"), &["autoscaling.clusterAutoscaler.maxGracefulTerminationSec=0"]);
+    let evicted = run.outcome.pods.iter().find(|pod| pod.reason == "ScaleDown").expect("a node is drained").clone();
+    assert_eq!(evicted.finished.map(|end| end - at(&run, "ToBeDeleted")), Some(seconds(1805)), "{:#?}", run.decisions);
 }
 
 fn autoscaled(options: &str, groups: &str, rest: &str) -> Watched {

@@ -90,3 +90,49 @@ fn a_gang_waits_for_a_silent_worker_until_its_pod_is_evicted_or_its_own_timeout(
     let sooner = outage(&["jobs.training.collectiveTimeout=90s"]);
     assert_eq!(restarted(&sooner), 90.0);
 }
+
+/// The second machine dies while both workers save; nobody is left to save for, and the end of the save that was planned
+/// means nothing to the gang that waits for room by then.
+#[test]
+fn a_save_that_a_machine_did_not_live_to_see_is_over_once() {
+    let folder = tempfile::tempdir().expect("there is room for a scenario");
+    let text = "apiVersion: windtunnel/v1
+kind: Scenario
+metadata: {name: gang}
+spec:
+  duration: 2h
+  jobs:
+    jobs: j.csv
+    throughputs: t.csv
+    training: {gpusPerWorker: 8, cpuPerGpu: 1, memoryPerGpu: 1Gi, terminationGracePeriod: 5m, phases: {load: {duration: 60s}, checkpoint: {interval: 5m, duration: 100s}}}
+  nodes:
+    - {name: a, count: 2, capacity: {cpu: 64, memory: 400Gi, nvidia.com/gpu: 8}, gpuModel: V100}
+    - {name: spare, capacity: {cpu: 64, memory: 400Gi, nvidia.com/gpu: 8}, gpuModel: V100, taints: [{key: later, effect: PreferNoSchedule}]}
+  outages: [{at: 1060s, node: a-1}]
+---
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {name: high}
+value: 1000
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: urgent}
+spec: {template: {spec: {restartPolicy: Never, priorityClassName: high, nodeSelector: {kubernetes.io/hostname: a-0}, containers: [{name: c, image: i, resources: {limits: {nvidia.com/gpu: 8}}}]}}}
+";
+    let settings = "  workloads: [{target: {kind: Job, name: urgent}, arrival: 1000s, duration: 10m}]\n---";
+    let text = text.replacen("---", settings, 1);
+    let jobs = "job,arrival_s,model,batch_size,num_gpus,total_steps\nj,0,M,,16,3600000\n";
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour/scenarios/spot/t.csv");
+    std::fs::copy(source, folder.path().join("t.csv")).expect("there is room for a table");
+    std::fs::write(folder.path().join("j.csv"), jobs).expect("there is room for a trace");
+    let path = folder.path().join("scenario.yaml");
+    std::fs::write(&path, text).expect("there is room for a scenario");
+    let loaded = scenario::load(&path, &[]).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
+    crate::golden::as_on_record(&loaded.scenario, 1);
+    let run = watch(&loaded.scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() });
+    let gang: Vec<_> = run.outcome.pods.iter().filter(|pod| pod.name.starts_with("j-")).collect();
+    let job = &run.outcome.training[0];
+    assert_eq!(job.interruptions, 1, "{job:?}");
+    assert_eq!(gang.len(), 4, "two workers, and two after them: {:?} {:#?}", gang, run.decisions);
+}

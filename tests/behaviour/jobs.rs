@@ -218,3 +218,42 @@ fn every_index_runs_once() {
     assert_eq!(names, ["work-0", "work-1", "work-2", "work-3", "work-4"]);
     assert_eq!(run.ended("work").len(), 5);
 }
+
+/// What a container says at its end: its own code, 137 where it was killed and 143 where it was asked to stop. A node that
+/// is lost says nothing, and a pod that never started has no code either.
+#[test]
+fn the_exit_code_of_each_end_is_what_a_policy_meets() {
+    let policy = |values: &str| {
+        format!(
+            "podFailurePolicy: {{rules: [{{action: FailJob, onExitCodes: {{operator: In, values: [{values}]}}}}]}}, backoffLimit: 9"
+        )
+    };
+    let by_policy = |run: &Written| !run.decisions("PodFailurePolicy").is_empty();
+    let late = |values: &str| {
+        let spec = policy(values);
+        let pod = job(&spec, "Never").replace("restartPolicy: Never", "activeDeadlineSeconds: 5, restartPolicy: Never");
+        written(&format!("{NODE}  workloads: [{{target: {{kind: Job, name: work}}, duration: 10s}}]\n"), &pod)
+    };
+    assert_eq!(late("143").ended("work"), [(5, "DeadlineExceeded")]);
+    assert_eq!([late("143"), late("137"), late("1, 42")].map(|run| by_policy(&run)), [true, false, false]);
+    assert_eq!(["143", "137"].map(|values| by_policy(&preempted(&policy(values), "0s"))), [true, false]);
+
+    let killed = |values: &str| {
+        let small = "requests: {cpu: 100m, memory: 100Mi}, limits: {memory: 200Mi}";
+        let pod = job(&policy(values), "Never").replace("requests: {cpu: 100m}", small);
+        let uses = "{target: {kind: Job, name: work}, duration: 10m, usage: {memory: 3}}";
+        written(&format!("{NODE}  workloads: [{uses}]\n"), &pod)
+    };
+    assert_eq!(killed("137").ended("work").first().map(|end| end.1), Some("OOMKilled"));
+    assert_eq!(["137", "143"].map(|values| by_policy(&killed(values))), [true, false]);
+
+    // The machine is gone at 20 s, and with it its node.
+    let lost = |values: &str| {
+        let group = "  duration: 1h\n  nodeGroups: [{name: g, instanceType: m6i.large, initialSize: 1, minSize: 1, maxSize: 1}]\n";
+        let settings =
+            "  workloads: [{target: {kind: Job, name: work}, duration: 40m}]\n  outages: [{at: 20s, node: g-0}]\n";
+        written(&format!("{group}{settings}"), &job(&policy(values), "Never"))
+    };
+    assert_eq!(lost("1").ended("work").first().map(|end| end.1), Some("NodeLost"));
+    assert!(!by_policy(&lost("1, 42, 137, 143")));
+}

@@ -69,6 +69,19 @@ fn with_a_borrowing_limit_of_zero_the_other_queues_quota_stays_idle() {
     assert_eq!(run.created("own"), [100; 2]);
 }
 
+/// The quota of a Job that failed is free in the same moment.
+#[test]
+fn a_job_that_fails_gives_its_quota_back() {
+    let failing = job("first", "a", 4).replace("backoffLimit: 100", "backoffLimit: 0");
+    let objects = [FLAVOR.to_owned(), queue("a", 4, "", RECLAIM), failing, job("second", "a", 4)].concat();
+    let first = setting("first", 0, 100).replace("duration: 100s", "duration: 100s, failures: {probability: 1}");
+    let settings = [first, setting("second", 10, 50)].concat();
+    let run = written(&format!("  duration: 1h\n{NODES}  workloads:\n{settings}"), &objects);
+    assert_eq!(run.ended("first").len(), 4);
+    let second = run.created("second");
+    assert!(second.len() == 4 && second.iter().all(|at| (100..=102).contains(at)), "{second:?}");
+}
+
 #[test]
 fn a_job_of_a_queue_without_quota_for_it_never_starts_and_it_is_said_why() {
     let objects = [FLAVOR.to_owned(), queue("a", 4, "", ""), job("big", "a", 5)].concat();

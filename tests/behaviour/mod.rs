@@ -20,6 +20,7 @@ mod kueue;
 mod memory;
 mod node_failure;
 mod past_the_scheduler;
+mod preemption;
 mod queue;
 mod replicas;
 mod rollouts;

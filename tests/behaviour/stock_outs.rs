@@ -102,3 +102,18 @@ fn the_wait_is_booked_on_the_cloud_and_not_on_the_pod() {
         }
     }
 }
+
+/// Once spot is back, a replacement is claimed; its calls fail for five minutes, then it goes, and with it the command:
+/// the node that it would have replaced is told so in the same moment.
+#[test]
+fn a_command_whose_claim_is_not_launched_is_given_up_with_it() {
+    let outage = "stockOuts: [{from: 0s, to: 30m, capacityTypes: [spot]}], launchErrors: [{from: 25m, to: 50m}]";
+    let run = run_scenario(&scenario(outage), &[]);
+    let deleted = lines(&run, "it was not launched within 5m0s");
+    assert!(!deleted.is_empty(), "{:#?}", run.decisions);
+    for line in deleted {
+        let at = line.split(' ').next().expect("an instant");
+        let told = lines(&run, "given up").into_iter().any(|told| told.starts_with(&format!("{at} ")));
+        assert!(told, "{line}: {:#?}", run.decisions);
+    }
+}

@@ -49,7 +49,11 @@ fn what_grows_in_mid_run_is_stopped_at_the_limit_and_names_who_grew() {
     let hpa = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: a}\nspec:\n  \
         scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: a}\n  minReplicas: 1\n  maxReplicas: 2000000000\n  \
         metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 1}}}]\n";
-    write(&shop, "s.yaml", &(HEAD.to_owned() + &deployment("a", "replicas: 5") + hpa));
+    write(
+        &shop,
+        "s.yaml",
+        &(HEAD.to_owned() + &deployment("0-calm", "replicas: 2") + &deployment("a", "replicas: 5") + hpa),
+    );
     let words = "(most of them of default/a) and was stopped";
     refused(&shop, "windtunnel run s.yaml --max-pods 300 --out o", words);
     assert!(!shop.path().join("o").join("summary.json").exists(), "a run that did not end has no results");

@@ -82,7 +82,11 @@ fn prometheus_fires_the_same_alerts() {
     if !recorded.is_empty() {
         let rules: Vec<_> = recorded
             .iter()
-            .map(|rule| serde_json::json!({"record": rule.name(), "expr": rule.expr, "labels": rule.labels}))
+            .map(|rule| {
+                let labels: BTreeMap<&str, &str> =
+                    rule.labels.iter().map(|(name, label)| (name.as_str(), label.text.as_str())).collect();
+                serde_json::json!({"record": rule.name(), "expr": rule.expr, "labels": labels})
+            })
             .collect();
         let file = serde_json::json!({"groups": [{"name": "recorded", "interval": "30s", "rules": rules}]});
         std::fs::write(shop.path().join("recorded.yml"), file.to_string()).unwrap();

@@ -96,7 +96,18 @@ fn a_broken_rule_has_its_place_and_an_unknown_metric_its_nearest() {
     std::fs::write(shop.path().join("broken.yaml"), broken).unwrap();
     let said = shop.run("windtunnel alerts broken.yaml s.yaml");
     assert_eq!(said.code, 2);
-    for part in ["broken.yaml:8:15", "broken.yaml:18:15", "the expression of Never"] {
+    for part in ["broken.yaml:8:99", "broken.yaml:18:24", "the expression of Never"] {
+        assert!(said.err.contains(part), "{part}: {}", said.err);
+    }
+    // In a block the place is that of the token too, and what a template gets wrong has its own.
+    let rules = "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: |\n      up\n        > > 1\n    annotations:\n      \
+                 summary: \"{{ $lables.pod }}\"\n  - alert: B\n    expr: histogram_quantle(0.9, up)\n";
+    std::fs::write(shop.path().join("block.yaml"), rules).unwrap();
+    let said = shop.run("windtunnel alerts block.yaml s.yaml");
+    assert_eq!(said.code, 2);
+    for part in
+        ["block.yaml:7:11", "block.yaml:9:16", "$lables", "block.yaml:11:11", "did you mean histogram_quantile?"]
+    {
         assert!(said.err.contains(part), "{part}: {}", said.err);
     }
     let native = RULES.replace("absent(up)", "histogram_avg(up) > 1");

@@ -1,6 +1,6 @@
 //! Numbers as texts, as Go and the functions of templates write them (`template/template.go`, `humanize…`).
 
-/// Go's `%v` of a float: exponents below 1e-4 and from 1e21 on.
+/// Go's `%v` of a float: with an exponent below 1e-4 and from a million on.
 pub(super) fn general(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -8,30 +8,41 @@ pub(super) fn general(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() };
     }
-    if value != 0.0 && !(1e-4..1e21).contains(&value.abs()) {
-        let text = format!("{value:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let exponent: i32 = exponent.parse().unwrap_or(0);
-        return format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
+    if value != 0.0 && !(1e-4..1e6).contains(&value.abs()) {
+        return exponent(&format!("{value:e}"));
     }
     value.to_string()
 }
 
+/// An exponent has a sign and two digits at least.
+pub(super) fn exponent(text: &str) -> String {
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+}
+
 /// `%.4g`.
 pub(super) fn four_digits(value: f64) -> String {
+    shortest(value, 4)
+}
+
+/// `%g` with so many digits at most, one at least.
+pub(super) fn shortest(value: f64, digits: usize) -> String {
     if value == 0.0 || !value.is_finite() {
         return general(value);
     }
-    let exponent = value.abs().log10().floor() as i32;
-    if !(-4..4).contains(&exponent) {
-        let text = format!("{value:.3e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let digits = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
-        let exponent: i32 = exponent.parse().unwrap_or(0);
-        return format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
+    let digits = digits.max(1);
+    // Rounded first: 9.9996 has five digits before and two after.
+    let text = format!("{value:.*e}", digits - 1);
+    let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
+    let power: i32 = power.parse().unwrap_or(0);
+    let trimmed = |text: &str| {
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+    };
+    if power < -4 || power >= digits as i32 {
+        return exponent(&format!("{}e{power}", trimmed(mantissa)));
     }
-    let text = format!("{value:.*}", (3 - exponent).max(0) as usize);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    trimmed(&format!("{value:.*}", (digits as i32 - 1 - power).max(0) as usize))
 }
 
 pub(super) fn scaled(value: f64, step: f64, up: &[&str], down: &[&str]) -> String {

@@ -3,8 +3,9 @@
 use super::Places;
 use crate::training::{Gang, Node, room, take};
 
-/// From the node with the most room as many workers as it has or the gang still needs, and again; ties to the first. `None`
-/// where there is not enough room, and nothing is taken.
+/// From the node with the most room as many workers as it has or the gang still needs, and again; ties to the first. The places
+/// stand in the order in which they were taken, which is the order of the workers' ring. `None` where there is not enough room,
+/// and nothing is taken.
 pub(super) fn place(nodes: &mut [Node], eligible: &[bool], gang: &Gang, workers: u32) -> Option<Places> {
     let mut places: Places = Vec::new();
     let mut left = workers;
@@ -22,6 +23,5 @@ pub(super) fn place(nodes: &mut [Node], eligible: &[bool], gang: &Gang, workers:
         places.push((best, here));
         left -= here;
     }
-    places.sort_unstable();
     Some(places)
 }
