@@ -233,7 +233,8 @@ impl World<'_> {
         rates: &[i64],
         is_behind: bool,
     ) {
-        let could: Vec<PodClass> = wholes.iter().map(|whole| PodClass { pods: 1, capacity: whole.work(work) }).collect();
+        let could: Vec<PodClass> =
+            wholes.iter().map(|whole| PodClass { pods: 1, capacity: whole.work(work) }).collect();
         let is_held_down = |index: usize| {
             let capacity = offers[index].work(work);
             rates[index] == capacity && capacity < could[index].capacity

@@ -225,7 +225,8 @@ impl World<'_> {
             let pods = std::mem::take(&mut self.services[load].standing.pods);
             pods.iter().for_each(|pod| self.scrape_pod(pod.pod));
             let now = self.now;
-            let has_all = |pod: PodId| self.meter_of(pod).is_some_and(|meter| meter.last.0 == now && meter.cpu.is_some());
+            let has_all =
+                |pod: PodId| self.meter_of(pod).is_some_and(|meter| meter.last.0 == now && meter.cpu.is_some());
             let have_all = pods.iter().all(|pod| has_all(pod.pod));
             let standing = &mut self.services[load].standing;
             standing.pods = pods;

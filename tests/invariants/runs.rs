@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use proptest::{collection, option};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
+use proptest::{collection, option};
 use windtunnel::scenario::{self, Override, Scenario, ScenarioFiles};
 use windtunnel::sim::{Mechanism, RunOptions};
 use windtunnel::units::{SimTime, Usd};
@@ -203,7 +203,11 @@ fn services() -> impl Strategy<Value = Plan> {
     let hpa = option::weighted(0.8, (1..4i32, 4..12i32, 30..90i32));
     let service = (2..30i64, 1..7u32, 0..40i64, load, hpa, proptest::bool::weighted(0.2));
     let node = (8..64i64, 0..3u8);
-    (collection::vec(service, 1..5), collection::vec(node, 2..6), collection::vec((0..7_000i64, 0..5usize, 0..9u32), 0..3))
+    (
+        collection::vec(service, 1..5),
+        collection::vec(node, 2..6),
+        collection::vec((0..7_000i64, 0..5usize, 0..9u32), 0..3),
+    )
         .prop_map(|(services, nodes, changes)| {
             let replicated = services.into_iter().map(|(cpu, replicas, ready_seconds, load, hpa, stateful)| {
                 let ask = AskPlan { cpu: cpu * 50, mib: 128, memory_use: 50, ..AskPlan::default() };

@@ -21,9 +21,9 @@ mod single_node;
 mod tests;
 mod validation;
 
-use super::memory::Memory;
 use super::Snapshot;
 use super::base::Base;
+use super::memory::Memory;
 use super::pods::do_not_disrupt_until;
 use crate::cluster::ClusterView;
 use crate::units::{SimDuration, SimTime};
