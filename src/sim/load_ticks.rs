@@ -25,9 +25,7 @@ impl World<'_> {
         let run = &mut self.services[load];
         let Some(signal) = &run.signal else { return false };
         let (demand, next) = (signal.value_at(self.now), signal.next_change_after(self.now));
-        let mut standing = std::mem::take(&mut run.standing);
-        let are_together = standing.together.is_open && self.share_together(&mut standing, demand);
-        self.services[load].standing = standing;
+        let are_together = self.share_together(load, demand);
         if !are_together && !self.share_one_by_one(load, demand) {
             return false;
         }
@@ -54,14 +52,15 @@ impl World<'_> {
     /// full plan.
     fn share_one_by_one(&mut self, load: usize, demand: i64) -> bool {
         self.take_apart(load);
-        let mut standing = std::mem::take(&mut self.services[load].standing);
-        let is_enough = self.offer_to_standing(&mut standing.pods, demand)
-            && share_among(&standing.pods, demand, &mut standing.rates);
+        let standing = &mut self.services[load].standing;
+        let (mut pods, mut rates) = (std::mem::take(&mut standing.pods), std::mem::take(&mut standing.rates));
+        let is_enough = self.offer_to_standing(&mut pods, demand) && share_among(&pods, demand, &mut rates);
         if is_enough {
-            standing.keep_up = true;
-            self.use_standing(&standing.pods, &standing.rates);
+            self.use_standing(&pods, &rates);
         }
-        self.services[load].standing = standing;
+        let standing = &mut self.services[load].standing;
+        (standing.pods, standing.rates) = (pods, rates);
+        standing.keep_up |= is_enough;
         is_enough
     }
 
@@ -78,13 +77,13 @@ impl World<'_> {
         if !is_plain || run.pods.is_empty() || self.dead_endpoints(load) > 0 {
             return false;
         }
-        let mut standing = std::mem::take(&mut self.services[load].standing);
-        standing.pods.clear();
+        let mut pods = std::mem::take(&mut self.services[load].standing.pods);
+        pods.clear();
         for pod in &self.services[load].pods {
             let Some(node) = self.cluster.pod(*pod).node else { break };
             let Some(view) = self.cluster.node_view(node) else { break };
             let Usage { memory, gpu, .. } = self.modelled_use(*pod);
-            standing.pods.push(StandingPod {
+            pods.push(StandingPod {
                 pod: *pod,
                 instance: self.instance_of[node.index()],
                 supply: view.shape.allocatable.cpu.get(),
@@ -94,9 +93,10 @@ impl World<'_> {
                 gpu,
             });
         }
-        standing.is_known = standing.pods.len() == self.services[load].pods.len();
-        self.services[load].standing = standing;
-        self.services[load].standing.is_known
+        let run = &mut self.services[load];
+        run.standing.is_known = pods.len() == run.pods.len();
+        run.standing.pods = pods;
+        run.standing.is_known
     }
 
     /// What each pod can have of its node ([`World::offers`]). False where a node has not enough for its pod's even part,

@@ -18,8 +18,12 @@ use crate::units::{Bytes, GpuMilli, Millicores};
 impl World<'_> {
     /// The pods of the service share `demand` from now on. False, and nothing changed, where they can't be taken
     /// together for it.
-    pub(super) fn share_together(&mut self, standing: &mut StandingPods, demand: i64) -> bool {
-        let StandingPods { pods, rates, together, .. } = standing;
+    pub(super) fn share_together(&mut self, load: usize, demand: i64) -> bool {
+        let World { services, instances, cluster, now, .. } = self;
+        let StandingPods { pods, rates, together, .. } = &mut services[load].standing;
+        if !together.is_open {
+            return false;
+        }
         let count = pods.len() as i64;
         let (part, larger) = (demand / count, (demand % count) as usize);
         let most = part + i64::from(larger > 0);
@@ -27,7 +31,7 @@ impl World<'_> {
             return false;
         }
         for (pod, rate) in pods.iter_mut().zip(&*rates) {
-            let node = &self.instances[pod.instance as usize].cpu;
+            let node = &instances[pod.instance as usize].cpu;
             pod.offered = (pod.supply - (node.wanted - rate)).min(pod.ceiling);
             if pod.offered <= most || node.is_short {
                 return false;
@@ -36,12 +40,12 @@ impl World<'_> {
         together.choose(pods.iter().map(|pod| pod.offered), larger);
         for (index, more) in together.chosen().iter().enumerate() {
             let (pod, change) = (&pods[index], part + more - rates[index]);
-            let node = &mut self.instances[pod.instance as usize].cpu;
+            let node = &mut instances[pod.instance as usize].cpu;
             node.wanted += change;
             if node.wanted > pod.supply && change != 0 {
                 // Two of them on one node want more than it has.
                 for (pod, (more, rate)) in pods.iter().zip(together.chosen().iter().zip(&*rates)).take(index + 1) {
-                    self.instances[pod.instance as usize].cpu.wanted -= part + more - rate;
+                    instances[pod.instance as usize].cpu.wanted -= part + more - rate;
                 }
                 return false;
             }
@@ -49,32 +53,30 @@ impl World<'_> {
         let before: i64 = rates.iter().sum();
         rates.clear();
         rates.extend(together.chosen().iter().map(|more| part + more));
-        together.change(part, self.now);
+        together.change(part, *now);
         let cpu = |cpu: i64| Usage { cpu: Millicores(cpu), gpu: GpuMilli(0), ..Usage::default() };
-        self.cluster.change_used(cpu(0), cpu(demand - before), self.now);
+        cluster.change_used(cpu(0), cpu(demand - before), *now);
         true
     }
 
     /// Takes the pods of a service together that have just been given their parts one by one, if they are equal.
     pub(super) fn take_together(&mut self, load: usize) {
-        let mut standing = std::mem::take(&mut self.services[load].standing);
-        if let Some((request, limit, hpa)) = self.equal_pods(load, &standing) {
-            let now = self.now;
-            for pod in &standing.pods {
-                let run = &mut self.pods[pod.pod.index()];
-                run.cpu_counter = run.cpu_counter_at(now);
-                run.counted_at = now;
-            }
-            let part = standing.rates.iter().copied().min().unwrap_or(0);
-            let together = &mut standing.together;
-            (together.request, together.limit, together.hpa) = (request, limit, hpa);
-            together.open(part, &standing.rates, now);
+        let Some((request, limit, hpa)) = self.equal_pods(load) else { return };
+        let (now, standing) = (self.now, &mut self.services[load].standing);
+        for pod in &standing.pods {
+            let run = &mut self.pods[pod.pod.index()];
+            run.cpu_counter = run.cpu_counter_at(now);
+            run.counted_at = now;
         }
-        self.services[load].standing = standing;
+        let part = standing.rates.iter().copied().min().unwrap_or(0);
+        let together = &mut standing.together;
+        (together.request, together.limit, together.hpa) = (request, limit, hpa);
+        together.open(part, &standing.rates, now);
     }
 
     /// What each pod requests and may use of CPU, and the HPA that sees them; `None` where they are not equal.
-    fn equal_pods(&self, load: usize, standing: &StandingPods) -> Option<(i64, i64, Option<u32>)> {
+    fn equal_pods(&self, load: usize) -> Option<(i64, i64, Option<u32>)> {
+        let standing = &self.services[load].standing;
         let first = standing.pods.first()?;
         let run = &self.pods[first.pod.index()];
         let (requested, limit) = (run.requested, run.cpu_limit);
@@ -179,21 +181,20 @@ impl World<'_> {
 
     /// Makes up the books of the service's pods and of their machines. They may stay together.
     pub(super) fn make_up_books(&mut self, load: usize) {
-        if !self.services[load].standing.together.is_open {
+        let World { services, instances, scrapes, now, pods: runs, .. } = self;
+        let (now, StandingPods { pods, rates, together, .. }) = (*now, &mut services[load].standing);
+        if !together.is_open {
             return;
         }
-        let mut standing = std::mem::take(&mut self.services[load].standing);
-        let StandingPods { pods, rates, together, .. } = &mut standing;
-        let now = self.now;
         together.advance(now);
         let span = i128::from((now - together.booked).nanos());
         for (place, (pod, rate)) in pods.iter().zip(&*rates).enumerate() {
-            let run = &mut self.pods[pod.pod.index()];
+            let run = &mut runs[pod.pod.index()];
             let used = together.used.of(place);
             run.cpu_counter += used;
             run.counted_at = now;
             run.holding.make_up(together.held.of(place), (*rate).max(together.request), together.booked, now);
-            let instance = &mut self.instances[pod.instance as usize];
+            let instance = &mut instances[pod.instance as usize];
             // The machine's counter took the pod's use to be what it was.
             instance.cpu_counter = instance.cpu_counter_at(now) + used - i128::from(run.used.cpu.get()) * span;
             instance.counted_at = now;
@@ -211,10 +212,9 @@ impl World<'_> {
                 requests_per_second: None,
                 gpu_duty_cycle: duty_cycle(run.used.gpu, run.requested.gpu),
             };
-            self.scrapes.set(&mut run.meter, meter);
+            scrapes.set(&mut run.meter, meter);
         }
         together.is_booked(now);
-        self.services[load].standing = standing;
     }
 
     /// metrics-server scrapes the pods of an HPA that are taken together, and finds the others. False: none are.

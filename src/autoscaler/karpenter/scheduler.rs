@@ -74,7 +74,7 @@ struct Simulation<'b, 'a> {
     is_filled: Vec<bool>,
     /// By spec and level: such nodes that are known to have no room for such a pod.
     full: FxHashMap<(PodSpecId, usize), Vec<usize>>,
-    /// For unconstrained pods: planned nodes that refused this spec at this level, for good.
+    /// Planned nodes that refused this spec at this level, for good: for want of room, or where pods are unconstrained.
     refused: FxHashSet<(usize, PodSpecId, usize)>,
     /// How many pods have found a place, and how many had when a pod of a spec (homeless or not) last found none.
     placed: usize,
@@ -347,11 +347,15 @@ impl<'b, 'a> Simulation<'b, 'a> {
         let may_remember = unconstrained && self.reservations.is_none();
         for at in 0..self.order.len() {
             let index = self.order[at];
-            if may_remember && self.refused.contains(&(index, pod.spec, pod.level)) {
+            if self.refused.contains(&(index, pod.spec, pod.level)) {
                 continue;
             }
             let template = &base.templates.templates[self.planned[index].template];
             let terms = self.terms(template, false);
+            if self.planned[index].is_too_full(pod, &terms) {
+                self.refused.insert((index, pod.spec, pod.level));
+                continue;
+            }
             match self.planned[index].can_add(owner, pod, &self.topology, &terms) {
                 Ok(fit) => {
                     self.commit(index, owner, pod, fit);
