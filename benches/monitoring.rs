@@ -45,6 +45,7 @@ fn scenario(pods: usize, hours: i64) -> Scenario {
             workload: id,
             arrival: SimTime::from_secs(pod as i64),
             duration: None,
+            is_resubmitted: true,
         })
         .collect();
     scenario

@@ -50,6 +50,7 @@ fn scenario(nodes: u32, pods: u32, fixed: u32) -> Scenario {
             workload: WorkloadId(0),
             arrival: SimTime::from_secs_f64(*arrival),
             duration: Some(SimDuration::from_secs_f64(*seconds)),
+            is_resubmitted: true,
         })
         .collect();
     let last = work.iter().zip(&arrivals).map(|((_, seconds), arrival)| arrival + seconds).fold(0.0, f64::max);

@@ -28,7 +28,7 @@
 //! let container = Container { requests: Resources::new(Millicores(1000), Bytes(1 << 30)), ..Container::default() };
 //! let spec = scenario.specs.intern_pod(PodSpec { containers: vec![container], ..PodSpec::default() });
 //! let duration = Some(SimDuration::from_mins(5));
-//! scenario.trace_pods.push(TracePod { name: "p".into(), spec, workload: id, arrival: SimTime::ZERO, duration });
+//! scenario.trace_pods.push(TracePod { name: "p".into(), spec, workload: id, arrival: SimTime::ZERO, duration, is_resubmitted: true });
 //!
 //! let outcome = windtunnel::sim::run(&scenario, 1, &mut ());
 //! assert_eq!(outcome.pods[0].reason, "Completed");

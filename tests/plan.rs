@@ -418,6 +418,7 @@ impl Builder {
                 workload,
                 arrival: SimTime::from_secs(pod.arrival),
                 duration: pod.seconds.map(SimDuration::from_secs),
+                is_resubmitted: true,
             });
         }
         for (index, job) in plan.jobs.iter().enumerate() {

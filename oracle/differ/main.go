@@ -1,6 +1,6 @@
 // Command differ draws random inputs by seed, asks Windtunnel and an oracle the same, and compares what both answer.
 //
-// Usage: differ -windtunnel BINARY -oracle BINARY -version 1.37 [-seed 1] [-cases 20000] [-batch 500] [-out FOLDER]
+// Usage: differ -windtunnel BINARY -oracle BINARY -version 1.37 [-controller hpa|schedule] [-seed 1] [-cases 20000] [-batch 500] [-out FOLDER]
 // [-record FILE]. Each difference is shrunk and filed by its cause in the folder; -record writes inputs with the oracle's
 // answers, one JSON object a line, compressed where the name ends in .gz. The last line that it prints is a row for
 // docs/fidelity.md. It exits with 1 where there are differences.
@@ -27,18 +27,29 @@ type object = map[string]any
 var (
 	windtunnel = flag.String("windtunnel", "", "the binary of Windtunnel")
 	oracle     = flag.String("oracle", "", "the oracle of the controller, built for the version")
+	controller = flag.String("controller", "hpa", "hpa or schedule")
 	version    = flag.String("version", "1.37", "kubernetesVersion of every input")
 	seed       = flag.Int64("seed", 1, "the first seed; each case has its own")
 	cases      = flag.Int("cases", 20000, "how many")
 	batch      = flag.Int("batch", 500, "cases a call")
 	out        = flag.String("out", "", "folder for minimal inputs that differ")
 	half       = flag.Bool("half", false, "sync half a second after the whole ones: for an oracle whose clock runs")
+	why        = flag.Bool("why", false, "say why an input is refused")
 	record     = flag.String("record", "", "file for inputs with the oracle's answers")
 )
 
+// kinds says of each controller how its inputs are drawn and its answers compared.
+var kinds = map[string]struct {
+	draw       func(*rand.Rand) object
+	difference func(ours, theirs object) string
+}{
+	"hpa":      {draw, difference},
+	"schedule": {drawSchedule, differenceOfChoices},
+}
+
 func main() {
 	flag.Parse()
-	if *windtunnel == "" || *oracle == "" {
+	if _, known := kinds[*controller]; *windtunnel == "" || *oracle == "" || !known {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -63,7 +74,7 @@ func main() {
 		count := min(*batch, *cases-from)
 		inputs := make([]object, count)
 		for i := range inputs {
-			inputs[i] = draw(rand.New(rand.NewSource(*seed + int64(from+i))))
+			inputs[i] = kinds[*controller].draw(rand.New(rand.NewSource(*seed + int64(from+i))))
 			inputs[i]["kubernetesVersion"] = *version
 			if *half {
 				inputs[i]["now"] = now.Add(500 * time.Millisecond).Format(time.RFC3339Nano)
@@ -73,6 +84,9 @@ func main() {
 		for i := range inputs {
 			if ours[i]["error"] != nil || theirs[i]["error"] != nil {
 				refused++
+				if *why {
+					fmt.Fprintln(os.Stderr, "windtunnel:", ours[i]["error"], " upstream:", theirs[i]["error"])
+				}
 				if theirs[i]["error"] != nil && ours[i]["error"] == nil {
 					causes["only the oracle refuses"]++
 				}
@@ -83,7 +97,7 @@ func main() {
 			must(err)
 			_, err = fmt.Fprintf(lines, "%s\n", line)
 			must(err)
-			if cause := difference(ours[i], theirs[i]); cause != "" {
+			if cause := kinds[*controller].difference(ours[i], theirs[i]); cause != "" {
 				causes[cause]++
 				if causes[cause] == 1 {
 					file(cause, *seed+int64(from+i), shrink(inputs[i], cause))
@@ -101,7 +115,7 @@ func main() {
 	for _, name := range names {
 		fmt.Printf("%6d  %s\n", causes[name], name)
 	}
-	fmt.Printf("| hpa | %s | %d | %d | %d | %d |\n", *version, *seed, compared, refused, total)
+	fmt.Printf("| %s | %s | %d | %d | %d | %d |\n", *controller, *version, *seed, compared, refused, total)
 	if total > 0 {
 		lines.Flush()
 		os.Exit(1)
@@ -125,7 +139,7 @@ func ask(inputs []object) (ours, theirs []object) {
 	must(err)
 	must(os.WriteFile(question, text, 0o644))
 	// A refused input makes it exit with 2; the others are answered.
-	said, _ := exec.Command(*windtunnel, "decide", "hpa", question).Output()
+	said, _ := exec.Command(*windtunnel, "decide", *controller, question).Output()
 	must(json.Unmarshal(said, &ours))
 	if told, err := exec.Command(*oracle, question, answers).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s\n", told)
@@ -164,7 +178,7 @@ func shrink(input object, cause string) object {
 		ours, theirs := ask(smaller)
 		best := -1
 		for i := range smaller {
-			if ours[i]["error"] == nil && theirs[i]["error"] == nil && difference(ours[i], theirs[i]) == cause {
+			if ours[i]["error"] == nil && theirs[i]["error"] == nil && kinds[*controller].difference(ours[i], theirs[i]) == cause {
 				best = i
 				break
 			}

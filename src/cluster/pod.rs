@@ -40,6 +40,8 @@ pub struct PodSpec {
     pub volumes: Vec<Volume>,
     /// `activeDeadlineSeconds`: so long after the kubelet took it up the pod fails.
     pub active_deadline: Option<SimDuration>,
+    /// The longest initial delay of its startup and readiness probes: before that it is not ready.
+    pub probe_delay: SimDuration,
     /// Where its bound volumes can be reached, for each of them as alternatives.
     pub volume_affinity: Vec<Vec<NodeSelectorTerm>>,
     /// `resourceClaims` (DRA) by the names that the pod gives them.
@@ -255,6 +257,16 @@ impl PodSpec {
         self.nonzero_requests = self.effective_nonzero_requests();
     }
 
+    /// What NodeResourcesFit scores by: its scorer is not told of the feature gate for pod-level requests, up to 1.37, and
+    /// sees the containers' alone (`NewFit`, `pkg/scheduler/framework/plugins/noderesources/fit.go`).
+    pub fn requests_scored_by_fit(&self) -> (Millicores, Bytes) {
+        if self.pod_requests.is_none() {
+            return self.nonzero_requests;
+        }
+        let (cpu, memory) = self.container_nonzero_requests();
+        (cpu + self.overhead.cpu, memory + self.overhead.memory)
+    }
+
     /// What Kubernetes reserves: the larger of (containers + sidecars) and the peak over init containers, with the
     /// sidecars started before each; then pod-level requests, then overhead (`component-helpers/resource`, 1.33).
     pub fn effective_requests(&self) -> Resources {
@@ -283,6 +295,14 @@ impl PodSpec {
     }
 
     fn effective_nonzero_requests(&self) -> (Millicores, Bytes) {
+        let (mut cpu, mut memory) = self.container_nonzero_requests();
+        if let Some(pod) = &self.pod_requests {
+            (cpu, memory) = (pod.cpu.unwrap_or(cpu), pod.memory.unwrap_or(memory));
+        }
+        (cpu + self.overhead.cpu, memory + self.overhead.memory)
+    }
+
+    fn container_nonzero_requests(&self) -> (Millicores, Bytes) {
         let nonzero = |container: &Container| {
             let cpu = if container.has_request.0 { container.requests.cpu } else { DEFAULT_MILLI_CPU_REQUEST };
             let memory = if container.has_request.1 { container.requests.memory } else { DEFAULT_MEMORY_REQUEST };
@@ -299,11 +319,7 @@ impl PodSpec {
             }
             peak = max(peak, during);
         }
-        let mut requests = max(plus(running, sidecars), peak);
-        if let Some(pod) = &self.pod_requests {
-            requests = (pod.cpu.unwrap_or(requests.0), pod.memory.unwrap_or(requests.1));
-        }
-        plus(requests, (self.overhead.cpu, self.overhead.memory))
+        max(plus(running, sidecars), peak)
     }
 
     /// Kubernetes' class: Guaranteed where every container's CPU and memory limits are set and equal its requests,
@@ -331,7 +347,7 @@ impl PodSpec {
 
     /// Sum of the containers' CPU limits; `None` where one has none.
     pub fn cpu_limit(&self) -> Option<Millicores> {
-        self.containers.iter().map(|c| c.cpu_limit).sum()
+        self.running().map(|c| c.cpu_limit).sum()
     }
 
     /// `cpu.shares` of the pod's cgroup: 1,024 for a requested core, 2 at least (`pkg/kubelet/cm/helpers_linux.go`,
@@ -342,7 +358,23 @@ impl PodSpec {
 
     /// Sum of the containers' memory limits; `None` where one has none.
     pub fn memory_limit(&self) -> Option<Bytes> {
-        self.containers.iter().map(|c| c.memory_limit).sum()
+        self.running().map(|c| c.memory_limit).sum()
+    }
+
+    /// What runs as long as the pod does: its containers, and sidecars beside them.
+    pub fn running(&self) -> impl Iterator<Item = &Container> + Clone {
+        self.containers.iter().chain(self.sidecars())
+    }
+
+    /// CPU and memory requested for what runs. Init containers are over by then, and overhead is nobody's use.
+    pub fn running_requests(&self) -> (Millicores, Bytes) {
+        let of_pod = self.pod_requests.as_ref();
+        let cpu = of_pod.and_then(|pod| pod.cpu);
+        let memory = of_pod.and_then(|pod| pod.memory);
+        (
+            cpu.unwrap_or_else(|| self.running().map(|container| container.requests.cpu).sum()),
+            memory.unwrap_or_else(|| self.running().map(|container| container.requests.memory).sum()),
+        )
     }
 
     /// Init containers with `restartPolicy: Always`, which run beside the containers.

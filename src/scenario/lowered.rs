@@ -319,6 +319,9 @@ pub struct TracePod {
     pub arrival: SimTime,
     /// Work from container start to success; `None`: runs to the end.
     pub duration: Option<SimDuration>,
+    /// It comes back where it was evicted, preempted or lost, as whoever submitted it would see to it. A bare pod among
+    /// the manifests has nobody.
+    pub is_resubmitted: bool,
 }
 
 /// A gang of equal workers whose progress is counted in steps.

@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use super::filter::Rejection;
+use super::filter::{Reason, Rejection};
 use super::nomination::{Nominations, fits_with_nominated};
 use super::{Cycle, Profile};
 use crate::cluster::{ClusterView, DisruptionBudget, NodeId, NodeView, PodId, PodOnNode};
@@ -76,7 +76,12 @@ struct Victim {
 impl PreemptionAttempt<'_> {
     /// How many nodes might take the pod if others left.
     pub fn potential_nodes(&self) -> usize {
-        self.rejected.iter().filter(|(_, rejection)| !rejection.reason.is_unresolvable()).count()
+        self.rejected.iter().filter(|(_, rejection)| !self.is_unresolvable(&rejection.reason)).count()
+    }
+
+    fn is_unresolvable(&self, reason: &Reason) -> bool {
+        let is_told = self.profile.settings.options.versioned.fit_knows_what_never_fits;
+        reason.is_unresolvable() && (is_told || !matches!(reason, Reason::NeverEnough(_)))
     }
 
     pub fn run(&self) -> Result<Preemption, NoPreemption> {
@@ -103,7 +108,7 @@ impl PreemptionAttempt<'_> {
     fn waits_for_victims(&self) -> Option<NodeId> {
         let nominated = self.view.pod_info(self.cycle.pod_id?).nominated_node?;
         let unresolvable =
-            |(node, rejection): &(NodeId, Rejection)| *node == nominated && rejection.reason.is_unresolvable();
+            |(node, rejection): &(NodeId, Rejection)| *node == nominated && self.is_unresolvable(&rejection.reason);
         if self.rejected.iter().any(unresolvable) {
             return None;
         }
@@ -119,7 +124,7 @@ impl PreemptionAttempt<'_> {
         let mut hopeless: Vec<(NodeId, Hopeless)> = Vec::new();
         let mut potential = Vec::new();
         for (node, rejection) in self.rejected {
-            if rejection.reason.is_unresolvable() {
+            if self.is_unresolvable(&rejection.reason) {
                 hopeless.push((*node, Hopeless::Unresolvable));
             } else {
                 potential.push(*node);

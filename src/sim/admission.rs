@@ -120,7 +120,7 @@ fn collected_at(now: SimTime) -> SimTime {
 
 fn rejection_reason(reason: &Reason) -> &'static str {
     match reason {
-        Reason::Insufficient(short) => match short.first() {
+        Reason::Insufficient(short) | Reason::NeverEnough(short) => match short.first() {
             Some(Shortfall::Cpu(_)) => "OutOfcpu",
             Some(Shortfall::Memory(_)) => "OutOfmemory",
             Some(Shortfall::EphemeralStorage(_)) => "OutOfephemeral-storage",

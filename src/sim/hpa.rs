@@ -324,7 +324,7 @@ fn share_of_container(pod: &PodSpec, name: &str, container: &str) -> Option<(i64
         resource::CPU => container.requests.cpu.get(),
         _ => container.requests.memory.get(),
     };
-    let running = || pod.containers.iter().chain(pod.sidecars());
+    let running = || pod.running();
     let wanted = running().find(|other| other.name == container)?;
     match running().map(request).sum() {
         0 => Some((1, running().count() as i64)),

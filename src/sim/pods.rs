@@ -37,11 +37,15 @@ impl World<'_> {
 
     /// A draw of its own for this pod and purpose, whatever else happened before.
     pub(super) fn draw(&self, distribution: &Distribution, purpose: &str, pod: PodId) -> SimDuration {
+        self.draw_turn(distribution, purpose, pod, self.pods[pod.index()].restarts)
+    }
+
+    /// As [`World::draw`], for a restart that is not counted yet.
+    fn draw_turn(&self, distribution: &Distribution, purpose: &str, pod: PodId, turn: u32) -> SimDuration {
         if let Distribution::Constant(always) = distribution {
             return *always;
         }
-        let run = &self.pods[pod.index()];
-        let entity = u64::from(pod.0) << 16 | u64::from(run.restarts.min(0xffff) as u16);
+        let entity = u64::from(pod.0) << 16 | u64::from(turn.min(0xffff) as u16);
         distribution.sample(&mut stream(self.seed, purpose, entity))
     }
 
@@ -52,26 +56,33 @@ impl World<'_> {
         let run = &mut self.pods[pod.index()];
         run.started = Some(self.now);
         run.runs = true;
+        // `restartCount` rises when the container runs again, not when it died.
+        let is_restart = run.last_end.is_some();
+        run.restarts += u32::from(is_restart);
+        self.counts.restarts += u32::from(is_restart);
         run.first_started.get_or_insert(self.now);
         run.counter_at_start = run.cpu_counter_at(self.now);
         run.throttled = SimDuration::ZERO;
         self.set_running(pod);
+        if is_restart {
+            self.owner_sees_restart(pod);
+        }
         if !self.use_modelled(pod) {
             return;
         }
         match self.pods[pod.index()].role {
             Role::Trace { index } => {
-                self.set_ready(pod, true);
+                self.ready_by_probes(pod, generation);
                 if let Some(work) = self.scenario.trace_pods[index as usize].duration {
                     self.events.push(self.now + work, Event::PodFinishes { pod, generation });
                 }
             }
             Role::JobPod { .. } => {
-                self.set_ready(pod, true);
+                self.ready_by_probes(pod, generation);
                 let work = self.job_work(pod);
                 self.events.push(self.now + work, Event::PodFinishes { pod, generation });
             }
-            Role::Daemon | Role::Companion { .. } => self.set_ready(pod, true),
+            Role::Daemon | Role::Companion { .. } => self.ready_by_probes(pod, generation),
             Role::Replica { .. } => {
                 let delay = if self.has_stood(pod) { SimDuration::ZERO } else { self.readiness_delay(pod) };
                 self.events.push(self.now + delay, Event::PodReady { pod, generation });
@@ -80,6 +91,14 @@ impl World<'_> {
                 self.set_ready(pod, true);
                 self.worker_started(job);
             }
+        }
+    }
+
+    /// Ready when the first probe of each container may have been answered.
+    fn ready_by_probes(&mut self, pod: PodId, generation: u32) {
+        match self.cluster.specs.pod(self.cluster.pod(pod).spec).probe_delay {
+            SimDuration::ZERO => self.set_ready(pod, true),
+            delay => self.events.push(self.now + delay, Event::PodReady { pod, generation }),
         }
     }
 
@@ -141,13 +160,10 @@ impl World<'_> {
         run.runs = false;
         run.last_end = Some(reason);
         run.crashes += 1;
-        run.restarts += 1;
         run.generation += 1;
-        let generation = run.generation;
-        self.counts.restarts += 1;
-        let start = self.draw(&self.scenario.kubelet.container_start, "container-start", pod);
+        let (generation, turn) = (run.generation, run.restarts + 1);
+        let start = self.draw_turn(&self.scenario.kubelet.container_start, "container-start", pod, turn);
         self.events.push(self.now + backoff + start, Event::PodStarts { pod, generation });
-        self.owner_sees_restart(pod);
     }
 
     /// Deletes a pod as the API server does: one that was never bound is gone at once, another has its grace period.

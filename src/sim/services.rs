@@ -94,7 +94,8 @@ impl World<'_> {
         if let Some(line) = &mut run.line {
             line.tell(run.reaching, span, &served, run.service.waited());
         }
-        run.level.note(&served);
+        let in_line = run.line.as_ref().map_or(served.backlog, |line| line.behind(run.reaching, served.backlog));
+        run.level.note(&served, in_line);
         run.settled = self.now;
     }
 
@@ -299,7 +300,9 @@ impl World<'_> {
             let (demand, latency) = each.requests.last_minute(self.now);
             return ServiceReading { demand, backlog: each.requests.in_line() as i64 * 1000, latency };
         }
-        let backlog = (run.books().backlog.units() * 1000.0).round() as i64;
+        let in_books = run.books().backlog;
+        let waits = run.line.as_ref().map_or(in_books, |line| line.behind(run.reaching, in_books));
+        let backlog = (waits.units() * 1000.0).round() as i64;
         let latency = run.line.as_ref().and_then(|line| line.latency(run.reaching, run.books().backlog));
         ServiceReading { demand: run.demand, backlog, latency }
     }

@@ -199,7 +199,7 @@ impl World<'_> {
     fn use_by_phase(&mut self, job: u32) {
         let usage = self.jobs[job as usize].progress.usage();
         for worker in self.gang_of(job) {
-            let requested = self.requested(self.cluster.pod(worker).spec);
+            let requested = self.requested_for_use(self.cluster.pod(worker).spec);
             let part = |amount: i64, fraction: f64| (amount as f64 * fraction).round() as i64;
             self.use_resources(
                 worker,

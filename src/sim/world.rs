@@ -315,6 +315,12 @@ impl<'s> World<'s> {
         self.cluster.requested(spec)
     }
 
+    /// What fractions of use are of: the requests of all that runs as long as the pod does.
+    pub(super) fn requested_for_use(&self, spec: PodSpecId) -> Usage {
+        let (cpu, memory) = self.cluster.specs.pod(spec).running_requests();
+        Usage { cpu, memory, ..self.requested(spec) }
+    }
+
     /// Sets what the pod uses from now on.
     pub(super) fn set_used(&mut self, pod: PodId, used: Usage) {
         self.take_apart_from(pod);
@@ -345,7 +351,7 @@ impl<'s> World<'s> {
 
     /// Use by the workload's plain model: fractions of the request.
     pub(super) fn modelled_use(&self, pod: PodId) -> Usage {
-        let requested = self.requested(self.cluster.pod(pod).spec);
+        let requested = self.requested_for_use(self.cluster.pod(pod).spec);
         let model = self.usage_model(self.pods[pod.index()].workload);
         let part = |amount: i64, fraction: f64| (amount as f64 * fraction).round() as i64;
         Usage {

@@ -130,6 +130,7 @@ mod tests {
                 workload,
                 arrival: SimTime::from_secs(index),
                 duration: Some(SimDuration::from_mins(5)),
+                is_resubmitted: true,
             })
             .collect();
         scenario

@@ -81,6 +81,21 @@ fn a_group_whose_machines_never_come_backs_off_ever_longer() {
     backs_off(&run, 300);
 }
 
+/// Whatever the loops' grid is: here the time-out of the request and the deletion of what did not register fall into one.
+#[test]
+fn a_request_times_out_before_its_machine_is_given_up() {
+    for interval in ["10s", "11s", "13s", "30s"] {
+        let text = format!(
+            "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {{name: slow}}\nspec:\n  duration: 3h\n  nodeGroups: [{{name: g, \
+             instanceType: m6i.xlarge, minSize: 0, maxSize: 4, provisioning: 20m, startup: 10s}}]\n  autoscaling: {{clusterAutoscaler: \
+             {{scanInterval: {interval}}}}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{containers: [{{name: c, image: \
+             i, resources: {{requests: {{cpu: 3}}}}}}]}}\n"
+        );
+        let run = super::run_scenario(&text, &[]);
+        assert_eq!(when(&run, "nodegroup/g: 0 -> 1").len(), 6, "{interval}: {:#?}", run.decisions);
+    }
+}
+
 #[test]
 fn a_machine_that_is_late_is_deleted_before_it_registers() {
     let run = run("slow-boot-target");

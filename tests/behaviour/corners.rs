@@ -365,3 +365,67 @@ fn a_failed_run_of_a_cron_job_lets_the_next_begin() {
     let created: Vec<f64> = pods_of(&run, "tick").iter().map(|pod| pod.created.as_secs_f64()).collect();
     assert!(created.len() >= 3, "{created:?} {:#?}", run.decisions);
 }
+
+/// A type without a GPU, an accelerator or a disk of its own is known to lack their labels; the cheapest that has them
+/// is bought, for a NodePool's requirement as for a pod's selector.
+#[test]
+fn labels_of_parts_that_a_type_lacks_are_known_to_be_absent() {
+    let bought = |requirement: &str, selector: &str| {
+        let pool = format!(
+            "template: {{spec: {{nodeClassRef: {{group: karpenter.k8s.aws, kind: EC2NodeClass, name: d}}, requirements: [{requirement}]}}}}"
+        );
+        let text = scenario(
+            "  duration: 30m\n  nodePools: {instanceTypes: [m6i.large, m6id.large, g5.xlarge, inf2.xlarge], zones: [za], provisioning: 30s, \
+             startup: 0s}\n",
+            &[
+                &named("NodePool", "any", &pool),
+                &named("Pod", "p", &format!("{selector}{}", container("cpu: 500m, memory: 1Gi"))),
+            ],
+        );
+        let run = run_scenario(&text, &[]);
+        let launched = told(&run, "Launched").first().map(|line| line.split(": ").nth(3).unwrap_or(line).to_owned());
+        launched.map(|line| line.split(' ').next().unwrap_or_default().to_owned())
+    };
+    let aws = |name: &str, rest: &str| format!("{{key: karpenter.k8s.aws/instance-{name}, {rest}}}");
+    for (requirement, wanted) in [
+        (aws("gpu-name", "operator: In, values: [a10g]"), "g5.xlarge"),
+        (aws("gpu-count", "operator: Gt, values: ['0']"), "g5.xlarge"),
+        (aws("gpu-manufacturer", "operator: Exists"), "g5.xlarge"),
+        (aws("accelerator-name", "operator: Exists"), "inf2.xlarge"),
+        (aws("local-nvme", "operator: Gt, values: ['100']"), "m6id.large"),
+        (aws("gpu-count", "operator: DoesNotExist"), "m6i.large"),
+    ] {
+        assert_eq!(bought(&requirement, "").as_deref(), Some(wanted), "{requirement}");
+    }
+    assert_eq!(bought("", "nodeSelector: {karpenter.k8s.aws/instance-gpu-name: a10g}, ").as_deref(), Some("g5.xlarge"));
+}
+
+/// Three hundred a second for two pods that do a hundred each, and nobody waits longer than ten seconds: who will leave
+/// stands in line all the same, as a simulation of every request shows (its test is among those of services).
+#[test]
+fn the_backlog_of_an_overload_holds_those_who_will_have_waited_too_long() {
+    let text = |each: &str| {
+        scenario(
+            &format!(
+                "  duration: 10m\n  nodes: [{{name: n, capacity: {{cpu: 32, memory: 16Gi}}}}]\n  load:\n  - target: {{kind: Deployment, name: \
+                 web}}\n    requests: {{constant: 300}}\n    perRequest: {{cpu: 10ms, concurrency: 1}}\n    queue: {{timeout: 10s}}\n{each}"
+            ),
+            &[&deployment(
+                "web",
+                2,
+                "containers: [{name: c, image: i, resources: {requests: {cpu: 500m}, limits: {cpu: 1}}}]",
+            )],
+        )
+    };
+    let lines = |each: &str| {
+        let run = run_scenario(&text(each), &[]);
+        let last = run.samples.last().expect("it is sampled").services[0].2 as f64 / 1000.0;
+        (last, run.outcome.services[0].backlog_max.units())
+    };
+    let ((at_end, most), (exact_end, exact_most)) = (lines(""), lines("    eachRequest: true\n"));
+    assert!((2_990.0..=3_000.0).contains(&at_end) && (2_990.0..=3_000.0).contains(&most), "{at_end} {most}");
+    assert!(
+        (exact_end / at_end - 1.0).abs() < 0.05 && (exact_most / most - 1.0).abs() < 0.1,
+        "{exact_end} {exact_most}"
+    );
+}

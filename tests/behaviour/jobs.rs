@@ -62,8 +62,9 @@ fn failed_pods_come_again_after_a_doubling_backoff_until_the_limit() {
 fn a_job_that_restarts_in_place_gives_up_by_its_restarts() {
     let run = run_with("backoffLimit: 2", "OnFailure", true, "");
     assert_eq!(run.created("work"), [0]);
-    // Fails at 10 s and, restarted at once, at 20 s: two restarts are its limit, seen a second later.
-    assert_eq!(run.ended("work"), [(21, "JobFailed")]);
+    // Fails at 10 s and, started again at once, at 20 s; the second restart comes after a back-off of 10 s, and is its
+    // limit, seen a second later.
+    assert_eq!(run.ended("work"), [(31, "JobFailed")]);
     assert_eq!(run.pods("work")[0].restarts, 2);
 }
 

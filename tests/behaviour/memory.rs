@@ -1,5 +1,6 @@
 //! Memory beyond what a machine has.
 
+use super::written::written;
 use super::{pod, run_files, run_yaml, secs};
 
 /// Eight workers of 12 GiB that use five times as much, on 200 GiB: it can never have run.
@@ -45,4 +46,26 @@ fn the_kernel_kills_best_effort_first_and_guaranteed_last() {
     assert!(killed[0].starts_with(&format!("{} kubelet pod/default/greedy-0:", secs(1))), "{killed:#?}");
     assert!(killed.iter().all(|line| line.contains("greedy")), "{killed:#?}");
     assert_eq!(pod(&run, "sure-0").restarts + pod(&run, "calm-0").restarts, 0);
+}
+
+/// Limits are those of what runs: sidecars have theirs, an init container is over before the pod works, and overhead is
+/// nobody's use.
+#[test]
+fn a_pod_uses_parts_of_what_runs_in_it_and_its_limits_are_theirs() {
+    let both = "requests: {memory: 1Gi, cpu: 100m}, limits: {memory: 1Gi}";
+    let app = format!("{{name: app, image: i, resources: {{{both}}}}}");
+    let beside = format!("initContainers: [{{name: mesh, image: i, restartPolicy: Always, resources: {{{both}}}}}]");
+    let before = "initContainers: [{name: fetch, image: i, resources: {requests: {memory: 4Gi, cpu: 2}}}]";
+    for (more, used) in [("", 922), (beside.as_str(), 1843), (before, 922), ("overhead: {memory: 1Gi}", 922)] {
+        let comma = if more.is_empty() { "" } else { ", " };
+        let objects =
+            format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{containers: [{app}]{comma}{more}}}\n");
+        let settings = "  duration: 1h\n  nodes: [{name: n, instanceType: m6i.2xlarge}]\n  workloads: [{target: {kind: Pod, name: p}, usage: \
+                        {memory: 0.9}}]\n";
+        let run = written(settings, &objects);
+        let pod = &run.pods("p")[0];
+        assert_eq!(pod.restarts, 0, "{more}: {:#?}", run.run.decisions);
+        let last = run.run.samples.last().expect("it is sampled");
+        assert_eq!((last.used.memory.get() + (1 << 19)) >> 20, used, "{more}");
+    }
 }

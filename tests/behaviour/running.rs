@@ -28,3 +28,31 @@ fn pods_start_where_they_run_with_their_ages() {
     let third = run.pods("web").into_iter().find(|pod| !["web-x", "web-y"].contains(&&*pod.name)).expect("a third");
     assert_eq!(place(&third.name), ("a".to_owned(), 0, Some(30)));
 }
+
+/// A pod without an owner has nobody to make it anew; its node is lost at 100 s.
+#[test]
+fn a_bare_pod_that_is_lost_stays_lost() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: alone}\nspec: {containers: [{name: c, image: i, resources: {requests: {cpu: 100m}}}]}";
+    let spec = "  duration: 2h\n  nodeGroups: [{name: g, instanceType: m6i.large, initialSize: 2, minSize: 2, maxSize: 2}]\n  \
+                outages: [{at: 100s, node: g-0}, {at: 100s, node: g-1}]\n";
+    let run = written(spec, pod);
+    let pods = run.pods("alone");
+    assert_eq!(pods.iter().map(|pod| (&*pod.name, pod.reason)).collect::<Vec<_>>(), [("alone", "NodeLost")]);
+}
+
+/// Whatever makes a pod, it is not ready before its probes' initial delay.
+#[test]
+fn probes_delay_readiness_of_every_kind() {
+    let pod = "{name: c, image: i, resources: {requests: {cpu: 100m}}, readinessProbe: {initialDelaySeconds: 50, httpGet: {port: 80}}}";
+    let objects = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: bare}}\nspec: {{containers: [{pod}]}}\n---\napiVersion: apps/v1\nkind: DaemonSet\n\
+         metadata: {{name: agent}}\nspec: {{selector: {{matchLabels: {{app: a}}}}, template: {{metadata: {{labels: {{app: a}}}}, spec: \
+         {{containers: [{pod}]}}}}}}\n---\napiVersion: batch/v1\nkind: Job\nmetadata: {{name: work}}\nspec: {{template: {{spec: \
+         {{restartPolicy: Never, containers: [{pod}]}}}}}}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec: \
+         {{selector: {{matchLabels: {{app: w}}}}, template: {{metadata: {{labels: {{app: w}}}}, spec: {{containers: [{pod}]}}}}}}\n"
+    );
+    let run = written("  duration: 5m\n  nodes: [{name: n, instanceType: m6i.large}]\n", &objects);
+    for name in ["bare", "agent", "work", "web"] {
+        assert_eq!(run.pods(name)[0].ready.map(seconds), Some(50), "{name}");
+    }
+}

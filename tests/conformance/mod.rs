@@ -5,6 +5,7 @@ mod hpa;
 mod karpenter;
 mod kueue;
 mod quantity;
+mod recorded;
 mod schedule;
 
 use std::io::Write as _;

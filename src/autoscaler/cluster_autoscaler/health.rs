@@ -129,7 +129,7 @@ impl Health {
         decreases: &mut Vec<TargetDecrease>,
     ) {
         let Some(request) = state.requests.get(&group.id).copied() else { return };
-        if self.expected(group) <= 0 {
+        if !self.are_there_upcoming(group) {
             state.requests.remove(&group.id);
             state.changed = true;
         } else if clock.is_past(request.expected_add_time) {
@@ -159,7 +159,7 @@ impl Health {
             }
         }
         for (code, count) in codes {
-            if self.expected(group) > 0 && state.requests.contains_key(&group.id) {
+            if self.are_there_upcoming(group) && state.requests.contains_key(&group.id) {
                 state.register_scale_up(group.id, -count, clock.now(), SimDuration::ZERO);
                 state.backoff.fail(group.id.index(), code, clock.now(), times);
             }
@@ -189,6 +189,13 @@ impl Health {
     pub fn expected(&self, group: &NodeGroup) -> i64 {
         let readiness = &self.groups[group.id.index()];
         self.targets[group.id.index()] - (readiness.ready + readiness.unready + readiness.long_unregistered)
+    }
+
+    /// A request is open while fewer nodes than the target have registered and started, however long their machines are
+    /// overdue (`areThereUpcomingNodesInNodeGroup`).
+    fn are_there_upcoming(&self, group: &NodeGroup) -> bool {
+        let readiness = &self.groups[group.id.index()];
+        self.targets[group.id.index()] > readiness.registered - readiness.not_started.len() as i64
     }
 
     /// Nodes that the snapshot gets placeholders for.

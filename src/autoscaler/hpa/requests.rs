@@ -88,7 +88,7 @@ pub fn request_of(
     // Asked at every sync of every HPA: no name is looked up, and nothing gathered, that is not needed.
     if resource == resource::CPU && container.is_none() && pod.pod_requests.is_none() && has_named_containers_only(pod)
     {
-        let all = pod.containers.iter().chain(pod.sidecars());
+        let all = pod.running();
         return all.map(|c| c.has_request.0.then(|| c.requests.cpu.get())).try_fold(0i64, |sum, request| {
             request.map(|request| sum.wrapping_add(request)).ok_or(RequestError::Missing { pod: 0 })
         });
@@ -118,7 +118,7 @@ pub fn request_of(
 
 /// None of them ends the sum ([`pod_request`]).
 fn has_named_containers_only(pod: &PodSpec) -> bool {
-    pod.containers.iter().chain(pod.sidecars()).all(|container| !container.name.is_empty())
+    pod.running().all(|container| !container.name.is_empty())
 }
 
 /// `resourcehelpers.PodRequests` where pod-level requests are set: `None` where nobody states the resource.

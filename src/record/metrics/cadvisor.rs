@@ -22,7 +22,7 @@ pub(super) fn is_seen(exposed: &Exposed<'_>, pod: &ExposedPod<'_>) -> bool {
 
 /// Containers, sidecars among them, with their part of the pod's CPU and memory.
 fn parts(spec: &PodSpec) -> impl Iterator<Item = (&Container, f64, f64)> {
-    let all = || spec.containers.iter().chain(spec.sidecars());
+    let all = || spec.running();
     let count = all().count() as f64;
     let cpu: i64 = all().map(|container| container.requests.cpu.get()).sum();
     let memory: i64 = all().map(|container| container.requests.memory.get()).sum();

@@ -206,12 +206,7 @@ impl Lowering<'_> {
                 false => object.at("spec"),
             };
             let reason = metric.failure_reason();
-            let mut containers = pod
-                .containers
-                .iter()
-                .chain(pod.sidecars())
-                .filter(|c| only.is_none_or(|only| *only == c.name))
-                .peekable();
+            let mut containers = pod.running().filter(|c| only.is_none_or(|only| *only == c.name)).peekable();
             if let (Some(only), None) = (only, containers.peek()) {
                 let message = format!(
                     "the target's pods have no container {only}: this metric of HorizontalPodAutoscaler {} fails at every sync ({reason})",

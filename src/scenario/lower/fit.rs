@@ -143,7 +143,10 @@ fn refusal(cluster: &ClusterState, nodes: &[(NodeId, String)], spec: PodSpecId) 
     let mut refusals: Vec<(bool, Millicores, &str, String)> = Vec::new();
     for (node, name) in nodes {
         let (reason, text) = refusal_on(cluster, *node, spec)?;
-        let is_of_another_kind = !matches!(reason, Reason::Insufficient(_) | Reason::NoGpuDevice | Reason::TooManyPods);
+        let is_of_another_kind = !matches!(
+            reason,
+            Reason::Insufficient(_) | Reason::NeverEnough(_) | Reason::NoGpuDevice | Reason::TooManyPods
+        );
         if !refusals.iter().any(|known| known.2 == name) {
             let cpu = cluster.node_view(*node)?.shape.allocatable.cpu;
             refusals.push((is_of_another_kind, Millicores(-cpu.get()), name, text));

@@ -11,6 +11,7 @@ mod external_metrics;
 mod fit;
 mod held_back;
 mod images;
+mod instance_labels;
 mod instance_types;
 mod jobs;
 mod keda;

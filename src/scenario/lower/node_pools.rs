@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::instance_labels::{absent_labels, labels};
 use super::nodes::{DEFAULT_STARTUP, DEFAULT_ZONE, device_startup, of_root_disk, root_disk};
 use super::{Lowering, shared};
 use crate::autoscaler::cluster_autoscaler::GroupOptions;
 use crate::autoscaler::karpenter::node_pool::NodePoolManifest;
+use crate::autoscaler::karpenter::requirement::Requirement;
 use crate::autoscaler::karpenter::{self, CapacityType, NodePool, Offering};
 use crate::cluster::{Labels, NodeGroupId, NodeShape, Resources, label};
 use crate::cost::{self, InstanceType};
@@ -71,6 +73,11 @@ impl Lowering<'_> {
             if let Some((message, hint)) = never_as_spot(&pool, &suiting) {
                 let place = object.at("spec.template.spec.requirements");
                 self.push(Diagnostic::warning(place, message).hint(hint));
+            }
+            for key in unknown_labels(&pool, &types) {
+                let message = format!("NodePool {} asks for {key}, which is known of no instance type", pool.name);
+                let warning = Diagnostic::warning(object.at("spec.template.spec.requirements"), message);
+                self.push(warning.hint("it is not looked at; name the types, or list them under `nodePools:`"));
             }
             for of in suiting {
                 self.launchable.extend(launchable(&pool, &of.offered, &of.labels));
@@ -170,9 +177,13 @@ impl Lowering<'_> {
             }
         }
         let labels = labels(instance);
+        let absent = absent_labels(instance, &labels);
         let slots = i64::from(kept.pods);
         let mut offered =
             karpenter::InstanceType::new(&instance.name, capacity, allocatable, slots, &labels, offerings);
+        for key in absent {
+            offered = offered.with_requirement(Requirement::does_not_exist(key));
+        }
         if offers.shared_gpus {
             offered.shared_gpus = instance.gpus().min(MOST_SHARED_GPUS) as u16;
         }
@@ -278,48 +289,11 @@ fn discounted(price: UsdPerHour, discount: f64) -> Option<UsdPerHour> {
     i64::try_from(left).ok().map(UsdPerHour::from_nanos)
 }
 
-/// The well-known labels of an instance type; for AWS those that its provider adds, which NodePools select by.
-fn labels(instance: &InstanceType) -> Labels {
-    let mut labels =
-        Labels::from([(label::ARCH.to_owned(), instance.arch.clone()), (label::OS.to_owned(), "linux".to_owned())]);
-    let mut put = |key: &str, value: String| labels.insert(key.to_owned(), value);
-    if let Some(gpu) = instance.gpu.as_ref().filter(|gpu| gpu.is_nvidia()) {
-        put(label::GPU_PRODUCT, gpu.model.clone());
-    }
-    if instance.cloud == "aws"
-        && let Some((family, size)) = instance.name.split_once('.')
-    {
-        let letters = family.find(|c: char| c.is_ascii_digit()).unwrap_or(family.len());
-        let generation: String = family[letters..].chars().take_while(char::is_ascii_digit).collect();
-        put("karpenter.k8s.aws/instance-category", family[..letters].to_owned());
-        put("karpenter.k8s.aws/instance-family", family.to_owned());
-        put("karpenter.k8s.aws/instance-generation", generation);
-        put("karpenter.k8s.aws/instance-size", size.to_owned());
-        put("karpenter.k8s.aws/instance-cpu", (instance.vcpus.get() / 1000).to_string());
-        put("karpenter.k8s.aws/instance-memory", (instance.memory.get() >> 20).to_string());
-        for (key, value) in [
-            ("instance-hypervisor", instance.hypervisor.clone()),
-            ("instance-cpu-manufacturer", instance.cpu_manufacturer.clone()),
-            ("instance-local-nvme", instance.local_storage.map(|bytes| (bytes.get() / 1_000_000_000).to_string())),
-            ("instance-network-bandwidth", instance.network_mbps.map(|mbps| mbps.to_string())),
-        ] {
-            if let Some(value) = value {
-                put(&format!("karpenter.k8s.aws/{key}"), value);
-            }
-        }
-        if let Some(gpu) = instance.gpu.as_ref().filter(|gpu| !gpu.is_nvidia()) {
-            put("karpenter.k8s.aws/instance-accelerator-name", gpu.model.to_lowercase());
-            put("karpenter.k8s.aws/instance-accelerator-count", gpu.count.to_string());
-            put("karpenter.k8s.aws/instance-accelerator-manufacturer", "aws".to_owned());
-        }
-        if let Some(gpu) = instance.gpu.as_ref().filter(|gpu| gpu.is_nvidia()) {
-            put("karpenter.k8s.aws/instance-gpu-name", gpu.model.to_lowercase());
-            put("karpenter.k8s.aws/instance-gpu-count", gpu.count.to_string());
-            put("karpenter.k8s.aws/instance-gpu-manufacturer", "nvidia".to_owned());
-            put("karpenter.k8s.aws/instance-gpu-memory", (gpu.memory.get() >> 20).to_string());
-        }
-    }
-    labels
+/// Labels of AWS that the pool asks for and nothing is known of.
+fn unknown_labels<'p>(pool: &'p NodePool, types: &[Offered]) -> Vec<&'p str> {
+    let of_aws = |key: &&str| key.starts_with("karpenter.k8s.aws/") || key.starts_with("topology.k8s.aws/");
+    let is_known = |key: &str| types.iter().any(|of| of.offered.requirements().has(key));
+    pool.requirements.iter().map(|requirement| &*requirement.key).filter(of_aws).filter(|key| !is_known(key)).collect()
 }
 
 /// A node for each way to buy the type that suits the pool.

@@ -138,7 +138,14 @@ impl Lowering<'_> {
                 }
             };
             let duration = row.duration.map(scaled);
-            self.scenario.trace_pods.push(TracePod { name: row.name.clone(), spec, workload, arrival, duration });
+            self.scenario.trace_pods.push(TracePod {
+                name: row.name.clone(),
+                spec,
+                workload,
+                arrival,
+                duration,
+                is_resubmitted: true,
+            });
         }
         // Bare pods of the manifests came first; all of them arrive at zero.
         if late > 0 {

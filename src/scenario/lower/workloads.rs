@@ -1,7 +1,7 @@
 //! Deployments, ReplicaSets, StatefulSets, Jobs, DaemonSets, bare pods and disruption budgets.
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::api::core::v1::{Pod, PodSpec as RawPodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::{Known, Lowering, PodOrigin, shared};
@@ -10,7 +10,7 @@ use crate::controller::UpdateOptions;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::manifest::{
     ManifestError, daemon_set_pod, deployment_update, disruption_budget, label_selector, pod_spec, pod_template_spec,
-    stateful_set_update,
+    probe_delay, stateful_set_update,
 };
 use crate::scenario::objects::{Object, Objects};
 use crate::scenario::spec::{ScenarioSpec, TargetKind, TargetRef, UsageSpec, WorkloadSettingsSpec};
@@ -52,7 +52,7 @@ impl Lowering<'_> {
             self.scenario.daemon_sets.push(DaemonSet { workload, spec });
         }
         for object in &objects.pods {
-            self.bare_pod(object);
+            self.bare_pod(spec, object);
         }
         self.training_manifests(spec, objects);
         self.check_settings(spec);
@@ -223,16 +223,19 @@ impl Lowering<'_> {
     }
 
     /// A pod without an owner: there from the start, never replaced.
-    fn bare_pod(&mut self, object: &Object<Pod>) {
+    fn bare_pod(&mut self, spec: &ScenarioSpec, object: &Object<Pod>) {
         let raw = object.value.spec.clone().unwrap_or_default();
         let names = &mut self.scenario.specs.resources;
         let read = pod_spec(&object.value.metadata, &raw, &self.priorities, names);
         let Some(pod) = self.pod_or_refusal("Pod", object, read) else { return };
-        let workload = self.add_workload("Pod", object, usage(None), |_| WorkloadKind::Replayed);
+        let usage = usage(settings(spec, "Pod", object));
+        let workload = self.add_workload("Pod", object, usage, |_| WorkloadKind::Replayed);
         self.scenario.workloads[workload.index()].volumes = self.volumes_of("Pod", object, Some(&raw), "spec");
         let spec = self.intern(pod, "Pod", object, "spec");
         let name = shared(&object.name);
-        self.scenario.trace_pods.push(TracePod { name, spec, workload, arrival: SimTime::ZERO, duration: None });
+        let (arrival, duration) = (SimTime::ZERO, None);
+        let pod = TracePod { name, spec, workload, arrival, duration, is_resubmitted: false };
+        self.scenario.trace_pods.push(pod);
     }
 
     pub(super) fn pod_or_refusal<T, R>(
@@ -404,17 +407,4 @@ pub(super) fn usage(settings: Option<&WorkloadSettingsSpec>) -> UsageModel {
 
 pub(super) fn usage_model(spec: &UsageSpec) -> UsageModel {
     UsageModel { cpu: spec.cpu, memory: spec.memory, gpu: GpuUsage(spec.gpu) }
-}
-
-/// The longest initial delay of the pod's startup and readiness probes.
-fn probe_delay(pod: &RawPodSpec) -> SimDuration {
-    let delays = pod.containers.iter().map(|container| {
-        [&container.startup_probe, &container.readiness_probe]
-            .into_iter()
-            .flatten()
-            .filter_map(|probe| probe.initial_delay_seconds)
-            .max()
-            .unwrap_or(0)
-    });
-    SimDuration::from_secs(i64::from(delays.max().unwrap_or(0).max(0)))
 }

@@ -55,7 +55,7 @@ pub use live_pod::{LivePod, live_pod};
 pub use node::{LiveNode, NodeAmounts, live_node, node_amounts};
 pub use observed_pod::observed_pod;
 pub use persistent_volume::persistent_volume_terms;
-pub use pod::{pod_spec, pod_template_spec};
+pub use pod::{pod_spec, pod_template_spec, probe_delay};
 pub use priority::{PriorityClasses, PriorityValue};
 pub use scheduler_configuration::scheduler_options;
 pub use selector::{label_selector, read_taints};

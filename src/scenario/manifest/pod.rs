@@ -39,6 +39,19 @@ pub(super) fn watched_pod_spec(
     read_pod(metadata, spec, &PriorityClasses::default(), names, Amounts::Any)
 }
 
+/// The longest initial delay of the pod's startup and readiness probes.
+pub fn probe_delay(pod: &core::PodSpec) -> SimDuration {
+    let delays = pod.containers.iter().map(|container| {
+        [&container.startup_probe, &container.readiness_probe]
+            .into_iter()
+            .flatten()
+            .filter_map(|probe| probe.initial_delay_seconds)
+            .max()
+            .unwrap_or(0)
+    });
+    SimDuration::from_secs(i64::from(delays.max().unwrap_or(0).max(0)))
+}
+
 fn read_pod(
     metadata: &ObjectMeta,
     spec: &core::PodSpec,
@@ -52,6 +65,7 @@ fn read_pod(
         annotations: metadata.annotations.clone().unwrap_or_default(),
         controller: controller(metadata),
         gpu_share: gpu_share(metadata)?,
+        probe_delay: probe_delay(spec),
         ..PodSpec::default()
     };
     read_spec(spec, &labels, priorities, names, amounts, &mut pod).map_err(|error| error.within("spec"))?;

@@ -17,6 +17,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::Cycle;
+use super::node_terms::names_other_nodes;
 pub use super::node_terms::{matches_node_selector_and_affinity, untolerated_taint};
 use crate::cluster::{NodeView, Shortfall, Specs, Taint, TaintEffect};
 
@@ -90,6 +91,12 @@ pub fn admits(cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Rejection> {
 
 /// Runs some filters in their order; the first refusal wins.
 pub fn run(filters: &[&dyn Filter], cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Rejection> {
+    // Before any node is looked at, a pod that names its nodes leaves only those (`PreFilter`).
+    if names_other_nodes(cycle.pod, node)
+        && let Some(filter) = filters.iter().find(|filter| filter.name() == node_affinity::NAME)
+    {
+        return Err(Rejection { plugin: filter.name(), reason: Reason::NodeAffinity });
+    }
     for filter in filters {
         filter.filter(cycle, node).map_err(|reason| Rejection { plugin: filter.name(), reason })?;
     }
@@ -113,6 +120,8 @@ pub enum Reason {
     NodePorts,
     TooManyPods,
     Insufficient(SmallVec<[Shortfall; 2]>),
+    /// Of something the node has less than the pod asks for, however empty it is.
+    NeverEnough(SmallVec<[Shortfall; 2]>),
     NoGpuDevice,
     /// The node lacks a topology key of a spread constraint.
     SpreadLabelMissing,
@@ -140,6 +149,7 @@ impl Reason {
                 | Reason::PodAffinity
                 | Reason::VolumeNodeAffinity
                 | Reason::ResourceClaims
+                | Reason::NeverEnough(_)
         )
     }
 
@@ -176,7 +186,7 @@ impl fmt::Display for DisplayReason<'_> {
             Reason::ResourceClaims => f.write_str("the pod claims devices (resourceClaims), and no driver offers any"),
             Reason::TooManyPods => f.write_str("too many pods"),
             Reason::NoGpuDevice => f.write_str("no GPU device has enough left"),
-            Reason::Insufficient(shortfalls) => {
+            Reason::Insufficient(shortfalls) | Reason::NeverEnough(shortfalls) => {
                 for (index, shortfall) in shortfalls.iter().enumerate() {
                     if index > 0 {
                         f.write_str(", ")?;

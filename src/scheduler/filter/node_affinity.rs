@@ -3,11 +3,13 @@
 use super::{Cycle, Filter, NodeView, Reason, Scope};
 use crate::scheduler::node_terms::matches_node_selector_and_affinity;
 
+pub(super) const NAME: &str = "NodeAffinity";
+
 pub struct NodeAffinity;
 
 impl Filter for NodeAffinity {
     fn name(&self) -> &'static str {
-        "NodeAffinity"
+        NAME
     }
 
     fn scope(&self) -> Scope {

@@ -24,11 +24,12 @@ impl Filter for NodeResourcesFit {
     }
 
     fn filter(&self, cycle: &Cycle<'_>, node: &NodeView<'_>) -> Result<(), Reason> {
-        if node.state.pods.len() as i64 + 1 > node.shape.max_pods {
-            return Err(Reason::TooManyPods);
-        }
         let request = &cycle.pod.requests;
         let (allocatable, requested) = (&node.shape.allocatable, &node.state.requested);
+        if node.state.pods.len() as i64 + 1 > node.shape.max_pods {
+            let never: smallvec::SmallVec<_> = allocatable.shortfalls(request).collect();
+            return Err(if never.is_empty() { Reason::TooManyPods } else { Reason::NeverEnough(never) });
+        }
         // The common case, without making a vector of what is free.
         let fits_basics = request.cpu <= (allocatable.cpu - requested.cpu)
             && request.memory <= (allocatable.memory - requested.memory)
@@ -38,6 +39,10 @@ impl Filter for NodeResourcesFit {
         }
         let free = allocatable.minus(requested);
         let shortfalls: smallvec::SmallVec<_> = free.shortfalls(request).collect();
-        if shortfalls.is_empty() { Ok(()) } else { Err(Reason::Insufficient(shortfalls)) }
+        if shortfalls.is_empty() {
+            return Ok(());
+        }
+        let never_enough = allocatable.shortfalls(request).next().is_some();
+        Err(if never_enough { Reason::NeverEnough(shortfalls) } else { Reason::Insufficient(shortfalls) })
     }
 }

@@ -50,7 +50,7 @@ impl ScoredResources {
     }
 
     fn new(specs: &[ResourceSpec], cycle: &Cycle<'_>, nonzero: bool) -> ScoredResources {
-        let (stated, with_defaults) = (&cycle.pod.requests, &cycle.pod.nonzero_requests);
+        let (stated, with_defaults) = (&cycle.pod.requests, cycle.pod.requests_scored_by_fit());
         let read = |spec: &ResourceSpec| {
             let (kind, request) = match spec.name.as_str() {
                 resource::CPU if nonzero => (Kind::Cpu, with_defaults.0.0),

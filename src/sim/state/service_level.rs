@@ -186,11 +186,34 @@ impl Line {
                 Some(Latency { mean: SimDuration::ZERO, p95: SimDuration::ZERO, queue_length: backlog.units() })
             }
             Servers::Station(station) => {
-                let mut latency = self.queue.latency(station, demand as f64 / 1000.0, &self.limits, &self.sizes);
+                let mut latency = self.in_line(station, demand);
                 latency.queue_length = latency.queue_length.max(backlog.units());
                 Some(latency)
             }
         }
+    }
+
+    /// What waits because the pods cannot keep up: for sure, and while more comes than they can do all who stand in line,
+    /// those among them who will have waited too long.
+    pub fn behind(&self, demand: i64, backlog: Work) -> Work {
+        let Some(station) = self.station() else { return backlog };
+        if demand as f64 / 1000.0 <= station.capacity() {
+            return backlog;
+        }
+        let in_line = self.in_line(station, demand).queue_length;
+        backlog.max(Work::of((in_line * 1000.0).round() as i64, SimDuration::from_secs(1)))
+    }
+
+    /// The line now, those among it who will have waited too long too; whom a full line turns away does not wait.
+    fn in_line(&self, station: &Station, demand: i64) -> Latency {
+        let arrivals = demand as f64 / 1000.0;
+        let mut latency = self.queue.latency(station, arrivals, &self.limits, &self.sizes);
+        let leave_by_time = self.limits.timeout * station.capacity() <= self.limits.length;
+        if arrivals > station.capacity() && leave_by_time && self.limits.timeout.is_finite() {
+            let lost = self.queue.refused(station, arrivals, &self.limits);
+            latency.queue_length += arrivals * lost * self.limits.timeout;
+        }
+        latency
     }
 
     /// Of all requests that were answered.
@@ -217,8 +240,9 @@ pub(in crate::sim) struct ServiceLevel {
 }
 
 impl ServiceLevel {
-    pub fn note(&mut self, served: &Served) {
-        self.backlog_max = self.backlog_max.max(served.backlog);
+    /// `in_line` is what waits at the end of the interval.
+    pub fn note(&mut self, served: &Served, in_line: Work) {
+        self.backlog_max = self.backlog_max.max(in_line);
         self.saturated += served.behind;
     }
 

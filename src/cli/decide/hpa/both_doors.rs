@@ -188,7 +188,7 @@ fn whole_of(spec: &PodSpec, name: &str, container: &str, value: i64) -> i64 {
         resource::CPU => container.requests.cpu.get(),
         _ => container.requests.memory.get(),
     };
-    let running = || spec.containers.iter().chain(spec.sidecars());
+    let running = || spec.running();
     let part = running().find(|other| other.name == container).map_or(0, request);
     let whole: i64 = running().map(request).sum();
     match part {
