@@ -94,7 +94,7 @@ reasons! {
         /// No type of node that may be made, and none that stands, could hold it.
         NoFittingType = "no_fitting_type", "no type of node that could hold it";
         /// Every node that could hold it is full, and nothing adds nodes.
-        NoRoom = "no_room", "full nodes, and nothing adds any";
+        NoRoom = "no_room", "no node that would take it, and nothing adds any";
         /// Its scheduling gates are not removed.
         Gated = "gated", "scheduling gates";
         /// Another scheduler than `default-scheduler` is to bind it.

@@ -106,7 +106,10 @@ impl World<'_> {
 
     pub(super) fn readiness_delay(&self, pod: PodId) -> SimDuration {
         match self.kind(self.pods[pod.index()].workload) {
-            WorkloadKind::Replicated { readiness_delay, .. } => self.draw(readiness_delay, "readiness", pod),
+            // Nobody asks before the probes' initial delay.
+            WorkloadKind::Replicated { readiness_delay, .. } => self
+                .draw(readiness_delay, "readiness", pod)
+                .max(self.cluster.specs.pod(self.cluster.pod(pod).spec).probe_delay),
             _ => SimDuration::ZERO,
         }
     }

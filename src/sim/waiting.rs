@@ -1,6 +1,6 @@
 //! Why a pod has no node: what its autoscaler (or, where there is none, the scheduler) last said of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -191,9 +191,38 @@ impl World<'_> {
         }
         match self.cure_for(spec) {
             Cure::Room if !self.is_larger_than_any_node(spec) => {
-                verdict(Mechanism::NoRoom, "no node had room, and nothing adds nodes")
+                verdict(Mechanism::NoRoom, format!("{}, and nothing adds nodes", self.why_no_node_takes(pod)))
             }
             Cure::Room | Cure::Node => self.no_node_could_hold(spec),
+        }
+    }
+
+    /// Which filters refuse the nodes as they are now; where it is for room alone, just that.
+    fn why_no_node_takes(&mut self, pod: PodId) -> Arc<str> {
+        let (spec, version) = (self.cluster.pod(pod).spec, self.cluster.node_version());
+        if let Some((_, known)) = self.waiting.refusals.get(&spec).filter(|(at, _)| *at == version) {
+            return Arc::clone(known);
+        }
+        let told: Arc<str> = self.refusals_of(pod).into();
+        self.waiting.refusals.insert(spec, (version, Arc::clone(&told)));
+        told
+    }
+
+    fn refusals_of(&self, pod: PodId) -> String {
+        let cycle = Cycle::for_pod(self.cluster.state(), pod);
+        let mut refusals: BTreeMap<&str, usize> = BTreeMap::new();
+        for node in self.cluster.node_views() {
+            if let Err(refusal) = self.try_filters(&cycle, &node) {
+                *refusals.entry(refusal.plugin).or_default() += 1;
+            }
+        }
+        match refusals.keys().collect::<Vec<_>>()[..] {
+            [] | [&"NodeResourcesFit"] => "no node had room".to_owned(),
+            _ => {
+                let counted: Vec<String> =
+                    refusals.iter().map(|(plugin, nodes)| format!("{plugin} on {nodes}")).collect();
+                format!("no node took it (refused by {})", listed(counted.iter().map(String::as_str)))
+            }
         }
     }
 

@@ -122,3 +122,24 @@ fn an_expectation_on_a_workload_says_its_whole_key() {
         assert_eq!(validate_in(folder(&scenario(key), "").path(), &["s.yaml"]).err, "", "{key}");
     }
 }
+
+/// What would never act says so: a node that nobody will have, and plans for after the end.
+#[test]
+fn what_can_never_happen_is_told() {
+    let groups = "  nodeGroups: [{name: g, instanceType: m6i.large, maxSize: 2}]\n";
+    bad(&format!("{groups}  outages: [{{at: 10s, node: nope}}]\n"), &["no node will be called nope", "general-0"]);
+    bad(&format!("{groups}  outages: [{{at: 10s, node: g-x}}]\n"), &["no node will be called g-x"]);
+    let late = format!(
+        "{groups}  outages: [{{at: 10s, node: g-0}}]\n  replicaChanges: [{{at: 2h, target: {{kind: Deployment, name: d}}, \
+         replicas: 1}}]\n{}",
+        deployment("default", "d")
+    );
+    let told = validate_in(folder(&document(&late), "").path(), &["s.yaml"]);
+    assert!(told.err.contains("this never happens: the run ends after 1h"), "{}", told.err);
+}
+
+#[test]
+fn pods_of_a_deployment_always_restart_as_an_api_server_has_it() {
+    let objects = deployment("default", "d").replace("containers:", "restartPolicy: Never, containers:");
+    bad(&format!("  nodes: [{{name: n, instanceType: m6i.large}}]\n{objects}"), &["always restart", "restartPolicy"]);
+}

@@ -3,6 +3,7 @@
 use windtunnel::sim::{IdleReason, Mechanism};
 
 use super::run_scenario;
+use super::written::written;
 use crate::watch::Watched;
 
 /// Stands for a PodDisruptionBudget that lets no `keeper` go.
@@ -338,5 +339,31 @@ spec:
     for verdict in waiting {
         assert_eq!(verdict.mechanism, Mechanism::NoRoom, "{}", verdict.reason);
         assert!(verdict.reason.starts_with("no node that could hold it had room"), "{}", verdict.reason);
+    }
+}
+
+/// Two empty nodes, and rules that neither meets: what is said names the filters.
+#[test]
+fn pods_that_rules_keep_out_of_empty_nodes_are_told_which() {
+    let deployment = |name: &str, rules: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{replicas: 3, selector: {{matchLabels: {{app: {name}}}}}, \
+             template: {{metadata: {{labels: {{app: {name}}}}}, spec: {{{rules}, containers: [{{name: c, image: i, resources: {{requests: \
+             {{cpu: 10m}}}}}}]}}}}}}\n---\n"
+        )
+    };
+    let apart = "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, \
+                 labelSelector: {matchLabels: {app: aa}}}]}}";
+    let spread = "topologySpreadConstraints: [{maxSkew: 1, minDomains: 3, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: \
+                  DoNotSchedule, labelSelector: {matchLabels: {app: md}}}]";
+    let objects = deployment("aa", apart) + &deployment("md", spread);
+    let run = written("  duration: 10m\n  nodes: [{name: n, count: 2, instanceType: m6i.2xlarge}]\n", &objects);
+    for (name, refused) in [("aa", "InterPodAffinity on 2"), ("md", "PodTopologySpread on 2")] {
+        let waiting: Vec<_> = run.pods(name).into_iter().filter_map(|pod| pod.unscheduled.clone()).collect();
+        assert!(!waiting.is_empty());
+        for verdict in waiting {
+            let wanted = format!("no node took it (refused by {refused}), and nothing adds nodes");
+            assert_eq!(verdict.reason, wanted, "{name}");
+        }
     }
 }

@@ -148,7 +148,8 @@ pub fn limit_ranges(objects: &mut Vec<Node>, told: &mut Told) {
         }
         if filled > 0 {
             let place = object.place.clone();
-            told.add_some(Weight::Nothing, "LimitRange", "containers that get its defaults", &place, filled);
+            let meaning = "containers get its defaults; its minima, maxima and ratios refuse no pod here";
+            told.add_some(Weight::Differs, "LimitRange", meaning, &place, filled);
         }
     }
 }

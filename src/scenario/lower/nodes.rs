@@ -259,6 +259,7 @@ impl Lowering<'_> {
                 self.error(&format!("{path}.stockOuts[{index}].to"), message);
                 continue;
             }
+            self.happens(&format!("{path}.stockOuts[{index}].from"), span.from);
             if span.interrupts && group.capacity_type != CapacityType::Spot {
                 let message = "only spot nodes are taken back";
                 self.error(&format!("{path}.stockOuts[{index}].interrupts"), message).hint =

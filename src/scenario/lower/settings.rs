@@ -5,7 +5,8 @@ use rustc_hash::FxHashSet;
 use super::{Lowering, instant, shared};
 use crate::cluster::{image_with_tag, label};
 use crate::load::WallClock;
-use crate::scenario::diagnostic::suggestion;
+
+use crate::scenario::diagnostic::{Diagnostic, suggestion};
 use crate::scenario::names::names_results;
 use crate::scenario::spec::{ExpectationSpec, KubeletSpec, ScenarioSpec};
 use crate::scenario::{Expected, KubeletOptions, Outage, Test};
@@ -132,6 +133,15 @@ impl Lowering<'_> {
         self.scenario.outages.sort_by_key(|outage| outage.at);
     }
 
+    /// Tells of what is planned for a time that the run does not come to.
+    pub(super) fn happens(&mut self, path: &str, at: SimDuration) {
+        let end = self.scenario.duration;
+        if at >= end {
+            let warning = Diagnostic::warning(self.at(path), format!("this never happens: the run ends after {end}"));
+            self.push(warning.hint("a longer `duration:`"));
+        }
+    }
+
     /// Comes after the nodes.
     pub(super) fn check_outages(&mut self, spec: &ScenarioSpec) {
         let specs = &self.scenario.specs;
@@ -144,11 +154,27 @@ impl Lowering<'_> {
         zones.dedup();
         let known: Vec<&str> = zones.iter().map(String::as_str).collect();
         for (index, outage) in spec.outages.iter().enumerate() {
+            if let Some(node) = outage.node.as_deref().filter(|node| !self.may_be_node(node)) {
+                let names: Vec<&str> = self.scenario.nodes.iter().map(|node| &*node.name).collect();
+                let hint = suggestion(node, &names);
+                let message = format!("no node will be called {node}");
+                let error = self.error(&format!("outages[{index}].node"), message);
+                error.hint = hint;
+                error.expected =
+                    Some("a node of the scenario, or one of a group or NodePool, such as general-0".to_owned());
+            }
             if let Some(zone) = outage.zone.as_deref().filter(|zone| !known.contains(zone)) {
                 let hint = suggestion(zone, &known);
                 self.error(&format!("outages[{index}].zone"), format!("no node is in zone {zone}")).hint = hint;
             }
         }
+    }
+
+    /// Nodes of groups and NodePools are numbered from 0 as they come.
+    fn may_be_node(&self, name: &str) -> bool {
+        let of_group = name.rsplit_once('-').filter(|(_, number)| number.bytes().all(|digit| digit.is_ascii_digit()));
+        self.scenario.nodes.iter().any(|node| &*node.name == name)
+            || of_group.is_some_and(|(group, _)| self.scenario.node_groups.iter().any(|known| &*known.name == group))
     }
 
     /// Expectations with their places; what they mean is `check`'s to say.

@@ -41,6 +41,7 @@ impl Lowering<'_> {
             self.error(&format!("{path}.to"), format!("the span ends ({to}) before it begins ({from})"));
             return None;
         }
+        self.happens(&format!("{path}.from"), from);
         Some((instant(from), instant(to)))
     }
 

@@ -5,7 +5,8 @@ use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::{Known, Lowering, PodOrigin, shared};
-use crate::cluster::{Controller, LabelSelector, PodSpec, PodSpecId, WorkloadId};
+
+use crate::cluster::{Controller, LabelSelector, PodSpec, PodSpecId, RestartPolicy, WorkloadId};
 use crate::controller::UpdateOptions;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::manifest::{
@@ -185,6 +186,10 @@ impl Lowering<'_> {
         let controller = if kind == "Deployment" { "ReplicaSet" } else { kind };
         let labels: Vec<(&str, String)> = raw.label.iter().cloned().collect();
         let pod = self.template_pod(kind, controller, object, template, &labels)?;
+        if pod.restart_policy != RestartPolicy::Always {
+            let problem = format!("pods of a {kind} always restart: an API server refuses another policy");
+            return Err(ManifestError::new("spec.template.spec.restartPolicy", problem));
+        }
         if pod.active_deadline.is_some() {
             let problem = format!("pods of a {kind} run on; it belongs to Jobs and bare pods");
             return Err(ManifestError::new("spec.template.spec.activeDeadlineSeconds", problem));
@@ -308,6 +313,9 @@ impl Lowering<'_> {
                     self.error(&format!("{path}.{field}"), message);
                 }
             }
+            if let Some(arrival) = settings.arrival {
+                self.happens(&format!("{path}.arrival"), arrival);
+            }
             if let Some(failures) = &settings.failures {
                 self.check_failures(failures, &format!("{path}.failures"));
             }
@@ -328,6 +336,7 @@ impl Lowering<'_> {
     pub(super) fn replica_changes(&mut self, spec: &ScenarioSpec) {
         for (index, change) in spec.replica_changes.iter().enumerate() {
             let path = format!("replicaChanges[{index}]");
+            self.happens(&format!("{path}.at"), change.at);
             if let Some(target) = self.replicated_target(&change.target, &path) {
                 let at = super::instant(change.at);
                 self.scenario.replica_changes.push(ReplicaChange { at, target, replicas: change.replicas });

@@ -16,8 +16,10 @@ pub fn deployment_update(raw: &raw::DeploymentSpec) -> Result<UpdateOptions, Man
         let default = UpdateOptions::default();
         let min_ready = min_ready(raw.min_ready_seconds)?;
         let deadline = seconds("progressDeadlineSeconds", raw.progress_deadline_seconds.map(i64::from))?;
+        // An API server fills in the default first.
+        let stated = deadline.or(default.progress_deadline);
         let progress_deadline = match deadline {
-            Some(deadline) if deadline <= min_ready => {
+            _ if stated.is_some_and(|deadline| deadline <= min_ready) => {
                 return Err(ManifestError::new("progressDeadlineSeconds", "must be above minReadySeconds"));
             }
             // The largest number stands for none.

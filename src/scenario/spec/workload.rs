@@ -100,7 +100,7 @@ fn default_namespace() -> String {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WorkloadSettingsSpec {
     pub target: TargetRef,
-    /// What the application needs from its container's start until it serves, on top of the readiness probe's
+    /// What the application needs from its container's start until it serves; it is ready no sooner than its probes'
     /// initial delay. Default: 0s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup: Option<Distribution>,

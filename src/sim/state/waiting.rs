@@ -30,4 +30,6 @@ pub(in crate::sim) struct Waiting {
     pub room_for_gangs: FxHashMap<(PodSpecId, u32), Option<u64>>,
     /// Whether a spec asks for more than any node of the scenario has.
     pub(in crate::sim) too_large: FxHashMap<PodSpecId, bool>,
+    /// Why no node takes pods of a spec, at a version of the nodes.
+    pub(in crate::sim) refusals: FxHashMap<PodSpecId, (u64, Arc<str>)>,
 }
