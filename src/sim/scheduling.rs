@@ -346,22 +346,13 @@ impl World<'_> {
 
     /// Lower-priority pods make way, where that helps.
     fn try_preemption(&mut self, pod: PodId) {
-        let (spec, version) = (self.cluster.pod(pod).spec, self.cluster.node_version());
-        if self.cluster.specs.pod(spec).priority <= self.lowest_priority {
-            return;
-        }
-        let is_promised = self.cluster.pod(pod).nominated_node.is_some();
-        let counts_alone = !is_promised && !hangs_on_others(self.cluster.specs.pod(spec));
-        if self.spec_notes[spec.index()].preempts_in_vain_at == Some(version) && !is_promised && !self.plain {
+        if self.cluster.specs.pod(self.cluster.pod(pod).spec).priority <= self.lowest_priority {
             return;
         }
         let preemption = match self.preemption_for(pod) {
             Ok(preemption) => preemption,
-            Err(NoPreemption::NoCandidate(_)) => {
-                self.spec_notes[spec.index()].preempts_in_vain_at = Some(version).filter(|_| counts_alone);
-                // What was promised to it earlier is void: autoscalers are to see that it needs a node.
-                return self.nominate(pod, None);
-            }
+            // What was promised to it earlier is void: autoscalers are to see that it needs a node.
+            Err(NoPreemption::NoCandidate(_)) => return self.nominate(pod, None),
             Err(_) => return,
         };
         // Its victims' successors may go where they keep it out again: to another node of the zone that it avoids or is

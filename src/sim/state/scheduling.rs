@@ -10,6 +10,4 @@ pub(in crate::sim) struct SpecNotes {
     pub(in crate::sim) by_class: Option<(ByClass, usize)>,
     /// [`Books::node_version`](super::books::Books::node_version) at which no node would take it, and what would help.
     pub(in crate::sim) refused_at: Option<(u64, Cure)>,
-    /// The same, at which no node would take it whoever of lower priority left.
-    pub(in crate::sim) preempts_in_vain_at: Option<u64>,
 }
