@@ -38,6 +38,9 @@ pub(super) enum PodError {
     Uninitialized(usize),
 }
 
+/// Whether each existing node (by position) has room for some pod as it is; `None`: not known.
+pub(super) type KnownRoom = Vec<Option<bool>>;
+
 /// What every simulation over one snapshot shares.
 pub(super) struct Base<'a> {
     pub snapshot: &'a Snapshot<'a>,
@@ -54,8 +57,8 @@ pub(super) struct Base<'a> {
     pub narrowed_labels: RefCell<FxHashMap<(PodSpecId, usize, NodeShapeId), Rc<Requirements>>>,
     pub surveys: Rc<Surveys>,
     first_fits: RefCell<FirstFits>,
-    /// By spec and level: whether each existing node (by position) has room for such a pod as it is; `None`: not known.
-    room: RefCell<FxHashMap<(PodSpecId, usize), Vec<Option<bool>>>>,
+    /// By spec and level.
+    room: RefCell<FxHashMap<(PodSpecId, usize), KnownRoom>>,
     /// By spec: why none of its pods finds a place, as [`hopeless`](super::hopeless) has it.
     pub hopeless: RefCell<FxHashMap<PodSpecId, Option<PodError>>>,
     pods_to_place: OnceCell<Vec<PodToPlace>>,
@@ -190,7 +193,7 @@ impl<'a> Base<'a> {
     }
 
     /// What is known of [`has_room`](Self::has_room) for nodes (by position) on which no simulation placed anything.
-    pub fn room_of(&self, pod: &Variant) -> RefMut<'_, Vec<Option<bool>>> {
+    pub fn room_of(&self, pod: &Variant) -> RefMut<'_, KnownRoom> {
         RefMut::map(self.room.borrow_mut(), |room| {
             room.entry((pod.spec, pod.level)).or_insert_with(|| vec![None; self.existing.nodes.len()])
         })
