@@ -65,13 +65,41 @@ pub fn judge(expectations: &[Expectation], run: &Run<'_>) -> Vec<Verdict> {
 fn figure(expectation: &Expectation, name: &str, path: &[String], run: &Run<'_>) -> Verdict {
     let key = path.join(".");
     let Some(got) = value_of(run.figures, &key) else { return absent(path, run.summary) };
+    if let Some(why) = why_unknown(path, run.summary) {
+        let judged = if got.is_nan() { Verdict::none(String::new()) } else { verdict(expectation, got, None) };
+        return Verdict { holds: false, because: Some(why), ..judged };
+    }
     if got.is_nan() {
-        return Verdict::none(unknown(path, run));
+        return match never_fired(expectation, path) {
+            Some(judged) => judged,
+            None => Verdict::none(unknown(path, run)),
+        };
     }
     let broken = expectation.bounds.iter().find(|bound| !bound.holds(got));
     let shown = broken.and_then(|bound| witness::first(name, bound, run));
     let decision = broken.and_then(|bound| witness::decision_of(name, bound, shown.as_ref(), run));
     Verdict { decision, ..verdict(expectation, got, shown.map(|witness| witness.text)) }
+}
+
+/// Why a figure of an alert says nothing: a rule that it hangs on failed, or asks for what no run has.
+fn why_unknown(path: &[String], summary: &Summary) -> Option<String> {
+    let [alerts, name, ..] = path else { return None };
+    let figures = summary.alerts.get(&**name).filter(|_| alerts == "alerts")?;
+    let failed = summary.rule_failures.iter().find(|failure| failure.alerts.iter().any(|alert| **alert == **name));
+    match failed {
+        Some(failure) => Some(failure.to_string()),
+        None if figures.cannot_fire_without.is_empty() => None,
+        None => Some(format!("it can't fire, for no run has {}", figures.cannot_fire_without.join(", "))),
+    }
+}
+
+/// An alert that never fires does so later than at any time.
+fn never_fired(expectation: &Expectation, path: &[String]) -> Option<Verdict> {
+    let [alerts, _, first] = path else { return None };
+    (alerts == "alerts" && first == "first_seconds").then(|| Verdict {
+        holds: expectation.bounds.iter().all(|bound| bound.holds(f64::INFINITY)),
+        ..Verdict { shown: "never".to_owned(), ..Verdict::none("it never fired".to_owned()) }
+    })
 }
 
 /// Why a figure is `null`: what was not over lies beyond what was seen, else there was nothing to see.

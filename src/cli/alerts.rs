@@ -155,8 +155,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let text = String::from_utf8(csv::alerts(&alerts.episodes, outcome.start_epoch_seconds))?;
         single::write(file, &text, Comment::None, terms)?;
     }
+    diagnostics::show(&exposition::failures(&alerts));
     if !arguments.quiet {
-        diagnostics::show(&exposition::failures(&alerts));
         let mut stdout = io::stdout().lock();
         match arguments.format {
             Format::Table => {
@@ -258,13 +258,10 @@ fn json(alerts: &Alerts, sent: Option<&Notifications>) -> serde_json::Value {
             "summary": episode.summary,
         })
     });
-    let failures = alerts.failures.iter().map(|failure| {
-        json!({"rule": failure.rule, "place": failure.place, "times": failure.times, "message": failure.message})
-    });
     json!({
         "alerts": alerts.figures,
         "episodes": episodes.collect::<Vec<_>>(),
-        "failures": failures.collect::<Vec<_>>(),
+        "failures": alerts.failures,
         "notifications": sent.map(|sent| json!({
             "sent": sent.sent,
             "groups": sent.groups,

@@ -18,7 +18,7 @@ use crate::check::{
 };
 use crate::monitoring;
 use crate::record::writer::single::{self, Comment, FileTerms};
-use crate::record::{Figure, Recorder, Summary, VERSION, figures};
+use crate::record::{Figure, Recorder, RuleFailure, VERSION, figures};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::{Override, Scenario, ScenarioFiles, names_results};
 use crate::sim::Stopped;
@@ -102,6 +102,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::BadInput(anyhow::anyhow!(problem)));
     }
     let ran = run_all(&prepared, arguments)?;
+    diagnostics::show(&failures_of(&ran));
     if let Some(name) = &arguments.save_baseline {
         let text = serde_json::to_string_pretty(&baseline_of(&prepared, &ran))?;
         let folder = &arguments.baseline_dir;
@@ -119,6 +120,18 @@ pub fn run(arguments: &Arguments) -> Outcome {
     print(&suites, arguments)?;
     let failed: usize = suites.iter().map(Suite::failed).sum();
     Ok(if failed == 0 { ExitCode::SUCCESS } else { exit_code::EXPECTATION_FAILED.into() })
+}
+
+/// Rules that failed, each told once, however quiet the command is.
+fn failures_of(ran: &[Judged]) -> Vec<Diagnostic> {
+    let mut told: Vec<String> = Vec::new();
+    for failure in ran.iter().flat_map(|judged| &judged.failures) {
+        let text = failure.to_string();
+        if !told.contains(&text) {
+            told.push(text);
+        }
+    }
+    told.into_iter().map(Diagnostic::note).collect()
 }
 
 fn prepare(
@@ -226,10 +239,12 @@ impl Outputs<'_> {
 struct Judged {
     verdicts: Vec<(u64, Vec<Verdict>)>,
     figures: Vec<(u64, Vec<Figure>)>,
+    /// Rules that failed under the first seed where some did.
+    failures: Vec<RuleFailure>,
 }
 
-/// Index of the plan, seed, what was judged and what it was judged by.
-type JudgedRun = (usize, u64, Vec<Verdict>, Vec<Figure>);
+/// One run: what was judged, what it was judged by, and rules that failed.
+type JudgedRun = (Vec<Verdict>, Vec<Figure>, Vec<RuleFailure>);
 
 /// Every plan under its seeds, in parallel; the results do not depend on the number of threads.
 fn run_all(prepared: &[Prepared], arguments: &Arguments) -> Result<Vec<Judged>, Failure> {
@@ -240,38 +255,39 @@ fn run_all(prepared: &[Prepared], arguments: &Arguments) -> Result<Vec<Judged>, 
         .collect();
     let bar = progress::bar(runs.len() as u64, "runs", arguments.quiet);
     let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.map_or(0, NonZeroUsize::get)).build()?;
-    let judged: Result<Vec<JudgedRun>, Stopped> = threads.install(|| {
+    let judged: Result<Vec<(usize, u64, JudgedRun)>, Stopped> = threads.install(|| {
         let one = |(index, seed): (usize, u64)| {
             let Prepared { scenario, plan, .. } = &prepared[index];
-            let (verdicts, figures) = judge_one(scenario, &plan.expectations, seed)?;
+            let judged = judge_one(scenario, &plan.expectations, seed)?;
             bar.inc(1);
-            Ok((index, seed, verdicts, figures))
+            Ok((index, seed, judged))
         };
         runs.into_par_iter().with_max_len(1).map(one).collect()
     });
     bar.finish_and_clear();
     let mut by_plan: Vec<Judged> = prepared.iter().map(|_| Judged::default()).collect();
-    for (index, seed, verdicts, figures) in judged? {
-        by_plan[index].verdicts.push((seed, verdicts));
-        by_plan[index].figures.push((seed, figures));
+    for (index, seed, (verdicts, figures, failures)) in judged? {
+        let judged = &mut by_plan[index];
+        judged.verdicts.push((seed, verdicts));
+        judged.figures.push((seed, figures));
+        if judged.failures.is_empty() {
+            judged.failures = failures;
+        }
     }
     Ok(by_plan)
 }
 
-fn judge_one(
-    scenario: &Scenario,
-    expectations: &[Expectation],
-    seed: u64,
-) -> Result<(Vec<Verdict>, Vec<Figure>), Stopped> {
+fn judge_one(scenario: &Scenario, expectations: &[Expectation], seed: u64) -> Result<JudgedRun, Stopped> {
     let mut record = Recorder::new(scenario, false);
     let (outcome, alerts) = monitoring::simulate(scenario, seed, &mut record);
     if let Some(stopped) = &outcome.stopped {
         return Err(stopped.clone());
     }
-    let summary = Summary { alerts: alerts.figures, ..Summary::of(&outcome) };
+    let summary = alerts.summary(&outcome);
     let figures = figures(&summary);
     let run = Run { summary: &summary, figures: &figures, record: &record, outcome: &outcome };
-    Ok((check::judge(expectations, &run), figures))
+    let verdicts = check::judge(expectations, &run);
+    Ok((verdicts, figures, summary.rule_failures))
 }
 
 fn suite(prepared: &Prepared, runs: &Judged, baseline: Option<&Baseline>, arguments: &Arguments) -> Suite {

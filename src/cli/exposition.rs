@@ -27,13 +27,9 @@ pub fn monitor(scenario: &Scenario) -> Option<Monitor> {
     Some(Monitor::new(compiled, scenario.start_epoch_seconds, monitoring.evaluation_interval))
 }
 
-/// Rules that failed in the run, for people.
+/// Rules that failed in the run, for people: told however quiet a command is, for no figure of theirs says anything.
 pub fn failures(alerts: &Alerts) -> Vec<Diagnostic> {
-    let told = |failure: &monitoring::Failure| {
-        let monitoring::Failure { rule, place, times, message } = failure;
-        Diagnostic::note(format!("the rule {rule} ({place}) failed {times} times: {message}"))
-    };
-    alerts.failures.iter().map(told).collect()
+    alerts.failures.iter().map(|failure| Diagnostic::note(failure.to_string())).collect()
 }
 
 /// Reads `--scrape-interval`.

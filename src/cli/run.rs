@@ -152,8 +152,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(stopped.clone().into());
     }
 
-    let alert_figures = alerts.figures.clone();
-    let summary = Summary { provenance: provenance.clone(), alerts: alert_figures, ..Summary::of(&outcome) };
+    let summary = Summary { provenance: provenance.clone(), ..alerts.summary(&outcome) };
     folder.write_parts("timeseries.csv", csv::timeseries_parts(&recorder))?;
     if arguments.tidy {
         folder.write("timeseries_tidy.csv", &tidy::tidy(&csv::timeseries(&recorder)))?;
@@ -168,9 +167,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if !alerts.figures.is_empty() {
         folder.write("alerts.csv", &csv::alerts(&alerts.episodes, outcome.start_epoch_seconds))?;
     }
-    if !arguments.quiet {
-        diagnostics::show(&exposition::failures(&alerts));
-    }
+    diagnostics::show(&exposition::failures(&alerts));
     let judged_figures = if expectations.is_empty() { Vec::new() } else { figures(&summary) };
     let held = Run { summary: &summary, figures: &judged_figures, record: &recorder, outcome: &outcome };
     let suite = judge(&expectations, &held);

@@ -2,7 +2,7 @@
 
 use super::reasons::DecisionTally;
 use crate::monitoring;
-use crate::record::{Figure, Summary, figures, value_of};
+use crate::record::{Figure, figures, value_of};
 use crate::scenario::Scenario;
 use crate::sim::Stopped;
 
@@ -68,10 +68,6 @@ pub fn run_one(scenario: &Scenario, seed: u64) -> Result<SideRun, Stopped> {
     let (outcome, alerts) = monitoring::simulate(scenario, seed, &mut decisions);
     match outcome.stopped {
         Some(stopped) => Err(stopped),
-        None => Ok(SideRun {
-            seed,
-            figures: figures(&Summary { alerts: alerts.figures, ..Summary::of(&outcome) }),
-            decisions,
-        }),
+        None => Ok(SideRun { seed, figures: figures(&alerts.summary(&outcome)), decisions }),
     }
 }

@@ -2,67 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::template::Template;
+use super::compiled::{ALERTS, Compiled, CompiledGroup, CompiledRule, Text};
+use super::hopes::hopeless;
 use crate::promql::{Query, Store, function_names, mistake_in};
 use crate::record::metrics::METRICS;
 use crate::scenario::diagnostic::Diagnostic;
-use crate::scenario::{Monitoring, Rule, RuleGroup, RuleKind, Scenario};
-use crate::units::SimDuration;
-
-/// The series that alerts make of themselves.
-pub(super) const ALERTS: [&str; 2] = ["ALERTS", "ALERTS_FOR_STATE"];
-
-/// Rules over one store.
-pub struct Compiled {
-    pub(super) store: Store,
-    pub(super) groups: Vec<CompiledGroup>,
-}
-
-pub(super) struct CompiledGroup {
-    pub name: String,
-    pub interval: SimDuration,
-    pub query_offset: SimDuration,
-    pub limit: usize,
-    pub rules: Vec<CompiledRule>,
-}
-
-pub(super) struct CompiledRule {
-    pub kind: RuleKind,
-    pub query: Query,
-    pub labels: Vec<(String, Text)>,
-    /// What they come to hangs on more than the result.
-    pub labels_ask: bool,
-    /// The annotation that says what an alert is about.
-    pub summary: Option<Text>,
-    /// As messages name it: file and line.
-    pub place: String,
-}
-
-/// A text that may have to be filled in.
-#[derive(Clone, Debug)]
-pub(super) enum Text {
-    Plain(String),
-    Template(Template),
-}
-
-impl Text {
-    /// # Errors
-    /// What of a template Prometheus would refuse.
-    fn of(text: &str) -> Result<Text, String> {
-        Ok(match text.contains("{{") {
-            true => Text::Template(Template::parse(text)?),
-            false => Text::Plain(text.to_owned()),
-        })
-    }
-
-    /// Texts that it may make queries of.
-    pub fn texts_of_queries(&self) -> Vec<&str> {
-        match self {
-            Text::Plain(_) => Vec::new(),
-            Text::Template(template) => template.texts_of_queries(),
-        }
-    }
-}
+use crate::scenario::{Monitoring, Rule, RuleGroup, Scenario};
 
 /// Annotations that say what an alert is about, the best first.
 const SUMMARIES: [&str; 3] = ["summary", "description", "message"];
@@ -86,7 +31,11 @@ pub fn compile(monitoring: &Monitoring) -> Result<(Compiled, Vec<Diagnostic>), V
         })
         .collect();
     let warnings = unknown_metrics(&monitoring.groups, &groups);
-    if mistakes.is_empty() { Ok((Compiled { store, groups }, warnings)) } else { Err(mistakes) }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let hopeless = hopeless(&groups);
+    Ok((Compiled { store, groups, hopeless }, warnings))
 }
 
 /// What is to be said of a scenario's rules.
@@ -143,17 +92,6 @@ fn compiled(rule: &Rule, store: &mut Store, mistakes: &mut Vec<Diagnostic>) -> O
     let place = format!("{}:{line}", rule.expr_place.source.name);
     let labels_ask = labels.iter().any(|(_, text)| !text.texts_of_queries().is_empty());
     query.map(|query| CompiledRule { kind: rule.kind.clone(), query, labels, labels_ask, summary, place })
-}
-
-pub(super) fn name_of(rule: &CompiledRule) -> &str {
-    match &rule.kind {
-        RuleKind::Record(name) | RuleKind::Alert { name, .. } => name,
-    }
-}
-
-/// As samples are timed.
-pub(super) fn millis(duration: SimDuration) -> i64 {
-    duration.nanos() / 1_000_000
 }
 
 fn unknown_function(refused: &str) -> Option<&str> {

@@ -7,15 +7,19 @@
 mod active;
 mod asked;
 mod compile;
+mod compiled;
 mod coverage;
+mod hopes;
 mod monitor;
 mod notifications;
 mod rule_run;
 mod simulate;
 mod template;
 
-pub use compile::{Compiled, check, compile};
-pub use coverage::{Covered, coverage, table as coverage_table};
-pub use monitor::{Alerts, Failure, Monitor};
+pub use compile::{check, compile};
+pub use compiled::Compiled;
+pub use coverage::{coverage, table as coverage_table};
+pub use hopes::Covered;
+pub use monitor::{Alerts, Monitor};
 pub use notifications::{Notifications, notifications};
 pub use simulate::simulate;

@@ -1,32 +1,22 @@
 //! Takes in what a run exposes and evaluates rules on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::asked::Asked;
-use super::compile::{ALERTS, Compiled, CompiledGroup, millis, name_of};
+use super::compiled::{ALERTS, Compiled, CompiledGroup, CompiledRule, millis, name_of};
 use super::rule_run::{Evaluation, RuleRun, text_of};
 use crate::promql::{self, AxisId, Context, LOOKBACK, NAME, Plan, STALE, Store};
 use crate::record::metrics::{Series, SeriesId, Sink};
-use crate::record::{AlertFigures, Episode};
+use crate::record::{AlertFigures, Episode, RuleFailure, Summary};
 use crate::scenario::RuleKind;
+use crate::sim::Outcome;
 use crate::units::{SimDuration, SimTime};
 
 /// Samples are forgotten so much later than they could last be asked for, milliseconds.
 const SLACK: i64 = 300_000;
-
-/// A rule that failed in a run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Failure {
-    pub rule: String,
-    /// File and line.
-    pub place: String,
-    pub times: u64,
-    /// What it said first.
-    pub message: String,
-}
 
 /// What became of the alerts of a run.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +25,15 @@ pub struct Alerts {
     pub episodes: Vec<Episode>,
     /// Every alerting rule by its name, those that never fired too.
     pub figures: BTreeMap<Arc<str>, AlertFigures>,
-    pub failures: Vec<Failure>,
+    pub failures: Vec<RuleFailure>,
+}
+
+impl Alerts {
+    /// The summary of the run that they are of.
+    pub fn summary(&self, outcome: &Outcome) -> Summary {
+        let (alerts, rule_failures) = (self.figures.clone(), self.failures.clone());
+        Summary { alerts, rule_failures, ..Summary::of(outcome) }
+    }
 }
 
 /// See the module's description.
@@ -55,6 +53,8 @@ pub struct Monitor {
     forgotten: i64,
     /// Step of subqueries without one.
     step: i64,
+    /// Alerts that can't fire, with what no run has of what they ask for.
+    hopeless: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A series of the run for which some rule asks.
@@ -73,7 +73,7 @@ struct GroupRun {
 impl Monitor {
     /// For a run whose zero is `start` seconds after the Unix epoch.
     pub fn new(compiled: Compiled, start: i64, evaluation_interval: SimDuration) -> Monitor {
-        let Compiled { mut store, groups } = compiled;
+        let Compiled { mut store, groups, hopeless } = compiled;
         let start = start * 1000;
         let mut asked = Asked::default();
         let offset = groups.iter().map(|group| millis(group.query_offset)).max().unwrap_or(0);
@@ -112,6 +112,7 @@ impl Monitor {
             series: Vec::new(),
             forgotten: start,
             step: millis(evaluation_interval),
+            hopeless,
         }
     }
 
@@ -179,6 +180,7 @@ impl Monitor {
             (a.3.pending, a.0, a.1).cmp(&(b.3.pending, b.0, b.1)).then_with(|| table.compare(a.2, b.2))
         });
         let mut alerts = Alerts::default();
+        let groups: Vec<&CompiledGroup> = self.groups.iter().map(|run| &run.group).collect();
         for run in &self.groups {
             for (compiled, rule) in run.group.rules.iter().zip(&run.rules) {
                 if matches!(compiled.kind, RuleKind::Alert { .. }) {
@@ -187,14 +189,22 @@ impl Monitor {
                     figures.most_at_once = figures.most_at_once.max(rule.most_at_once as u64);
                 }
                 if rule.failures > 0 {
-                    alerts.failures.push(Failure {
+                    alerts.failures.push(RuleFailure {
                         rule: name_of(compiled).to_owned(),
                         place: format!("group {}, {}", run.group.name, compiled.place),
                         times: rule.failures,
+                        evaluations: rule.evaluations,
                         message: rule.message.clone(),
+                        alerts: alerts_on(compiled, &groups),
                     });
                 }
             }
+        }
+        for (name, figures) in &mut alerts.figures {
+            let of_it = alerts.failures.iter().filter(|failure| failure.alerts.contains(name));
+            figures.failed = of_it.map(|failure| failure.times).sum();
+            let lacking = self.hopeless.get(&**name);
+            figures.cannot_fire_without = lacking.into_iter().flatten().cloned().collect();
         }
         let end = SimTime::ZERO + simulated;
         let mut fired = FxHashSet::default();
@@ -227,6 +237,30 @@ impl Monitor {
         }
         alerts
     }
+}
+
+/// The alerting rules whose answers hang on a rule: it itself, and those that ask for what it records.
+fn alerts_on(rule: &CompiledRule, groups: &[&CompiledGroup]) -> Vec<Arc<str>> {
+    let all = || groups.iter().flat_map(|group| &group.rules);
+    let mut names = BTreeSet::from([name_of(rule)]);
+    let asks = |rule: &CompiledRule, names: &BTreeSet<&str>| {
+        let names_it = |selected: &promql::Selected| selected.name.as_deref().is_some_and(|name| names.contains(name));
+        rule.query.selected().iter().any(names_it)
+    };
+    if matches!(rule.kind, RuleKind::Alert { .. }) {
+        return vec![name_of(rule).into()];
+    }
+    loop {
+        let known = names.len();
+        let recording = all().filter(|rule| matches!(rule.kind, RuleKind::Record(_)));
+        let more: Vec<&str> = recording.filter(|rule| asks(rule, &names)).map(name_of).collect();
+        names.extend(more);
+        if names.len() == known {
+            break;
+        }
+    }
+    let alerting = all().filter(|rule| matches!(rule.kind, RuleKind::Alert { .. }) && asks(rule, &names));
+    alerting.map(name_of).collect::<BTreeSet<&str>>().into_iter().map(Arc::from).collect()
 }
 
 impl Sink for Monitor {

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::active::{Active, Alert};
 use super::asked::Asked;
-use super::compile::{ALERTS, CompiledRule, Text, millis};
+use super::compiled::{ALERTS, CompiledRule, Text, millis};
 use super::template::{Data, Labels, Sample};
 use crate::promql::{
     AxisId, Context, LabelTable, LabelsId, NAME, Plan, PlanId, Query, STALE, SeriesId, Shape, Store, Value, evaluate,
@@ -38,6 +38,7 @@ pub(super) struct RuleRun {
     pub ended: Vec<(LabelsId, Alert, i64)>,
     /// By labels and when the alert was pending.
     pub summaries: FxHashMap<(LabelsId, i64), String>,
+    pub evaluations: u64,
     pub failures: u64,
     /// What it said when it first failed.
     pub message: String,
@@ -74,6 +75,7 @@ impl RuleRun {
             active: Active::default(),
             ended: Vec::new(),
             summaries: FxHashMap::default(),
+            evaluations: 0,
             failures: 0,
             message: String::new(),
             most_at_once: 0,
@@ -85,6 +87,7 @@ impl RuleRun {
     }
 
     pub fn evaluate(&mut self, rule: &mut CompiledRule, with: Evaluation<'_>) {
+        self.evaluations += 1;
         if let Err(message) = self.try_evaluate(rule, with) {
             self.settled = None;
             self.failures += 1;

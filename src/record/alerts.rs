@@ -1,5 +1,6 @@
 //! Alerts as a run's summary counts them, and the table of when each was pending, firing and resolved.
 
+use std::fmt;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -23,6 +24,34 @@ pub struct AlertFigures {
     pub went_away: u64,
     /// The most alerts of it that fired at one time.
     pub most_at_once: u64,
+    /// How often the rule failed, or one that records a series which it asks for; above 0 the other figures say nothing.
+    pub failed: u64,
+    /// What no run has and the rule asks for, where it can't fire for want of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cannot_fire_without: Vec<String>,
+}
+
+/// A rule that failed in a run.
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
+pub struct RuleFailure {
+    pub rule: String,
+    /// Group, file and line.
+    pub place: String,
+    /// How often it failed.
+    pub times: u64,
+    /// How often it was evaluated.
+    pub evaluations: u64,
+    /// What it said first.
+    pub message: String,
+    /// Alerting rules that hang on it, itself among them.
+    pub alerts: Vec<Arc<str>>,
+}
+
+impl fmt::Display for RuleFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RuleFailure { rule, place, times, evaluations, message, .. } = self;
+        write!(f, "the rule {rule} ({place}) failed in {times} of {evaluations} evaluations: {message}")
+    }
 }
 
 /// An alert from its first instant to its last.

@@ -25,7 +25,7 @@ mod tests;
 pub mod waits;
 pub mod writer;
 
-pub use alerts::{AlertFigures, Episode};
+pub use alerts::{AlertFigures, Episode, RuleFailure};
 pub use cells::Cells;
 pub use explain::{ByReason, Explain, IdleFigures, Reason, WaitFigures};
 pub use figures::{Figure, figures, is_zero_where_absent, read_figures, value_of};

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::alerts::AlertFigures;
+use super::alerts::{AlertFigures, RuleFailure};
 use super::explain::{Explain, explain};
 use super::services::{Services, services};
 use super::waits::{self, NeverScheduled};
@@ -50,6 +50,9 @@ pub struct Summary {
     /// Alerting rules by name; only where rules watch the run.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub alerts: BTreeMap<Arc<str>, AlertFigures>,
+    /// Rules that could not be evaluated, in their order; only where there are some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rule_failures: Vec<RuleFailure>,
 }
 
 /// What the run cost, and whose cost it was. In US dollars.
@@ -270,6 +273,7 @@ impl Summary {
             services: services(&outcome.services),
             training: (!outcome.training.is_empty()).then(|| training(outcome)),
             alerts: BTreeMap::new(),
+            rule_failures: Vec::new(),
         }
     }
 }

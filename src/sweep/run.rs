@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::{Configuration, Ran, Results, Row, Sweep};
 use crate::monitoring;
-use crate::record::{Summary, figures};
+use crate::record::figures;
 use crate::scenario::Scenario;
 
 /// A sweep whose configurations were read.
@@ -81,7 +81,7 @@ impl Prepared<'_> {
             let one = match &outcome.stopped {
                 Some(stopped) => Ran::Stopped { configuration, what: format!("seed {seed}: {stopped}") },
                 None => {
-                    let summary = Summary { alerts: alerts.figures, ..Summary::of(&outcome) };
+                    let summary = alerts.summary(&outcome);
                     Ran::Row(Row { configuration, seed, figures: figures(&summary) })
                 }
             };

@@ -89,6 +89,61 @@ fn a_gate_holds_alerts_against_what_is_expected() {
     assert!(said.err.contains("Nevr") && said.err.contains("Never"), "{}", said.err);
 }
 
+/// What a rule that failed says of its alerts, and what one that asks for what no run has, holds no gate open.
+#[test]
+fn a_gate_fails_where_a_rule_can_not_be_evaluated() {
+    let shop = shop();
+    let rules = "groups:\n- name: g\n  rules:\n  - {record: 'a:bad', expr: up * on () group_left () up}\n  - {record: 'a:worse', expr: 'a:bad + \
+                 1'}\n  - {alert: Fails, expr: up * on () group_left () up > 5}\n  - {alert: Hangs, expr: 'a:worse > 5'}\n  - {alert: Typo, expr: \
+                 kube_pod_status_phse > 5}\n  - {alert: Sound, expr: absent(up)}\n";
+    fs::write(shop.path().join("bad.yaml"), rules).unwrap();
+    let names = ["Fails", "Hangs", "Typo", "Sound"];
+    let expected = names.map(|name| format!("    - alert({name}) fires 0\n")).concat();
+    let more = format!(
+        "  duration: 30m\n  monitoring: {{rules: [bad.yaml]}}\n  expect:\n{expected}    - alerts.Sound.first_seconds > 1h\n    - \
+         alerts.Sound.first_seconds < 1h\n"
+    );
+    fs::write(shop.path().join("s.yaml"), CRASHING.replace("  duration: 30m\n", &more)).unwrap();
+    let said = shop.run("windtunnel check s.yaml -q --format json");
+    assert_eq!(said.code, 1, "{}", said.err);
+    let failed = "failed in 31 of 31 evaluations: ";
+    for rule in ["a:bad", "Fails"] {
+        assert!(said.err.contains(&format!("the rule {rule} (group g, bad.yaml:")), "{}", said.err);
+    }
+    assert!(said.err.contains(failed), "{}", said.err);
+    let said = shop.run("windtunnel check s.yaml");
+    let line = |name: &str| said.out.lines().find(|line| line.contains(name)).unwrap_or_default().to_owned();
+    for (name, why) in [
+        ("✗ alert(Fails)", "the rule Fails (group g, bad.yaml:6) failed in 31 of 31"),
+        ("✗ alert(Hangs)", "the rule a:bad (group g, bad.yaml:4) failed in 31 of 31"),
+        ("✗ alert(Typo)", "it can't fire, for no run has kube_pod_status_phse"),
+        ("✓ alert(Sound)", ""),
+        ("✓ alerts.Sound.first_seconds > 1h", ""),
+        ("✗ alerts.Sound.first_seconds < 1h", "it never fired"),
+    ] {
+        assert!(said.out.contains(name) && line(name).contains(why), "{name}: {}", said.out);
+    }
+    let said = shop.run("windtunnel run s.yaml -q --out o");
+    assert!(
+        said.code == 1 && said.err.contains("the rule a:bad") && said.err.contains("the rule Fails"),
+        "{}",
+        said.err
+    );
+    let summary: Value = serde_json::from_slice(&fs::read(shop.path().join("o/summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["alerts"]["Hangs"]["failed"], 31);
+    assert_eq!(summary["alerts"]["Sound"]["failed"], 0);
+    assert_eq!(summary["alerts"]["Typo"]["cannot_fire_without"][0], "kube_pod_status_phse");
+    let failures = summary["rule_failures"].as_array().unwrap();
+    assert_eq!(
+        (failures.len(), &failures[0]["rule"], &failures[0]["alerts"][0]),
+        (2, &"a:bad".into(), &"Hangs".into())
+    );
+    let page = fs::read_to_string(shop.path().join("o/report.html")).unwrap();
+    assert!(page.contains("The rule a:bad (group g") && page.contains("Can't fire"), "the page names them");
+    let said = shop.run("windtunnel alerts s.yaml -q");
+    assert!(said.code == 0 && said.err.contains("the rule a:bad"), "{}", said.err);
+}
+
 #[test]
 fn a_broken_rule_has_its_place_and_an_unknown_metric_its_nearest() {
     let shop = shop();

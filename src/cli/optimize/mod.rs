@@ -25,7 +25,7 @@ use crate::monitoring;
 use crate::optimize::{Condition, Entrant, Found, Problem, Trial, Tried, search};
 use crate::record::writer::single::{self, Comment, FileTerms};
 use crate::record::writer::{OutputFolder, Terms};
-use crate::record::{Summary, SweepProvenance, figures, value_of};
+use crate::record::{SweepProvenance, figures, value_of};
 use crate::scenario::Override;
 use crate::scenario::spec::ExpectationSpec;
 use crate::sweep::{Results, Row};
@@ -125,7 +125,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             invalid.insert(trial.configuration, stopped.to_string());
             return None;
         }
-        let figures = figures(&Summary { alerts: alerts.figures, ..Summary::of(&outcome) });
+        let figures = figures(&alerts.summary(&outcome));
         let value = |name: &str| value_of(&figures, name).unwrap_or(f64::NAN);
         let tried = Tried {
             objective: value(&problem.metric),

@@ -10,11 +10,33 @@ use crate::units::{SimTime, spoken};
 /// The width of the strip that shows when an alert fired.
 const WIDTH: f64 = 180.0;
 
+/// Rules that failed and are named; summary.json has all.
+const MOST_FAILURES: usize = 20;
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
 /// Empty where nothing is watched. Of more than `most` rules, those that fired first.
 pub fn section(page: &Page<'_>, most: usize) -> String {
     let figures = &page.summary.alerts;
-    if figures.is_empty() {
+    let failures = &page.summary.rule_failures;
+    if figures.is_empty() && failures.is_empty() {
         return String::new();
+    }
+    let mut failed: String = failures.iter().take(MOST_FAILURES).fold(String::new(), |text, failure| {
+        text + &format!("<p><strong><bdi>{}</bdi></strong></p>", escape(&sentence(&failure.to_string())))
+    });
+    if failures.len() > MOST_FAILURES {
+        failed += &format!("<p class=\"note\">… and {} more rules failed.</p>", failures.len() - MOST_FAILURES);
+    }
+    let hopeless: Vec<&str> =
+        figures.iter().filter(|(_, of)| !of.cannot_fire_without.is_empty()).map(|(name, _)| &**name).collect();
+    if !hopeless.is_empty() {
+        let listed = hopeless.join(", ");
+        let listed = escape(&listed);
+        failed += &format!("<p class=\"note\">Can't fire, for no run has what they ask for: <bdi>{listed}</bdi>.</p>");
     }
     let end = SimTime::ZERO + page.run.outcome.simulated;
     let spans = alert_spans(page.run.alerts, end);
@@ -63,7 +85,7 @@ pub fn section(page: &Page<'_>, most: usize) -> String {
         )
     };
     format!(
-        "<section id=\"alerts\" aria-labelledby=\"alerts-h\"><h2 id=\"alerts-h\">Alerts</h2>{table}{more}{quiet}</section>"
+        "<section id=\"alerts\" aria-labelledby=\"alerts-h\"><h2 id=\"alerts-h\">Alerts</h2>{failed}{table}{more}{quiet}</section>"
     )
 }
 
