@@ -42,6 +42,7 @@ fn one_sync(criterion: &mut Criterion) {
                     status_replicas: count as i32,
                     selector: SelectorState::Valid,
                     pods: &pods,
+                    counts: &[],
                     readings: &readings,
                 };
                 black_box(sync(black_box(&snapshot), &spec, &flags, &mut memory))

@@ -1,5 +1,6 @@
 //! Integration tests: one binary, a room for each kind.
 
+mod allocations;
 mod bad_input;
 mod behaviour;
 mod bounds;

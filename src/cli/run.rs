@@ -159,12 +159,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
 
     let summary = Summary { provenance: provenance.clone(), ..alerts.summary(&outcome) };
-    let timeseries = csv::timeseries(&recorder);
-    folder.write("timeseries.csv", &timeseries)?;
+    folder.write_parts("timeseries.csv", csv::timeseries_parts(&recorder))?;
     if arguments.tidy {
-        folder.write("timeseries_tidy.csv", &tidy::tidy(&timeseries))?;
+        folder.write("timeseries_tidy.csv", &tidy::tidy(&csv::timeseries(&recorder)))?;
     }
-    drop(timeseries);
     folder.write("decisions.csv", &csv::decisions(&recorder))?;
     folder.write("pods.csv", &csv::pods(&outcome))?;
     folder.write("nodes.csv", &csv::nodes(&outcome))?;

@@ -128,6 +128,16 @@ impl Holding {
         std::array::from_fn(|resource| self.sums[resource] + i128::from(self.amounts[resource]) * span)
     }
 
+    /// The first resource changed since `since`, and nobody told: it comes to `sum` (times nanoseconds) up to now, and is
+    /// `amount` from now on.
+    pub fn make_up(&mut self, sum: i128, amount: i64, since: SimTime, now: SimTime) {
+        self.integrate(since);
+        self.amounts[0] = 0;
+        self.integrate(now);
+        self.sums[0] += sum;
+        self.amounts[0] = amount;
+    }
+
     fn integrate(&mut self, now: SimTime) {
         let span = i128::from((now - self.since).nanos());
         for (sum, amount) in self.sums.iter_mut().zip(self.amounts) {

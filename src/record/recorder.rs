@@ -1,16 +1,18 @@
-//! The observer that keeps a run: samples as fixed-size rows and flat columns, decisions as one text arena.
+//! The observer that keeps a run: samples as fixed-size rows and packed columns, decisions as one text arena.
 //!
-//! Its memory is about 400 bytes a sample (and 20 to 64 a node group, workload or service), and a decision's own text.
+//! Its memory is about 400 bytes a sample (and up to some 30 a node group, workload or service that changes), and a
+//! decision's own text.
 
 use std::sync::Arc;
 
 use super::hpas::{HpaLimits, HpaMetricRow, HpaRow};
+use super::packed::{Packed, PackedRows, Row};
 use crate::scenario::Scenario;
 use crate::sim::{
     Controller, CountExtents, DecisionRecord, Extent, HpaMetricSample, Integrals, Observer, PodCounts, Sample,
     TrainingCounts, Usage,
 };
-use crate::units::{SimTime, Usd, UsdPerHour};
+use crate::units::{SimDuration, SimTime, Usd, UsdPerHour};
 
 /// Nanoseconds in an hour.
 const HOUR: f64 = 3.6e12;
@@ -23,16 +25,15 @@ pub struct Recorder {
     workloads: Vec<Arc<str>>,
     services: Vec<Arc<str>>,
     rows: Vec<SampleRow>,
-    /// Row after row, one entry a node group.
-    nodes_by_group: Vec<u32>,
-    group_extents: Vec<Extent>,
-    /// Row after row, one entry a replicated workload.
-    replicas: Vec<Replicas>,
-    /// Row after row, one entry a service.
-    service_values: Vec<ServiceValues>,
-    /// Row after row, one entry a metric of an HPA.
-    hpa_metrics: Vec<HpaMetricSample>,
-    hpa_metric_count: usize,
+    /// One entry a node group.
+    nodes_by_group: PackedRows<u32>,
+    group_extents: PackedRows<Extent>,
+    /// One entry a replicated workload.
+    replicas: PackedRows<Replicas>,
+    /// One entry a service.
+    services_milli: PackedRows<ServiceMilli>,
+    /// One entry a metric of an HPA.
+    hpa_metrics: PackedRows<HpaMetricSample>,
     hpas: Vec<HpaLimits>,
     /// Of each HPA, its workload among `workloads`.
     hpa_workloads: Vec<Option<usize>>,
@@ -108,17 +109,93 @@ pub struct ServiceValues {
     pub latency_p95: f64,
 }
 
-impl Default for ServiceValues {
-    fn default() -> ServiceValues {
+/// As a sample has it: thousandths, and nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct ServiceMilli {
+    demand: i64,
+    served: i64,
+    dropped: i64,
+    capacity: Option<i64>,
+    backlog: i64,
+    latency: Option<[i64; 2]>,
+}
+
+impl From<ServiceMilli> for ServiceValues {
+    fn from(milli: ServiceMilli) -> ServiceValues {
+        let seconds = |index: usize| {
+            milli.latency.map_or(f64::NAN, |latency| SimDuration::from_nanos(latency[index]).as_secs_f64())
+        };
         ServiceValues {
-            demand: 0.0,
-            served: 0.0,
-            dropped: 0.0,
-            capacity: f64::NAN,
-            backlog: 0.0,
-            latency_mean: f64::NAN,
-            latency_p95: f64::NAN,
+            demand: milli.demand as f64 / 1e3,
+            served: milli.served as f64 / 1e3,
+            dropped: milli.dropped as f64 / 1e3,
+            capacity: milli.capacity.map_or(f64::NAN, |milli| milli as f64 / 1e3),
+            backlog: milli.backlog as f64 / 1e3,
+            latency_mean: seconds(0),
+            latency_p95: seconds(1),
         }
+    }
+}
+
+impl Packed for ServiceMilli {
+    const INTEGERS: usize = 9;
+
+    fn pack(&self, put: &mut impl FnMut(i64)) {
+        [self.demand, self.served, self.dropped, self.backlog].into_iter().for_each(&mut *put);
+        put(i64::from(self.capacity.is_some()));
+        put(self.capacity.unwrap_or(0));
+        put(i64::from(self.latency.is_some()));
+        self.latency.unwrap_or_default().into_iter().for_each(put);
+    }
+
+    fn unpack(take: &mut impl FnMut() -> i64) -> ServiceMilli {
+        let [demand, served, dropped, backlog, has_capacity, capacity, has_latency, mean, p95] =
+            std::array::from_fn(|_| take());
+        let capacity = (has_capacity == 1).then_some(capacity);
+        let latency = (has_latency == 1).then_some([mean, p95]);
+        ServiceMilli { demand, served, dropped, capacity, backlog, latency }
+    }
+}
+
+impl Packed for Extent {
+    const INTEGERS: usize = 3;
+
+    fn pack(&self, put: &mut impl FnMut(i64)) {
+        [i64::from(self.min), self.mean.to_bits() as i64, i64::from(self.max)].into_iter().for_each(put);
+    }
+
+    fn unpack(take: &mut impl FnMut() -> i64) -> Extent {
+        let [min, mean, max] = std::array::from_fn(|_| take());
+        Extent { min: min as u32, mean: f64::from_bits(mean as u64), max: max as u32 }
+    }
+}
+
+impl Packed for Replicas {
+    const INTEGERS: usize = 3 + 3 * Extent::INTEGERS;
+
+    fn pack(&self, put: &mut impl FnMut(i64)) {
+        [self.desired, self.current, self.ready].iter().for_each(|count| count.pack(put));
+        self.extents.iter().for_each(|extent| extent.pack(put));
+    }
+
+    fn unpack(take: &mut impl FnMut() -> i64) -> Replicas {
+        let [desired, current, ready] = std::array::from_fn(|_| u32::unpack(take));
+        Replicas { desired, current, ready, extents: std::array::from_fn(|_| Extent::unpack(take)) }
+    }
+}
+
+impl Packed for HpaMetricSample {
+    const INTEGERS: usize = 5;
+
+    fn pack(&self, put: &mut impl FnMut(i64)) {
+        let (low, high) = self.range.unwrap_or_default();
+        let flags = (self.last.is_some(), self.range.is_some());
+        [i64::from(flags.0), self.last.unwrap_or(0), i64::from(flags.1), low, high].into_iter().for_each(put);
+    }
+
+    fn unpack(take: &mut impl FnMut() -> i64) -> HpaMetricSample {
+        let [has_last, last, has_range, low, high] = std::array::from_fn(|_| take());
+        HpaMetricSample { last: (has_last == 1).then_some(last), range: (has_range == 1).then_some((low, high)) }
     }
 }
 
@@ -147,7 +224,13 @@ impl Recorder {
 
     /// For a run whose node groups have these names.
     pub fn for_groups(node_groups: Vec<Arc<str>>) -> Recorder {
-        Recorder { node_groups, ..Recorder::default() }
+        let groups = node_groups.len();
+        Recorder {
+            node_groups,
+            nodes_by_group: PackedRows::of_width(groups),
+            group_extents: PackedRows::of_width(groups),
+            ..Recorder::default()
+        }
     }
 
     /// Wall-clock time of the run's zero, seconds since the Unix epoch, where the scenario states one.
@@ -174,13 +257,13 @@ impl Recorder {
     }
 
     /// Registered nodes by node group at sample `row`.
-    pub fn nodes_by_group(&self, row: usize) -> &[u32] {
-        stride(&self.nodes_by_group, self.node_groups.len(), row)
+    pub fn nodes_by_group(&self, row: usize) -> Row<u32> {
+        self.nodes_by_group.row(row)
     }
 
     /// Of [`nodes_by_group`](Self::nodes_by_group), since the sample before.
-    pub fn group_extents(&self, row: usize) -> &[Extent] {
-        stride(&self.group_extents, self.node_groups.len(), row)
+    pub fn group_extents(&self, row: usize) -> Row<Extent> {
+        self.group_extents.row(row)
     }
 
     /// Whether the scenario trains anything.
@@ -188,17 +271,18 @@ impl Recorder {
         self.trains
     }
 
-    pub fn replicas(&self, row: usize) -> &[Replicas] {
-        stride(&self.replicas, self.workloads.len(), row)
+    pub fn replicas(&self, row: usize) -> Row<Replicas> {
+        self.replicas.row(row)
     }
 
-    pub fn service_values(&self, row: usize) -> &[ServiceValues] {
-        stride(&self.service_values, self.services.len(), row)
+    /// Service `service` (of [`services`](Self::services)) at sample `row`.
+    pub fn service_values(&self, row: usize, service: usize) -> ServiceValues {
+        self.services_milli.row(row)[service].into()
     }
 
     /// One entry a metric of each HPA, in the order of the scenario.
-    pub fn hpa_metrics(&self, row: usize) -> &[HpaMetricSample] {
-        stride(&self.hpa_metrics, self.hpa_metric_count, row)
+    pub fn hpa_metrics(&self, row: usize) -> Row<HpaMetricSample> {
+        self.hpa_metrics.row(row)
     }
 
     /// In the order of the scenario.
@@ -220,7 +304,7 @@ impl Recorder {
     pub fn hpa_metric_rows(&self, row: usize) -> impl Iterator<Item = HpaMetricRow> {
         let samples = self.hpa_metrics(row);
         let metrics = self.hpas.iter().flat_map(|hpa| &hpa.metrics);
-        metrics.enumerate().map(|(index, metric)| HpaMetricRow {
+        metrics.enumerate().map(move |(index, metric)| HpaMetricRow {
             sample: samples.get(index).copied().unwrap_or_default(),
             target: metric.target,
         })
@@ -237,17 +321,6 @@ impl Recorder {
     }
 }
 
-fn stride<T>(values: &[T], width: usize, row: usize) -> &[T] {
-    &values[row * width..(row + 1) * width]
-}
-
-/// Appends one row of exactly `width` entries, so that rows stay aligned.
-fn append<T: Clone + Default>(values: &mut Vec<T>, width: usize, row: impl Iterator<Item = T>) {
-    let end = values.len() + width;
-    values.extend(row.take(width));
-    values.resize(end, T::default());
-}
-
 impl Observer for Recorder {
     fn decision(&mut self, decision: &DecisionRecord<'_>) {
         self.decisions.push(decision);
@@ -256,7 +329,9 @@ impl Observer for Recorder {
     fn sample(&mut self, sample: &Sample<'_>) {
         if self.rows.is_empty() {
             self.trains = sample.training.is_some();
-            self.hpa_metric_count = sample.hpa_metrics.len();
+            self.hpa_metrics = PackedRows::of_width(sample.hpa_metrics.len());
+            self.replicas = PackedRows::of_width(sample.replicas.len());
+            self.services_milli = PackedRows::of_width(sample.services.len());
             self.workloads = sample.replicas.iter().map(|replicas| Arc::clone(&replicas.workload)).collect();
             self.services = sample.services.iter().map(|service| Arc::clone(&service.workload)).collect();
             let place = |hpa: &HpaLimits| self.workloads.iter().position(|workload| *workload == hpa.workload);
@@ -277,26 +352,23 @@ impl Observer for Recorder {
             cost: sample.cost,
             hours: Hours::of(&sample.integrals),
         });
-        append(&mut self.nodes_by_group, self.node_groups.len(), sample.nodes_by_group.iter().copied());
-        append(&mut self.group_extents, self.node_groups.len(), sample.group_extents.iter().copied());
-        let replicas = sample.replicas.iter().map(|replicas| Replicas {
+        self.nodes_by_group.push(sample.nodes_by_group.iter().copied());
+        self.group_extents.push(sample.group_extents.iter().copied());
+        self.replicas.push(sample.replicas.iter().map(|replicas| Replicas {
             desired: replicas.desired,
             current: replicas.current,
             ready: replicas.ready,
             extents: replicas.extents,
-        });
-        append(&mut self.replicas, self.workloads.len(), replicas);
-        let services = sample.services.iter().map(|service| ServiceValues {
-            demand: service.demand_milli as f64 / 1e3,
-            served: service.served_milli as f64 / 1e3,
-            dropped: service.dropped_milli as f64 / 1e3,
-            capacity: service.capacity_milli.map_or(f64::NAN, |milli| milli as f64 / 1e3),
-            backlog: service.backlog_milli as f64 / 1e3,
-            latency_mean: service.latency.map_or(f64::NAN, |(mean, _)| mean.as_secs_f64()),
-            latency_p95: service.latency.map_or(f64::NAN, |(_, p95)| p95.as_secs_f64()),
-        });
-        append(&mut self.service_values, self.services.len(), services);
-        append(&mut self.hpa_metrics, self.hpa_metric_count, sample.hpa_metrics.iter().copied());
+        }));
+        self.services_milli.push(sample.services.iter().map(|service| ServiceMilli {
+            demand: service.demand_milli,
+            served: service.served_milli,
+            dropped: service.dropped_milli,
+            capacity: service.capacity_milli,
+            backlog: service.backlog_milli,
+            latency: service.latency.map(|(mean, p95)| [mean.nanos(), p95.nanos()]),
+        }));
+        self.hpa_metrics.push(sample.hpa_metrics.iter().copied());
     }
 
     fn wants_verbose_decisions(&self) -> bool {

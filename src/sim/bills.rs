@@ -180,6 +180,9 @@ impl World<'_> {
     /// Books what the pod owes up to now, at its node's price.
     pub(super) fn settle_pod(&mut self, pod: PodId) {
         let Some(node) = self.cluster.pod(pod).node else { return };
+        if let Some((load, _)) = self.together_with(pod) {
+            self.make_up_books(load);
+        }
         let instance = self.instance_of[node.index()] as usize;
         let held = self.pods[pod.index()].holding.take(self.now);
         let is_billed = self.instances[instance].removed.is_none();

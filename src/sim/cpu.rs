@@ -22,15 +22,16 @@ impl World<'_> {
         self.cluster.specs.pod(info.spec).cpu_limit().map_or(supply, |limit| supply.min(limit.get())).max(0)
     }
 
-    /// What the pod can have if it asks for `most`: what its neighbours leave, and no less than its part by shares.
-    pub(super) fn cpu_offered(&self, pod: PodId, most: i64) -> i64 {
+    /// What the pod can have, up to its [ceiling](Self::cpu_ceiling), if it asks for `most`: what its neighbours leave, and
+    /// no less than its part by shares.
+    pub(super) fn cpu_offered(&self, pod: PodId, most: i64, ceiling: i64) -> i64 {
         let Some(node) = self.cluster.pod(pod).node else { return 0 };
         let Some(view) = self.cluster.node_view(node) else { return 0 };
         let supply = view.shape.allocatable.cpu.get();
-        let own = self.pods[pod.index()].cpu.wanted;
+        let own = self.wanted_of(pod);
         let spare = supply - (self.instance_of_node(node).cpu.wanted - own);
         if spare >= most {
-            return spare.min(self.cpu_ceiling(pod));
+            return spare.min(ceiling);
         }
         let (pods, mut claims) = self.claims_on(node, pod);
         let index = pods.iter().position(|other| *other == pod).expect("it is on its node");
@@ -41,12 +42,10 @@ impl World<'_> {
     /// Pods of a node that want CPU (and `also`), with their claims.
     fn claims_on(&self, node: NodeId, also: PodId) -> (Vec<PodId>, Vec<Claim>) {
         let Some(state) = self.cluster.node(node) else { return Default::default() };
-        let wanting = state.pods.iter().filter(|held| held.pod == also || self.pods[held.pod.index()].cpu.wanted > 0);
+        let wanting = state.pods.iter().map(|held| (held, self.wanted_of(held.pod)));
         wanting
-            .map(|held| {
-                let shares = self.cluster.specs.pod(held.spec).cpu_shares();
-                (held.pod, Claim { shares, wanted: self.pods[held.pod.index()].cpu.wanted })
-            })
+            .filter(|(held, wanted)| held.pod == also || *wanted > 0)
+            .map(|(held, wanted)| (held.pod, Claim { shares: self.cluster.specs.pod(held.spec).cpu_shares(), wanted }))
             .unzip()
     }
 
@@ -56,6 +55,7 @@ impl World<'_> {
         let Some(view) = self.cluster.node_view(node) else { return 0 };
         let supply = view.shape.allocatable.cpu.get();
         let wanted = wanted.clamp(0, self.cpu_ceiling(pod));
+        self.take_apart_from(pod);
         let claim = &mut self.pods[pod.index()].cpu;
         let before = std::mem::replace(&mut claim.wanted, wanted);
         if before == wanted {
@@ -92,6 +92,7 @@ impl World<'_> {
     /// Divides anew the nodes whose pods want something else than before, and has the services plan that have more or
     /// less than they planned with.
     pub(super) fn divide_cpu(&mut self) {
+        self.make_up_all_books();
         self.divisions.is_due = false;
         if self.divisions.at != self.now {
             (self.divisions.at, self.divisions.rounds) = (self.now, 0);

@@ -39,11 +39,17 @@ impl World<'_> {
             return;
         }
         self.counts.autoscaler_loops += 1;
-        let mut state = std::mem::take(&mut run.disruption);
+        let (mut state, mut memory) = (std::mem::take(&mut run.disruption), std::mem::take(&mut run.memory));
+        if run.offers.is_some() {
+            memory.forget_fits();
+        }
+        if self.plain {
+            memory = Default::default();
+        }
         self.karpenter = Some(run);
         let pending = self.unschedulable_pods();
         let (decision, keeps) = self.with_karpenter_snapshot(&pending, |snapshot| {
-            (disruption::disrupt(snapshot, &mut state), disruption::keeps(snapshot))
+            (disruption::disrupt_with(snapshot, &mut state, &mut memory), disruption::keeps(snapshot))
         });
         let found_nothing = decision.command.is_none() && state.waiting().is_none() && decision.abandoned.is_none();
         if let Some((command, why)) = &decision.abandoned {
@@ -68,6 +74,7 @@ impl World<'_> {
         }
         if let Some(run) = &mut self.karpenter {
             run.disruption = state;
+            run.memory = memory;
             run.quiet_since = found_nothing.then_some(self.cluster.version());
             run.quiet_until = decision.next_possible_change;
         }

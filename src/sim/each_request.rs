@@ -49,13 +49,13 @@ impl World<'_> {
         let pods = self.serving_pods(load);
         let rates = self.measured_rates(load, &pods);
         let is_behind = self.services[load].each.as_ref().is_some_and(|each| each.requests.in_line() > 0);
-        let offers = self.offers(&pods, work, 0, true);
-        self.claim_cpu(&pods, work, rates.iter().sum(), &offers, &rates, is_behind);
+        let room = self.room_of(&pods, work, 0, true);
+        self.claim_cpu(&pods, work, rates.iter().sum(), &room, &rates, is_behind);
         for (pod, rate) in pods.iter().zip(&rates) {
             self.set_service_use(*pod, *rate, work);
         }
         let before = std::mem::replace(&mut self.services[load].pods, pods);
-        self.offer(load, &offers);
+        self.offer(load, &room.offers);
         let dead = self.dead_endpoints(load);
         let run = &mut self.services[load];
         run.demand = run.signal.as_ref().map_or(0, |signal| signal.value_at(self.now));
@@ -90,8 +90,8 @@ impl World<'_> {
     /// As their neighbours leave it to the pods that serve.
     pub(super) fn offer_to_each(&mut self, load: usize) {
         let pods = self.services[load].pods.clone();
-        let offers = self.offers(&pods, self.scenario.loads[load].demand, 0, true);
-        self.offer(load, &offers);
+        let room = self.room_of(&pods, self.scenario.loads[load].demand, 0, true);
+        self.offer(load, &room.offers);
     }
 
     fn offer(&mut self, load: usize, offers: &[Offer]) {

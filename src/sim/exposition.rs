@@ -19,6 +19,7 @@ impl World<'_> {
     /// Shows this instant's objects.
     pub(super) fn expose(&mut self, observer: &mut dyn Observer) {
         self.cluster.advance(self.now);
+        self.make_up_all_books();
         observer.scrape(&Exposed::of(self));
         if let Some(interval) = self.exposition_interval {
             self.events.push(self.now + interval, Event::Exposition);

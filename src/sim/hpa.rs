@@ -3,7 +3,8 @@
 use super::event::Event;
 use super::records::{Controller, HpaMetricSample};
 use super::state::hpa::{Failures, HpaRun};
-use super::state::selections::Selected;
+use super::state::metrics_server::Scraped;
+use super::together::{duty_cycle, thousandths};
 use super::world::World;
 use crate::autoscaler::hpa::{
     ConditionStatus, ConditionType, Decision, MetricError, MetricIdentifier, ObjectReference, Observed, PodState,
@@ -13,6 +14,8 @@ use crate::cluster::{Container, PodId, PodSpec, ResourceNames, WorkloadId, resou
 use crate::load::{PodMetric, ServiceMetric};
 use crate::scenario::{ExternalMetric, Hpa, Owner, WorkloadKind};
 use crate::units::SimTime;
+
+use smallvec::SmallVec;
 
 impl World<'_> {
     /// As upstream's queue has it, an HPA is first synced one period after it was seen.
@@ -47,15 +50,18 @@ impl World<'_> {
                 scale.selector = SelectorState::Ambiguous;
             }
         }
+        if let Some(load) = self.together_of_hpa(hpa) {
+            self.find_others(load, hpa);
+        }
         let mut hpas = std::mem::take(&mut self.hpas);
         let run = &mut hpas[hpa as usize];
         let mut observer = std::mem::take(&mut self.hpa_observer);
-        let shown = Shown { world: self, hpa: spec, selected: self.selections.of(hpa) };
+        let shown = Shown::of(self, hpa);
         let decision = observer.sync(self.now, &scale, &shown, &spec.spec, &scenario.hpa_flags, &mut run.memory);
         let failures = Failures::of(&decision, scale.selector, run.fails_for_good(&decision, self.now));
         let tells_failures = !failures.is_empty() && failures != run.told;
         let reasons = (decision.rescaled || tells_failures || self.verbose).then(|| {
-            let pod_name = |index: usize| self.pod_name(shown.selected.at(index)).to_string();
+            let pod_name = |index: usize| self.pod_name(shown.at(index)).to_string();
             decision.reasons(&spec.spec, &pod_name).join("; ")
         });
         let reasons = match failures.reason(&spec.spec).filter(|_| tells_failures) {
@@ -114,7 +120,7 @@ impl World<'_> {
         Scale { spec_replicas: run.desired as i32, status_replicas: pods as i32, selector: SelectorState::Valid }
     }
 
-    fn hpa_pod_state(&self, pod: PodId) -> PodState {
+    pub(super) fn hpa_pod_state(&self, pod: PodId) -> PodState {
         let info = self.cluster.pod(pod);
         let run = &self.pods[pod.index()];
         let spec = self.cluster.specs.pod(info.spec);
@@ -158,14 +164,54 @@ impl World<'_> {
     }
 }
 
-/// What one HPA is shown of the world.
+/// What one HPA is shown of the world: pods that are taken together as one or two, then the others one by one.
 struct Shown<'a, 's> {
     world: &'a World<'s>,
     hpa: &'a Hpa,
-    selected: &'a Selected,
+    parts: SmallVec<[Part; 2]>,
+    others: &'a [PodId],
+    ended: &'a [PodId],
 }
 
-impl Shown<'_, '_> {
+/// Equal pods with equal samples. All were ready before the window of these began, so any of them stands for all.
+struct Part {
+    any: PodId,
+    count: usize,
+    cpu: Scraped,
+    memory: Scraped,
+}
+
+impl<'a, 's> Shown<'a, 's> {
+    fn of(world: &'a World<'s>, hpa: u32) -> Shown<'a, 's> {
+        let selected = world.selections.of(hpa);
+        let (mut parts, mut others) = (SmallVec::new(), &selected.live[..]);
+        if let Some(standing) = world.together_of_hpa(hpa).map(|load| &world.services[load].standing)
+            && let Some(scraped) = &standing.together.scraped
+            && let Some(sample) = &scraped.sample
+        {
+            let (any, memory) = (standing.pods[0].pod, thousandths(standing.pods[0].memory));
+            let taken = |value| Scraped { value, at: scraped.at, window: sample.window };
+            for (count, cpu) in [(standing.pods.len() - sample.more, sample.value), (sample.more, sample.value + 1)] {
+                if count > 0 {
+                    parts.push(Part { any, count, cpu: taken(cpu), memory: taken(memory) });
+                }
+            }
+            others = &standing.together.others;
+        }
+        Shown { world, hpa: &world.scenario.hpas[hpa as usize], parts, others, ended: &selected.ended }
+    }
+
+    /// The pod at a place of the list.
+    fn at(&self, place: usize) -> PodId {
+        let Some(place) = place.checked_sub(self.parts.len()) else { return self.parts[place].any };
+        self.others.get(place).copied().unwrap_or_else(|| self.ended[place - self.others.len()])
+    }
+
+    /// Those that are shown one by one.
+    fn singles(&self) -> impl Iterator<Item = PodId> + '_ {
+        self.others.iter().chain(self.ended).copied()
+    }
+
     fn service_value(&self, metric: &MetricIdentifier, values: &mut Vec<i64>) -> Result<(), MetricError> {
         let named = metric.selector.labels().and_then(|selector| {
             ["service", "workload", "deployment", "app"].iter().find_map(|key| selector.match_labels.get(*key))
@@ -178,15 +224,19 @@ impl Shown<'_, '_> {
 
 impl Observed for Shown<'_, '_> {
     fn pods(&self) -> usize {
-        self.selected.len()
+        self.parts.len() + self.others.len() + self.ended.len()
+    }
+
+    fn count(&self, pod: usize) -> usize {
+        self.parts.get(pod).map_or(1, |part| part.count)
     }
 
     fn state(&self, pod: usize) -> PodState {
-        self.world.hpa_pod_state(self.selected.at(pod))
+        self.world.hpa_pod_state(self.at(pod))
     }
 
     fn spec(&self, pod: usize) -> &PodSpec {
-        self.world.cluster.specs.pod(self.world.cluster.pod(self.selected.at(pod)).spec)
+        self.world.cluster.specs.pod(self.world.cluster.pod(self.at(pod)).spec)
     }
 
     fn names(&self) -> &ResourceNames {
@@ -195,14 +245,18 @@ impl Observed for Shown<'_, '_> {
 
     /// As upstream's metrics-server, a pod has either all its resources in the API or none.
     fn resource(&self, name: &str, container: Option<&str>, found: &mut Samples) -> Result<(), MetricError> {
-        let mut any = false;
-        for (index, pod) in self.selected.iter().enumerate() {
-            let known = self.world.meter_of(pod).and_then(|meter| Some((meter, meter.cpu?)));
+        let mut any = !self.parts.is_empty();
+        let together = self.parts.iter().map(|part| Some((part.cpu, part.memory)));
+        let singles = self.singles().map(|pod| {
+            let meter = self.world.meter_of(pod)?;
+            Some((meter.cpu?, meter.memory))
+        });
+        for (index, known) in together.chain(singles).enumerate() {
             any |= known.is_some();
-            found.of_pods.push(known.and_then(|(meter, cpu)| {
+            found.of_pods.push(known.and_then(|(cpu, memory)| {
                 let scraped = match name {
                     resource::CPU => cpu,
-                    resource::MEMORY => meter.memory,
+                    resource::MEMORY => memory,
                     _ => return None,
                 };
                 let value = match container {
@@ -222,7 +276,16 @@ impl Observed for Shown<'_, '_> {
     fn per_pod(&self, metric: &MetricIdentifier, found: &mut Samples) -> Result<(), MetricError> {
         let exported = PodMetric::named(&metric.name).ok_or(MetricError::Unavailable)?;
         let window = self.world.scenario.metrics.resolution;
-        found.of_pods.extend(self.selected.iter().map(|pod| {
+        // Pods that are taken together serve no requests; their meters say no more of their GPUs than they use.
+        found.of_pods.extend(self.parts.iter().map(|part| {
+            let run = &self.world.pods[part.any.index()];
+            let value = match exported {
+                PodMetric::RequestsPerSecond => None,
+                PodMetric::GpuDutyCycle => duty_cycle(run.used.gpu, run.requested.gpu),
+            };
+            Some(Sample { value: value?, timestamp: part.memory.at, window })
+        }));
+        found.of_pods.extend(self.singles().map(|pod| {
             let meter = self.world.meter_of(pod)?;
             let value = match exported {
                 PodMetric::RequestsPerSecond => meter.requests_per_second,

@@ -96,7 +96,7 @@ impl World<'_> {
         let capacity = self.node_capacity(record.shape);
         let capacities = [capacity.cpu.get(), capacity.memory.get(), capacity.gpu.get()];
         for held in &node.pods {
-            let unbooked = self.pods[held.pod.index()].holding.peek(self.now);
+            let unbooked = self.held_unbooked(held.pod);
             for resource in 0..3 {
                 idle -= cost_of(parts[resource], unbooked[resource], capacities[resource]);
             }

@@ -34,6 +34,7 @@ impl World<'_> {
             daemon_sets: self.scenario.daemon_sets.iter().map(|daemon| daemon.spec).collect(),
             retry_is_planned: false,
             disruption: DisruptionState::default(),
+            memory: Default::default(),
             queue: Queue::default(),
             quiet_since: None,
             quiet_until: None,

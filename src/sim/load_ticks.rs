@@ -25,22 +25,42 @@ impl World<'_> {
         let run = &mut self.services[load];
         let Some(signal) = &run.signal else { return false };
         let (demand, next) = (signal.value_at(self.now), signal.next_change_after(self.now));
-        let mut standing = std::mem::take(&mut run.standing);
-        let is_enough = self.offer_to_standing(&mut standing.pods, demand)
-            && share_among(&standing.pods, demand, &mut standing.rates);
-        if is_enough {
-            standing.keep_up = true;
-            self.use_standing(&standing.pods, &standing.rates);
-            let run = &mut self.services[load];
-            run.classes.clear();
-            run.classes.extend(standing.pods.iter().map(|pod| PodClass { pods: 1, capacity: pod.offered }));
-            (run.demand, run.reaching, run.to_the_dead) = (demand, demand, 0.0);
-            run.generation += 1;
-            if next < SimTime::MAX {
-                self.events.push(next, Event::LoadTick { load: load as u32, generation: run.generation });
-            }
+        let are_together = self.share_together(load, demand);
+        if !are_together && !self.share_one_by_one(load, demand) {
+            return false;
         }
-        self.services[load].standing = standing;
+        let run = &mut self.services[load];
+        run.classes.clear();
+        let offered = run.standing.pods.iter().map(|pod| pod.offered);
+        if are_together {
+            run.classes.push(PodClass { pods: 1, capacity: offered.fold(0, i64::saturating_add) });
+        } else {
+            run.classes.extend(offered.map(|capacity| PodClass { pods: 1, capacity }));
+        }
+        (run.demand, run.reaching, run.to_the_dead) = (demand, demand, 0.0);
+        run.generation += 1;
+        if next < SimTime::MAX {
+            self.events.push(next, Event::LoadTick { load: load as u32, generation: run.generation });
+        }
+        if !are_together {
+            self.take_together(load);
+        }
+        true
+    }
+
+    /// Each pod takes its part of the demand, as its node has room for it. False, and nothing changed, where it takes a
+    /// full plan.
+    fn share_one_by_one(&mut self, load: usize, demand: i64) -> bool {
+        self.take_apart(load);
+        let standing = &mut self.services[load].standing;
+        let (mut pods, mut rates) = (std::mem::take(&mut standing.pods), std::mem::take(&mut standing.rates));
+        let is_enough = self.offer_to_standing(&mut pods, demand) && share_among(&pods, demand, &mut rates);
+        if is_enough {
+            self.use_standing(&pods, &rates);
+        }
+        let standing = &mut self.services[load].standing;
+        (standing.pods, standing.rates) = (pods, rates);
+        standing.keep_up |= is_enough;
         is_enough
     }
 
@@ -57,13 +77,13 @@ impl World<'_> {
         if !is_plain || run.pods.is_empty() || self.dead_endpoints(load) > 0 {
             return false;
         }
-        let mut standing = std::mem::take(&mut self.services[load].standing);
-        standing.pods.clear();
+        let mut pods = std::mem::take(&mut self.services[load].standing.pods);
+        pods.clear();
         for pod in &self.services[load].pods {
             let Some(node) = self.cluster.pod(*pod).node else { break };
             let Some(view) = self.cluster.node_view(node) else { break };
             let Usage { memory, gpu, .. } = self.modelled_use(*pod);
-            standing.pods.push(StandingPod {
+            pods.push(StandingPod {
                 pod: *pod,
                 instance: self.instance_of[node.index()],
                 supply: view.shape.allocatable.cpu.get(),
@@ -73,9 +93,10 @@ impl World<'_> {
                 gpu,
             });
         }
-        standing.is_known = standing.pods.len() == self.services[load].pods.len();
-        self.services[load].standing = standing;
-        self.services[load].standing.is_known
+        let run = &mut self.services[load];
+        run.standing.is_known = pods.len() == run.pods.len();
+        run.standing.pods = pods;
+        run.standing.is_known
     }
 
     /// What each pod can have of its node ([`World::offers`]). False where a node has not enough for its pod's even part,

@@ -6,6 +6,7 @@
 
 use super::event::Event;
 use super::state::services::ServiceReading;
+use super::together::{duty_cycle, thousandths};
 use super::world::World;
 use crate::cluster::{PodId, PodPhase};
 use crate::scenario::Demand;
@@ -46,50 +47,55 @@ impl World<'_> {
 
     /// Nobody asks for metrics of pods that no HPA sees, nor does an HPA count those that terminate.
     fn scrape_pods(&mut self) {
-        let now = self.now;
-        let resolution = self.scenario.metrics.resolution;
-        for pod in self.selections.live() {
-            if !self.has_kubelet(pod) {
-                self.scrapes.forget(&mut self.pods[pod.index()].meter);
+        for hpa in 0..self.scenario.hpas.len() as u32 {
+            if self.scrape_together(hpa) {
                 continue;
             }
-            let (run, info) = (&mut self.pods[pod.index()], self.cluster.pod(pod));
-            let (Some(started), PodPhase::Running, None) = (run.started, info.phase, info.deletion) else { continue };
-            let counter = run.cpu_counter_at(now);
-            let before = self.scrapes.get(run.meter).filter(|meter| meter.started == started);
-            if before.is_some_and(|meter| meter.last.0 == now) {
-                // Another HPA sees it too.
-                continue;
+            for index in 0..self.selections.of(hpa).live.len() {
+                self.scrape_pod(self.selections.of(hpa).live[index]);
             }
-            let since = match before {
-                Some(meter) => Some(meter.last),
-                None => {
-                    let age = now - started;
-                    (age >= FRESH_CONTAINER_MIN_AGE && age < resolution).then_some((started, run.counter_at_start))
-                }
-            };
-            let cpu = since.filter(|(at, _)| *at < now).map(|(at, from)| {
-                let window = now - at;
-                Scraped { value: rate(counter - from, window), at: now, window }
-            });
-            let gpus = run.requested.gpu.get();
-            let gpu_duty_cycle = (gpus > 0).then(|| run.used.gpu.get() * 100_000 / gpus);
-            let serves_requests = self.service_of[run.workload.index()]
-                .is_some_and(|load| matches!(self.scenario.loads[load as usize].demand, Demand::Requests(_)));
-            let meter = Meter {
-                started,
-                last: (now, counter),
-                cpu,
-                memory: Scraped {
-                    value: run.used.memory.get().saturating_mul(1000),
-                    at: now,
-                    window: since.map_or(SimDuration::ZERO, |(at, _)| now - at),
-                },
-                requests_per_second: serves_requests.then_some(run.serving),
-                gpu_duty_cycle,
-            };
-            self.scrapes.set(&mut run.meter, meter);
         }
+    }
+
+    pub(super) fn scrape_pod(&mut self, pod: PodId) {
+        let now = self.now;
+        if !self.has_kubelet(pod) {
+            return self.scrapes.forget(&mut self.pods[pod.index()].meter);
+        }
+        let (run, info) = (&mut self.pods[pod.index()], self.cluster.pod(pod));
+        let (Some(started), PodPhase::Running, None) = (run.started, info.phase, info.deletion) else { return };
+        let counter = run.cpu_counter_at(now);
+        let before = self.scrapes.get(run.meter).filter(|meter| meter.started == started);
+        if before.is_some_and(|meter| meter.last.0 == now) {
+            // Another HPA sees it too.
+            return;
+        }
+        let since = match before {
+            Some(meter) => Some(meter.last),
+            None => {
+                let (age, resolution) = (now - started, self.scenario.metrics.resolution);
+                (age >= FRESH_CONTAINER_MIN_AGE && age < resolution).then_some((started, run.counter_at_start))
+            }
+        };
+        let cpu = since.filter(|(at, _)| *at < now).map(|(at, from)| {
+            let window = now - at;
+            Scraped { value: rate(counter - from, window), at: now, window }
+        });
+        let serves_requests = self.service_of[run.workload.index()]
+            .is_some_and(|load| matches!(self.scenario.loads[load as usize].demand, Demand::Requests(_)));
+        let meter = Meter {
+            started,
+            last: (now, counter),
+            cpu,
+            memory: Scraped {
+                value: thousandths(run.used.memory),
+                at: now,
+                window: since.map_or(SimDuration::ZERO, |(at, _)| now - at),
+            },
+            requests_per_second: serves_requests.then_some(run.serving),
+            gpu_duty_cycle: duty_cycle(run.used.gpu, run.requested.gpu),
+        };
+        self.scrapes.set(&mut run.meter, meter);
     }
 }
 

@@ -72,6 +72,7 @@ mod state;
 mod stateful_sets;
 mod tallies;
 mod terminator;
+mod together;
 mod training;
 mod volumes;
 mod wait_times;

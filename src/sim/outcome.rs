@@ -85,6 +85,7 @@ impl World<'_> {
 
     /// Closes every bill, shows the last sample and gathers the rows.
     pub(super) fn finish(mut self, observer: &mut dyn Observer) -> Outcome {
+        self.make_up_all_books();
         for index in 0..self.pods.len() {
             let pod = PodId::new(index);
             if !self.cluster.pod(pod).is_terminal() {

@@ -76,8 +76,9 @@ pub fn run_with(scenario: &Scenario, seed: u64, options: RunOptions, observer: &
 }
 
 impl World<'_> {
-    fn hold_books_together(&self, event: Event, standstill: u64) {
+    fn hold_books_together(&mut self, event: Event, standstill: u64) {
         assert!(standstill < LONGEST_STANDSTILL, "time stands still at {}, after {event:?}", self.now);
+        self.make_up_all_books();
         if let Err(disagreement) = self.audit() {
             panic!("at {} after {event:?}: {disagreement}", self.now);
         }

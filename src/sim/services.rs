@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::event::Event;
 use super::records::{ServiceSample, Usage};
 use super::state::service_level::{Line, ServiceLevel};
-use super::state::services::{Offer, ServiceReading, ServiceRun, StandingPods};
+use super::state::services::{Offer, Room, ServiceReading, ServiceRun, StandingPods};
 use super::world::World;
 use crate::cluster::{PodId, WorkloadId};
 use crate::load::latency::Latencies;
@@ -101,6 +101,7 @@ impl World<'_> {
 
     /// Shares demand out from now on, and plans the tick at which that ends.
     fn plan_service(&mut self, load: usize) {
+        self.take_apart(load);
         self.services[load].standing.keep_up = false;
         if self.services[load].each.is_some() {
             return self.plan_each(load);
@@ -113,15 +114,15 @@ impl World<'_> {
         let to_the_dead = if dead == 0 { 0.0 } else { dead as f64 / (dead + pods.len()) as f64 };
         let demand = arriving - (arriving as f64 * to_the_dead).round() as i64;
         let backlog = self.services[load].service.books().backlog;
-        let offers = self.offers(&pods, spec.demand, demand, backlog > Work::ZERO);
+        let room = self.room_of(&pods, spec.demand, demand, backlog > Work::ZERO);
         let classes: Vec<PodClass> =
-            offers.iter().map(|offer| PodClass { pods: 1, capacity: offer.work(spec.demand) }).collect();
+            room.offers.iter().map(|offer| PodClass { pods: 1, capacity: offer.work(spec.demand) }).collect();
         let capacity = classes.iter().fold(0i64, |sum, class| sum.saturating_add(class.capacity));
         let is_behind = backlog > Work::ZERO || demand > capacity;
-        let serving = self.set_station(load, &offers, &classes, demand);
+        let serving = self.set_station(load, &room.offers, &classes, demand);
         let rates =
             if is_behind { classes.iter().map(|class| class.capacity).collect() } else { share(serving, &classes) };
-        self.claim_cpu(&pods, spec.demand, demand, &offers, &rates, is_behind);
+        self.claim_cpu(&pods, spec.demand, demand, &room, &rates, is_behind);
         for (pod, rate) in pods.iter().zip(rates) {
             self.set_service_use(*pod, rate, spec.demand);
         }
@@ -198,20 +199,21 @@ impl World<'_> {
 
     /// What each pod can have of its node. Where `is_behind`, or an even part of the demand is more than some can do,
     /// every pod asks for all that it could use.
-    pub(super) fn offers(&self, pods: &[PodId], work: Demand, demand: i64, is_behind: bool) -> Vec<Offer> {
+    pub(super) fn room_of(&self, pods: &[PodId], work: Demand, demand: i64, is_behind: bool) -> Room {
         let even = demand / pods.len().max(1) as i64 + 1;
+        let wholes: Vec<Offer> = pods.iter().map(|pod| self.whole_node(*pod)).collect();
         let ask = |is_behind: bool| -> Vec<Offer> {
-            let offer = |pod: &PodId| {
-                let whole = self.whole_node(*pod);
+            let offer = |(pod, whole): (&PodId, &Offer)| {
                 let most = whole.cpu_for(work, whole.work(work));
                 let asked = if is_behind { most } else { most.min(whole.cpu_for(work, even.min(whole.work(work)))) };
-                Offer { cpu: Millicores(self.cpu_offered(*pod, asked)), ..whole }
+                Offer { cpu: Millicores(self.cpu_offered(*pod, asked, whole.cpu.get())), ..*whole }
             };
-            pods.iter().map(offer).collect()
+            pods.iter().zip(&wholes).map(offer).collect()
         };
         let offers = ask(is_behind);
         let capacity = offers.iter().fold(0i64, |sum, offer| sum.saturating_add(offer.work(work)));
-        if is_behind || capacity >= demand { offers } else { ask(true) }
+        let offers = if is_behind || capacity >= demand { offers } else { ask(true) };
+        Room { wholes, offers }
     }
 
     /// What a pod has with its node to itself, up to its limits.
@@ -228,12 +230,12 @@ impl World<'_> {
         pods: &[PodId],
         work: Demand,
         demand: i64,
-        offers: &[Offer],
+        Room { wholes, offers }: &Room,
         rates: &[i64],
         is_behind: bool,
     ) {
-        let whole: Vec<Offer> = pods.iter().map(|pod| self.whole_node(*pod)).collect();
-        let could: Vec<PodClass> = whole.iter().map(|whole| PodClass { pods: 1, capacity: whole.work(work) }).collect();
+        let could: Vec<PodClass> =
+            wholes.iter().map(|whole| PodClass { pods: 1, capacity: whole.work(work) }).collect();
         let is_held_down = |index: usize| {
             let capacity = offers[index].work(work);
             rates[index] == capacity && capacity < could[index].capacity
@@ -246,7 +248,7 @@ impl World<'_> {
             rates.to_vec()
         };
         for (index, pod) in pods.iter().enumerate() {
-            let wanted = whole[index].cpu_for(work, wanted[index]);
+            let wanted = wholes[index].cpu_for(work, wanted[index]);
             self.want_cpu(*pod, wanted);
             let claim = &mut self.pods[pod.index()].cpu;
             claim.granted = claim.wanted.min(offers[index].cpu.get());
@@ -268,6 +270,7 @@ impl World<'_> {
     /// The service's pods do no more than they have CPU for, whatever was planned.
     pub(super) fn clip_service(&mut self, load: usize) {
         self.settle_service(load);
+        self.take_apart(load);
         self.services[load].standing.keep_up = false;
         if self.services[load].each.is_some() {
             return self.offer_to_each(load);

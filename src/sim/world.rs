@@ -323,6 +323,7 @@ impl<'s> World<'s> {
 
     /// Sets what the pod uses from now on.
     pub(super) fn set_used(&mut self, pod: PodId, used: Usage) {
+        self.take_apart_from(pod);
         let run = &mut self.pods[pod.index()];
         if run.used == used {
             return;

@@ -53,6 +53,7 @@ impl World {
             status_replicas: self.replicas,
             selector: SelectorState::Valid,
             pods: &pods,
+            counts: &[],
             readings: &[reading],
         };
         let decision = sync(&snapshot, &self.spec, &self.flags, &mut self.memory);

@@ -9,12 +9,13 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
+use proptest::{collection, option};
 use windtunnel::scenario::{self, Override, Scenario, ScenarioFiles};
 use windtunnel::sim::{Mechanism, RunOptions};
 use windtunnel::units::{SimTime, Usd};
 
 use super::{draw, judge};
-use crate::plan::{AskPlan, GangPlan, GpuPlan, GroupPlan, JobPlan, NodePlan, Plan};
+use crate::plan::{AskPlan, GangPlan, GpuPlan, GroupPlan, JobPlan, LoadPlan, NodePlan, Plan, ReplicatedPlan};
 use crate::watch::{Watched, watch};
 
 /// `PROPTEST_CASES` asks for more (or fewer) draws than an ordinary test run makes.
@@ -37,6 +38,8 @@ fn holds(scenario: &Scenario, seed: u64) {
     judge::books(scenario, &fast);
     let plain = watch(scenario, seed, RunOptions { plain: true, ..RunOptions::default() });
     same_run(&fast, &plain);
+    // An audit makes up books that may otherwise be behind.
+    same_run(&watch(scenario, seed, RunOptions::default()), &plain);
 }
 
 /// Two NodePools, one of them spot, that consolidate soon.
@@ -191,6 +194,39 @@ proptest! {
     #[test]
     fn books_balance_and_nothing_is_lost_under_karpenter(plan in draw::fixed_cluster(), seed in 0..1_000u64) {
         holds(&plan.scenario_on(node_pools()), seed);
+    }
+}
+
+/// Services on roomy nodes, whose equal pods a run takes together.
+fn services() -> impl Strategy<Value = Plan> {
+    let load = (200..4_000i64, 1_000..30_000i64).prop_map(|(trough, peak)| LoadPlan::Noisy(trough, peak));
+    let hpa = option::weighted(0.8, (1..4i32, 4..12i32, 30..90i32));
+    let service = (2..30i64, 1..7u32, 0..40i64, load, hpa, proptest::bool::weighted(0.2));
+    let node = (8..64i64, 0..3u8);
+    (
+        collection::vec(service, 1..5),
+        collection::vec(node, 2..6),
+        collection::vec((0..7_000i64, 0..5usize, 0..9u32), 0..3),
+    )
+        .prop_map(|(services, nodes, changes)| {
+            let replicated = services.into_iter().map(|(cpu, replicas, ready_seconds, load, hpa, stateful)| {
+                let ask = AskPlan { cpu: cpu * 50, mib: 128, memory_use: 50, ..AskPlan::default() };
+                ReplicatedPlan { ask, stateful, replicas, ready_seconds, load, hpa, budget: None }
+            });
+            let nodes = nodes.into_iter().map(|(cores, zone)| NodePlan { cores, gib: 64, zone, ..NodePlan::default() });
+            Plan { minutes: 120, nodes: nodes.collect(), replicated: replicated.collect(), changes, ..Plan::default() }
+        })
+}
+
+proptest! {
+    #![proptest_config(config(24))]
+
+    #[test]
+    fn pods_that_are_taken_together_do_what_each_would_do_alone(plan in services(), seed in 0..1_000u64) {
+        let scenario = plan.scenario();
+        let plain = watch(&scenario, seed, RunOptions { plain: true, ..RunOptions::default() });
+        same_run(&watch(&scenario, seed, RunOptions::default()), &plain);
+        same_run(&watch(&scenario, seed, RunOptions { audit_every: 37, ..RunOptions::default() }), &plain);
     }
 }
 

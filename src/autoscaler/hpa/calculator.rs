@@ -4,12 +4,14 @@
 //! order of operations is upstream's: a utilization is a whole percent before it becomes a ratio, so 110.9 % acts as
 //! 110 %.
 
+use std::iter::repeat;
+
 use super::arithmetic::to_i64;
 use super::flags::HpaFlags;
 use super::grouping::{Group, Groups, Readiness, group_of};
 use super::metric_error::MetricError;
 use super::proposal::{Current, Proposal};
-use super::snapshot::{PodState, Requests, Sample};
+use super::snapshot::{PodState, Requests, Sample, Snapshot};
 use super::versions::VersionedBehaviour;
 use crate::units::SimTime;
 
@@ -31,6 +33,8 @@ impl Tolerances {
 #[derive(Clone, Copy, Debug)]
 pub struct PodSamples<'a> {
     pub pods: &'a [PodState],
+    /// As in [`Snapshot`].
+    pub counts: &'a [usize],
     /// One per pod.
     pub samples: &'a [Option<Sample>],
     pub foreign: &'a [i64],
@@ -69,17 +73,19 @@ impl PodSamples<'_> {
         for (index, pod) in self.pods.iter().enumerate() {
             let sample = self.samples.get(index).and_then(Option::as_ref);
             let group = group_of(pod, sample, self.readiness, flags, now);
-            totals.groups.add(group);
+            let count = self.counts.get(index).copied().unwrap_or(1);
+            totals.groups.add(group, count);
+            let all = |each: i64| each.wrapping_mul(count as i64);
             let request = requests.map_or(0, |requests| requests.of(index));
             match group {
                 Group::Ready => {
-                    totals.usage = totals.usage.wrapping_add(sample.map_or(0, |sample| sample.value));
-                    totals.requests = totals.requests.wrapping_add(request);
+                    totals.usage = totals.usage.wrapping_add(all(sample.map_or(0, |sample| sample.value)));
+                    totals.requests = totals.requests.wrapping_add(all(request));
                 }
-                Group::Unready => totals.unready_requests = totals.unready_requests.wrapping_add(request),
+                Group::Unready => totals.unready_requests = totals.unready_requests.wrapping_add(all(request)),
                 Group::Missing => {
-                    totals.missing_requests = totals.missing_requests.wrapping_add(request);
-                    totals.missing_fill = totals.missing_fill.wrapping_add(fill(request));
+                    totals.missing_requests = totals.missing_requests.wrapping_add(all(request));
+                    totals.missing_fill = totals.missing_fill.wrapping_add(all(fill(request)));
                 }
                 Group::Ignored => {}
             }
@@ -217,7 +223,7 @@ pub fn total_value(
     target: i64,
     current: i32,
     tolerances: &Tolerances,
-    pods: &[PodState],
+    snapshot: &Snapshot<'_>,
     versioned: &VersionedBehaviour,
 ) -> Result<Proposal, MetricError> {
     let ratio = total as f64 / target as f64;
@@ -227,11 +233,12 @@ pub fn total_value(
     } else if tolerances.hold(ratio) {
         current
     } else {
-        if pods.is_empty() {
+        if snapshot.pods.is_empty() {
             return Err(MetricError::NoPods);
         }
-        groups.ready = pods.iter().filter(|pod| pod.is_running_and_ready()).count();
-        groups.unready = pods.len() - groups.ready;
+        for (pod, count) in snapshot.pods.iter().zip(snapshot.counts.iter().copied().chain(repeat(1))) {
+            groups.add(if pod.is_running_and_ready() { Group::Ready } else { Group::Unready }, count);
+        }
         versioned.ceil_to_i32_since(versioned.total_replicas_capped, ratio * groups.ready as f64)
     };
     Ok(Proposal { replicas, current: Current::Value(total), ratio, groups })

@@ -43,12 +43,12 @@ pub struct Groups {
 }
 
 impl Groups {
-    pub(super) fn add(&mut self, group: Group) {
+    pub(super) fn add(&mut self, group: Group, pods: usize) {
         match group {
-            Group::Ready => self.ready += 1,
-            Group::Unready => self.unready += 1,
-            Group::Missing => self.missing += 1,
-            Group::Ignored => self.ignored += 1,
+            Group::Ready => self.ready += pods,
+            Group::Unready => self.unready += pods,
+            Group::Missing => self.missing += pods,
+            Group::Ignored => self.ignored += pods,
         }
     }
 

@@ -25,7 +25,7 @@ pub fn evaluate(
     let (now, current) = (snapshot.now, snapshot.spec_replicas);
     let per_pod = |readiness| match reading {
         Reading::PerPod { samples, foreign, requests } => {
-            Ok((PodSamples { pods: snapshot.pods, samples, foreign, readiness }, requests))
+            Ok((PodSamples { pods: snapshot.pods, counts: snapshot.counts, samples, foreign, readiness }, requests))
         }
         Reading::Values(_) => Err(MetricError::Unavailable),
         Reading::Failed(error) => Err(*error),
@@ -56,7 +56,7 @@ pub fn evaluate(
             match *target {
                 ValueTarget::Value(target) => {
                     let total = calculator::total_sum(values()?, versioned);
-                    calculator::total_value(total, target, current, tolerances, snapshot.pods, versioned)
+                    calculator::total_value(total, target, current, tolerances, snapshot, versioned)
                 }
                 ValueTarget::AverageValue(target) => {
                     let guarded = is_external && versioned.per_pod_totals_capped;

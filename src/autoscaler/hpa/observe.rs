@@ -20,6 +20,11 @@ use crate::units::SimTime;
 pub trait Observed {
     fn pods(&self) -> usize;
 
+    /// How many pods, alike in all that is asked, a place of the list stands for.
+    fn count(&self, _pod: usize) -> usize {
+        1
+    }
+
     fn state(&self, pod: usize) -> PodState;
 
     fn spec(&self, pod: usize) -> &PodSpec;
@@ -78,6 +83,7 @@ pub struct Samples {
 #[derive(Clone, Debug, Default)]
 pub struct Observer {
     pods: Vec<PodState>,
+    counts: Vec<usize>,
     metrics: Vec<Gathered>,
 }
 
@@ -103,9 +109,11 @@ impl Observer {
         memory: &mut Memory,
     ) -> Decision {
         self.pods.clear();
+        self.counts.clear();
         let mut readings: SmallVec<[Reading<'_>; 2]> = SmallVec::new();
         if scale.looks_at_metrics(spec, flags, &memory.conditions) && scale.selector == SelectorState::Valid {
             self.pods.extend((0..observed.pods()).map(|pod| observed.state(pod)));
+            self.counts.extend((0..observed.pods()).map(|pod| observed.count(pod)));
             if self.metrics.len() < spec.metrics.len() {
                 self.metrics.resize_with(spec.metrics.len(), Gathered::default);
             }
@@ -120,6 +128,7 @@ impl Observer {
             status_replicas: scale.status_replicas,
             selector: scale.selector,
             pods: &self.pods,
+            counts: &self.counts,
             readings: &readings,
         };
         sync(&snapshot, spec, flags, memory)

@@ -19,6 +19,8 @@ pub struct Snapshot<'a> {
     pub selector: SelectorState,
     /// The pods that the scale target's selector matches, in any order that repeats.
     pub pods: &'a [PodState],
+    /// How many pods each of them stands for, which are alike in all that is asked; one, beyond its end.
+    pub counts: &'a [usize],
     /// One per metric of the spec, in its order.
     pub readings: &'a [Reading<'a>],
 }

@@ -32,6 +32,7 @@ fn decide(spec: &HpaSpec, pods: &[PodState], readings: &[Reading<'_>], memory: &
         status_replicas: count,
         selector: SelectorState::Valid,
         pods,
+        counts: &[],
         readings,
     };
     sync(&snapshot, spec, &HpaFlags::default(), memory)
@@ -95,6 +96,7 @@ fn pods_that_another_hpa_selects_stop_the_sync() {
         status_replicas: 1,
         selector: SelectorState::Ambiguous,
         pods: &pods,
+        counts: &[],
         readings: &[],
     };
     let mut memory = Memory::default();

@@ -4,7 +4,7 @@
 //! and GPU shares of existing nodes are judged by the scheduler's own filters; taints, labels and topology by
 //! Karpenter's rules, which differ (preferences count, taints of starting nodes do not).
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell, RefMut};
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use super::Snapshot;
 use super::existing_node::{ExistingNode, ExistingNodes, names_a_host};
 use super::limits::Remaining;
+use super::memory::{FirstFits, Memory};
 use super::options::MinValuesPolicy;
 use super::planned_claim::{Fit, PlannedNode, Refusal, Terms, port_conflict};
 use super::pods_to_place::{PodToPlace, pods_to_place};
@@ -37,8 +38,8 @@ pub(super) enum PodError {
     Uninitialized(usize),
 }
 
-/// By template, spec and level of relaxation.
-type FirstFits = FxHashMap<(usize, PodSpecId, usize), Result<Fit, Refusal>>;
+/// Whether each existing node (by position) has room for some pod as it is; `None`: not known.
+pub(super) type KnownRoom = Vec<Option<bool>>;
 
 /// What every simulation over one snapshot shares.
 pub(super) struct Base<'a> {
@@ -55,9 +56,9 @@ pub(super) struct Base<'a> {
     labels_suit: RefCell<FxHashMap<(PodSpecId, usize, NodeShapeId), bool>>,
     pub narrowed_labels: RefCell<FxHashMap<(PodSpecId, usize, NodeShapeId), Rc<Requirements>>>,
     pub surveys: Rc<Surveys>,
-    /// What an empty planned node of a template says to the first pod of a spec at a level, where nothing but the two
-    /// decides it.
     first_fits: RefCell<FirstFits>,
+    /// By spec and level.
+    room: RefCell<FxHashMap<(PodSpecId, usize), KnownRoom>>,
     /// By spec: why none of its pods finds a place, as [`hopeless`](super::hopeless) has it.
     pub hopeless: RefCell<FxHashMap<PodSpecId, Option<PodError>>>,
     pods_to_place: OnceCell<Vec<PodToPlace>>,
@@ -72,6 +73,11 @@ pub(super) struct Base<'a> {
 
 impl<'a> Base<'a> {
     pub fn new(snapshot: &'a Snapshot<'a>) -> Base<'a> {
+        Base::with(snapshot, Memory::default())
+    }
+
+    /// With what other passes found out.
+    pub fn with(snapshot: &'a Snapshot<'a>, memory: Memory) -> Base<'a> {
         let specs = &snapshot.cluster.specs;
         let existing = ExistingNodes::new(snapshot);
         let mut remaining: Vec<Remaining> =
@@ -98,12 +104,14 @@ impl<'a> Base<'a> {
         ];
         let filters = FILTERS.iter().copied().filter(|filter| !of_karpenter.contains(&filter.name())).collect();
         let prefer_no_schedule = Templates::prefer_no_schedule(snapshot.pools);
+        let policy = snapshot.options.preference_policy;
+        let relaxations = Relaxations::new(specs, policy, prefer_no_schedule, memory.chains);
         let gate = snapshot.options.feature_gates.reserved_capacity;
         Base {
             snapshot,
             templates: Templates::new(snapshot),
             existing,
-            relaxations: RefCell::new(Relaxations::new(specs, snapshot.options.preference_policy, prefer_no_schedule)),
+            relaxations: RefCell::new(relaxations),
             remaining,
             reservations: Reservations::new(snapshot.catalogue).filter(|_| gate),
             filters,
@@ -111,7 +119,8 @@ impl<'a> Base<'a> {
             labels_suit: RefCell::default(),
             narrowed_labels: RefCell::default(),
             surveys: Rc::default(),
-            first_fits: RefCell::default(),
+            first_fits: RefCell::new(memory.first_fits),
+            room: RefCell::default(),
             hopeless: RefCell::default(),
             pods_to_place: OnceCell::new(),
             pods_with_hope: OnceCell::new(),
@@ -119,6 +128,13 @@ impl<'a> Base<'a> {
             has_anti_affinity: OnceCell::new(),
             requirements: RefCell::default(),
         }
+    }
+
+    /// What other passes need not find out again.
+    pub fn into_memory(self) -> Memory {
+        let mut first_fits = self.first_fits.into_inner();
+        first_fits.end_pass();
+        Memory { chains: self.relaxations.into_inner().into_chains(), first_fits }
     }
 
     /// Of [`pods_to_place`](Self::pods_to_place), what `find` leaves of them; asked once.
@@ -174,6 +190,13 @@ impl<'a> Base<'a> {
     pub fn cycle(&self, spec: PodSpecId) -> Rc<Cycle<'a>> {
         let mut cycles = self.cycles.borrow_mut();
         Rc::clone(cycles.entry(spec).or_insert_with(|| Rc::new(Cycle::new(self.snapshot.cluster, spec))))
+    }
+
+    /// What is known of [`has_room`](Self::has_room) for nodes (by position) on which no simulation placed anything.
+    pub fn room_of(&self, pod: &Variant) -> RefMut<'_, KnownRoom> {
+        RefMut::map(self.room.borrow_mut(), |room| {
+            room.entry((pod.spec, pod.level)).or_insert_with(|| vec![None; self.existing.nodes.len()])
+        })
     }
 
     /// Whether a node that exists has room for the pod, whatever topology says.
@@ -237,7 +260,8 @@ impl<'a> Base<'a> {
         then: impl FnOnce(&Result<Fit, Refusal>) -> T,
     ) -> T {
         let mut known = self.first_fits.borrow_mut();
-        let fit = known.entry((index, pod.spec, pod.level)).or_insert_with(|| {
+        let names = || names_a_host(&pod.pod, &pod.requirements);
+        let fit = known.get((index, pod.spec, pod.level), names, || {
             let template = &self.templates.templates[index];
             let planned = PlannedNode::new(index, template, template.types.clone(), number);
             planned.can_add(0, pod, topology, &self.terms(template, self.relaxes_min_values()))

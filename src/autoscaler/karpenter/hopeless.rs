@@ -35,13 +35,15 @@ fn find_out(base: &Base<'_>, spec: PodSpecId) -> Option<PodError> {
             // Why a new node does not suit depends on the name that it would have.
             break false;
         }
-        let mut nodes = base.existing.nodes.iter().filter(|node| !node.marked_for_deletion);
-        if nodes.any(|node| base.has_room(&fork, &pod, &cycle, node)) {
-            break false;
-        }
+        // What templates answer is known from other passes.
         let refusal = |index| base.first_fit((index, 1), &pod, &nobody, |fit| fit.as_ref().err().cloned());
         let refusals = (0..templates.len()).map(|index| Some((index, refusal(index)?)));
         let Some(refusals) = refusals.collect::<Option<Vec<_>>>() else { break false };
+        let mut room = base.room_of(&pod);
+        let mut nodes = base.existing.nodes.iter().zip(&mut *room).filter(|(node, _)| !node.marked_for_deletion);
+        if nodes.any(|(node, has_room)| *has_room.get_or_insert_with(|| base.has_room(&fork, &pod, &cycle, node))) {
+            break false;
+        }
         error = Some(PodError::NoPool(refusals.into()));
         level += 1;
     };

@@ -12,6 +12,7 @@ mod explain;
 mod hopeless;
 pub mod instance_type;
 mod limits;
+mod memory;
 pub mod node_claim;
 pub mod node_pool;
 pub mod options;
@@ -36,6 +37,7 @@ use crate::units::SimTime;
 
 pub use batcher::Batcher;
 pub use instance_type::{CapacityType, Catalogue, InstanceType, Offering, Reservation, TypeIndex};
+pub use memory::Memory;
 pub use node_claim::{LAUNCH_TIMEOUT, NodeClaim, REGISTRATION_TIMEOUT};
 pub use node_pool::NodePool;
 pub use options::Options;

@@ -134,6 +134,17 @@ impl PlannedNode {
         Ok(Fit { requirements, types, reserved, relaxed_min_values: relaxed })
     }
 
+    /// No instance type that is left has the resources for the pod too, and none will: it only fills up.
+    pub fn is_too_full(&self, pod: &Variant, terms: &Terms<'_, '_>) -> bool {
+        let mut requested = self.requested.clone();
+        requested += &pod.pod.requests;
+        let pods = self.pods.len() as i64 + 1;
+        !self.types.iter().any(|index| {
+            let (instance_type, overhead) = (terms.catalogue.get(*index), terms.template.overhead(*index));
+            pods + overhead.pods <= instance_type.max_pods && holds(instance_type, &requested, &overhead.requests)
+        })
+    }
+
     pub fn add(&mut self, owner: Owner, pod: &Variant, fit: Fit, specs: &Specs) {
         self.pods.push(owner);
         self.requested += &pod.pod.requests;

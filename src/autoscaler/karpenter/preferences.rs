@@ -37,15 +37,26 @@ pub(super) struct Relaxations<'a> {
     chains: FxHashMap<PodSpecId, Chain>,
 }
 
-#[derive(Default)]
-struct Chain {
+/// The variants of one spec, as far as they were asked for.
+#[derive(Debug, Default)]
+pub(super) struct Chain {
     variants: Vec<Rc<Variant>>,
     complete: bool,
 }
 
 impl<'a> Relaxations<'a> {
-    pub fn new(specs: &'a Specs, policy: PreferencePolicy, tolerate_prefer_no_schedule: bool) -> Relaxations<'a> {
-        Relaxations { specs, policy, tolerate_prefer_no_schedule, chains: FxHashMap::default() }
+    /// `chains`: those of another simulation under the same policy.
+    pub fn new(
+        specs: &'a Specs,
+        policy: PreferencePolicy,
+        tolerate_prefer_no_schedule: bool,
+        chains: FxHashMap<PodSpecId, Chain>,
+    ) -> Relaxations<'a> {
+        Relaxations { specs, policy, tolerate_prefer_no_schedule, chains }
+    }
+
+    pub fn into_chains(self) -> FxHashMap<PodSpecId, Chain> {
+        self.chains
     }
 
     /// The spec after `level` steps; `None` where it has fewer wishes.
@@ -147,7 +158,7 @@ mod tests {
             node_taints_policy: SpreadPolicy::Ignore,
         }];
         let spec = specs.intern_pod(pod);
-        let mut relaxations = Relaxations::new(&specs, PreferencePolicy::Respect, true);
+        let mut relaxations = Relaxations::new(&specs, PreferencePolicy::Respect, true, FxHashMap::default());
         let left = |pod: &PodSpec| {
             [
                 pod.affinity.node.required.as_ref().map_or(0, Vec::len),

@@ -96,6 +96,18 @@ impl Requirement {
         Requirement::new(key, Operator::In, &[value])
     }
 
+    /// As [`value`](Self::value), of a key as requirements have it.
+    pub fn one(key: &Arc<str>, value: &Arc<str>) -> Requirement {
+        let values = Values::from_iter([Arc::clone(value)]);
+        Requirement { key: Arc::clone(key), complement: false, values, gte: None, lte: None, min_values: None }
+    }
+
+    /// As [`does_not_exist`](Self::does_not_exist), of a key as requirements have it.
+    pub fn no_value(key: &Arc<str>) -> Requirement {
+        let values = Values::new();
+        Requirement { key: Arc::clone(key), complement: false, values, gte: None, lte: None, min_values: None }
+    }
+
     pub fn exists(key: &str) -> Requirement {
         Requirement::new::<&str>(key, Operator::Exists, &[])
     }

@@ -70,9 +70,11 @@ struct Simulation<'b, 'a> {
     on_existing: Vec<(Owner, usize)>,
     /// For unconstrained pods: the first existing node that may still hold this spec at this level.
     first_candidate: FxHashMap<(PodSpecId, usize, bool), usize>,
-    /// By spec and level: existing nodes (by position) that are known to have no room for such a pod.
-    full: FxHashMap<(PodSpecId, usize), Vec<bool>>,
-    /// For unconstrained pods: planned nodes that refused this spec at this level, for good.
+    /// Existing nodes (by position) on which a pod was placed.
+    is_filled: Vec<bool>,
+    /// By spec and level: such nodes that are known to have no room for such a pod.
+    full: FxHashMap<(PodSpecId, usize), Vec<usize>>,
+    /// Planned nodes that refused this spec at this level, for good: for want of room, or where pods are unconstrained.
     refused: FxHashSet<(usize, PodSpecId, usize)>,
     /// How many pods have found a place, and how many had when a pod of a spec (homeless or not) last found none.
     placed: usize,
@@ -114,6 +116,7 @@ impl<'b, 'a> Simulation<'b, 'a> {
             order: Vec::new(),
             on_existing: Vec::new(),
             first_candidate: FxHashMap::default(),
+            is_filled: vec![false; base.existing.nodes.len()],
             full: FxHashMap::default(),
             refused: FxHashSet::default(),
             placed: 0,
@@ -264,23 +267,37 @@ impl<'b, 'a> Simulation<'b, 'a> {
         let cycle = base.cycle(pod.spec);
         let nodes = &base.existing.nodes;
         // Nodes only fill up, so that those that had no room can't hold an equal pod later either.
-        let mut full = self.full.remove(&(pod.spec, pod.level)).unwrap_or_else(|| vec![false; nodes.len()]);
+        let mut full = self.full.remove(&(pod.spec, pod.level)).unwrap_or_default();
+        let mut room = base.room_of(pod);
         let found = (start..nodes.len()).find(|index| {
             let node = &nodes[*index];
             let is_protected = self.mode.enforce_consolidate_after && node.under_consolidate_after && !homeless;
-            if full[*index] || !self.is_active[*index] || is_protected {
+            if !self.is_active[*index] || is_protected {
                 return false;
             }
-            full[*index] = !base.has_room(&self.fork, pod, &cycle, node);
-            !full[*index] && (unconstrained || self.suits_topology(owner, pod, node))
+            if !self.is_filled[*index] {
+                if !*room[*index].get_or_insert_with(|| base.has_room(&self.fork, pod, &cycle, node)) {
+                    return false;
+                }
+            } else if full.contains(index) {
+                return false;
+            } else if !base.has_room(&self.fork, pod, &cycle, node) {
+                full.push(*index);
+                return false;
+            }
+            unconstrained || self.suits_topology(owner, pod, node)
         });
-        self.full.insert((pod.spec, pod.level), full);
+        drop(room);
+        if !full.is_empty() {
+            self.full.insert((pod.spec, pod.level), full);
+        }
         if unconstrained {
             self.first_candidate.insert(key, found.unwrap_or(nodes.len()));
         }
         let Some(index) = found else { return false };
         let (node, PodToPlace { pod: id, spec, .. }) = (&nodes[index], self.pods[owner as usize]);
         self.fork.place(id, spec, node.id);
+        self.is_filled[index] = true;
         if self.topology.has_groups() {
             let requirements = base.requirements_of(index);
             self.topology.record(owner, &pod.pod, &node.taints, &requirements);
@@ -330,11 +347,15 @@ impl<'b, 'a> Simulation<'b, 'a> {
         let may_remember = unconstrained && self.reservations.is_none();
         for at in 0..self.order.len() {
             let index = self.order[at];
-            if may_remember && self.refused.contains(&(index, pod.spec, pod.level)) {
+            if self.refused.contains(&(index, pod.spec, pod.level)) {
                 continue;
             }
             let template = &base.templates.templates[self.planned[index].template];
             let terms = self.terms(template, false);
+            if self.planned[index].is_too_full(pod, &terms) {
+                self.refused.insert((index, pod.spec, pod.level));
+                continue;
+            }
             match self.planned[index].can_add(owner, pod, &self.topology, &terms) {
                 Ok(fit) => {
                     self.commit(index, owner, pod, fit);

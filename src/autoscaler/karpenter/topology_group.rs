@@ -134,6 +134,8 @@ pub(super) struct GroupKey {
 #[derive(Clone, Debug)]
 pub(super) struct TopologyGroup {
     pub id: GroupKey,
+    /// As requirements have it.
+    key: Arc<str>,
     min_domains: Option<i32>,
     pub domains: BTreeMap<Arc<str>, i32>,
     /// How many of `domains` count no pod.
@@ -148,7 +150,8 @@ impl TopologyGroup {
             .map(|domain| (Arc::clone(domain), 0))
             .collect();
         let empty = domains.len();
-        TopologyGroup { id, min_domains, domains, empty }
+        let key = Requirement::exists(&id.key).key;
+        TopologyGroup { key, id, min_domains, domains, empty }
     }
 
     /// A selector that is absent selects nothing.
@@ -211,11 +214,11 @@ impl TopologyGroup {
     }
 
     fn none(&self) -> Requirement {
-        Requirement::does_not_exist(&self.id.key)
+        Requirement::no_value(&self.key)
     }
 
-    fn only(&self, domain: &str) -> Requirement {
-        Requirement::value(&self.id.key, domain)
+    fn only(&self, domain: &Arc<str>) -> Requirement {
+        Requirement::one(&self.key, domain)
     }
 
     fn next_by_spread(&self, pod: &PodSpec, of_pod: &Requirement, of_node: &Requirement) -> Requirement {

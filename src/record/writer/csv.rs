@@ -1,6 +1,8 @@
 //! `timeseries.csv`, `decisions.csv`, `pods.csv`, `nodes.csv`, `jobs.csv`, `attempts.csv` and `alerts.csv`, with the columns of [`columns`].
 
 use std::borrow::Borrow;
+use std::iter::once_with;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::record::columns::{self, Column, Unit};
@@ -9,11 +11,20 @@ use crate::sim::Outcome;
 
 /// One row a sample; the columns of node groups, workloads, services and HPAs follow those that every run has.
 pub fn timeseries(record: &Recorder) -> Vec<u8> {
-    let series = 4 * record.node_groups().len()
-        + 12 * record.workloads().len()
-        + 7 * record.services().len()
-        + 8 * record.hpas().len();
-    let mut out = Cells::with_capacity((record.rows().len() + 1) * (460 + 6 * series)).starting_at(record.start());
+    timeseries_parts(record).collect::<Vec<_>>().concat()
+}
+
+/// As [`timeseries`], some rows at a time: the whole text of a long run of many services is many times what a part takes.
+pub fn timeseries_parts(record: &Recorder) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let rows = record.rows().len();
+    let parts = (0..rows).step_by(ROWS_OF_A_PART).map(move |from| from..rows.min(from + ROWS_OF_A_PART));
+    once_with(|| timeseries_header(record)).chain(parts.map(|rows| timeseries_rows(record, rows)))
+}
+
+const ROWS_OF_A_PART: usize = 256;
+
+fn timeseries_header(record: &Recorder) -> Vec<u8> {
+    let mut out = Cells::default().starting_at(record.start());
     header(columns::SAMPLE, &mut out);
     if record.trains() {
         header(columns::TRAINING, &mut out);
@@ -25,7 +36,17 @@ pub fn timeseries(record: &Recorder) -> Vec<u8> {
     let metrics = record.hpas().iter().flat_map(|hpa| &hpa.metrics);
     series_header(columns::HPA_METRIC, metrics.map(|metric| &metric.name), &mut out);
     out.end_row();
-    for (index, row) in record.rows().iter().enumerate() {
+    out.into_bytes()
+}
+
+fn timeseries_rows(record: &Recorder, rows: Range<usize>) -> Vec<u8> {
+    let series = 4 * record.node_groups().len()
+        + 12 * record.workloads().len()
+        + 7 * record.services().len()
+        + 8 * record.hpas().len();
+    let mut out = Cells::with_capacity(rows.len() * (460 + 6 * series)).starting_at(record.start());
+    for index in rows {
+        let row = &record.rows()[index];
         cells(columns::SAMPLE, row, &(), &mut out);
         if record.trains() {
             cells(columns::TRAINING, row, &(), &mut out);
@@ -34,7 +55,8 @@ pub fn timeseries(record: &Recorder) -> Vec<u8> {
             cells(columns::NODE_GROUP, &group, &(), &mut out);
         }
         record.replicas(index).iter().for_each(|replicas| cells(columns::WORKLOAD, replicas, &(), &mut out));
-        record.service_values(index).iter().for_each(|values| cells(columns::SERVICE, values, &(), &mut out));
+        let services = (0..record.services().len()).map(|service| record.service_values(index, service));
+        services.for_each(|values| cells(columns::SERVICE, &values, &(), &mut out));
         record.hpa_rows(index).for_each(|row| cells(columns::HPA, &row, &(), &mut out));
         record.hpa_metric_rows(index).for_each(|row| cells(columns::HPA_METRIC, &row, &(), &mut out));
         out.end_row();

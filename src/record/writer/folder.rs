@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use super::disk;
 use super::lock::{Lock, LockError};
-use super::manifest::{MANIFEST, Manifest, Owner};
+use super::manifest::{Hash, MANIFEST, Manifest, Owner};
 use super::scratch::{self, Scratch};
 use crate::record::difference;
 
@@ -131,6 +131,20 @@ impl OutputFolder {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
         self.stage(name, bytes)?;
         self.written.borrow_mut().add(name, bytes);
+        Ok(())
+    }
+
+    /// [`write`](Self::write), part by part.
+    pub fn write_parts(&self, name: &str, mut parts: impl Iterator<Item = Vec<u8>>) -> Result<(), FolderError> {
+        let mut hash = Hash::default();
+        let written = disk::stream(&self.staging.path().join(name), |file| {
+            parts.try_for_each(|part| {
+                hash.take(&part);
+                file.write_all(&part)
+            })
+        });
+        written.map_err(|source| FolderError::Write { path: self.path.join(name), source })?;
+        self.written.borrow_mut().add_hashed(name, hash);
         Ok(())
     }
 

@@ -55,6 +55,11 @@ impl Manifest {
         self.files.insert(name.to_owned(), (name != VOLATILE.0).then(|| hash(bytes)));
     }
 
+    /// [`add`](Self::add), of a file whose bytes were hashed on the way.
+    pub fn add_hashed(&mut self, name: &str, hash: Hash) {
+        self.files.insert(name.to_owned(), Some(hash.end()));
+    }
+
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
@@ -90,8 +95,24 @@ impl Manifest {
 
 /// `sha256:` and the digits.
 pub fn hash(bytes: &[u8]) -> String {
-    let digits: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digits}")
+    let mut hash = Hash::default();
+    hash.take(bytes);
+    hash.end()
+}
+
+/// [`hash`] of bytes that come part by part.
+#[derive(Default)]
+pub struct Hash(Sha256);
+
+impl Hash {
+    pub fn take(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    pub fn end(self) -> String {
+        let digits: String = self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("sha256:{digits}")
+    }
 }
 
 #[cfg(test)]

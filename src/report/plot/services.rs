@@ -12,7 +12,7 @@ pub fn figure(run: &Run<'_>) -> Option<Figure> {
     let services = run.record.services();
     let rows = run.record.rows().len();
     let values = |service: usize, value: fn(&ServiceValues) -> f64| -> Vec<f64> {
-        (0..rows).map(|row| value(&run.record.service_values(row)[service])).collect()
+        (0..rows).map(|row| value(&run.record.service_values(row, service))).collect()
     };
     let demand = |service: &usize| values(*service, |values| values.demand).iter().sum::<f64>();
     let mut by_demand: Vec<(f64, usize)> = (0..services.len()).map(|index| (demand(&index), index)).collect();

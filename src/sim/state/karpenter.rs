@@ -1,7 +1,7 @@
 //! What Karpenter remembers between its passes.
 
 use crate::autoscaler::karpenter::disruption::{DisruptionState, Queue};
-use crate::autoscaler::karpenter::{Batcher, Catalogue, NodeClaim};
+use crate::autoscaler::karpenter::{Batcher, Catalogue, Memory, NodeClaim};
 use crate::cluster::PodSpecId;
 use crate::scenario::Karpenter;
 use crate::sim::state::launches::{Offers, Unlaunched};
@@ -24,6 +24,7 @@ pub(in crate::sim) struct KarpenterRun {
     pub(in crate::sim) daemon_sets: Vec<PodSpecId>,
     pub(in crate::sim) retry_is_planned: bool,
     pub disruption: DisruptionState,
+    pub memory: Memory,
     pub queue: Queue,
     /// [`Books::version`](super::books::Books::version) at a pass of the disruption loop that found nothing, and until when that holds.
     pub quiet_since: Option<u64>,

@@ -28,6 +28,7 @@ pub(in crate::sim) mod service_level;
 pub(in crate::sim) mod services;
 pub(in crate::sim) mod tallies;
 pub(in crate::sim) mod terminator;
+pub(in crate::sim) mod together;
 pub(in crate::sim) mod training;
 pub(in crate::sim) mod wait_times;
 pub(in crate::sim) mod waiting;

@@ -22,6 +22,8 @@ pub(in crate::sim) struct Selected {
     pub live: Vec<PodId>,
     /// Succeeded or failed, in the order of their ends.
     pub ended: Vec<PodId>,
+    /// Grows with every change of the two lists.
+    pub version: u32,
     /// The controller knows its selector: since the HPA's first sync that looked at pods (`hpaSelectorStore`).
     pub(in crate::sim) is_registered: bool,
 }
@@ -29,15 +31,6 @@ pub(in crate::sim) struct Selected {
 impl Selected {
     pub fn iter(&self) -> impl Iterator<Item = PodId> + '_ {
         self.live.iter().chain(&self.ended).copied()
-    }
-
-    pub fn len(&self) -> usize {
-        self.live.len() + self.ended.len()
-    }
-
-    /// The pod at a place of the list.
-    pub fn at(&self, index: usize) -> PodId {
-        self.live.get(index).copied().unwrap_or_else(|| self.ended[index - self.live.len()])
     }
 }
 
@@ -50,9 +43,9 @@ impl Selections {
         &self.of_hpa[hpa as usize]
     }
 
-    /// Pods that some HPA selects and that have not ended; one that several select comes several times.
-    pub fn live(&self) -> impl Iterator<Item = PodId> + '_ {
-        self.of_hpa.iter().flat_map(|selected| &selected.live).copied()
+    /// The HPAs that select the pods of a spec of which there has been a pod, ascending.
+    pub fn seeing(&self, spec: PodSpecId) -> &[u32] {
+        self.by_spec.get(spec.index()).and_then(Option::as_deref).unwrap_or_default()
     }
 
     pub fn created(&mut self, pod: PodId, id: PodSpecId, spec: &PodSpec, scenario: &Scenario) {
@@ -65,7 +58,9 @@ impl Selections {
         let hpas = self.by_spec[id.index()].get_or_insert_with(|| selecting(spec, scenario));
         self.overlap |= hpas.len() > 1;
         for hpa in hpas.iter() {
-            self.of_hpa[*hpa as usize].live.push(pod);
+            let selected = &mut self.of_hpa[*hpa as usize];
+            selected.version = selected.version.wrapping_add(1);
+            selected.live.push(pod);
         }
     }
 
@@ -74,6 +69,7 @@ impl Selections {
         let Some(Some(hpas)) = self.by_spec.get(id.index()) else { return };
         for hpa in hpas {
             let selected = &mut self.of_hpa[*hpa as usize];
+            selected.version = selected.version.wrapping_add(1);
             if let Ok(at) = selected.live.binary_search(&pod) {
                 selected.live.remove(at);
                 if !is_deleted {

@@ -7,6 +7,7 @@ use crate::load::service::{Books, PodClass, Service, Work};
 use crate::scenario::Demand;
 use crate::sim::state::each_request::Each;
 use crate::sim::state::service_level::{Line, ServiceLevel};
+use crate::sim::state::together::Together;
 use crate::units::{Bytes, GpuMilli, Millicores, SimTime};
 
 /// A load of the scenario, running.
@@ -54,6 +55,8 @@ pub(in crate::sim) struct StandingPods {
     pub pods: Vec<StandingPod>,
     /// What each does a second, in millicores; of the last tick.
     pub rates: Vec<i64>,
+    /// They are equal: their own books may be behind.
+    pub together: Together,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +87,12 @@ impl ServiceReading {
     pub fn queue_length(&self) -> i64 {
         self.latency.map_or(self.backlog, |latency| (latency.queue_length * 1000.0).round() as i64)
     }
+}
+
+/// What the pods of a service can use: with their nodes to themselves, and as their neighbours leave it to them.
+pub(in crate::sim) struct Room {
+    pub wholes: Vec<Offer>,
+    pub offers: Vec<Offer>,
 }
 
 /// What a pod can use of its node.

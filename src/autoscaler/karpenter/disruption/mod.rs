@@ -23,6 +23,7 @@ mod validation;
 
 use super::Snapshot;
 use super::base::Base;
+use super::memory::Memory;
 use super::pods::do_not_disrupt_until;
 use crate::cluster::ClusterView;
 use crate::units::{SimDuration, SimTime};
@@ -82,6 +83,11 @@ pub struct Refused {
 
 /// One pass of the loop.
 pub fn disrupt(snapshot: &Snapshot<'_>, state: &mut DisruptionState) -> Disruption {
+    disrupt_with(snapshot, state, &mut Memory::default())
+}
+
+/// [`disrupt`], with what passes over the same run found out.
+pub fn disrupt_with(snapshot: &Snapshot<'_>, state: &mut DisruptionState, memory: &mut Memory) -> Disruption {
     let now = snapshot.now;
     let mut decision = Disruption { next_pass: now + POLLING_PERIOD, ..Disruption::default() };
     if let Some((_, due)) = state.waiting.as_ref().filter(|(_, due)| *due > now) {
@@ -91,14 +97,22 @@ pub fn disrupt(snapshot: &Snapshot<'_>, state: &mut DisruptionState) -> Disrupti
     if snapshot.claims.is_empty() {
         return decision;
     }
-    let (base, candidates) = (Base::new(snapshot), Candidates::default());
+    let base = Base::with(snapshot, std::mem::take(memory));
+    pass(&base, state, &mut decision);
+    *memory = base.into_memory();
+    decision
+}
+
+fn pass(base: &Base<'_>, state: &mut DisruptionState, decision: &mut Disruption) {
+    let (snapshot, now) = (base.snapshot, base.snapshot.now);
+    let candidates = Candidates::default();
     let mut methods = &Method::ALL[..];
     if let Some((command, _)) = state.waiting.take() {
-        match validation::validate(&base, &candidates, &command) {
+        match validation::validate(base, &candidates, &command) {
             Ok(valid) => {
                 decision.next_pass = now;
                 decision.command = Some(valid);
-                return decision;
+                return;
             }
             Err(why) => {
                 // The pass goes on where it stood.
@@ -109,7 +123,7 @@ pub fn disrupt(snapshot: &Snapshot<'_>, state: &mut DisruptionState) -> Disrupti
         }
     }
     for method in methods {
-        let Some(command) = find(&base, &candidates, *method, &mut decision.refused) else { continue };
+        let Some(command) = find(base, &candidates, *method, &mut decision.refused) else { continue };
         if *method == Method::Drift {
             decision.next_pass = now;
             decision.command = Some(command);
@@ -117,10 +131,9 @@ pub fn disrupt(snapshot: &Snapshot<'_>, state: &mut DisruptionState) -> Disrupti
             decision.next_pass = now + VALIDATION_DELAY;
             state.waiting = Some((command, decision.next_pass));
         }
-        return decision;
+        return;
     }
     decision.next_possible_change = next_possible_change(snapshot);
-    decision
 }
 
 /// Judges a waiting command at once, without the delay: the command as it was, and as it would be carried out or why

@@ -79,6 +79,7 @@ fn metric(input: &Value, kind: &str) -> Result<Value, Refusal> {
         status_replicas: current,
         selector: SelectorState::Valid,
         pods: &states,
+        counts: &[],
         readings: &[],
     };
     Ok(proposal_answer(&case.source, evaluate(&case.source, &case.reading(), &snapshot, &tolerances, &flags)))

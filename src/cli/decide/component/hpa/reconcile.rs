@@ -80,6 +80,7 @@ pub(super) fn decide(input: &Value) -> Result<Value, Refusal> {
         status_replicas: fields.count("status_replicas")?.unwrap_or(spec_replicas),
         selector: SelectorState::Valid,
         pods: &states,
+        counts: &[],
         readings: &readings,
     };
     let decision = sync(&snapshot, &spec, &flags, &mut memory);
