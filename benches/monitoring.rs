@@ -117,7 +117,8 @@ fn evaluation(c: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("rules.yaml");
     std::fs::write(&file, rules()).expect("written");
-    let groups = read_rules(&file).expect("rules");
+    let (groups, mistakes) = read_rules(&[file]);
+    assert!(mistakes.is_empty(), "the rules are read");
     for (hours, name) in [(1, "an hour"), (24, "a day")].into_iter().filter(|(hours, _)| *hours == 1 || is_measured()) {
         let mut scenario = scenario(500, hours);
         scenario.monitoring = Some(Monitoring { groups: Arc::from(&*groups), ..Monitoring::default() });

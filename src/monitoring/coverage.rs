@@ -67,7 +67,7 @@ mod tests {
             ("up unless nothing_of_ours", "can fire"),
             ("up and nothing_of_ours", "can't: no nothing_of_ours"),
             ("absent(nothing_of_ours == 1)", "always fires: no nothing_of_ours"),
-            ("absent(up{job=\"x\"})", "can fire"),
+            ("absent(up{job=\"x\"})", "always fires: no up with job=\"x\""),
             ("made > 1", "can't: no nothing_of_ours"),
             ("kube_pod_info{colour=\"red\"}", "can't: no the label colour of kube_pod_info"),
             ("kube_pod_info{job=\"mine\"}", "can't: no kube_pod_info of a job that is not kube-state-metrics"),

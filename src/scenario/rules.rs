@@ -232,8 +232,8 @@ impl Reader<'_> {
         let mut texts = BTreeMap::new();
         for Entry { key, key_place, value, .. } in value.entries() {
             if key.is_empty() || field == "labels" && key == "__name__" {
-                let what = if field == "labels" { "label" } else { "annotation" };
-                self.error(key_place, format!("{key:?} is no name of a {what} that a rule may set"));
+                let what = if field == "labels" { "a label" } else { "an annotation" };
+                self.error(key_place, format!("{key:?} is no name of {what} that a rule may set"));
             }
             match &value.value {
                 Value::Scalar(text, _) => {
