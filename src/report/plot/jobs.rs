@@ -42,7 +42,8 @@ pub fn longest(jobs: &[TrainingRow], end: SimTime, most: usize) -> Vec<usize> {
     let took = |job: &TrainingRow| job.finished.unwrap_or(end) - job.arrival;
     let mut is_shown = vec![false; jobs.len()];
     let mut order: Vec<usize> = (0..jobs.len()).collect();
-    order.sort_by_key(|index| std::cmp::Reverse(waited(&jobs[*index])));
+    // Of those that waited as long, such as not at all, the ones that took longer.
+    order.sort_by_key(|index| std::cmp::Reverse((waited(&jobs[*index]), took(&jobs[*index]))));
     order[..most / 2].iter().for_each(|index| is_shown[*index] = true);
     order.sort_by_key(|index| std::cmp::Reverse(took(&jobs[*index])));
     let rest: Vec<usize> = order.into_iter().filter(|index| !is_shown[*index]).take(most - most / 2).collect();
