@@ -10,7 +10,7 @@ use assert_cmd::assert::OutputAssertExt;
 use tempfile::TempDir;
 
 /// Days of samples: nobody waits for its end.
-const SLOW: &str = "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {name: slow}\nspec:\n  duration: 120d\n  sampleInterval: 2s\n  nodes: [{name: n, instanceType: m6i.large}]\n";
+const SLOW: &str = "apiVersion: windtunnel/v1\nkind: Scenario\nmetadata: {name: slow}\nspec:\n  duration: 100d\n  sampleInterval: 2s\n  nodes: [{name: n, instanceType: m6i.large}]\n";
 
 const QUICK: [&str; 2] = ["--set", "duration=1h"];
 
