@@ -101,16 +101,13 @@ impl World<'_> {
     /// A bare pod of a trace that was evicted, preempted or lost comes back, as whoever submitted it would see to it;
     /// its work starts anew. One that failed by its own fault does not.
     fn resubmit(&mut self, pod: PodId, index: u32) {
-        if !self.scenario.trace_pods[index as usize].is_resubmitted {
-            return;
-        }
+        let trace = &self.scenario.trace_pods[index as usize];
         let reason = self.pods[pod.index()].reason;
         let by_its_own_fault =
             matches!(reason, "OOMKilled" | "DeadlineExceeded") || super::admission::ends_for_good(reason);
-        if self.cluster.pod(pod).phase == PodPhase::Succeeded || by_its_own_fault {
+        if !trace.is_resubmitted || self.cluster.pod(pod).phase == PodPhase::Succeeded || by_its_own_fault {
             return;
         }
-        let trace = &self.scenario.trace_pods[index as usize];
         let name = format!("{}-r", self.pod_name(pod)).into();
         let again = self.create_pod(name, trace.spec, trace.workload, Role::Trace { index });
         self.enqueue(again);

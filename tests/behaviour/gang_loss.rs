@@ -43,9 +43,23 @@ fn a_save_that_does_not_fit_or_is_not_made_costs_what_was_done_since_the_last() 
     assert!(lost("nodeGroups[0].interruptionHandling=none") > 100_000.0);
 }
 
+/// Runs a scenario of one job of 16 GPUs that takes longer than any run of these.
+fn one_gang(text: &str, sets: &[&str]) -> Watched {
+    let folder = tempfile::tempdir().expect("there is room for a scenario");
+    let jobs = "job,arrival_s,model,batch_size,num_gpus,total_steps\nj,0,M,,16,3600000\n";
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour/scenarios/spot/t.csv");
+    std::fs::copy(source, folder.path().join("t.csv")).expect("there is room for a table");
+    std::fs::write(folder.path().join("j.csv"), jobs).expect("there is room for a trace");
+    let path = folder.path().join("scenario.yaml");
+    std::fs::write(&path, text).expect("there is room for a scenario");
+    let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a path and a value")).collect();
+    let loaded = scenario::load(&path, &sets).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
+    crate::golden::as_on_record(&loaded.scenario, 1);
+    watch(&loaded.scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() })
+}
+
 /// Two workers on two nodes, two more to spare; both machines die at 1,000 s.
 fn outage(sets: &[&str]) -> Watched {
-    let folder = tempfile::tempdir().expect("there is room for a scenario");
     let text = "apiVersion: windtunnel/v1
 kind: Scenario
 metadata: {name: gang}
@@ -60,16 +74,7 @@ spec:
     - {name: spare, count: 2, capacity: {cpu: 64, memory: 400Gi, nvidia.com/gpu: 8}, gpuModel: V100, taints: [{key: later, effect: PreferNoSchedule}]}
   outages: [{at: 1000s, node: a-0}, {at: 1000s, node: a-1}]
 ";
-    let jobs = "job,arrival_s,model,batch_size,num_gpus,total_steps\nj,0,M,,16,3600000\n";
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour/scenarios/spot/t.csv");
-    std::fs::copy(source, folder.path().join("t.csv")).expect("there is room for a table");
-    std::fs::write(folder.path().join("j.csv"), jobs).expect("there is room for a trace");
-    let path = folder.path().join("scenario.yaml");
-    std::fs::write(&path, text).expect("there is room for a scenario");
-    let sets: Vec<Override> = sets.iter().map(|set| Override::parse(set).expect("a path and a value")).collect();
-    let loaded = scenario::load(&path, &sets).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
-    crate::golden::as_on_record(&loaded.scenario, 1);
-    watch(&loaded.scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() })
+    one_gang(text, sets)
 }
 
 /// Seconds from the outage to the creation of the second gang's workers.
@@ -95,7 +100,6 @@ fn a_gang_waits_for_a_silent_worker_until_its_pod_is_evicted_or_its_own_timeout(
 /// means nothing to the gang that waits for room by then.
 #[test]
 fn a_save_that_a_machine_did_not_live_to_see_is_over_once() {
-    let folder = tempfile::tempdir().expect("there is room for a scenario");
     let text = "apiVersion: windtunnel/v1
 kind: Scenario
 metadata: {name: gang}
@@ -109,6 +113,7 @@ spec:
     - {name: a, count: 2, capacity: {cpu: 64, memory: 400Gi, nvidia.com/gpu: 8}, gpuModel: V100}
     - {name: spare, capacity: {cpu: 64, memory: 400Gi, nvidia.com/gpu: 8}, gpuModel: V100, taints: [{key: later, effect: PreferNoSchedule}]}
   outages: [{at: 1060s, node: a-1}]
+  workloads: [{target: {kind: Job, name: urgent}, arrival: 1000s, duration: 10m}]
 ---
 apiVersion: scheduling.k8s.io/v1
 kind: PriorityClass
@@ -120,17 +125,7 @@ kind: Job
 metadata: {name: urgent}
 spec: {template: {spec: {restartPolicy: Never, priorityClassName: high, nodeSelector: {kubernetes.io/hostname: a-0}, containers: [{name: c, image: i, resources: {limits: {nvidia.com/gpu: 8}}}]}}}
 ";
-    let settings = "  workloads: [{target: {kind: Job, name: urgent}, arrival: 1000s, duration: 10m}]\n---";
-    let text = text.replacen("---", settings, 1);
-    let jobs = "job,arrival_s,model,batch_size,num_gpus,total_steps\nj,0,M,,16,3600000\n";
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour/scenarios/spot/t.csv");
-    std::fs::copy(source, folder.path().join("t.csv")).expect("there is room for a table");
-    std::fs::write(folder.path().join("j.csv"), jobs).expect("there is room for a trace");
-    let path = folder.path().join("scenario.yaml");
-    std::fs::write(&path, text).expect("there is room for a scenario");
-    let loaded = scenario::load(&path, &[]).unwrap_or_else(|wrong| panic!("{}", wrong[0].draw(false)));
-    crate::golden::as_on_record(&loaded.scenario, 1);
-    let run = watch(&loaded.scenario, 1, RunOptions { audit_every: 1, ..RunOptions::default() });
+    let run = one_gang(text, &[]);
     let gang: Vec<_> = run.outcome.pods.iter().filter(|pod| pod.name.starts_with("j-")).collect();
     let job = &run.outcome.training[0];
     assert_eq!(job.interruptions, 1, "{job:?}");

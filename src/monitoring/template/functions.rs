@@ -82,9 +82,9 @@ pub(super) fn call(function: &str, values: &[Value], data: &Data<'_>) -> Called 
             let (format, values) = values.split_first().ok_or_else(|| wanting(function, "at least 1", 0))?;
             text(sprintf(&of_text(format)?, values))
         }
-        "html" => text(html(&joined(values))),
-        "js" => text(js(&joined(values))),
-        "urlquery" => text(query_escaped(&joined(values))),
+        "html" => text(html(&sprint(values))),
+        "js" => text(js(&sprint(values))),
+        "urlquery" => text(query_escaped(&sprint(values))),
         "query" => {
             let expr = of_text(of_one(function, values)?)?;
             let found = (data.ask)(&expr)?;
@@ -391,11 +391,6 @@ fn slice(values: &[Value]) -> Called {
         Value::Samples(samples) => Value::Samples(Rc::new(samples[from..to].to_vec())),
         _ => Value::Nil,
     })
-}
-
-/// What functions that escape take: one text as it is, others as `print` would print them.
-fn joined(values: &[Value]) -> String {
-    sprint(values)
 }
 
 fn html(text: &str) -> String {

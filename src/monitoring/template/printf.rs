@@ -150,9 +150,7 @@ fn signed(text: String, flags: &Flags) -> String {
 
 fn float(verb: char, number: f64, flags: &Flags) -> String {
     if !number.is_finite() {
-        let text = general(number);
-        return if flags.plus { text } else { text.trim_start_matches('+').to_owned() }
-            .replace("Inf", if flags.plus || number < 0.0 { "Inf" } else { "+Inf" });
+        return general(number);
     }
     let text = match verb {
         'f' | 'F' => format!("{number:.*}", flags.precision.unwrap_or(6)),
