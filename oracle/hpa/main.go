@@ -9,8 +9,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -20,11 +18,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
-	"k8s.io/klog/v2"
 	autoscalingdefaults "k8s.io/kubernetes/pkg/apis/autoscaling/v2"
 	custommetrics "k8s.io/metrics/pkg/apis/custom_metrics/v1beta2"
 	externalmetrics "k8s.io/metrics/pkg/apis/external_metrics/v1beta1"
 	podmetrics "k8s.io/metrics/pkg/apis/metrics/v1beta1"
+
+	"windtunnel/oracle/answers"
 )
 
 // input is the envelope of `decide hpa`.
@@ -85,43 +84,10 @@ type answer struct {
 }
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: hpa INPUTS ANSWERS")
-		os.Exit(2)
-	}
-	klog.SetOutput(io.Discard)
-	klog.LogToStderr(false)
-	text, err := os.ReadFile(os.Args[1])
-	must(err)
-	var raw []json.RawMessage
-	must(json.Unmarshal(text, &raw))
-	answers := make([]any, 0, len(raw))
-	for _, one := range raw {
-		var in input
-		if err := json.Unmarshal(one, &in); err != nil {
-			answers = append(answers, map[string]string{"error": err.Error()})
-			continue
-		}
-		answers = append(answers, judge(&in))
-	}
-	out, err := json.Marshal(answers)
-	must(err)
-	must(os.WriteFile(os.Args[2], out, 0o644))
+	answers.Main("hpa", judge)
 }
 
-func must(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func judge(in *input) (result any) {
-	defer func() {
-		if broken := recover(); broken != nil {
-			result = map[string]string{"error": fmt.Sprint("upstream panics: ", broken)}
-		}
-	}()
+func judge(in *input) any {
 	if in.Hpa == nil {
 		return map[string]string{"error": "hpa: missing"}
 	}

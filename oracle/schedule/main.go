@@ -8,9 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
-	"runtime/debug"
 	"sort"
 
 	v1 "k8s.io/api/core/v1"
@@ -38,6 +35,8 @@ import (
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
 	"k8s.io/kubernetes/pkg/scheduler/util/assumecache"
+
+	"windtunnel/oracle/answers"
 )
 
 // input is the envelope of `decide schedule`.
@@ -71,48 +70,12 @@ type answer struct {
 }
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: schedule INPUTS ANSWERS")
-		os.Exit(2)
-	}
-	klog.SetOutput(io.Discard)
-	klog.LogToStderr(false)
 	metrics.Register()
-	must(utilfeature.DefaultMutableFeatureGate.SetFromMap(map[string]bool{"SchedulerAsyncPreemption": false}))
-	text, err := os.ReadFile(os.Args[1])
-	must(err)
-	var raw []json.RawMessage
-	must(json.Unmarshal(text, &raw))
-	answers := make([]any, 0, len(raw))
-	for _, one := range raw {
-		var in input
-		if err := json.Unmarshal(one, &in); err != nil {
-			answers = append(answers, map[string]string{"error": err.Error()})
-			continue
-		}
-		answers = append(answers, judge(&in))
-	}
-	out, err := json.Marshal(answers)
-	must(err)
-	must(os.WriteFile(os.Args[2], out, 0o644))
+	answers.Must(utilfeature.DefaultMutableFeatureGate.SetFromMap(map[string]bool{"SchedulerAsyncPreemption": false}))
+	answers.Main("schedule", judge)
 }
 
-func must(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func judge(in *input) (result any) {
-	defer func() {
-		if problem := recover(); problem != nil {
-			if os.Getenv("STACK") != "" {
-				debug.PrintStack()
-			}
-			result = map[string]string{"error": fmt.Sprint("upstream panics: ", problem)}
-		}
-	}()
+func judge(in *input) any {
 	found, err := schedule(in)
 	if err != nil {
 		return map[string]string{"error": err.Error()}
